@@ -1,0 +1,8 @@
+"""``python -m mlops_jupyter`` is ``mlops``."""
+
+from __future__ import annotations
+
+from .faces.terminal import main
+
+if __name__ == "__main__":
+    main()

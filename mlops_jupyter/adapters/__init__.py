@@ -1,0 +1,1 @@
+"""One product a file; the registry loads them, nobody imports them."""

@@ -1,0 +1,82 @@
+"""git, read only, through its own command."""
+
+from __future__ import annotations
+
+import subprocess
+from functools import cache
+from pathlib import Path
+
+from ..capabilities.redaction import without_credentials
+from ..records import Checkout
+
+# A repository on a sleeping network drive must not hold up a run.
+_TIMEOUT_S = 10.0
+
+
+class GitRepository:
+    """The git repository around a directory."""
+
+    def checkout(self, directory: Path, file: Path | None = None) -> Checkout | None:
+        """Describe the repository around a directory.
+
+        Untracked files are not listed, which is slow in large repositories; only `file` is asked for by name.
+
+        Parameters
+        ----------
+        directory
+            Where to stand.
+        file
+            A file that makes the checkout dirty also when git does not know it.
+
+        Returns
+        -------
+        Checkout or None
+            ``None`` outside a repository, in one that git refuses to read, or without git.
+        """
+        status = _git(directory, "status", "--porcelain=v2", "--branch", "--untracked-files=no")
+        root = _top(directory)
+        if status is None or root is None:
+            return None
+        headers, changes = {}, 0
+        for line in status.splitlines():
+            if line.startswith("# "):
+                key, _, value = line[2:].partition(" ")
+                headers[key] = value
+            else:
+                changes += 1
+        commit, branch = headers.get("branch.oid"), headers.get("branch.head")
+        unknown = changes == 0 and file is not None and _git(directory, "ls-files", "--", str(file)) == ""
+        return Checkout(
+            root=root,
+            commit=None if commit == "(initial)" else commit,
+            branch=None if branch == "(detached)" else branch,
+            dirty=changes > 0 or unknown,
+            remote=_remote(directory, branch),
+        )
+
+
+@cache
+def _top(directory: Path) -> str | None:
+    said = _git(directory, "rev-parse", "--show-toplevel")
+    return said.strip() if said else None
+
+
+@cache
+def _remote(directory: Path, branch: str | None) -> str | None:
+    name = _git(directory, "config", "--get", f"branch.{branch}.remote") if branch else None
+    url = _git(directory, "remote", "get-url", (name or "origin").strip())
+    return without_credentials(url.strip()) if url and url.strip() else None
+
+
+def _git(directory: Path, *arguments: str) -> str | None:
+    """Return what git said, ``None`` when it refused, was too slow, or is not installed."""
+    try:
+        done = subprocess.run(
+            ["git", "-C", str(directory), "--no-optional-locks", *arguments],
+            capture_output=True,
+            timeout=_TIMEOUT_S,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return done.stdout.decode(errors="replace") if done.returncode == 0 else None

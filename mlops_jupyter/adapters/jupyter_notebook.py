@@ -1,0 +1,101 @@
+"""Which notebook and which Jupyter server this kernel belongs to.
+
+The order is: what a headless run or the user says, VS Code's variable, the session's name that the Jupyter
+server put into the kernel's environment, and last the server's sessions API, which also knows of a rename.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urljoin
+
+import httpx
+from jupyter_core.paths import jupyter_runtime_dir
+
+NOTEBOOK_VARIABLE = "MLOPS_JUPYTER_NOTEBOOK"
+_TIMEOUT_S = 0.5
+_KERNEL_ID = re.compile(r"kernel-(.+)\.json$")
+
+
+@dataclass(frozen=True)
+class _Server:
+    url: str
+    base_url: str
+    token: str
+    root: Path
+    pid: int
+
+
+class JupyterNotebook:
+    """A kernel's front end, as far as the kernel can see it."""
+
+    def notebook(self) -> Path | None:
+        """Return the absolute path of the notebook, ``None`` when no kernel runs here or nobody tells."""
+        if told := os.environ.get(NOTEBOOK_VARIABLE):
+            return Path(told).absolute()
+        if not in_kernel():
+            return None
+        if told := vars(sys.modules["__main__"]).get("__vsc_ipynb_file__"):
+            return Path(str(told)).absolute()
+        session = os.environ.get("JPY_SESSION_NAME", "")
+        if session.endswith(".ipynb") and Path(session).is_file():
+            return Path(session).absolute()
+        return _ask_servers()
+
+    def server_url(self) -> str | None:
+        """Return the base path of the Jupyter server that started this kernel."""
+        if not in_kernel():
+            return None
+        parent = os.environ.get("JPY_PARENT_PID", "")
+        for server in _servers():
+            if str(server.pid) == parent:
+                return server.base_url
+        return os.environ.get("JUPYTERHUB_SERVICE_PREFIX")
+
+
+def in_kernel() -> bool:
+    """Tell whether this process is an IPython kernel."""
+    return "ipykernel.zmqshell" in sys.modules
+
+
+def _servers() -> Iterator[_Server]:
+    for file in sorted(Path(jupyter_runtime_dir()).glob("jpserver-*.json")):
+        try:
+            told = json.loads(file.read_text(encoding="utf-8"))
+            yield _Server(told["url"], told["base_url"], told.get("token", ""), Path(told["root_dir"]), told["pid"])
+        except (OSError, ValueError, KeyError):
+            # A server that is just starting or stopping, or one of another version.
+            continue
+
+
+def _ask_servers() -> Path | None:
+    """Ask each running server which notebook this kernel serves; one that wants a password is passed over."""
+    kernel_id = _kernel_id()
+    if kernel_id is None:
+        return None
+    for server in _servers():
+        headers = {"Authorization": f"token {server.token}"} if server.token else {}
+        try:
+            answer = httpx.get(urljoin(server.url, "api/sessions"), headers=headers, timeout=_TIMEOUT_S)
+            sessions: list[dict[str, Any]] = answer.json() if answer.is_success else []
+        except (httpx.HTTPError, ValueError):
+            continue
+        for session in sessions:
+            if session.get("kernel", {}).get("id") == kernel_id and str(session.get("path", "")).endswith(".ipynb"):
+                return server.root / str(session["path"])
+    return None
+
+
+def _kernel_id() -> str | None:
+    # The kernel's command line names its connection file: ... -f /run/user/1000/jupyter/kernel-<id>.json
+    for argument in reversed(sys.argv if sys.argv[1:] else sys.orig_argv):
+        if found := _KERNEL_ID.search(argument):
+            return found[1]
+    return None

@@ -1,0 +1,443 @@
+"""MLflow as the store of runs.
+
+Some of MLflow's names used here are not part of its documented interface; docs/decisions/0005 says why, and
+``tests/adapters/test_mlflow_private_names.py`` holds them.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import ClassVar
+
+import httpx
+import mlflow
+from mlflow.entities import Experiment, Metric, Param, RunTag
+from mlflow.entities import Run as MlflowRun
+from mlflow.exceptions import MissingConfigException, MlflowException
+from mlflow.protos.databricks_pb2 import (
+    CANCELLED,
+    CUSTOMER_UNAUTHORIZED,
+    DEADLINE_EXCEEDED,
+    ENDPOINT_NOT_FOUND,
+    INVALID_PARAMETER_VALUE,
+    NOT_FOUND,
+    PERMISSION_DENIED,
+    REQUEST_LIMIT_EXCEEDED,
+    RESOURCE_ALREADY_EXISTS,
+    RESOURCE_DOES_NOT_EXIST,
+    TEMPORARILY_UNAVAILABLE,
+    UNAUTHENTICATED,
+    ErrorCode,
+)
+from mlflow.tracking.context.registry import resolve_tags
+from mlflow.tracking.fluent import _active_run_stack
+from mlflow.utils.autologging_utils import (
+    AUTOLOGGING_CONF_KEY_IS_GLOBALLY_CONFIGURED,
+    AUTOLOGGING_INTEGRATIONS,
+)
+from sqlalchemy.exc import SQLAlchemyError
+
+from ..capabilities.redaction import without_credentials
+from ..errors import (
+    CommandError,
+    ConfigurationError,
+    Conflict,
+    MlopsError,
+    NotFound,
+    Rejected,
+    Unauthorized,
+    Unavailable,
+)
+from ..records import Run, RunTable
+
+SERVICE = "MLflow"
+_SKLEARN_NOISE = "`y_pred` was renamed to `y_proba`"
+# MLflow's own limits of one batch call.
+_METRICS_A_CALL, _PARAMS_A_CALL, _TAGS_A_CALL = 1000, 100, 100
+
+_CODES: dict[int, type[MlopsError]] = {
+    RESOURCE_DOES_NOT_EXIST: NotFound,
+    NOT_FOUND: NotFound,
+    UNAUTHENTICATED: Unauthorized,
+    CUSTOMER_UNAUTHORIZED: Unauthorized,
+    PERMISSION_DENIED: Unauthorized,
+    TEMPORARILY_UNAVAILABLE: Unavailable,
+    REQUEST_LIMIT_EXCEEDED: Unavailable,
+    DEADLINE_EXCEEDED: Unavailable,
+    CANCELLED: Unavailable,
+    ENDPOINT_NOT_FOUND: Unavailable,
+}
+
+
+def translate(error: Exception) -> MlopsError:
+    """Turn an error of MLflow's, of its database layer or of its HTTP client into one of ours."""
+    if isinstance(error, MissingConfigException):
+        return ConfigurationError(_first_line(error), "mlops doctor")
+    if isinstance(error, SQLAlchemyError):
+        return Unavailable(SERVICE, f"MLflow's database failed: {_first_line(error)}", "mlops doctor")
+    if isinstance(error, MlflowException):
+        code = ErrorCode.Value(error.error_code) if isinstance(error.error_code, str) else error.error_code
+        kind = _CODES.get(code, Rejected)
+        # MLflow reports a connection that failed as its own INTERNAL_ERROR raised from the client's OSError.
+        if kind is Rejected and isinstance(error.__cause__ or error.__context__, OSError | SQLAlchemyError):
+            kind = Unavailable
+        if issubclass(kind, Unauthorized):
+            return kind(
+                SERVICE, f"MLflow refused: {_first_line(error)}", "set MLFLOW_TRACKING_TOKEN or _USERNAME/_PASSWORD"
+            )
+        if issubclass(kind, Unavailable | Rejected):
+            return kind(SERVICE, f"MLflow failed: {_first_line(error)}", "mlops doctor")
+        return kind(_first_line(error), "mlops runs")
+    return Unavailable(SERVICE, f"MLflow failed: {type(error).__name__}: {_first_line(error)}", "mlops doctor")
+
+
+@contextmanager
+def _as_ours() -> Iterator[None]:
+    try:
+        yield
+    except (MlflowException, SQLAlchemyError, OSError) as error:
+        raise translate(error) from error
+
+
+class MlflowTracking:
+    """A store of runs behind one MLflow tracking URI.
+
+    Parameters
+    ----------
+    uri
+        The tracking URI, absolute. When the user has called ``mlflow.set_tracking_uri`` in this process, his
+        choice wins.
+    registry_uri
+        The model registry's URI, if it is another.
+    artifacts
+        Where experiments created here put their artifacts when MLflow writes its database itself; an MLflow
+        server decides that on its own.
+
+    Raises
+    ------
+    ConfigurationError
+        When the URI names MLflow's old file store and MLflow would refuse it.
+    """
+
+    # Patches are the process's, whichever store is in use.
+    _autologging: ClassVar[bool] = False
+    _autologged: ClassVar[set[str]] = set()
+
+    def __init__(self, uri: str, registry_uri: str | None = None, artifacts: Path | None = None) -> None:
+        os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
+        for chatty in ("alembic", "mlflow.store.db.utils"):
+            logging.getLogger(chatty).setLevel(logging.WARNING)
+        if mlflow.is_tracking_uri_set():
+            uri = mlflow.get_tracking_uri()
+        _refuse_file_store(uri)
+        if uri.startswith("sqlite:///"):
+            _refuse_unwritable(Path(uri.removeprefix("sqlite:///")))
+        if mlflow.get_tracking_uri() != uri or not mlflow.is_tracking_uri_set():
+            mlflow.set_tracking_uri(uri)
+        if registry_uri is not None:
+            mlflow.set_registry_uri(registry_uri)
+        self.uri = uri
+        self._artifacts = artifacts if uri.startswith("sqlite:") else None
+        self._client_or_none: mlflow.MlflowClient | None = None
+        self._experiments: dict[str, Experiment] = {}
+        self._outer: dict[str, tuple[str | None, str | None]] = {}
+
+    @property
+    def _client(self) -> mlflow.MlflowClient:
+        # Opening a database store creates or migrates its tables, so it waits for the first real call.
+        if self._client_or_none is None:
+            with _as_ours():
+                self._client_or_none = mlflow.MlflowClient(self.uri)
+        return self._client_or_none
+
+    @property
+    def shown_uri(self) -> str:
+        """The store's address without credentials."""
+        return without_credentials(self.uri)
+
+    def reach(self, timeout_s: float) -> None:
+        """Ask an HTTP server for a sign of life; MLflow's own calls would retry for minutes."""
+        if not self.uri.startswith(("http://", "https://")):
+            return
+        address = self.shown_uri.rstrip("/")
+        try:
+            # Only reachability is asked, no credential is sent; MLflow's own client checks certificates.
+            answer = httpx.get(f"{address}/health", timeout=timeout_s, verify=False)  # noqa: S501
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            reason = str(error) or type(error).__name__
+            raise Unavailable(SERVICE, f"MLflow at {address} did not answer: {reason}", "mlops doctor") from error
+        if answer.is_server_error:
+            raise Unavailable(SERVICE, f"MLflow at {address} answered {answer.status_code}", "mlops doctor")
+
+    def experiment_name(self, experiment_id: str) -> str:
+        """Return an experiment's name."""
+        return self._experiment_by_id(experiment_id).name
+
+    def create_run(self, experiment: str, name: str | None, tags: Mapping[str, str]) -> str:
+        """Create a RUNNING run with the tags of MLflow's context providers and ours."""
+        with _as_ours():
+            run = self._client.create_run(
+                self._experiment(experiment).experiment_id,
+                tags=resolve_tags(dict(tags)),
+                run_name=name,
+            )
+        return str(run.info.run_id)
+
+    def enter_run(self, run_id: str) -> None:
+        """Make the run MLflow's active one in this thread, above any that is open."""
+        outer = mlflow.active_run()
+        chosen = os.environ.get("MLFLOW_EXPERIMENT_ID")
+        restore = None
+        with _as_ours():
+            experiment_id = self._client.get_run(run_id).info.experiment_id
+            if chosen and chosen != experiment_id:
+                # start_run refuses a run of another experiment than the one set_experiment chose.
+                mlflow.set_experiment(experiment_id=experiment_id)
+                restore = chosen
+            mlflow.start_run(run_id=run_id, nested=True)
+        self._outer[run_id] = (outer.info.run_id if outer else None, restore)
+
+    def leave_run(self, run_id: str, status: str) -> None:
+        """End the run, and runs that were opened above it and left open, with the same status."""
+        outer, restore = self._outer.pop(run_id, (None, None))
+        ended = False
+        # end_run forgets MLFLOW_RUN_ID, by which a headless notebook's plain mlflow calls find its run.
+        announced = os.environ.get("MLFLOW_RUN_ID")
+        with _as_ours():
+            while (top := mlflow.active_run()) is not None and top.info.run_id != outer:
+                ended = ended or top.info.run_id == run_id
+                mlflow.end_run(status)
+            if not ended:
+                self._client.set_terminated(run_id, status)
+            if restore is not None:
+                mlflow.set_experiment(experiment_id=restore)
+        if announced is not None:
+            os.environ["MLFLOW_RUN_ID"] = announced
+
+    def detach_run(self, run_id: str) -> None:
+        """Forget that the run is the active one, without telling the store."""
+        outer, _ = self._outer.pop(run_id, (None, None))
+        stack = _active_run_stack.get()
+        while stack and stack[-1].info.run_id != outer:
+            stack.pop()
+
+    def finish_run(self, run_id: str, status: str) -> None:
+        """Set the last status of a run that was never entered here."""
+        with _as_ours():
+            self._client.set_terminated(run_id, status)
+
+    def log(
+        self,
+        run_id: str,
+        *,
+        metrics: Sequence[tuple[str, float, datetime, int]] = (),
+        params: Mapping[str, str] | None = None,
+        tags: Mapping[str, str] | None = None,
+    ) -> None:
+        """Write metrics, params and tags, in one call when MLflow's limits allow."""
+        points = [Metric(name, value, _milliseconds(at), step) for name, value, at, step in metrics]
+        parameters = [Param(name, value) for name, value in (params or {}).items()]
+        labels = [RunTag(name, value) for name, value in (tags or {}).items()]
+        with _as_ours():
+            while points or parameters or labels:
+                self._client.log_batch(
+                    run_id,
+                    metrics=points[:_METRICS_A_CALL],
+                    params=parameters[:_PARAMS_A_CALL],
+                    tags=labels[:_TAGS_A_CALL],
+                )
+                points = points[_METRICS_A_CALL:]
+                parameters = parameters[_PARAMS_A_CALL:]
+                labels = labels[_TAGS_A_CALL:]
+
+    def log_text(self, run_id: str, path: str, text: str) -> None:
+        """Store a text artifact."""
+        with _as_ours():
+            self._client.log_text(run_id, text, path)
+
+    def log_file(self, run_id: str, directory: str, file: Path) -> None:
+        """Store a file as an artifact."""
+        with _as_ours():
+            self._client.log_artifact(run_id, str(file), directory)
+
+    def get_run(self, run_id: str) -> Run:
+        """Read one run."""
+        with _as_ours():
+            return self._record(self._client.get_run(run_id))
+
+    def find_runs(self, experiment: str | None, query: str, sort: str, limit: int) -> RunTable:
+        """Search runs in MLflow's search syntax; ``experiment`` ``None`` searches all of them.
+
+        Raises
+        ------
+        CommandError
+            When MLflow does not understand the query or the order.
+        NotFound
+            When there is no such experiment.
+        """
+        with _as_ours():
+            if experiment is None:
+                ids = [found.experiment_id for found in self._client.search_experiments()]
+            else:
+                found = self._client.get_experiment_by_name(experiment)
+                if found is None:
+                    raise NotFound(
+                        f"there is no experiment called {experiment} in {self.shown_uri}",
+                        "mlops runs --all-experiments",
+                    )
+                ids = [found.experiment_id]
+        try:
+            page = self._client.search_runs(ids, query, max_results=limit, order_by=[sort] if sort else None)
+        except MlflowException as error:
+            if error.error_code == ErrorCode.Name(INVALID_PARAMETER_VALUE):
+                raise CommandError(
+                    f"MLflow cannot read this query: {_first_line(error)}",
+                    "for example: mlops runs \"metrics.accuracy > 0.9 and params.depth = '3'\"",
+                ) from error
+            raise translate(error) from error
+        except (SQLAlchemyError, OSError) as error:
+            raise translate(error) from error
+        runs = tuple(self._record(run) for run in page)
+        return RunTable(runs, experiment or "(all)", query, sort, self.shown_uri, more=bool(page.token))
+
+    def active_run_id(self) -> str | None:
+        """Return the id of MLflow's active run in this thread."""
+        run = mlflow.active_run()
+        return None if run is None else str(run.info.run_id)
+
+    def autolog(self, *, on: bool, models: bool) -> None:
+        """Switch autologging, silently; an integration that the user switched on himself is left alone."""
+        if on:
+            # An integration that nobody has switched on yet has no configuration at all.
+            users = any(
+                config and not config.get("disable", False) and name not in self._autologged
+                for name, config in AUTOLOGGING_INTEGRATIONS.items()
+            )
+            MlflowTracking._autologging = not users
+            if users:
+                return
+            # Patching a framework anew costs tens of milliseconds, so what is patched already is only switched
+            # on; the call is still needed for frameworks that this cell is the first to import.
+            mlflow.autolog(silent=True, log_models=models, exclude_flavors=sorted(self._autologged))
+            for name in self._autologged:
+                AUTOLOGGING_INTEGRATIONS[name].update(disable=False, log_models=models)
+            # MLflow 3.17 computes scikit-learn 1.9's log loss by a name that is going away; no user wrote that call.
+            warnings.filterwarnings("ignore", _SKLEARN_NOISE, FutureWarning)
+        elif self._autologging:
+            MlflowTracking._autologging = False
+            # A user's own mlflow.autolog() inside the cell is not silent: that one stays.
+            self._autologged.update(
+                name
+                for name, config in AUTOLOGGING_INTEGRATIONS.items()
+                if config.get(AUTOLOGGING_CONF_KEY_IS_GLOBALLY_CONFIGURED) and config.get("silent")
+            )
+            # Switching off through mlflow.autolog would also take the patches away; it is called only so that
+            # frameworks imported from now on are left alone.
+            mlflow.autolog(disable=True, silent=True, exclude_flavors=sorted(AUTOLOGGING_INTEGRATIONS))
+            for name in self._autologged:
+                AUTOLOGGING_INTEGRATIONS[name]["disable"] = True
+            _forget_filter(_SKLEARN_NOISE)
+
+    def _experiment(self, name: str) -> Experiment:
+        if name not in self._experiments:
+            found = self._client.get_experiment_by_name(name) or self._create_experiment(name)
+            if found.lifecycle_stage != "active":
+                raise Conflict(
+                    f"the experiment {name} has been deleted",
+                    f"mlflow experiments restore --experiment-id {found.experiment_id}",
+                )
+            self._experiments[name] = found
+        return self._experiments[name]
+
+    def _create_experiment(self, name: str) -> Experiment:
+        location = None if self._artifacts is None else (self._artifacts / _folder_name(name)).as_uri()
+        try:
+            return self._client.get_experiment(self._client.create_experiment(name, artifact_location=location))
+        except MlflowException as error:
+            # Another process was faster.
+            found = self._client.get_experiment_by_name(name)
+            if error.error_code != ErrorCode.Name(RESOURCE_ALREADY_EXISTS) or found is None:
+                raise
+            return found
+
+    def _experiment_by_id(self, experiment_id: str) -> Experiment:
+        for experiment in self._experiments.values():
+            if experiment.experiment_id == experiment_id:
+                return experiment
+        with _as_ours():
+            experiment = self._client.get_experiment(experiment_id)
+        self._experiments[experiment.name] = experiment
+        return experiment
+
+    def _record(self, run: MlflowRun) -> Run:
+        info, tags = run.info, run.data.tags
+        started = _instant(info.start_time)
+        ended = _instant(info.end_time)
+        return Run(
+            run_id=info.run_id,
+            name=info.run_name or "",
+            experiment=self._experiment_by_id(info.experiment_id).name,
+            status=info.status,
+            started=started,
+            duration_s=(ended - started).total_seconds() if started and ended else None,
+            params=dict(run.data.params),
+            metrics=dict(run.data.metrics),
+            tags=dict(tags),
+            parent=tags.get("mlflow.parentRunId"),
+            tracking_uri=self.shown_uri,
+            link=self._link(info.experiment_id, info.run_id),
+            error=tags.get("mlops.error"),
+        )
+
+    def _link(self, experiment_id: str, run_id: str) -> str | None:
+        if not self.uri.startswith(("http://", "https://")):
+            return None
+        return f"{self.shown_uri.rstrip('/')}/#/experiments/{experiment_id}/runs/{run_id}"
+
+
+def _forget_filter(message: str) -> None:
+    """Take back a filter; the cell may have reset them all, then there is nothing to take."""
+    for entry in list(warnings.filters):
+        if getattr(entry[1], "pattern", None) == message:
+            warnings.filters.remove(entry)  # type: ignore[attr-defined]
+
+
+def _refuse_file_store(uri: str) -> None:
+    if uri.startswith("file:") and os.environ.get("MLFLOW_ALLOW_FILE_STORE", "").lower() not in {"true", "1"}:
+        folder = Path(uri.removeprefix("file:").removeprefix("//"))
+        raise ConfigurationError(
+            f"{folder} is MLflow's old file store, which MLflow no longer opens",
+            f"mlflow migrate-filestore --source {folder} --target sqlite:///{folder.parent / 'mlflow.db'}",
+        )
+
+
+def _refuse_unwritable(database: Path) -> None:
+    for path in (database, database.parent):
+        if path.exists() and not os.access(path, os.W_OK):
+            raise ConfigurationError(
+                f"cannot write to {path}, which holds the runs",
+                "make it writable, or name a store elsewhere in MLFLOW_TRACKING_URI",
+            )
+
+
+def _folder_name(experiment: str) -> str:
+    kept = "".join(letter if letter.isalnum() or letter in "-_." else "-" for letter in experiment)
+    return kept.strip(".") or "experiment"
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0]
+
+
+def _milliseconds(at: datetime) -> int:
+    return round(at.timestamp() * 1000)
+
+
+def _instant(milliseconds: int | None) -> datetime | None:
+    return None if milliseconds is None else datetime.fromtimestamp(milliseconds / 1000, tz=UTC)

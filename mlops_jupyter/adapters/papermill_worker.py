@@ -1,0 +1,204 @@
+"""The process that runs one notebook through Papermill: ``python -m mlops_jupyter.adapters.papermill_worker``.
+
+It speaks JSON lines. First it reads ``{"notebook"}`` and answers ``declared`` or ``invalid``; then it waits for
+``{"output", "parameters", "environment", "timeout_s"}`` and answers a ``cell`` line at each cell's start and end
+and one ``done`` line. Papermill inside the caller's own process would share its event loop, which a kernel owns.
+"""
+
+from __future__ import annotations
+
+import ast
+import json
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TextIO, cast
+
+import nbformat
+import papermill
+from jupyter_client.kernelspec import KernelSpecManager, NoSuchKernel
+from nbclient.exceptions import CellTimeoutError, DeadKernelError
+from nbformat.reader import NotJSONError
+from papermill.exceptions import PapermillException, PapermillExecutionError, strip_color
+from papermill.inspection import _infer_parameters
+
+INJECTED = "injected-parameters"
+
+
+class _Invalid(Exception):
+    """The notebook cannot run; the message says why, the hint what to do."""
+
+    def __init__(self, message: str, hint: str) -> None:
+        super().__init__(message)
+        self.hint = hint
+
+
+def read(path: Path) -> nbformat.NotebookNode:
+    """Read and check a notebook, and settle which kernel runs it."""
+    try:
+        text = path.read_text(encoding="utf-8")
+        notebook = nbformat.reads(text, as_version=4)
+        nbformat.validate(notebook)
+    except OSError as error:
+        raise _Invalid(f"cannot read {path.name}: {error.strerror}", "check the path and its permissions") from error
+    except UnicodeDecodeError as error:
+        raise _Invalid(
+            f"{path.name} is not UTF-8 text (byte {error.start})", "open it in JupyterLab and save it"
+        ) from error
+    except NotJSONError as error:
+        raise _Invalid(f"{path.name} is no notebook: it is not JSON", "open it in JupyterLab and save it") from error
+    except (nbformat.ValidationError, AttributeError, KeyError, TypeError, ValueError) as error:
+        what = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise _Invalid(f"{path.name} is no valid notebook: {what}", "open it in JupyterLab and save it") from error
+    for cell in notebook.cells:
+        cell.metadata.setdefault("tags", [])  # Papermill's inspection takes them for granted
+    spec = notebook.metadata.setdefault("kernelspec", {})
+    spec.setdefault("name", "python3")
+    try:
+        found = KernelSpecManager().get_kernel_spec(spec["name"])
+    except NoSuchKernel as error:
+        raise _Invalid(
+            f"{path.name} wants the kernel {spec['name']}, which is not installed", "jupyter kernelspec list"
+        ) from error
+    spec.setdefault("language", found.language)
+    spec.setdefault("display_name", found.display_name)
+    return cast("nbformat.NotebookNode", notebook)
+
+
+def declared(notebook: nbformat.NotebookNode) -> list[dict[str, object]] | None:
+    """Return the parameters of the cell tagged ``parameters``, ``None`` when there is no such cell."""
+    if not any("parameters" in cell.metadata.get("tags", ()) for cell in notebook.cells):
+        return None
+    return [
+        {"name": found.name, "default": default, "type": kind, "help": found.help}
+        for found in _infer_parameters(notebook)
+        for default, kind in [_default(found.default, found.inferred_type_name)]
+    ]
+
+
+def _default(source: str, annotation: str) -> tuple[object, str]:
+    try:
+        value = ast.literal_eval(source)
+        json.dumps(value)
+    except (ValueError, SyntaxError, TypeError):
+        value = source
+        return value, annotation if annotation != "None" else ""
+    return value, annotation if annotation != "None" else type(value).__name__
+
+
+def execute(path: Path, notebook: nbformat.NotebookNode, request: dict[str, Any], say: Callable[..., None]) -> None:
+    """Run the notebook as the request says, tell each cell, and tell how it ended."""
+    os.environ.update(request["environment"])
+    at: dict[str, Any] = {"index": None, "source": ""}
+    written = len(notebook.cells)
+
+    def place(index: int) -> int:
+        """Turn an index in the executed notebook into one in the notebook that the user wrote."""
+        return index - at["shift"] if index > at["injected"] else index
+
+    # nbclient calls its hooks by these names.
+    def begin(cell: nbformat.NotebookNode, cell_index: int) -> None:
+        at.update(index=place(cell_index), source=cell.source)
+        say(event="cell", cell=at["index"], ended=False)
+
+    def end(cell_index: int, **_: object) -> None:
+        say(event="cell", cell=place(cell_index), ended=True)
+
+    def look(notebook: nbformat.NotebookNode) -> None:
+        injected = [i for i, cell in enumerate(notebook.cells) if INJECTED in cell.metadata.get("tags", ())]
+        at.update(shift=len(notebook.cells) - written, injected=injected[0] if injected else len(notebook.cells))
+
+    try:
+        papermill.execute_notebook(
+            str(path),
+            request["output"],
+            parameters=request["parameters"],
+            kernel_name=notebook.metadata.kernelspec["name"],
+            language=notebook.metadata.kernelspec["language"],
+            progress_bar=False,
+            cwd=str(path.parent),
+            execution_timeout=request["timeout_s"],
+            on_notebook_start=look,
+            on_cell_start=begin,
+            on_cell_executed=end,
+        )
+    except PapermillExecutionError as error:
+        text = strip_color("\n".join(error.traceback))
+        say(
+            event="done",
+            kind="raised",
+            cell=place(error.cell_index),
+            source=error.source,
+            ename=error.ename,
+            evalue=strip_color(error.evalue),
+            traceback=text,
+        )
+    except CellTimeoutError:
+        limit = f"the cell ran longer than {request['timeout_s']:g} s"
+        say(event="done", kind="timeout", cell=at["index"], source=at["source"], ename="CellTimeoutError", evalue=limit)
+    except DeadKernelError as error:
+        say(
+            event="done",
+            kind="dead kernel",
+            cell=at["index"],
+            source=at["source"],
+            ename="DeadKernelError",
+            evalue=str(error),
+        )
+    except KeyboardInterrupt:
+        say(
+            event="done",
+            kind="interrupted",
+            cell=at["index"],
+            source=at["source"],
+            ename="KeyboardInterrupt",
+            evalue="",
+        )
+    else:
+        say(event="done", kind="done")
+
+
+def _interrupt_when_orphaned(requests: TextIO) -> None:
+    """Stop the notebook when the caller is gone: its end of the pipe closes, also after ``kill -9``."""
+
+    def watch() -> None:
+        while requests.readline():
+            pass
+        os.kill(os.getpid(), signal.SIGINT)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
+def main() -> None:
+    """Serve one caller on standard input and output."""
+    # Whatever a library prints must not run into the protocol.
+    answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)
+
+    def say(**message: object) -> None:
+        print(json.dumps(message), file=answers, flush=True)
+
+    path = Path(json.loads(sys.stdin.readline())["notebook"])
+    try:
+        notebook = read(path)
+        parameters = declared(notebook)
+    except _Invalid as error:
+        say(event="invalid", message=str(error), hint=error.hint)
+        return
+    except PapermillException as error:
+        say(event="invalid", message=f"Papermill cannot read {path.name}: {error}", hint="mlops doctor")
+        return
+    say(event="declared", parameters=parameters, cells=len(notebook.cells))
+    line = sys.stdin.readline()
+    if not line:
+        return
+    _interrupt_when_orphaned(sys.stdin)
+    execute(path, notebook, json.loads(line), say)
+    answers.close()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,32 @@
+"""Where a run came from, in MLflow's own tag names."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ..records import Checkout
+
+
+def source_tags(root: Path, notebook: Path | None, checkout: Checkout | None) -> dict[str, str]:
+    """Return the tags that name a notebook and the state of its repository.
+
+    Parameters
+    ----------
+    root
+        The project's directory; the notebook's path is given relative to it.
+    notebook
+        The notebook, if the run comes from one.
+    checkout
+        The repository around it, if there is one; its remote carries no credentials.
+    """
+    tags: dict[str, str] = {}
+    if notebook is not None:
+        inside = notebook.is_relative_to(root)
+        tags["mlflow.source.name"] = (notebook.relative_to(root) if inside else notebook).as_posix()
+        tags["mlflow.source.type"] = "NOTEBOOK"
+    if checkout is not None:
+        tags["mlflow.source.git.dirty"] = str(checkout.dirty).lower()
+        for name, value in (("commit", checkout.commit), ("branch", checkout.branch), ("repoURL", checkout.remote)):
+            if value is not None:
+                tags[f"mlflow.source.git.{name}"] = value
+    return tags

@@ -1,0 +1,109 @@
+"""``doctor``: what is installed, reachable, misconfigured, and the command that mends it."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from jupyter_client.kernelspec import KernelSpecManager
+
+from .. import settings
+from ..errors import CheckFailed, ConfigurationError, MlopsError
+from ..records import Check, Diagnosis
+from . import project
+from .status import notes
+
+_PACKAGES = ("ipython", "ipykernel", "jupyterlab", "jupyter-server-proxy", "mlflow", "papermill", "nbconvert")
+_REACH_TIMEOUT_S = 4.0
+
+
+def doctor() -> Diagnosis:
+    """Check what is installed, reachable and configured, and say what mends it.
+
+    Returns
+    -------
+    Diagnosis
+        One line a check, each with its level and the command that mends it.
+
+    Raises
+    ------
+    CheckFailed
+        When something does not work; warnings alone raise nothing.
+    """
+    checks = [*_packages(), *_settings(), *_store(), *_git(), *_kernel()]
+    diagnosis = Diagnosis(tuple(checks))
+    if diagnosis.failed:
+        names = ", ".join(check.name for check in diagnosis.failed)
+        raise CheckFailed(f"not in order: {names}", diagnosis)
+    return diagnosis
+
+
+def _packages() -> Iterator[Check]:
+    yield Check("python", "ok", f"{sys.version.split()[0]} at {sys.executable}")
+    for name in _PACKAGES:
+        try:
+            yield Check(name, "ok", version(name))
+        except PackageNotFoundError:
+            yield Check(name, "failed", "not installed", f"pip install {name}")
+
+
+def _settings() -> Iterator[Check]:
+    try:
+        current = settings.current()
+    except ConfigurationError as error:
+        yield Check("settings", "failed", error.message, error.hint)
+        return
+    if current.file is None:
+        yield Check("settings", "warning", f"{current.root} has no {settings.SETTINGS_FILE}", "mlops init")
+    else:
+        yield Check("settings", "ok", str(current.file))
+    for note in notes(current):
+        what, _, fix = note.partition("; bring them in with: ")
+        yield Check("project", "warning", what, fix or None)
+    for directory in {current.root, Path.cwd()}:
+        if (directory / "mlflow.db").is_file() and "mlflow.db" not in current.tracking_uri.partition(str(directory))[2][
+            :11
+        ]:
+            yield Check(
+                "project",
+                "warning",
+                f"{directory / 'mlflow.db'} holds runs of plain MLflow, which are not shown",
+                f"MLFLOW_TRACKING_URI=sqlite:///{directory / 'mlflow.db'} mlops runs --all-experiments",
+            )
+
+
+def _store() -> Iterator[Check]:
+    try:
+        current = settings.current()
+        store = project.tracking(current)
+        store.reach(_REACH_TIMEOUT_S)
+        found = store.find_runs(None, "", "", 1)
+    except MlopsError as error:
+        yield Check("store", "failed", error.message, error.hint if error.hint != "mlops doctor" else None)
+        return
+    held = "it holds runs" if len(found) else "it is empty"
+    yield Check("store", "ok", f"{store.shown_uri} answers, {held} (from {current.tracking_uri_from})")
+
+
+def _git() -> Iterator[Check]:
+    if shutil.which("git") is None:
+        yield Check("git", "warning", "not installed, so runs cannot name their commit", "install git")
+        return
+    said = subprocess.run(["git", "--version"], capture_output=True, text=True, check=False).stdout.strip()
+    checkout = project.checkout(Path.cwd())
+    if checkout is None:
+        yield Check("git", "warning", f"{said}; this directory is in no repository", "git init")
+    else:
+        yield Check("git", "ok", f"{said}; {checkout.root}")
+
+
+def _kernel() -> Iterator[Check]:
+    specs = KernelSpecManager().find_kernel_specs()
+    if "python3" in specs:
+        yield Check("kernel", "ok", f"python3 at {specs['python3']}")
+    else:
+        yield Check("kernel", "failed", "no python3 kernel", "python -m ipykernel install --sys-prefix")

@@ -1,0 +1,98 @@
+"""``init``: set a project up."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import tomlkit
+
+from .. import settings
+from ..capabilities.tracking import short_form
+from ..errors import ConfigurationError, Conflict
+from ..records import Setup, SetupStep, StepOutcome
+
+_IGNORED = (f"{settings.STATE_DIRECTORY}/", "mlflow.db", "mlruns/", ".ipynb_checkpoints/")
+
+
+def init(directory: Path = Path(), *, experiment: str | None = None, nested: bool = False) -> Setup:
+    """Set a project up: settings, state folder, .gitignore.
+
+    It writes what is missing and keeps what is there, so it may be run again at any time.
+
+    Parameters
+    ----------
+    directory
+        The project's directory.
+    experiment
+        The experiment that runs go to; else the directory's name.
+    nested
+        Set a project up inside another one.
+
+    Returns
+    -------
+    Setup
+        What was created, updated or kept, file by file.
+
+    Raises
+    ------
+    Conflict
+        When the directory lies inside another project; its runs would go elsewhere than the outer one's.
+    ConfigurationError
+        When the directory does not exist or cannot be written, or its settings cannot be read.
+    """
+    root = directory.expanduser().resolve()
+    if not root.is_dir():
+        raise ConfigurationError(f"{directory} is no directory", f"mkdir -p {directory}")
+    outer = settings.enclosing_project(root)
+    if outer is not None and outer != root and not nested:
+        raise Conflict(
+            f"{root} lies inside the project {outer}, which already holds its runs",
+            f"mlops init {outer}, or add --nested to make a project of its own",
+        )
+    try:
+        steps = (_settings_file(root, experiment), _state(root), _gitignore(root))
+    except OSError as error:
+        raise ConfigurationError(f"cannot write to {root}: {short_form(error)}", f"make {root} writable") from error
+    settings.forget_root()
+    notes = []
+    if (old := settings.old_file_store(root)) is not None:
+        notes.append(settings.explain_old_store(old, settings.embedded_uri(root)))
+    return Setup(str(root), steps, tuple(notes))
+
+
+def _settings_file(root: Path, experiment: str | None) -> SetupStep:
+    current = settings.load(root, {})
+    file = current.file or root / settings.SETTINGS_FILE
+    if current.file is None:
+        document = tomlkit.document()
+        document.add(tomlkit.comment("mlops-jupyter: where runs go and how cells are tracked. MLFLOW_* variables win."))
+        document.add("experiment", experiment or root.name)
+        file.write_text(tomlkit.dumps(document), encoding="utf-8")
+        return SetupStep(file.name, "created", f"experiment {experiment or root.name}")
+    if experiment is None or experiment == current.experiment:
+        return SetupStep(file.name, "kept", f"experiment {current.experiment}")
+    document = tomlkit.parse(file.read_text(encoding="utf-8"))
+    table = document["tool"]["mlops-jupyter"] if file.name == "pyproject.toml" else document
+    table["experiment"] = experiment
+    file.write_text(tomlkit.dumps(document), encoding="utf-8")
+    return SetupStep(file.name, "updated", f"experiment {current.experiment} → {experiment}")
+
+
+def _state(root: Path) -> SetupStep:
+    current = settings.load(root, {})
+    there = current.state.is_dir()
+    current.prepare_state()
+    what = "runs and artifacts, kept out of git by its own .gitignore"
+    return SetupStep(f"{settings.STATE_DIRECTORY}/", "kept" if there else "created", what)
+
+
+def _gitignore(root: Path) -> SetupStep:
+    file = root / ".gitignore"
+    text = file.read_text(encoding="utf-8") if file.exists() else ""
+    missing = [line for line in _IGNORED if line not in text.splitlines()]
+    if not missing:
+        return SetupStep(file.name, "kept", "nothing was missing")
+    outcome: StepOutcome = "updated" if file.exists() else "created"
+    separator = "" if not text or text.endswith("\n") else "\n"
+    file.write_text(text + separator + "\n".join(missing) + "\n", encoding="utf-8")
+    return SetupStep(file.name, outcome, "added " + " ".join(missing))

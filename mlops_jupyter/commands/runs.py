@@ -1,0 +1,72 @@
+"""``runs``: a table of runs."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated
+
+from .. import settings
+from ..capabilities.run_query import order_clause
+from ..errors import CommandError, NotFound
+from ..protocols import Short
+from ..records import RunTable
+from . import project
+
+_REACH_TIMEOUT_S = 4.0
+
+
+def runs(
+    query: str = "",
+    *,
+    sort: str | None = None,
+    limit: Annotated[int, Short("-n")] = 20,
+    experiment: str | None = None,
+    all_experiments: bool = False,
+) -> RunTable:
+    """List runs, newest first.
+
+    Parameters
+    ----------
+    query
+        A filter in MLflow's search syntax, for instance "metrics.accuracy > 0.9 and params.depth = '3'".
+    sort
+        A metric's name, or params.NAME, start_time and so on, with "asc" or "desc" [best first].
+    limit
+        How many runs at the most.
+    experiment
+        The experiment to look in; else the project's.
+    all_experiments
+        Look in every experiment of the store.
+
+    Returns
+    -------
+    RunTable
+        The runs in order; iterate it, index it, or read ``.runs``.
+
+    Raises
+    ------
+    CommandError
+        When the query or the order cannot be read.
+    NotFound
+        When the experiment named does not exist.
+    Unavailable
+        When the store does not answer.
+    """
+    if limit < 1:
+        raise CommandError(f"--limit must be at least 1, not {limit}", "mlops runs --limit 20")
+    current = settings.current()
+    store = project.tracking(current)
+    store.reach(_REACH_TIMEOUT_S)
+    where = None if all_experiments else experiment or project.experiment(current, store)
+    order = order_clause(sort)
+    try:
+        table = store.find_runs(where, query, order, limit)
+    except NotFound:
+        if experiment is not None:
+            raise
+        # The project's own experiment comes to life with its first run.
+        table = RunTable((), where or "(all)", query, order, store.shown_uri)
+    if (old := settings.old_file_store(current.root, Path.cwd())) is not None:
+        table = replace(table, notes=(settings.explain_old_store(old, current.tracking_uri),))
+    return table

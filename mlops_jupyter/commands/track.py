@@ -1,0 +1,206 @@
+"""``track``: a cell, a block or a function as an MLflow run."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import os
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from types import TracebackType
+from typing import Any, ParamSpec, Self, TypeVar, cast
+
+from .. import settings
+from ..capabilities.tracking import Intent, OpenRun, as_number, open_run
+from ..errors import CommandError, Conflict
+from ..protocols import Names, Reporter, Silent
+from ..records import Run
+from . import project
+
+PARENT_VARIABLE = "MLOPS_JUPYTER_PARENT_RUN_ID"
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Choices:
+    """What the caller of `track` chose; ``None`` leaves it to the settings."""
+
+    name: str | None
+    experiment: str | None
+    tags: Mapping[str, str]
+    params: tuple[str, ...]
+    parent: str | None
+    autolog: bool | None
+    log_models: bool | None
+
+
+class Tracked:
+    """A body that will run as an MLflow run: a ``with`` block, a decorated function, or the magic's cell.
+
+    One object may be used again, one body after the other; each use is a run of its own.
+
+    Attributes
+    ----------
+    record
+        The last run as it ended, ``None`` before.
+    """
+
+    def __init__(self, choices: Choices, reporter: Reporter) -> None:
+        self.record: Run | None = None
+        self._choices = choices
+        self._reporter = reporter
+        self._run: OpenRun | None = None
+
+    @property
+    def run_id(self) -> str:
+        """The open run's id, or the last one's; empty when untracked."""
+        if self._run is not None:
+            return self._run.run_id
+        return self.record.run_id if self.record is not None else ""
+
+    def log(self, step: int | None = None, **metrics: object) -> None:
+        """Log metrics to this run, from any thread; see `mlops_jupyter.log`."""
+        if self._run is None:
+            raise Conflict("this run is not open, so there is nothing to log to", "log inside the tracked body")
+        self._run.log({name: as_number(name, value) for name, value in metrics.items()}, step)
+
+    def open(self, variables: Callable[[], Mapping[str, object]], cell_id: str | None = None) -> None:
+        """Open the run; `variables` gives the names the body can see."""
+        if self._run is not None:
+            raise Conflict("this run is open already", "call track() again for a second one")
+        current, chosen = settings.current(), self._choices
+        store = project.tracking(current)
+        intent = Intent(
+            experiment=project.experiment(current, store) if chosen.experiment is None else chosen.experiment,
+            name=chosen.name,
+            tags=chosen.tags,
+            params=chosen.params,
+            autolog=current.autolog if chosen.autolog is None else chosen.autolog,
+            log_models=current.log_models if chosen.log_models is None else chosen.log_models,
+            parent=chosen.parent or os.environ.get(PARENT_VARIABLE) or None,
+        )
+        self._run = open_run(store, intent, cell_id=cell_id, variables=variables)
+        if chosen.experiment is None and self._run.tracked:
+            settings.announce("MLFLOW_EXPERIMENT_NAME", intent.experiment)
+
+    def close(self, error: BaseException | None, traceback_text: str | None = None) -> Run:
+        """Close the run with the truth and return it."""
+        run, self._run = self._run, None
+        if run is None:
+            raise Conflict("this run is not open", "use it as: with mlops_jupyter.track():")
+        self.record = run.close(error, traceback_text)
+        return self.record
+
+    def __enter__(self) -> Self:
+        frame = sys._getframe(1)  # noqa: SLF001 -- the documented way to a caller's variables, as warnings do
+        self.open(lambda: {**frame.f_globals, **frame.f_locals})
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+        self._reporter.show(self.close(error))
+
+    def __call__(self, function: Callable[P, T]) -> Callable[P, T]:
+        """Decorate a function: each call is a run, and ``param`` also names its arguments."""
+        signature = inspect.signature(function)
+
+        def arguments(*args: Any, **kwargs: Any) -> dict[str, object]:
+            bound = signature.bind(*args, **kwargs)
+            bound.apply_defaults()
+            return {**function.__globals__, **bound.arguments}
+
+        def again() -> Tracked:
+            # A function may call itself or run in two threads: every call needs an object of its own.
+            return Tracked(replace(self._choices, name=self._choices.name or function.__name__), self._reporter)
+
+        if inspect.iscoroutinefunction(function):
+
+            @functools.wraps(function)
+            async def tracked_coroutine(*args: P.args, **kwargs: P.kwargs) -> Any:
+                with again().over(arguments(*args, **kwargs)):
+                    return await function(*args, **kwargs)
+
+            return cast("Callable[P, T]", tracked_coroutine)
+
+        @functools.wraps(function)
+        def tracked_function(*args: P.args, **kwargs: P.kwargs) -> T:
+            with again().over(arguments(*args, **kwargs)):
+                return function(*args, **kwargs)
+
+        return tracked_function
+
+    def over(self, variables: Mapping[str, object]) -> _Block:
+        """Return a ``with`` block whose ``param`` names are looked up in ``variables``."""
+        return _Block(self, variables)
+
+
+class _Block:
+    """`Tracked` as a ``with`` block over variables that are given, not the caller's."""
+
+    def __init__(self, tracked: Tracked, variables: Mapping[str, object]) -> None:
+        self._tracked = tracked
+        self._variables = variables
+
+    def __enter__(self) -> Tracked:
+        self._tracked.open(lambda: self._variables)
+        return self._tracked
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+        self._tracked.__exit__(kind, error, tb)
+
+
+def track(
+    name: str | None = None,
+    *,
+    experiment: str | None = None,
+    tag: Mapping[str, str] | None = None,
+    param: Names = (),
+    parent: str | None = None,
+    autolog: bool | None = None,
+    log_models: bool | None = None,
+    reporter: Reporter = Silent(),  # noqa: B008 -- stateless
+) -> Tracked:
+    """Run a cell, a block or a function as an MLflow run.
+
+    Write ``%%mlops track NAME`` above a cell, ``with mlops_jupyter.track(NAME):`` around a block, or
+    ``@mlops_jupyter.track(NAME)`` above a function. The run ends FINISHED, FAILED (the traceback is kept as
+    ``mlops/traceback.txt``) or KILLED (an interrupt), and its card appears below the cell.
+
+    Parameters
+    ----------
+    name
+        The run's name; MLflow invents one when it is left out.
+    experiment
+        The experiment; else the one of ``mlflow.set_experiment``, of MLFLOW_EXPERIMENT_NAME, or of mlops.toml.
+    tag
+        Tags of the run, as key=value.
+    param
+        Variables whose values are logged as params when the body ends, as a,b.
+    parent
+        The id of the run that this one is a child of.
+    autolog
+        Let frameworks log params and metrics by themselves, silently [on unless mlops.toml says otherwise].
+    log_models
+        Let autologging log the fitted models too [off unless mlops.toml says otherwise].
+    reporter
+        Where the card is shown when the body ends.
+
+    Returns
+    -------
+    Tracked
+        The body to come; ``.run_id`` and ``.log(loss=0.1)`` inside it, ``.record`` after.
+
+    Raises
+    ------
+    ConfigurationError
+        When runs have nowhere to go. A server that is down raises nothing: the body runs, its card says so.
+    NotFound
+        When there is no such parent run.
+    """
+    if callable(name):
+        raise CommandError("track takes a name, not a function", "write @mlops_jupyter.track() above the function")
+    names = param.split(",") if isinstance(param, str) else param
+    params = tuple(filter(None, names))
+    return Tracked(Choices(name, experiment, dict(tag or {}), params, parent, autolog, log_models), reporter)

@@ -1,0 +1,53 @@
+"""``ui``: a tool's web pages, inside Jupyter."""
+
+from __future__ import annotations
+
+from typing import Literal, cast
+
+from .. import registry, settings
+from ..protocols import Reporter, Silent, TrackingUi
+from ..records import WebPage
+from . import project
+
+_REACH_TIMEOUT_S = 4.0
+
+
+def ui(
+    tool: Literal["mlflow"] = "mlflow",
+    *,
+    reporter: Reporter = Silent(),  # noqa: B008 -- stateless
+) -> WebPage:
+    """Open a tool's web pages inside Jupyter.
+
+    For a store in files a server is started on this machine, on loopback, behind a token; it is found again by
+    every later kernel and ends when nobody has used it for an hour. A store behind a server has its pages there.
+
+    Parameters
+    ----------
+    tool
+        Whose pages.
+    reporter
+        Where progress is told while a server starts.
+
+    Returns
+    -------
+    WebPage
+        The address on this machine, and the one below the Jupyter server, right under JupyterHub and Binder.
+
+    Raises
+    ------
+    Unavailable
+        When the pages could not be started, with the server's own words; or the store's server is down.
+    """
+    current = settings.current()
+    store = project.tracking(current)
+    if store.uri.startswith(("http://", "https://")):
+        store.reach(_REACH_TIMEOUT_S)
+        return WebPage("MLflow", store.shown_uri, detail="the tracking server's own pages")
+    pages = cast("TrackingUi", registry.load("tracking_ui", tool)())
+    page = pages.open(
+        store.uri, current.prepare_state(), lambda passed, limit: reporter.progress("MLflow starts", passed, limit)
+    )
+    base = project.notebook_host().server_url()
+    proxied = None if base is None else f"{base}proxy/{page.port}{page.path}"
+    return WebPage("MLflow", f"http://127.0.0.1:{page.port}{page.path}", proxied, page.detail)

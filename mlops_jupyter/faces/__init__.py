@@ -1,0 +1,1 @@
+"""Magic, terminal and Python: they parse and render, and hold no logic."""

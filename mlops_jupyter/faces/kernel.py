@@ -1,0 +1,222 @@
+"""The magic face behind its stub: parse a line, call the verb, show the record."""
+
+from __future__ import annotations
+
+import html
+import json
+import sys
+import traceback
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from IPython.core.completer import SimpleCompletion
+from IPython.core.display import HTML
+from IPython.core.error import StdinNotImplementedError
+from IPython.display import DisplayHandle, display
+
+from .. import grammar
+from ..errors import CheckFailed, CommandError, MlopsError
+from ..grammar import Call, HelpAsked
+from ..verbs import VERBS
+from . import render
+
+if TYPE_CHECKING:
+    from IPython.core.interactiveshell import ExecutionResult, InteractiveShell
+
+    from ..commands.track import Tracked
+
+_STATUS = "status"
+
+
+class NotebookReporter:
+    """Shows records and one progress bar below the cell; the bar updates in place."""
+
+    def __init__(self) -> None:
+        self._handle: DisplayHandle | None = None
+
+    def progress(self, message: str, done: float, total: float) -> None:
+        """Draw the bar anew."""
+        bar = HTML(_bar(message, done, total))
+        if self._handle is None:
+            self._handle = display(bar, display_id=True)
+        else:
+            self._handle.update(bar)
+        if done >= total:
+            self._handle = None
+
+    def show(self, record: object) -> None:
+        """Show a record below the cell."""
+        display(record)
+
+    def cancelled(self) -> bool:
+        """Answer no: an interrupt is how a notebook stops a verb."""
+        return False
+
+
+def _bar(message: str, done: float, total: float) -> str:
+    share = min(1.0, done / total) if total else 1.0
+    return (
+        f'<div style="font-size:0.9em"><progress value="{share:.3f}" max="1" style="width:16em;vertical-align:middle">'
+        f"</progress> {share:.0%} {html.escape(message)}</div>"
+    )
+
+
+def run_line(shell: InteractiveShell, line: str) -> Any:
+    """Run ``%mlops …``."""
+    words = _words(shell, line)
+    call = _parse(words or [_STATUS])
+    if call is None:
+        return None
+    if call.name == "track":
+        raise CommandError(
+            "%mlops track tracks nothing: it works on a whole cell",
+            "write %%mlops track as the cell's first line and move what stands above it below",
+        )
+    return _run(call)
+
+
+def run_cell(shell: InteractiveShell, line: str, cell: str) -> Any:
+    """Run ``%%mlops …``: the body is the verb's source."""
+    call = _parse(_words(shell, line) or [_STATUS])
+    if call is None:
+        return None
+    if call.name == "track":
+        return _run_tracked(shell, call, cell)
+    source = grammar.source_parameter(call)
+    if source is None:
+        raise CommandError(f"{call.name} takes no cell body", f"write it with one percent sign: %mlops {line}")
+    call.arguments[source] = cell
+    return _run(call)
+
+
+def open_cell(shell: InteractiveShell | None, options: str, frame: list[Any] | None) -> None:
+    """Open the run of the cell that is starting; ``frame`` is its place in the stub's stack."""
+    if shell is None or frame is None:
+        raise CommandError("a cell that runs silently cannot be tracked", "run it as an ordinary cell")
+    call = _parse(["track", *_words(shell, options)])
+    if call is None:
+        raise CommandError("the cell was not run, because --help was asked", "take --help out of the first line")
+    cell_id, _ = frame
+    tracked = _tracked(call)
+    _with_debug(call, lambda: tracked.open(lambda: shell.user_ns, cell_id))
+    frame[1] = tracked
+
+
+def close_cell(tracked: Tracked, result: ExecutionResult) -> None:
+    """Close the run of a cell that has ended, and show its card."""
+    error = result.error_before_exec or result.error_in_exec
+    text = None if error is None else _traceback_of_cell(error)
+    try:
+        display(tracked.close(error, text))
+    except MlopsError as failed:
+        # The cell's own outcome stands; what went wrong here must be read all the same.
+        print("\n".join(failed.lines()), file=sys.stderr)  # noqa: T201
+
+
+def _traceback_of_cell(error: BaseException) -> str:
+    """Format a traceback without the frames in which IPython runs the cell."""
+    tb = error.__traceback__
+    while tb is not None and tb.tb_frame.f_code.co_filename.endswith("interactiveshell.py"):
+        tb = tb.tb_next
+    return "".join(traceback.format_exception(type(error), error, tb))
+
+
+def _run_tracked(shell: InteractiveShell, call: Call, body: str) -> None:
+    """Track a body that arrives as text: a script that nbconvert exported calls the magic with it."""
+    tracked = _tracked(call)
+    _with_debug(call, lambda: tracked.open(lambda: shell.user_ns, None))
+    result = shell.run_cell(body)
+    close_cell(tracked, result)
+    error = result.error_before_exec or result.error_in_exec
+    if error is not None:
+        # run_cell has printed the traceback; the script must stop all the same, without printing it again.
+        error._render_traceback_ = list
+        raise error
+
+
+def _tracked(call: Call) -> Tracked:
+    render.register_all()
+    tracked: Tracked = call.function(**call.arguments, reporter=NotebookReporter())
+    return tracked
+
+
+def _words(shell: InteractiveShell, line: str) -> list[str]:
+    namespace = shell.user_ns
+    return grammar.expand(
+        grammar.split(line),
+        lambda text: eval(text, namespace),  # noqa: S307 -- the user's own line, in the user's own kernel
+        lambda: [name for name in namespace if name not in shell.user_ns_hidden],
+    )
+
+
+def _parse(words: list[str]) -> Call | None:
+    if words[0] in {"--help", "-h"}:
+        print(describe())  # noqa: T201 -- help goes where a magic's help goes
+        return None
+    try:
+        return grammar.parse(words)
+    except HelpAsked as asked:
+        print(asked)  # noqa: T201
+        return None
+
+
+def _run(call: Call) -> Any:
+    if call.verb.place == "code":
+        raise CommandError(f"{call.name} is for Python code", f"call mlops_jupyter.{call.name}(…)")
+    render.register_all()
+    grammar.confirm(call, _ask)
+    if call.wants_reporter:
+        call.arguments[grammar.REPORTER] = NotebookReporter()
+    try:
+        record = _with_debug(call, lambda: call.function(**call.arguments))
+    except CheckFailed as answer:
+        if call.strict:
+            raise
+        record = answer.record
+    if call.as_json:
+        print(json.dumps(render.as_json(record), indent=2, ensure_ascii=False))  # noqa: T201
+        return None
+    return record
+
+
+def _with_debug(call: Call, act: Callable[[], Any]) -> Any:
+    try:
+        return act()
+    except MlopsError as error:
+        error.debug = call.debug
+        raise
+
+
+def _ask(question: str) -> bool | None:
+    try:
+        return input(f"{question} [y/N] ").strip().lower() in {"y", "yes"}
+    except StdinNotImplementedError:
+        return None
+
+
+def describe() -> str:
+    """List the verbs, for ``%mlops?``."""
+    width = max(map(len, VERBS))
+    lines = [f"  {name:<{width}}  {verb.line}" for name, verb in VERBS.items() if verb.place != "code"]
+    return "\n".join(
+        [
+            "%mlops VERB …          one verb; %mlops alone shows where you stand",
+            "%mlops VERB --help     its options",
+            "%%mlops track [NAME]   above a cell: run it as an MLflow run",
+            "",
+            *lines,
+            "",
+            "$name and {expr} are replaced by your variables.",
+        ]
+    )
+
+
+def matches(text: str) -> dict[str, Any]:
+    """Complete the line up to the cursor, also in ``x = %mlops …``."""
+    _, _, rest = text.rpartition("%mlops")
+    if rest and not rest[0].isspace():
+        return {"completions": []}
+    words = rest.split()
+    incomplete = "" if not words or rest[-1:].isspace() else words.pop()
+    found = [SimpleCompletion(value, type=about) for value, about in grammar.complete(words, incomplete)]
+    return {"completions": found, "suppress": bool(found), "matched_fragment": incomplete}

@@ -1,0 +1,88 @@
+"""Records as text, HTML and JSON, for every face.
+
+The table names a view module for each record; a view has ``text(record) -> str`` and ``html(record) -> str``.
+JSON is made here, from the record itself.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import sys
+from collections.abc import Mapping
+from datetime import datetime
+from importlib import import_module
+from typing import Any
+
+_VIEWS = "mlops_jupyter.faces.views."
+_RECORDS = "mlops_jupyter.records"
+
+VIEWS: dict[str, str] = {
+    "Run": _VIEWS + "run",
+    "RunTable": _VIEWS + "runs",
+    "Execution": _VIEWS + "execution",
+    "Diagnosis": _VIEWS + "diagnosis",
+    "Setup": _VIEWS + "setup",
+    "Status": _VIEWS + "status",
+    "WebPage": _VIEWS + "page",
+}
+
+
+def view(record: object) -> Any:
+    """Return the view module of a record, ``None`` for anything else."""
+    module = VIEWS.get(type(record).__name__) if type(record).__module__ == _RECORDS else None
+    return None if module is None else import_module(module)
+
+
+def text(record: object) -> str:
+    """Return a record as a person reads it in a terminal."""
+    found = view(record)
+    return str(record) if found is None else str(found.text(record))
+
+
+def as_json(record: object) -> Any:
+    """Return a record as JSON values.
+
+    Instants are ISO 8601; numbers that JSON has no words for are ``"NaN"``, ``"Infinity"`` and ``"-Infinity"``,
+    as in the JSON mapping of Protocol Buffers that MLflow's own API uses. What a record computes is included.
+    """
+    if dataclasses.is_dataclass(record) and not isinstance(record, type):
+        names = [field.name for field in dataclasses.fields(record)]
+        names += [name for name, member in vars(type(record)).items() if isinstance(member, property)]
+        return {name: as_json(getattr(record, name)) for name in names}
+    if isinstance(record, Mapping):
+        return {str(name): as_json(value) for name, value in record.items()}
+    if isinstance(record, list | tuple):
+        return [as_json(value) for value in record]
+    if isinstance(record, datetime):
+        return record.isoformat()
+    if isinstance(record, float) and not math.isfinite(record):
+        return "NaN" if math.isnan(record) else "Infinity" if record > 0 else "-Infinity"
+    return record if record is None or isinstance(record, str | int | float | bool) else str(record)
+
+
+def mime_type(record: object) -> str:
+    """Return the JSON mime type of a record: ``application/json`` would outrank HTML in JupyterLab."""
+    return f"application/vnd.mlops-jupyter.{type(record).__name__.lower()}+json"
+
+
+def mime_bundle(record: object, **_: object) -> dict[str, Any]:
+    """Return every form of a record, for a front end to choose from."""
+    found = view(record)
+    return {"text/plain": found.text(record), "text/html": found.html(record), mime_type(record): as_json(record)}
+
+
+def shell() -> Any:
+    """Return this process's IPython shell, ``None`` without one; IPython is not imported for the question."""
+    module = sys.modules.get("IPython.core.getipython")
+    return None if module is None else module.get_ipython()
+
+
+def register_all() -> None:
+    """Teach this process's IPython shell, if it has one, to show records; again changes nothing."""
+    running = shell()
+    if running is None:
+        return
+    formatter = running.display_formatter.mimebundle_formatter
+    for name in VIEWS:
+        formatter.for_type_by_name(_RECORDS, name, mime_bundle)

@@ -1,0 +1,150 @@
+"""The terminal face: ``mlops VERB …``."""
+
+from __future__ import annotations
+
+import difflib
+import json
+import sys
+import traceback
+from typing import Any
+
+import click
+
+from .. import grammar
+from ..errors import INTERRUPTED_EXIT, UNEXPECTED_EXIT, CheckFailed, CommandError, MlopsError
+from ..grammar import Call
+from ..verbs import VERBS
+from . import render
+
+_STATUS = "status"
+
+
+class TerminalReporter:
+    """Progress on standard error: a bar on a terminal, a line a step in a log file."""
+
+    def __init__(self) -> None:
+        self._last = ""
+
+    def progress(self, message: str, done: float, total: float) -> None:
+        """Draw the bar anew, or write the step when it is a new one."""
+        share = min(1.0, done / total) if total else 1.0
+        if sys.stderr.isatty():
+            filled = int(24 * share)
+            click.echo(f"\r\x1b[K{'█' * filled}{'░' * (24 - filled)} {share:4.0%} {message}", err=True, nl=share >= 1)
+        elif message != self._last:
+            click.echo(f"{share:4.0%} {message}", err=True)
+        self._last = message
+
+    def show(self, record: object) -> None:
+        """Write a record as text; results go to standard output, this is on the way."""
+        click.echo(render.text(record), err=True)
+
+    def cancelled(self) -> bool:
+        """Answer no: Ctrl-C is how a terminal stops a verb."""
+        return False
+
+
+class _Verbs(click.Group):
+    """The verbs by their table; a verb's function is imported only when it is called or completed."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return [name for name, verb in VERBS.items() if verb.place != "code"]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        return grammar.command(cmd_name, _run) if cmd_name in self.list_commands(ctx) else None
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        # click would import every verb for its short help; the table has it.
+        with formatter.section("Verbs"):
+            formatter.write_dl([(name, VERBS[name].line) for name in self.list_commands(ctx)])
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        names = self.list_commands(ctx)
+        if args[0] not in names and not args[0].startswith("-"):
+            near = difflib.get_close_matches(args[0], names, n=1)
+            hint = f"did you mean: mlops {near[0]}?" if near else "mlops --help"
+            raise CommandError(f"there is no verb {args[0]}", hint)
+        return super().resolve_command(ctx, args)
+
+
+@click.group(
+    cls=_Verbs,
+    invoke_without_command=True,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+@click.version_option(package_name="mlops-jupyter", prog_name="mlops")
+@click.pass_context
+def mlops(ctx: click.Context) -> None:
+    """Track experiments, run notebooks headless and look at the results; alone it shows where you stand."""
+    if ctx.invoked_subcommand is None:
+        grammar.command(_STATUS, _run).main([], standalone_mode=False)
+
+
+def main() -> None:
+    """Run one verb and exit as the error tree says."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(words: list[str]) -> int:  # noqa: PLR0911 -- one a kind of ending
+    """Run one verb and return the exit code."""
+    debug = "--debug" in words
+    try:
+        mlops.main(words, prog_name="mlops", standalone_mode=False)
+    except CheckFailed as answer:
+        click.echo(f"{type(answer).__name__}: {answer.message}", err=True)
+        return answer.exit_code
+    except MlopsError as error:
+        return _complain(error, debug=debug)
+    except click.UsageError as error:
+        verb = error.ctx.info_name if error.ctx is not None and error.ctx.parent is not None else None
+        return _complain(grammar.usage_error(error, verb), debug=debug)
+    except click.ClickException as error:
+        return _complain(CommandError(error.format_message()), debug=debug)
+    except (KeyboardInterrupt, click.Abort):
+        click.echo("\ninterrupted", err=True)
+        return INTERRUPTED_EXIT
+    except Exception as error:  # noqa: BLE001 -- the last resort: anything that is not ours is a bug, and says so
+        if debug:
+            traceback.print_exc()
+        else:
+            click.echo(
+                f"{type(error).__name__}: {error}\n  → this is a bug in mlops; run it again with --debug", err=True
+            )
+        return UNEXPECTED_EXIT
+    return 0
+
+
+def _complain(error: MlopsError, *, debug: bool) -> int:
+    if debug:
+        traceback.print_exception(error)
+    else:
+        click.echo("\n".join(error.lines()), err=True)
+    return error.exit_code
+
+
+def _run(call: Call) -> None:
+    if call.verb.place == "kernel":
+        raise CommandError(f"{call.name} needs a notebook around it", f"in a notebook: %%mlops {call.name}")
+    grammar.confirm(call, _ask)
+    source = grammar.source_parameter(call)
+    if source is not None and call.arguments.get(source) is not None:
+        with click.open_file(call.arguments[source]) as file:
+            call.arguments[source] = file.read()
+    if call.wants_reporter:
+        call.arguments[grammar.REPORTER] = TerminalReporter()
+    try:
+        _show(call.function(**call.arguments), as_json=call.as_json)
+    except CheckFailed as answer:
+        _show(answer.record, as_json=call.as_json)
+        raise
+
+
+def _show(record: Any, *, as_json: bool) -> None:
+    if record is not None:
+        click.echo(json.dumps(render.as_json(record), indent=2, ensure_ascii=False) if as_json else render.text(record))
+
+
+def _ask(question: str) -> bool | None:
+    return click.confirm(question, err=True) if sys.stdin.isatty() else None

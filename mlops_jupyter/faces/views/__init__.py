@@ -1,0 +1,1 @@
+"""One module a record: its text and its HTML."""

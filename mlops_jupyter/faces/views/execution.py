@@ -1,0 +1,54 @@
+"""A headless run: the notebook's run, its tracked cells, where the result lies."""
+
+from __future__ import annotations
+
+from html import escape
+from pathlib import Path
+
+from ...records import Execution
+from . import run as card
+from .columns import CARD, FAINT, badge, duration, html_table, number, text_table
+
+
+def text(execution: Execution) -> str:
+    """Return it as lines of text."""
+    lines = [card.text(execution.run)]
+    if execution.failure is not None and execution.failure.cell is not None:
+        lines.append(f"  failed at cell {execution.failure.cell} of {execution.cells} (counted from 0):")
+        lines += [f"    {line}" for line in execution.failure.source.splitlines()[:8]]
+    if execution.children:
+        table = text_table(("", "cell", "took", "metrics"), ((s, n, t, m) for s, n, t, m in _children(execution)))
+        lines += [f"  {line}" for line in table.splitlines()]
+    lines.append(f"executed notebook: {execution.output}")
+    if execution.html is not None:
+        lines.append(f"as a web page:     {execution.html}")
+    return "\n".join(lines)
+
+
+def html(execution: Execution) -> str:
+    """Return it as HTML."""
+    parts = [card.html(execution.run)]
+    if execution.failure is not None and execution.failure.cell is not None:
+        parts.append(
+            f'<div style="{CARD}">failed at cell {execution.failure.cell} of {execution.cells} (counted from 0)'
+            f"<pre>{escape(execution.failure.source)}</pre></div>"
+        )
+    if execution.children:
+        rows = [(badge(s), escape(n), escape(t), escape(m)) for s, n, t, m in _children(execution)]
+        parts.append(f'<div style="{CARD}">{html_table(("", "tracked cell", "took", "metrics"), rows)}</div>')
+    files = [execution.output] + ([execution.html] if execution.html else [])
+    names = ", ".join(f"<code>{escape(Path(file).name)}</code>" for file in files)
+    parts.append(f'<div style="{FAINT}">executed notebook: {names} in {escape(str(Path(files[0]).parent))}</div>')
+    return "".join(parts)
+
+
+def _children(execution: Execution) -> list[tuple[str, str, str, str]]:
+    return [
+        (
+            child.status,
+            child.name,
+            duration(child.duration_s),
+            "  ".join(f"{name}={number(value)}" for name, value in list(child.metrics.items())[:4]),
+        )
+        for child in execution.children
+    ]

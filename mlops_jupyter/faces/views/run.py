@@ -1,0 +1,44 @@
+"""The run card."""
+
+from __future__ import annotations
+
+from html import escape
+
+from ...records import Run
+from .columns import CARD, FAINT, badge, duration, notes_html, number, pairs, shortened, when
+
+_SHOWN_IN_TEXT = 12
+
+
+def text(run: Run) -> str:
+    """Return the card as lines of text."""
+    where = f" in {run.experiment}" if run.experiment else ""
+    lines = [f"{run.status}  {run.name or 'run'}{where}  {duration(run.duration_s)}  {run.run_id}".rstrip()]
+    if run.error:
+        lines.append(f"  {run.error}")
+    for title, values in (("metrics", {k: number(v) for k, v in run.metrics.items()}), ("params", dict(run.params))):
+        if values:
+            shown = [f"{name}={shortened(value, 40)}" for name, value in list(values.items())[:_SHOWN_IN_TEXT]]
+            more = f" … and {len(values) - _SHOWN_IN_TEXT} more" if len(values) > _SHOWN_IN_TEXT else ""
+            lines.append(f"  {title}: {'  '.join(shown)}{more}")
+    lines += [f"  note: {note}" for note in run.notes]
+    if run.link:
+        lines.append(f"  {run.link}")
+    return "\n".join(lines)
+
+
+def html(run: Run) -> str:
+    """Return the card as HTML."""
+    link = f'<a href="{escape(run.link)}" target="_blank" rel="noopener">open in MLflow</a>' if run.link else ""
+    where = f"in {escape(run.experiment)}" if run.experiment else ""
+    head = (
+        f"{badge(run.status)} <b>{escape(run.name or 'run')}</b> "
+        f'<span style="{FAINT}">{where} · {duration(run.duration_s)} · {when(run.started)} UTC</span> {link}'
+    )
+    identity = f'<div style="{FAINT}"><code>{escape(run.run_id)}</code></div>' if run.run_id else ""
+    error = f'<div style="margin-top:4px"><code>{escape(run.error)}</code></div>' if run.error else ""
+    return (
+        f'<div style="{CARD}"><div>{head}</div>{identity}{error}{notes_html(run.notes)}'
+        f"{pairs('metrics', {name: number(value) for name, value in run.metrics.items()})}"
+        f"{pairs('params', run.params)}</div>"
+    )

@@ -1,0 +1,302 @@
+"""Where a project is and how it is set: ``mlops.toml`` or ``[tool.mlops-jupyter]``, then the environment.
+
+``MLFLOW_*`` variables win where MLflow defines them; ours start with ``MLOPS_JUPYTER_``.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from .errors import ConfigurationError
+
+SETTINGS_FILE = "mlops.toml"
+STATE_DIRECTORY = ".mlops"
+ROOT_VARIABLE = "MLOPS_JUPYTER_ROOT"
+
+# Key -> the types its value may have. A table is a mapping of the same.
+_KEYS: dict[str, Any] = {
+    "experiment": (str,),
+    "tracking_uri": (str,),
+    "registry_uri": (str,),
+    "track": {"autolog": (bool,), "log_models": (bool,)},
+    "run": {"output": (str,), "timeout_s": (int, float)},
+}
+
+
+@dataclass(frozen=True)
+class Settings:
+    """One project's settings, complete.
+
+    Attributes
+    ----------
+    root
+        The project's directory, absolute.
+    file
+        The file the settings were read from, if there is one.
+    tracking_uri, tracking_uri_from
+        Absolute, whatever directory a process stands in; and which of the places below said so.
+    registry_uri
+        The model registry's store; ``None`` means the tracking store.
+    experiment, experiment_id
+        The experiment's name, and its id when ``MLFLOW_EXPERIMENT_ID`` names it instead.
+    autolog, log_models
+        What a tracked cell does unless told otherwise.
+    output
+        Where executed notebooks go.
+    timeout_s
+        Seconds a cell may take in a headless run; ``None`` means no limit.
+    """
+
+    root: Path
+    file: Path | None
+    tracking_uri: str
+    tracking_uri_from: str
+    registry_uri: str | None
+    experiment: str
+    experiment_id: str | None
+    autolog: bool
+    log_models: bool
+    output: Path
+    timeout_s: float | None
+
+    @property
+    def state(self) -> Path:
+        """The directory that holds all that the project keeps."""
+        return self.root / STATE_DIRECTORY
+
+    @property
+    def artifacts(self) -> Path:
+        """Where the embedded store puts artifacts."""
+        return self.state / "artifacts"
+
+    @property
+    def embedded(self) -> bool:
+        """Whether runs go to the project's own sqlite file."""
+        return self.tracking_uri == embedded_uri(self.root)
+
+    @property
+    def outer_project(self) -> Path | None:
+        """The project around this one, if two are nested."""
+        return enclosing_project(self.root.parent) if self.file is not None else None
+
+    def prepare_state(self) -> Path:
+        """Create the state directory.
+
+        Raises
+        ------
+        ConfigurationError
+            When the project's directory cannot be written.
+        """
+        try:
+            self.state.mkdir(exist_ok=True)
+            ignore = self.state / ".gitignore"
+            if not ignore.exists():
+                ignore.write_text("*\n", encoding="utf-8")
+        except OSError as error:
+            raise ConfigurationError(
+                f"cannot write to {self.state}: {error.strerror}, so runs have nowhere to go",
+                f"make {self.root} writable, or name a store elsewhere in MLFLOW_TRACKING_URI",
+            ) from error
+        if not os.access(self.state, os.W_OK):
+            raise ConfigurationError(
+                f"cannot write to {self.state}: it is read-only, so runs have nowhere to go",
+                f"make {self.root} writable, or name a store elsewhere in MLFLOW_TRACKING_URI",
+            )
+        return self.state
+
+
+def embedded_uri(root: Path) -> str:
+    """Return the address of a project's own sqlite store."""
+    return f"sqlite:///{root / STATE_DIRECTORY / 'mlflow.db'}"
+
+
+# Variables that this process set for plain MLflow code and for its children; a choice of the user's is none of
+# them, and an edited settings file must not lose to them.
+_announced: dict[str, str] = {}
+
+
+def current() -> Settings:
+    """Return the settings of the project this process works in; the root is found once, the file read anew."""
+    users = {name: value for name, value in os.environ.items() if _announced.get(name) != value}
+    return load(_process_root(), users)
+
+
+def announce(variable: str, value: str) -> None:
+    """Tell plain MLflow code in this process and its children; a variable that the user set stays his."""
+    if os.environ.get(variable) in {None, "", _announced.get(variable)}:
+        os.environ[variable] = _announced[variable] = value
+
+
+@cache
+def _process_root() -> Path:
+    return find_root(Path.cwd(), os.environ)
+
+
+def forget_root() -> None:
+    """Look for the project anew at the next call, as after a change of directory."""
+    _process_root.cache_clear()
+
+
+def find_root(start: Path, environment: Mapping[str, str]) -> Path:
+    """Find the project around a directory.
+
+    The nearest directory with settings wins; else the nearest with a state directory; else the git
+    repository's root; else ``start`` itself. ``MLOPS_JUPYTER_ROOT`` overrides all.
+
+    Raises
+    ------
+    ConfigurationError
+        When ``MLOPS_JUPYTER_ROOT`` is no directory.
+    """
+    if told := environment.get(ROOT_VARIABLE):
+        root = Path(told).expanduser().resolve()
+        if not root.is_dir():
+            raise ConfigurationError(f"{ROOT_VARIABLE} is {told}, which is no directory", f"unset {ROOT_VARIABLE}")
+        return root
+    start = start.resolve()
+    if project := enclosing_project(start):
+        return project
+    above = (start, *start.parents)
+    for mark in (STATE_DIRECTORY, ".git"):
+        for directory in above:
+            if (directory / mark).exists() and directory != Path.home():
+                return directory
+    return start
+
+
+def enclosing_project(start: Path) -> Path | None:
+    """Return the nearest directory, from ``start`` upwards, that has settings of ours."""
+    for directory in (start, *start.parents):
+        if (directory / SETTINGS_FILE).is_file() or _pyproject_table(directory) is not None:
+            return directory
+    return None
+
+
+def old_file_store(*directories: Path) -> Path | None:
+    """Return the first ``mlruns`` folder that holds runs of MLflow's old file store."""
+    for directory in directories:
+        store = directory / "mlruns"
+        if store.is_dir() and any(store.glob("*/meta.yaml")):
+            return store
+    return None
+
+
+def explain_old_store(store: Path, target_uri: str) -> str:
+    """Say in a sentence why an old file store's runs do not show, and what brings them in."""
+    return (
+        f"{store} holds runs in MLflow's old file format, which are not shown; bring them in with: "
+        f"mlflow migrate-filestore --source {store.parent} --target {target_uri}"
+    )
+
+
+def load(root: Path, environment: Mapping[str, str]) -> Settings:
+    """Read a project's settings.
+
+    Raises
+    ------
+    ConfigurationError
+        When a file cannot be parsed, a key is unknown, a value has the wrong type, or two files disagree about
+        which of them holds the settings.
+    """
+    file, table = _read(root)
+    track, run = table.get("track", {}), table.get("run", {})
+    uri, uri_from = _tracking_uri(root, table, file, environment)
+    return Settings(
+        root=root,
+        file=file,
+        tracking_uri=uri,
+        tracking_uri_from=uri_from,
+        registry_uri=environment.get("MLFLOW_REGISTRY_URI") or table.get("registry_uri"),
+        experiment=environment.get("MLFLOW_EXPERIMENT_NAME") or table.get("experiment") or root.name or "default",
+        experiment_id=environment.get("MLFLOW_EXPERIMENT_ID") or None,
+        autolog=track.get("autolog", True),
+        log_models=track.get("log_models", False),
+        output=root / run.get("output", f"{STATE_DIRECTORY}/executed"),
+        timeout_s=run.get("timeout_s"),
+    )
+
+
+def _tracking_uri(
+    root: Path, table: Mapping[str, Any], file: Path | None, environment: Mapping[str, str]
+) -> tuple[str, str]:
+    if uri := environment.get("MLFLOW_TRACKING_URI"):
+        return _absolute_uri(uri, Path.cwd()), "MLFLOW_TRACKING_URI"
+    if uri := table.get("tracking_uri"):
+        return _absolute_uri(uri, root), str(file)
+    return embedded_uri(root), "default"
+
+
+def _absolute_uri(uri: str, base: Path) -> str:
+    """Anchor a relative sqlite or file address, so that every process means the same file."""
+    sqlite = "sqlite:///"
+    if uri.startswith(sqlite) and not uri.startswith(sqlite + "/") and uri != sqlite:
+        return f"{sqlite}{(base / uri.removeprefix(sqlite)).resolve()}"
+    if uri.startswith("file:") and not uri.startswith("file:/"):
+        return (base / uri.removeprefix("file:")).resolve().as_uri()
+    if uri not in {"databricks", "databricks-uc"} and ":" not in uri:
+        return (base / uri).resolve().as_uri()
+    return uri
+
+
+def _pyproject_table(directory: Path) -> dict[str, Any] | None:
+    file = directory / "pyproject.toml"
+    if not file.is_file():
+        return None
+    text = file.read_text(encoding="utf-8", errors="replace")
+    if "mlops-jupyter" not in text:
+        return None
+    table = _parse(file, text).get("tool", {}).get("mlops-jupyter")
+    return table if isinstance(table, dict) else None
+
+
+def _read(root: Path) -> tuple[Path | None, dict[str, Any]]:
+    own, shared = root / SETTINGS_FILE, root / "pyproject.toml"
+    in_pyproject = _pyproject_table(root)
+    if not own.is_file():
+        if in_pyproject is None:
+            return None, {}
+        _validate(in_pyproject, _KEYS, shared, "")
+        return shared, in_pyproject
+    if in_pyproject is not None:
+        raise ConfigurationError(
+            f"{root} is set up twice: {SETTINGS_FILE} and [tool.mlops-jupyter] in pyproject.toml",
+            "keep one of the two",
+        )
+    try:
+        table = _parse(own, own.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigurationError(
+            f"cannot read {own}: {error}", f"mend {own}, or start again with: mlops init"
+        ) from error
+    _validate(table, _KEYS, own, "")
+    return own, table
+
+
+def _parse(file: Path, text: str) -> dict[str, Any]:
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigurationError(f"{file} is not valid TOML: {error}", f"mend {file}") from error
+
+
+def _validate(table: Mapping[str, Any], keys: Mapping[str, Any], file: Path, prefix: str) -> None:
+    for key, value in table.items():
+        allowed = keys.get(key)
+        if allowed is None:
+            near = difflib.get_close_matches(key, keys, n=1)
+            hint = f"did you mean {prefix}{near[0]}?" if near else f"known here: {', '.join(keys)}"
+            raise ConfigurationError(f"{file} has a setting nobody reads: {prefix}{key}", hint)
+        if isinstance(allowed, dict):
+            if not isinstance(value, dict):
+                raise ConfigurationError(f"{prefix}{key} in {file} must be a table", f"write [{prefix}{key}]")
+            _validate(value, allowed, file, f"{prefix}{key}.")
+        elif not isinstance(value, allowed) or (isinstance(value, bool) and bool not in allowed):
+            wanted = " or ".join(kind.__name__ for kind in allowed)
+            raise ConfigurationError(f"{prefix}{key} in {file} must be {wanted}, not {value!r}", f"mend {file}")

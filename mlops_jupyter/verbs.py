@@ -1,0 +1,44 @@
+"""The verb table: every face reads it, and nothing else says which verbs there are."""
+
+from __future__ import annotations
+
+from typing import Literal, NamedTuple
+
+Effect = Literal["reads", "writes", "destroys"]
+# "anywhere": each face; "kernel": needs a cell around it; "code": only makes sense inside the user's own code.
+Place = Literal["anywhere", "kernel", "code"]
+
+
+class Verb(NamedTuple):
+    """One line of the table.
+
+    ``target`` is ``module:function``; ``line`` is the first line of that function's docstring.
+    """
+
+    target: str
+    line: str
+    effect: Effect
+    place: Place
+
+
+_COMMANDS = "mlops_jupyter.commands."
+
+VERBS: dict[str, Verb] = {
+    "init": Verb(
+        _COMMANDS + "init:init", "Set a project up: settings, state folder, .gitignore.", "writes", "anywhere"
+    ),
+    "doctor": Verb(
+        _COMMANDS + "doctor:doctor",
+        "Check what is installed, reachable and configured, and say what mends it.",
+        "reads",
+        "anywhere",
+    ),
+    "status": Verb(
+        _COMMANDS + "status:status", "Show the project, the store, the notebook and the open run.", "reads", "anywhere"
+    ),
+    "track": Verb(_COMMANDS + "track:track", "Run a cell, a block or a function as an MLflow run.", "writes", "kernel"),
+    "log": Verb(_COMMANDS + "log:log", "Log metrics to the open run.", "writes", "code"),
+    "runs": Verb(_COMMANDS + "runs:runs", "List runs, newest first.", "reads", "anywhere"),
+    "run": Verb(_COMMANDS + "run:run", "Run a notebook headless, as an MLflow run.", "writes", "anywhere"),
+    "ui": Verb(_COMMANDS + "ui:ui", "Open a tool's web pages inside Jupyter.", "reads", "anywhere"),
+}

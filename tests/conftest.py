@@ -1,0 +1,240 @@
+"""What most tests need: a project of their own, a real kernel in it, a real terminal, and the runs it made."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import mlflow
+import pytest
+from jupyter_client.manager import start_new_kernel
+
+from mlops_jupyter import settings
+from mlops_jupyter.records import Run
+
+REPOSITORY = Path(__file__).parents[1]
+_OURS = ("MLFLOW_", "MLOPS_JUPYTER_", "JPY_", "JUPYTERHUB_", "GIT_")
+
+
+@pytest.fixture(scope="session")
+def template_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An MLflow sqlite file with its tables made, which takes seconds: each project gets a copy."""
+    directory = tmp_path_factory.mktemp("template")
+    file = directory / "mlflow.db"
+    making = "import mlflow, sys; mlflow.MlflowClient(sys.argv[1]).search_experiments()"
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(_OURS)}
+    environment["MLFLOW_DISABLE_TELEMETRY"] = "true"
+    subprocess.run(
+        [sys.executable, "-c", making, f"sqlite:///{file}"], check=True, cwd=directory, env=environment, timeout=120
+    )
+    return file
+
+
+@pytest.fixture
+def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
+    """No variable, no home directory and no MLflow state of the machine or of another test."""
+    for name in list(os.environ):
+        if name.startswith(_OURS):
+            monkeypatch.delenv(name)
+    home = tmp_path / "home"
+    home.mkdir()
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.setenv("MLFLOW_DISABLE_TELEMETRY", "true")
+    monkeypatch.setenv("IPYTHONDIR", str(home / ".ipython"))
+    monkeypatch.setenv("JUPYTER_RUNTIME_DIR", str(home / "runtime"))
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(home / ".gitconfig"))
+    monkeypatch.setenv("GIT_CONFIG_NOSYSTEM", "1")
+    # Children started by name (mlops, papermill, jupyter) are those of this environment.
+    monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
+    settings.forget_root()
+    yield
+    while mlflow.active_run() is not None:
+        mlflow.end_run()
+    mlflow.set_tracking_uri("")
+    for name in list(os.environ):
+        if name.startswith(_OURS):
+            del os.environ[name]
+    settings.forget_root()
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, clean_environment: None, template_store: Path) -> Path:
+    """An empty project directory, which is the working directory, with a store that is ready."""
+    root = tmp_path / "churn"
+    (root / ".mlops").mkdir(parents=True)
+    shutil.copy(template_store, root / ".mlops" / "mlflow.db")
+    (root / "mlops.toml").write_text('experiment = "churn"\n')
+    monkeypatch.chdir(root)
+    settings.forget_root()
+    return root
+
+
+@pytest.fixture
+def stored_runs(project: Path) -> Callable[[], list[Run]]:
+    """Read all runs of the project, oldest first, from another process, as they are in the store."""
+
+    def read() -> list[Run]:
+        from mlops_jupyter.adapters.mlflow_tracking import MlflowTracking
+
+        store = MlflowTracking(f"sqlite:///{project}/.mlops/mlflow.db")
+        return list(store.find_runs(None, "", "attributes.start_time ASC", 1000))
+
+    return read
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A terminal command that has ended."""
+
+    code: int
+    out: str
+    err: str
+
+
+@pytest.fixture
+def terminal(clean_environment: None) -> Callable[..., Finished]:
+    """Run ``mlops`` as a user does: terminal("runs", "--json", cwd=…, MLFLOW_TRACKING_URI=…)."""
+
+    def run(*words: str, cwd: Path | None = None, timeout: float = 120, **environment: str) -> Finished:
+        done = subprocess.run(
+            [str(Path(sys.executable).parent / "mlops"), *words],
+            cwd=cwd,
+            env={**os.environ, **environment},
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+            check=False,
+        )
+        return Finished(done.returncode, done.stdout, done.stderr)
+
+    return run
+
+
+@dataclass
+class Reply:
+    """What a kernel answered to one cell."""
+
+    status: str
+    outputs: list[dict[str, Any]] = field(default_factory=list)
+    ename: str = ""
+    evalue: str = ""
+    traceback: list[str] = field(default_factory=list)
+
+    @property
+    def errors(self) -> list[dict[str, Any]]:
+        return [one for one in self.outputs if one["msg_type"] == "error"]
+
+    @property
+    def stdout(self) -> str:
+        return self._stream("stdout")
+
+    @property
+    def stderr(self) -> str:
+        return self._stream("stderr")
+
+    @property
+    def displayed(self) -> list[dict[str, Any]]:
+        """The mime bundles of results and displays, in order."""
+        return [one["content"]["data"] for one in self.outputs if "data" in one["content"]]
+
+    def records(self, kind: str) -> list[dict[str, Any]]:
+        """The JSON of all records of a kind that were shown: reply.records("run")."""
+        mime = f"application/vnd.mlops-jupyter.{kind}+json"
+        return [bundle[mime] for bundle in self.displayed if mime in bundle]
+
+    def _stream(self, name: str) -> str:
+        return "".join(
+            one["content"]["text"]
+            for one in self.outputs
+            if one["msg_type"] == "stream" and one["content"]["name"] == name
+        )
+
+
+class Kernel:
+    """A real IPython kernel, driven over its protocol."""
+
+    def __init__(self, directory: Path) -> None:
+        self.manager, self.client = start_new_kernel(kernel_name="python3", cwd=str(directory))
+
+    def run(
+        self, code: str, *, cell_id: str | None = None, timeout: float = 60, interrupt_when: str | None = None
+    ) -> Reply:
+        """Run a cell; ``interrupt_when`` sends an interrupt as soon as the cell has printed that text."""
+        content = {
+            "code": code,
+            "silent": False,
+            "store_history": True,
+            "user_expressions": {},
+            "allow_stdin": False,
+            "stop_on_error": True,
+        }
+        message = self.client.session.msg("execute_request", content, metadata={"cellId": cell_id} if cell_id else {})
+        self.client.shell_channel.send(message)
+        ident, outputs = message["header"]["msg_id"], []
+        while True:
+            heard = self.client.get_iopub_msg(timeout=timeout)
+            if heard["parent_header"].get("msg_id") != ident:
+                continue
+            if heard["msg_type"] == "status" and heard["content"]["execution_state"] == "idle":
+                break
+            outputs.append(heard)
+            if interrupt_when is not None and interrupt_when in str(heard["content"].get("text", "")):
+                self.manager.interrupt_kernel()
+                interrupt_when = None
+        answer = self._reply(ident, timeout)
+        return Reply(
+            answer["status"],
+            [one for one in outputs if one["msg_type"] not in {"status", "execute_input"}],
+            answer.get("ename", ""),
+            answer.get("evalue", ""),
+            answer.get("traceback", []),
+        )
+
+    def complete(self, code: str) -> list[str]:
+        ident = self.client.complete(code, len(code))
+        return self._reply(ident, 30)["matches"]
+
+    def is_complete(self, code: str) -> str:
+        return self._reply(self.client.is_complete(code), 30)["status"]
+
+    def inspect(self, code: str) -> str:
+        return self._reply(self.client.inspect(code, len(code)), 30)["data"].get("text/plain", "")
+
+    def stop(self) -> None:
+        self.client.stop_channels()
+        self.manager.shutdown_kernel(now=True)
+
+    def _reply(self, ident: str, timeout: float) -> dict[str, Any]:
+        while True:
+            answer = self.client.get_shell_msg(timeout=timeout)
+            if answer["parent_header"].get("msg_id") == ident:
+                return answer["content"]
+
+
+@pytest.fixture
+def start_kernel(project: Path) -> Iterator[Callable[..., Kernel]]:
+    """Start kernels; all are stopped at the end."""
+    started: list[Kernel] = []
+
+    def start(directory: Path = project, *, load: bool = True) -> Kernel:
+        kernel = Kernel(directory)
+        started.append(kernel)
+        if load:
+            assert kernel.run("%load_ext mlops_jupyter").status == "ok"
+        return kernel
+
+    yield start
+    for kernel in started:
+        kernel.stop()
+
+
+@pytest.fixture
+def kernel(start_kernel: Callable[..., Kernel]) -> Kernel:
+    """A kernel in the project with the extension loaded."""
+    return start_kernel()
