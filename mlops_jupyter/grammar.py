@@ -8,6 +8,7 @@ a face supplies and no part of the command.
 from __future__ import annotations
 
 import difflib
+import functools
 import importlib
 import inspect
 import shlex
@@ -30,11 +31,16 @@ REPORTER = "reporter"
 FACE_OPTIONS = ("as_json", "debug", "strict", "yes")
 
 _MAPPINGS = {Mapping, dict}
+_SOURCE = Marker("source")
 _CONTEXT: dict[str, Any] = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
 
 class LiveText(str):
-    """A token of a magic line that stands for a live object; the text is what the user typed."""
+    """A token of a magic line that stands for a live object; the text is what the user typed, or the text it names.
+
+    The text of any other object is made only where text is wanted: that of a large one takes long, and one that
+    starts with a dash would be read as an option.
+    """
 
     __slots__ = ("value",)
     value: object
@@ -43,6 +49,13 @@ class LiveText(str):
         token = super().__new__(cls, text)
         token.value = value
         return token
+
+    @staticmethod
+    def spelled(token: Any) -> Any:
+        """Return the text of a token's object; anything else, also within a tuple, stays as it is."""
+        if isinstance(token, tuple):
+            return tuple(map(LiveText.spelled, token))
+        return str(token.value) if isinstance(token, LiveText) else token
 
 
 class _LiveObject(click.ParamType[Any, Any]):
@@ -71,7 +84,14 @@ class _Pair(click.ParamType[Any, Any]):
         return key.strip(), text
 
 
-class _Mapping(click.Option):
+class _Option(click.Option):
+    """An option that takes a live object, or the text of it."""
+
+    def type_cast_value(self, ctx: click.Context, value: Any) -> Any:
+        return super().type_cast_value(ctx, value if isinstance(self.type, _LiveObject) else LiveText.spelled(value))
+
+
+class _Mapping(_Option):
     """Repeated ``key=value`` as one mapping."""
 
     def type_cast_value(self, ctx: click.Context, value: Any) -> Any:
@@ -85,6 +105,9 @@ class _Argument(click.Argument):
     def __init__(self, names: list[str], text: str, **settings: Any) -> None:
         super().__init__(names, **settings)
         self.text = text
+
+    def type_cast_value(self, ctx: click.Context, value: Any) -> Any:
+        return super().type_cast_value(ctx, value if isinstance(self.type, _LiveObject) else LiveText.spelled(value))
 
 
 class _VerbCommand(click.Command):
@@ -151,7 +174,7 @@ def command(name: str, callback: Callable[[Call], Any] | None = None) -> click.C
     verb = find_verb(name)
     function = verb_function(verb)
     documentation = numpydoc.parse(inspect.getdoc(function) or "")
-    described = {one.arg_name: " ".join((one.description or "").split()) for one in documentation.params}
+    described = {one.arg_name: _plain(" ".join((one.description or "").split())) for one in documentation.params}
     hints = get_type_hints(function, include_extras=True)
     parameters = [
         _parameter(one, hints[one.name], described.get(one.name, ""))
@@ -161,7 +184,7 @@ def command(name: str, callback: Callable[[Call], Any] | None = None) -> click.C
 
     def call(**arguments: Any) -> Any:
         face = {option: arguments.pop(option, False) for option in FACE_OPTIONS}
-        parsed = Call(name, verb, function, arguments, **face)
+        parsed = Call(name, verb, _with_its_source(name, function), arguments, **face)
         return parsed if callback is None else callback(parsed)
 
     about = "\n\n".join(filter(None, (documentation.short_description, documentation.long_description)))
@@ -170,10 +193,15 @@ def command(name: str, callback: Callable[[Call], Any] | None = None) -> click.C
         name,
         params=[*parameters, *_face_options(verb, checks=checks)],
         callback=call,
-        help=about.replace("``", "`"),
+        help=_plain(about),
         short_help=verb.line,
         context_settings=_CONTEXT,
     )
+
+
+def _plain(text: str) -> str:
+    """Take reStructuredText's double backticks back to one."""
+    return text.replace("``", "`")
 
 
 def _face_options(verb: Verb, *, checks: bool) -> Iterator[click.Option]:
@@ -189,6 +217,8 @@ def _parameter(parameter: inspect.Parameter, hint: Any, text: str) -> click.Para
     hint, markers = _unwrap(hint)
     required = parameter.default is inspect.Parameter.empty
     default = None if required else parameter.default
+    # To click, a default of None is a default like any other, and a parameter that has one is never missing.
+    given: dict[str, Any] = {"required": True} if required else {"required": False, "default": default}
     if get_origin(hint) in _MAPPINGS:
         flags = [
             *(marker.flag for marker in markers if isinstance(marker, Short)),
@@ -197,15 +227,17 @@ def _parameter(parameter: inspect.Parameter, hint: Any, text: str) -> click.Para
         ]
         return _Mapping(flags, multiple=True, type=_Pair(), default=(), help=text, metavar="KEY=VALUE")
     kind = _click_type(hint, markers)
+    if _SOURCE in markers:
+        return _Argument([parameter.name], text, type=kind, required=False)
     if parameter.kind is not parameter.KEYWORD_ONLY:
-        return _Argument([parameter.name], text, required=required, default=default, type=kind)
+        return _Argument([parameter.name], text, type=kind, **given)
     flag = _flag(parameter.name)
     names = [marker.flag for marker in markers if isinstance(marker, Short)] + [flag, parameter.name]
     if hint is bool:
         names[-2] = f"{flag}/--no-{flag[2:]}" if default is not False else flag
         return click.Option(names, default=default, is_flag=True, help=text)
     shown = isinstance(default, int | float | str) and default != ""
-    return click.Option(names, default=default, required=required, type=kind, help=text, show_default=shown)
+    return _Option(names, type=kind, help=text, show_default=shown, **given)
 
 
 def _flag(name: str) -> str:
@@ -235,9 +267,9 @@ def _click_type(hint: Any, markers: tuple[Any, ...]) -> click.ParamType[Any, Any
     if "source" in meanings or hint is str:
         return click.STRING
     if get_origin(hint) is Literal:
-        return click.Choice([str(choice) for choice in get_args(hint)])
+        return click.Choice(get_args(hint))
     if hint is Path:
-        return click.Path(path_type=Path)
+        return click.Path(path_type=Path, readable=False)  # the verb says what is wrong with it
     if hint in (int, float, bool):
         kinds: dict[Any, click.ParamType[Any, Any]] = {int: click.INT, float: click.FLOAT, bool: click.BOOL}
         return kinds[hint]
@@ -246,11 +278,36 @@ def _click_type(hint: Any, markers: tuple[Any, ...]) -> click.ParamType[Any, Any
 
 def source_parameter(call: Call) -> str | None:
     """Return the name of the parameter that takes a cell's body, if the verb has one."""
-    hints = get_type_hints(call.function, include_extras=True)
+    return _source_of(call.function)
+
+
+def _with_its_source(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
+    """Hold back a verb that got no source; a cell's body comes after its line is parsed, so click cannot tell."""
+    source = _source_of(function)
+    if source is None or inspect.signature(function).parameters[source].default is not inspect.Parameter.empty:
+        return function
+
+    @functools.wraps(function)
+    def calling(**arguments: Any) -> Any:
+        if arguments[source] is None:
+            raise CommandError(f"{name}: missing argument '{source.upper()}'", f"mlops {name} --help")
+        return function(**arguments)
+
+    return calling
+
+
+def _source_of(function: Callable[..., Any]) -> str | None:
+    hints = get_type_hints(function, include_extras=True)
     for name, hint in hints.items():
-        if any(isinstance(marker, Marker) and marker.meaning == "source" for marker in _unwrap(hint)[1]):
+        if _SOURCE in _unwrap(hint)[1]:
             return name
     return None
+
+
+def path_parameters(function: Callable[..., Any]) -> set[str]:
+    """Return the names of a verb's parameters that take a path."""
+    hints = get_type_hints(function, include_extras=True)
+    return {name for name, hint in hints.items() if name != "return" and _unwrap(hint)[0] is Path}
 
 
 def parse(words: list[str]) -> Call:
@@ -263,17 +320,18 @@ def parse(words: list[str]) -> Call:
     HelpAsked
         When the words ask for help.
     """
-    built = command(words[0])
+    name = LiveText.spelled(words[0])
+    built = command(name)
     # click would print its help itself.
     options = words[1 : words.index("--")] if "--" in words else words[1:]
     if {"--help", "-h"} & set(options):
         raise HelpAsked(help_text(built))
     try:
-        with built.make_context(words[0], list(words[1:])) as context:
+        with built.make_context(name, list(words[1:])) as context:
             call: Call = built.invoke(context)
             return call
     except click.UsageError as error:
-        raise usage_error(error, words[0]) from error
+        raise usage_error(error, name) from error
 
 
 def confirm(call: Call, ask: Callable[[str], bool | None]) -> None:
@@ -330,12 +388,14 @@ def _options_of(error: click.UsageError) -> list[str]:
 def split(line: str) -> list[str]:
     """Split a magic line as a shell would, but leave backslashes alone, for Windows paths.
 
+    An ``{expr}`` outside of quotation marks is one piece, whatever spaces and quotation marks of its own it has.
+
     Raises
     ------
     CommandError
         When a quotation mark is not closed.
     """
-    lexer = shlex.shlex(line, posix=True, punctuation_chars=False)
+    lexer = shlex.shlex(_with_expressions_quoted(line), posix=True, punctuation_chars=False)
     lexer.whitespace_split = True
     lexer.commenters = ""
     lexer.escape = ""
@@ -345,6 +405,41 @@ def split(line: str) -> list[str]:
         raise CommandError(
             f"a quotation mark is not closed: {line.strip()}", "close it, or quote it with the other kind"
         ) from error
+
+
+def _with_expressions_quoted(line: str) -> str:
+    quoted, mark, at = "", "", 0
+    while at < len(line):
+        end = at + 1
+        if mark:
+            mark = "" if line[at] == mark else mark
+        elif line[at] in "'\"":
+            mark = line[at]
+        elif line[at : at + 2] == "{{":
+            end = at + 2
+        elif line[at] == "{" and (closed := _end_of_expression(line, at)) is not None:
+            quoted, at = quoted + shlex.quote(line[at:closed]), closed
+            continue
+        quoted, at = quoted + line[at:end], end
+    return quoted
+
+
+def _end_of_expression(text: str, start: int) -> int | None:
+    """Return where the ``{expr}`` that starts at a place ends; braces within Python strings do not count."""
+    depth, mark, at = 0, "", start
+    while at < len(text):
+        letter = text[at]
+        if mark:
+            at += letter == "\\"
+            mark = "" if letter == mark else mark
+        elif letter in "'\"":
+            mark = letter
+        else:
+            depth += {"{": 1, "}": -1}.get(letter, 0)
+            if depth == 0:
+                return at + 1
+        at += 1
+    return None
 
 
 def expand(words: list[str], evaluate: Callable[[str], object], known: Callable[[], list[str]]) -> list[str]:
@@ -378,7 +473,7 @@ def expand(words: list[str], evaluate: Callable[[str], object], known: Callable[
         if len(pieces) == 1:
             expanded.append(pieces[0])
         else:
-            expanded.append("".join(pieces))
+            expanded.append("".join(map(LiveText.spelled, pieces)))
     return expanded
 
 
@@ -396,7 +491,7 @@ def _pieces(word: str, evaluate: Callable[[str], object], known: Callable[[], li
             yield plain
             plain = ""
         value = _value(word[at:end], expression, evaluate, known)
-        yield LiveText(str(value), value)
+        yield LiveText(value if isinstance(value, str) else word[at:end], value)
         at = end
     if plain or not word:
         yield plain
@@ -409,12 +504,8 @@ def _reference(word: str, at: int) -> tuple[int, str | None]:
         while end < len(word) and (word[at + 1 : end + 1]).isidentifier():
             end += 1
         return end, word[at + 1 : end] or None
-    if word[at] == "{":
-        depth = 0
-        for end in range(at, len(word)):
-            depth += {"{": 1, "}": -1}.get(word[end], 0)
-            if depth == 0:
-                return end + 1, word[at + 1 : end].strip() or None
+    if word[at] == "{" and (closed := _end_of_expression(word, at)) is not None:
+        return closed, word[at + 1 : closed - 1].strip() or None
     return at + 1, None
 
 

@@ -86,6 +86,9 @@ class Tracking(Protocol):
     def experiment_name(self, experiment_id: str) -> str:
         """Return an experiment's name."""
 
+    def page(self, experiment: str) -> str:
+        """Return the experiment's place in the store's web pages (``#/experiments/1/runs``), empty without one."""
+
     def enter_run(self, run_id: str) -> None:
         """Make the run the active one of this thread, so that plain ``mlflow.log_*`` calls reach it."""
 
@@ -202,7 +205,7 @@ class LoadedNotebook(Protocol):
         *,
         parameters: Mapping[str, object],
         environment: Mapping[str, str],
-        timeout_s: float | None,
+        timeout_s: int | None,
         on_progress: Callable[[CellProgress], None],
     ) -> NotebookOutcome:
         """Execute to the end or to the first failing cell; ``output`` holds what ran, whatever happens."""

@@ -56,5 +56,6 @@ def load(kind: str, name: str) -> Any:
     except ModuleNotFoundError as error:
         if error.name is None or error.name.startswith(_PACKAGE.replace("-", "_")):
             raise
-        extra = f"{_PACKAGE}[{point.extras[0]}]" if point.extras else error.name
+        package = _PACKAGE if point.dist is None else point.dist.name
+        extra = f"{package}[{point.extras[0]}]" if point.extras else error.name
         raise MissingDependency(f"the {kind} adapter {name}", extra) from error

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import difflib
 import os
+import shlex
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,6 +20,8 @@ from .errors import ConfigurationError
 SETTINGS_FILE = "mlops.toml"
 STATE_DIRECTORY = ".mlops"
 ROOT_VARIABLE = "MLOPS_JUPYTER_ROOT"
+# The file that the command of `explain_old_store` leaves in an old store that it has brought in.
+BROUGHT_IN = ".brought-in"
 
 # Key -> the types its value may have. A table is a mapping of the same.
 _KEYS: dict[str, Any] = {
@@ -26,7 +29,7 @@ _KEYS: dict[str, Any] = {
     "tracking_uri": (str,),
     "registry_uri": (str,),
     "track": {"autolog": (bool,), "log_models": (bool,)},
-    "run": {"output": (str,), "timeout_s": (int, float)},
+    "run": {"output": (str,), "timeout_s": (int,)},
 }
 
 
@@ -64,7 +67,7 @@ class Settings:
     autolog: bool
     log_models: bool
     output: Path
-    timeout_s: float | None
+    timeout_s: int | None
 
     @property
     def state(self) -> Path:
@@ -80,6 +83,16 @@ class Settings:
     def embedded(self) -> bool:
         """Whether runs go to the project's own sqlite file."""
         return self.tracking_uri == embedded_uri(self.root)
+
+    @property
+    def database(self) -> Path:
+        """The project's own sqlite file; the first run makes it."""
+        return self.state / "mlflow.db"
+
+    @property
+    def old_runs(self) -> Path:
+        """The sqlite file that takes an old file store's runs when `database` has runs of its own."""
+        return self.state / "mlruns.db"
 
     @property
     def outer_project(self) -> Path | None:
@@ -129,9 +142,15 @@ def current() -> Settings:
 
 
 def announce(variable: str, value: str) -> None:
-    """Tell plain MLflow code in this process and its children; a variable that the user set stays his."""
-    if os.environ.get(variable) in {None, "", _announced.get(variable)}:
+    """Tell plain MLflow code in this process and its children; a variable that the user set stays his.
+
+    A relative address of his is spelled out: a child in another directory must mean the same file.
+    """
+    told = os.environ.get(variable, "")
+    if told in {"", _announced.get(variable)}:
         os.environ[variable] = _announced[variable] = value
+    elif variable == "MLFLOW_TRACKING_URI" and _absolute_uri(told, Path.cwd()) == value:
+        os.environ[variable] = value
 
 
 @cache
@@ -180,20 +199,37 @@ def enclosing_project(start: Path) -> Path | None:
 
 
 def old_file_store(*directories: Path) -> Path | None:
-    """Return the first ``mlruns`` folder that holds runs of MLflow's old file store."""
+    """Return the first ``mlruns`` folder that holds runs of MLflow's old file store not brought in yet."""
     for directory in directories:
         store = directory / "mlruns"
-        if store.is_dir() and any(store.glob("*/meta.yaml")):
+        if store.is_dir() and any(store.glob("*/meta.yaml")) and not (store / BROUGHT_IN).exists():
             return store
     return None
 
 
-def explain_old_store(store: Path, target_uri: str) -> str:
-    """Say in a sentence why an old file store's runs do not show, and what brings them in."""
-    return (
-        f"{store} holds runs in MLflow's old file format, which are not shown; bring them in with: "
-        f"mlflow migrate-filestore --source {store.parent} --target {target_uri}"
-    )
+def explain_old_store(store: Path, current: Settings) -> str:
+    """Say in a sentence why an old file store's runs do not show, and what brings them in.
+
+    MLflow brings them into a new database only. A project that has a database already gets a second one, and the
+    command then lists it.
+    """
+    fresh = current.embedded and not current.database.exists()
+    uri = f"sqlite:///{current.database if fresh else current.old_runs}"
+    steps = [
+        ["mlflow", "migrate-filestore", "--source", str(store.parent), "--target", uri],
+        ["touch", str(store / BROUGHT_IN)],
+    ]
+    if not current.state.is_dir():
+        steps.insert(0, ["mkdir", str(current.state)])
+    command = " && ".join(map(shlex.join, steps))
+    if not fresh:
+        command += f" && {command_for(uri)}"
+    return f"{store} holds runs in MLflow's old file format, which are not shown; bring them in with: {command}"
+
+
+def command_for(uri: str) -> str:
+    """Return the command that lists the runs of another store."""
+    return f"MLFLOW_TRACKING_URI={shlex.quote(uri)} mlops runs --all-experiments"
 
 
 def load(root: Path, environment: Mapping[str, str]) -> Settings:

@@ -34,7 +34,8 @@ class GitRepository:
             ``None`` outside a repository, in one that git refuses to read, or without git.
         """
         status = _git(directory, "status", "--porcelain=v2", "--branch", "--untracked-files=no")
-        root = _top(directory)
+        # Asked in this order: a directory that is in no repository yet may be in one later.
+        root = None if status is None else _top(directory)
         if status is None or root is None:
             return None
         headers, changes = {}, 0
@@ -51,7 +52,7 @@ class GitRepository:
             commit=None if commit == "(initial)" else commit,
             branch=None if branch == "(detached)" else branch,
             dirty=changes > 0 or unknown,
-            remote=_remote(directory, branch),
+            remote=_remote(directory, branch, _config_age(root)),
         )
 
 
@@ -61,8 +62,16 @@ def _top(directory: Path) -> str | None:
     return said.strip() if said else None
 
 
+def _config_age(root: str) -> int | None:
+    """Return when the repository's settings were changed last; a worktree's are elsewhere, and not looked at."""
+    try:
+        return (Path(root) / ".git" / "config").stat().st_mtime_ns
+    except OSError:
+        return None
+
+
 @cache
-def _remote(directory: Path, branch: str | None) -> str | None:
+def _remote(directory: Path, branch: str | None, config_age: int | None) -> str | None:  # noqa: ARG001 -- a cache's key
     name = _git(directory, "config", "--get", f"branch.{branch}.remote") if branch else None
     url = _git(directory, "remote", "get-url", (name or "origin").strip())
     return without_credentials(url.strip()) if url and url.strip() else None

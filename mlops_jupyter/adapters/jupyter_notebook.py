@@ -70,7 +70,7 @@ def _servers() -> Iterator[_Server]:
         try:
             told = json.loads(file.read_text(encoding="utf-8"))
             yield _Server(told["url"], told["base_url"], told.get("token", ""), Path(told["root_dir"]), told["pid"])
-        except (OSError, ValueError, KeyError):
+        except (OSError, ValueError, KeyError, TypeError):
             # A server that is just starting or stopping, or one of another version.
             continue
 
@@ -84,12 +84,14 @@ def _ask_servers() -> Path | None:
         headers = {"Authorization": f"token {server.token}"} if server.token else {}
         try:
             answer = httpx.get(urljoin(server.url, "api/sessions"), headers=headers, timeout=_TIMEOUT_S)
-            sessions: list[dict[str, Any]] = answer.json() if answer.is_success else []
-        except (httpx.HTTPError, ValueError):
+            sessions: Any = answer.json() if answer.is_success else []
+            paths = [session["path"] for session in sessions if session["kernel"]["id"] == kernel_id]
+        except (httpx.HTTPError, ValueError, KeyError, TypeError):
+            # It is gone, wants a password, or another program has its port by now.
             continue
-        for session in sessions:
-            if session.get("kernel", {}).get("id") == kernel_id and str(session.get("path", "")).endswith(".ipynb"):
-                return server.root / str(session["path"])
+        for path in paths:
+            if str(path).endswith(".ipynb"):
+                return server.root / str(path)
     return None
 
 

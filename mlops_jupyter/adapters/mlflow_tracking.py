@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import logging
 import os
+import threading
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import httpx
 import mlflow
@@ -43,11 +44,12 @@ from mlflow.utils.autologging_utils import (
 )
 from sqlalchemy.exc import SQLAlchemyError
 
-from ..capabilities.redaction import without_credentials
+from ..capabilities.redaction import redacted, without_credentials
 from ..errors import (
     CommandError,
     ConfigurationError,
     Conflict,
+    MissingDependency,
     MlopsError,
     NotFound,
     Rejected,
@@ -125,9 +127,16 @@ class MlflowTracking:
         When the URI names MLflow's old file store and MLflow would refuse it.
     """
 
-    # Patches are the process's, whichever store is in use.
-    _autologging: ClassVar[bool] = False
-    _autologged: ClassVar[set[str]] = set()
+    # Bodies may begin and end in several threads. mlflow.autolog imports frameworks under a lock of its own that
+    # every import of another thread wants too, so while it works no other body may make MLflow import anything.
+    _changing: ClassVar[threading.RLock] = threading.RLock()
+    # Autologging is the process's, whichever store is in use. Each body that has it on, and whether it wants models:
+    _bodies: ClassVar[list[bool]] = []
+    # MLflow's configurations as we left them: of ``mlflow.autolog`` while it is on by us, else None, and of each
+    # framework that is patched and switched off. MLflow makes a new one at each call, so another one is the user's.
+    _switch: ClassVar[dict[str, Any] | None] = None
+    _patched: ClassVar[dict[str, dict[str, Any]]] = {}
+    _with_models: ClassVar[bool] = False
 
     def __init__(self, uri: str, registry_uri: str | None = None, artifacts: Path | None = None) -> None:
         os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
@@ -146,14 +155,19 @@ class MlflowTracking:
         self._artifacts = artifacts if uri.startswith("sqlite:") else None
         self._client_or_none: mlflow.MlflowClient | None = None
         self._experiments: dict[str, Experiment] = {}
-        self._outer: dict[str, tuple[str | None, str | None]] = {}
+        # Of each run entered: the run it was opened above, the experiment to go back to, its own experiment.
+        self._outer: dict[str, tuple[str | None, str | None, str | None]] = {}
 
     @property
     def _client(self) -> mlflow.MlflowClient:
         # Opening a database store creates or migrates its tables, so it waits for the first real call.
         if self._client_or_none is None:
-            with _as_ours():
-                self._client_or_none = mlflow.MlflowClient(self.uri)
+            try:
+                with _as_ours():
+                    self._client_or_none = mlflow.MlflowClient(self.uri)
+            except ModuleNotFoundError as error:
+                # SQLAlchemy imports the database's driver now.
+                raise MissingDependency(f"the store {self.shown_uri}", error.name or "its driver") from error
         return self._client_or_none
 
     @property
@@ -181,7 +195,7 @@ class MlflowTracking:
 
     def create_run(self, experiment: str, name: str | None, tags: Mapping[str, str]) -> str:
         """Create a RUNNING run with the tags of MLflow's context providers and ours."""
-        with _as_ours():
+        with self._changing, _as_ours():
             run = self._client.create_run(
                 self._experiment(experiment).experiment_id,
                 tags=resolve_tags(dict(tags)),
@@ -189,43 +203,71 @@ class MlflowTracking:
             )
         return str(run.info.run_id)
 
+    def page(self, experiment: str) -> str:
+        """Return the place of an experiment's runs in MLflow's web pages; none before its first run."""
+        with _as_ours():
+            found = self._client.get_experiment_by_name(experiment)
+        return "" if found is None else f"#/experiments/{found.experiment_id}/runs"
+
     def enter_run(self, run_id: str) -> None:
         """Make the run MLflow's active one in this thread, above any that is open."""
         outer = mlflow.active_run()
         chosen = os.environ.get("MLFLOW_EXPERIMENT_ID")
         restore = None
-        with _as_ours():
+        with self._changing, _as_ours():
             experiment_id = self._client.get_run(run_id).info.experiment_id
             if chosen and chosen != experiment_id:
                 # start_run refuses a run of another experiment than the one set_experiment chose.
                 mlflow.set_experiment(experiment_id=experiment_id)
                 restore = chosen
             mlflow.start_run(run_id=run_id, nested=True)
-        self._outer[run_id] = (outer.info.run_id if outer else None, restore)
+            self._outer[run_id] = (outer.info.run_id if outer else None, restore, experiment_id)
 
     def leave_run(self, run_id: str, status: str) -> None:
         """End the run, and runs that were opened above it and left open, with the same status."""
-        outer, restore = self._outer.pop(run_id, (None, None))
-        ended = False
+        stack = _active_run_stack.get()
         # end_run forgets MLFLOW_RUN_ID, by which a headless notebook's plain mlflow calls find its run.
         announced = os.environ.get("MLFLOW_RUN_ID")
-        with _as_ours():
-            while (top := mlflow.active_run()) is not None and top.info.run_id != outer:
-                ended = ended or top.info.run_id == run_id
+        with self._changing, _as_ours():
+            ending = self._take_off(stack, run_id)
+            _, restore, entered = self._outer.pop(run_id, (None, None, None))
+            for run in reversed(ending):
+                stack.append(run)
                 mlflow.end_run(status)
-            if not ended:
+            if all(run.info.run_id != run_id for run in ending):
                 self._client.set_terminated(run_id, status)
-            if restore is not None:
+            # The body may have chosen another experiment since, and that choice stays.
+            if restore is not None and os.environ.get("MLFLOW_EXPERIMENT_ID") == entered:
                 mlflow.set_experiment(experiment_id=restore)
         if announced is not None:
             os.environ["MLFLOW_RUN_ID"] = announced
 
     def detach_run(self, run_id: str) -> None:
         """Forget that the run is the active one, without telling the store."""
-        outer, _ = self._outer.pop(run_id, (None, None))
-        stack = _active_run_stack.get()
-        while stack and stack[-1].info.run_id != outer:
-            stack.pop()
+        with self._changing:
+            self._take_off(_active_run_stack.get(), run_id)
+            self._outer.pop(run_id, None)
+
+    def _take_off(self, stack: list[mlflow.ActiveRun], run_id: str) -> list[mlflow.ActiveRun]:
+        """Take a run, and those that its body opened above it, off MLflow's stack of active runs.
+
+        Coroutines of one thread share the stack: another body's run may lie above this one, and stays.
+        """
+        if run_id not in self._outer:
+            return []
+        ids = [run.info.run_id for run in stack]
+        outer, _, _ = self._outer[run_id]
+        if run_id in ids:
+            start = ids.index(run_id)
+        elif outer is None:
+            start = 0
+        else:
+            start = ids.index(outer) + 1 if outer in ids else len(ids)
+        others = self._outer.keys() - {run_id}
+        end = next((place for place in range(start, len(ids)) if ids[place] in others), len(ids))
+        taken = stack[start:end]
+        del stack[start:end]
+        return taken
 
     def finish_run(self, run_id: str, status: str) -> None:
         """Set the last status of a run that was never entered here."""
@@ -312,37 +354,67 @@ class MlflowTracking:
         return None if run is None else str(run.info.run_id)
 
     def autolog(self, *, on: bool, models: bool) -> None:
-        """Switch autologging, silently; an integration that the user switched on himself is left alone."""
-        if on:
-            # An integration that nobody has switched on yet has no configuration at all.
-            users = any(
-                config and not config.get("disable", False) and name not in self._autologged
-                for name, config in AUTOLOGGING_INTEGRATIONS.items()
-            )
-            MlflowTracking._autologging = not users
-            if users:
-                return
-            # Patching a framework anew costs tens of milliseconds, so what is patched already is only switched
-            # on; the call is still needed for frameworks that this cell is the first to import.
-            mlflow.autolog(silent=True, log_models=models, exclude_flavors=sorted(self._autologged))
-            for name in self._autologged:
-                AUTOLOGGING_INTEGRATIONS[name].update(disable=False, log_models=models)
-            # MLflow 3.17 computes scikit-learn 1.9's log loss by a name that is going away; no user wrote that call.
-            warnings.filterwarnings("ignore", _SKLEARN_NOISE, FutureWarning)
-        elif self._autologging:
-            MlflowTracking._autologging = False
-            # A user's own mlflow.autolog() inside the cell is not silent: that one stays.
-            self._autologged.update(
-                name
-                for name, config in AUTOLOGGING_INTEGRATIONS.items()
-                if config.get(AUTOLOGGING_CONF_KEY_IS_GLOBALLY_CONFIGURED) and config.get("silent")
-            )
-            # Switching off through mlflow.autolog would also take the patches away; it is called only so that
-            # frameworks imported from now on are left alone.
-            mlflow.autolog(disable=True, silent=True, exclude_flavors=sorted(AUTOLOGGING_INTEGRATIONS))
-            for name in self._autologged:
-                AUTOLOGGING_INTEGRATIONS[name]["disable"] = True
-            _forget_filter(_SKLEARN_NOISE)
+        """Switch autologging, silently, for one more tracked body or one less; the user's own is left alone."""
+        bodies = self._bodies
+        with self._changing:
+            if on:
+                bodies.append(models)
+                if len(bodies) == 1:
+                    self._switch_on(models=models)
+            elif bodies:
+                bodies.pop()
+                if not bodies:
+                    self._switch_off()
+            if bodies and self._switch is AUTOLOGGING_INTEGRATIONS["mlflow"] and bodies[-1] != self._with_models:
+                # Bodies may be nested: the innermost decides.
+                self._patch(models=bodies[-1])
+
+    @classmethod
+    def _switch_on(cls, *, models: bool) -> None:
+        # An integration that nobody has switched on yet has no configuration at all.
+        if any(config and not config.get("disable", False) for config in AUTOLOGGING_INTEGRATIONS.values()):
+            return
+        # Patching a framework anew costs tens of milliseconds, so what is patched already is only switched on;
+        # the call is still needed for frameworks that this cell is the first to import.
+        patched = [name for name, config in cls._patched.items() if AUTOLOGGING_INTEGRATIONS[name] is config]
+        keep = patched if models == cls._with_models else []
+        cls._patch(models=models, keep=keep)
+        for name in keep:
+            AUTOLOGGING_INTEGRATIONS[name]["disable"] = False
+        # MLflow 3.17 computes scikit-learn 1.9's log loss by a name that is going away; no user wrote that call.
+        warnings.filterwarnings("ignore", _SKLEARN_NOISE, FutureWarning)
+
+    @classmethod
+    def _patch(cls, *, models: bool, keep: Sequence[str] = ()) -> None:
+        # Not every integration looks its options up at each fit: scikit-learn's patches keep those they were made with.
+        mlflow.autolog(silent=True, log_models=models, exclude_flavors=list(keep))
+        cls._switch, cls._with_models = AUTOLOGGING_INTEGRATIONS["mlflow"], models
+
+    @classmethod
+    def _switch_off(cls) -> None:
+        switch, cls._switch = cls._switch, None
+        if switch is None:
+            return
+        _forget_filter(_SKLEARN_NOISE)
+        if switch is not AUTOLOGGING_INTEGRATIONS["mlflow"]:
+            # The cell itself called mlflow.autolog.
+            return
+        cls._patched = cls._ours()
+        # Switching off through mlflow.autolog would also take the patches away; it is called only so that
+        # frameworks imported from now on are left alone.
+        configured = [name for name, config in AUTOLOGGING_INTEGRATIONS.items() if config]
+        mlflow.autolog(disable=True, silent=True, exclude_flavors=configured)
+        for config in cls._patched.values():
+            config["disable"] = True
+
+    @staticmethod
+    def _ours() -> dict[str, dict[str, Any]]:
+        """Return the configurations of the frameworks that are on through ``mlflow.autolog``, by name."""
+        return {
+            name: config
+            for name, config in AUTOLOGGING_INTEGRATIONS.items()
+            if config.get(AUTOLOGGING_CONF_KEY_IS_GLOBALLY_CONFIGURED) and not config.get("disable")
+        }
 
     def _experiment(self, name: str) -> Experiment:
         if name not in self._experiments:
@@ -432,7 +504,8 @@ def _folder_name(experiment: str) -> str:
 
 
 def _first_line(error: Exception) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0]
+    # MLflow's messages quote the address that it was given.
+    return redacted((str(error).strip() or type(error).__name__).splitlines()[0])
 
 
 def _milliseconds(at: datetime) -> int:

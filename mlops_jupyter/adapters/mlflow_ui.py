@@ -9,6 +9,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import re
 import secrets
 import socket
 import subprocess
@@ -22,6 +23,7 @@ from typing import NamedTuple
 import httpx
 
 from ..capabilities import tickets
+from ..capabilities.redaction import redacted
 from ..errors import Unavailable
 from ..protocols import ServedPage
 
@@ -29,7 +31,8 @@ APP_NAME = "mlops-guarded"
 SECRET_VARIABLE = "MLOPS_JUPYTER_UI_SECRET"  # noqa: S105 -- a variable's name
 _START_TIMEOUT_S = 90.0
 _POLL_S = 0.1
-_LOG_TAIL = 1500
+_LOG_TAIL = 8000
+_ERROR = re.compile(r"(\w+\.)*\w*(Error|Exception)\b")
 
 
 class _Server(NamedTuple):
@@ -127,14 +130,19 @@ def _start(directory: Path, tracking_uri: str, waiting: Callable[[float, float],
         passed = time.monotonic() - began
         if process.poll() is not None or passed > _START_TIMEOUT_S:
             process.kill()
-            said = log.read_text(encoding="utf-8", errors="replace")[-_LOG_TAIL:].strip().splitlines()
-            last = said[-1] if said else "it said nothing"
-            raise Unavailable("MLflow", f"MLflow's pages did not start: {last}", f"less {log}")
+            raise Unavailable("MLflow", f"MLflow's pages did not start: {_last_words(log)}", f"less {log}")
         waiting(passed, _START_TIMEOUT_S)
         time.sleep(_POLL_S)
     waiting(_START_TIMEOUT_S, _START_TIMEOUT_S)
     _write_private(directory / "mlflow.json", json.dumps(server._asdict()))
     return server
+
+
+def _last_words(log: Path) -> str:
+    """Return the last error in a log; what follows it there are its circumstances, not its reason."""
+    said = log.read_text(encoding="utf-8", errors="replace")[-_LOG_TAIL:].strip().splitlines()
+    errors = [line for line in said if _ERROR.match(line)]
+    return redacted((errors or said or ["it said nothing"])[-1])
 
 
 def _free_port() -> int:

@@ -43,8 +43,7 @@ class Guard:
         headers = Headers(scope=scope)
         ticket = parse_qs(scope.get("query_string", b"").decode("latin-1")).get("ticket", [""])[0]
         if scope["type"] == "http" and ticket:
-            answer: Response = self._enter(headers) if self._tickets.spend(ticket, time.time()) else self._refuse()
-            await answer(scope, receive, send)
+            await self._answer(ticket, headers)(scope, receive, send)
         elif self._knows(headers) and _same_origin(headers):
             self.last_used = time.monotonic()
             await self._app(scope, receive, send)
@@ -60,8 +59,17 @@ class Guard:
         bearer = headers.get("authorization", "").removeprefix("Bearer ")
         return tickets.same(shown, self._session) or tickets.same(bearer, self._secret)
 
+    def _answer(self, ticket: str, headers: Headers) -> Response:
+        if self._tickets.spend(ticket, time.time()):
+            return self._enter(headers)
+        # A notebook that is opened again shows its old link; the cookie may still be good.
+        return self._onwards() if self._knows(headers) else self._refuse()
+
+    def _onwards(self) -> Response:
+        return RedirectResponse("./", status_code=303)
+
     def _enter(self, headers: Headers) -> Response:
-        answer = RedirectResponse("./", status_code=303)
+        answer = self._onwards()
         # Below a Jupyter server other programs share its origin, but not this path.
         path = headers.get("x-forwarded-context") or "/"
         answer.set_cookie(_COOKIE, self._session, path=path, httponly=True, samesite="lax")

@@ -80,7 +80,7 @@ class _Loaded:
         *,
         parameters: Mapping[str, object],
         environment: Mapping[str, str],
-        timeout_s: float | None,
+        timeout_s: int | None,
         on_progress: Callable[[CellProgress], None],
     ) -> NotebookOutcome:
         """Execute, passing on each cell's start and end; Ctrl-C interrupts the notebook and is an outcome."""

@@ -137,7 +137,7 @@ def execute(path: Path, notebook: nbformat.NotebookNode, request: dict[str, Any]
             traceback=text,
         )
     except CellTimeoutError:
-        limit = f"the cell ran longer than {request['timeout_s']:g} s"
+        limit = f"the cell ran longer than {request['timeout_s']} s"
         say(event="done", kind="timeout", cell=at["index"], source=at["source"], ename="CellTimeoutError", evalue=limit)
     except DeadKernelError as error:
         say(

@@ -60,8 +60,8 @@ def _typed(name: str, value: object, parameter: Parameter) -> object:
     if isinstance(value, str):
         return value if parameter.type in {"str", "string"} else _read(value)
     item = getattr(value, "item", None)
-    plain = item() if callable(item) else value
     try:
+        plain = item() if callable(item) else value
         json.dumps(plain)
     except (TypeError, ValueError) as error:
         raise CommandError(

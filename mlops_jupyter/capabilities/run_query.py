@@ -19,8 +19,8 @@ def order_clause(sort: str | None) -> str:
     --------
     >>> order_clause("accuracy")
     'metrics.`accuracy` DESC'
-    >>> order_clause("params.depth asc")
-    'params.depth ASC'
+    >>> order_clause("params.learning rate asc")
+    'params.`learning rate` ASC'
     """
     if sort is None or not sort.strip():
         return NEWEST_FIRST
@@ -29,6 +29,9 @@ def order_clause(sort: str | None) -> str:
     direction = (match["direction"] or "desc").upper() if match else "DESC"
     if key in _ATTRIBUTES:
         return f"attributes.{key} {direction}"
-    if key.startswith(("metrics.", "params.", "tags.", "attributes.")):
+    kind, dot, name = key.partition(".")
+    if kind == "attributes" and dot:
         return f"{key} {direction}"
-    return f"metrics.`{key.strip('`')}` {direction}"
+    if kind not in {"metrics", "params", "tags"} or not name:
+        kind, name = "metrics", key
+    return f"{kind}.`{name.strip('`')}` {direction}"

@@ -9,12 +9,16 @@ from __future__ import annotations
 
 import asyncio
 import atexit
+import os
 import re
+import signal
 import threading
 import traceback
 from collections.abc import Callable, Mapping
+from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from types import FrameType
 
 from ..errors import CommandError, MlopsError, ServiceError
 from ..protocols import Tracking
@@ -50,6 +54,8 @@ class Intent:
         Whether frameworks log by themselves, and whether they also log models.
     parent
         The parent run's id.
+    experiment_id
+        The experiment's id when that is what is known; the store's name for it then replaces ``experiment``.
     """
 
     experiment: str
@@ -59,6 +65,7 @@ class Intent:
     autolog: bool = True
     log_models: bool = False
     parent: str | None = None
+    experiment_id: str | None = None
 
 
 class OpenRun:
@@ -88,7 +95,9 @@ class OpenRun:
     ) -> None:
         self.run_id = run_id
         self.name = intent.name or ""
+        self.experiment = intent.experiment
         self.thread = threading.get_ident()
+        self.process = os.getpid()
         self.started = datetime.now(UTC)
         self._tracking = tracking
         self._intent = intent
@@ -128,6 +137,7 @@ class OpenRun:
             The traceback to keep, when the caller has a better one than the exception's own.
         """
         _open.remove(self)
+        _give_signals_back()
         status = status_of(error)
         if self._tracking is None:
             if self._dropped:
@@ -180,7 +190,7 @@ class OpenRun:
         return Run(
             run_id=self.run_id,
             name=self.name,
-            experiment=self._intent.experiment,
+            experiment=self.experiment,
             status=status,
             started=self.started,
             duration_s=(datetime.now(UTC) - self.started).total_seconds(),
@@ -193,10 +203,14 @@ class OpenRun:
 # The runs open in this process, oldest first; and the last run of each cell, to link a re-run to it.
 _open: list[OpenRun] = []
 _last_of_cell: dict[str, str] = {}
+# The run last opened in this context, of which each asyncio task has its own; it may have ended since.
+_here: ContextVar[OpenRun | None] = ContextVar("mlops_jupyter_run", default=None)
 
 
 def current() -> OpenRun | None:
-    """Return the run that this thread logs to: its own innermost, else the process's innermost."""
+    """Return the run to log to from here: this coroutine's, else this thread's, else the process's innermost."""
+    if (mine := _here.get()) in _open:
+        return mine
     own = threading.get_ident()
     return next((run for run in reversed(_open) if run.thread == own), _open[-1] if _open else None)
 
@@ -228,6 +242,8 @@ def open_run(
     """
     try:
         tracking.reach(_REACH_TIMEOUT_S)
+        if intent.experiment_id is not None:
+            intent = replace(intent, experiment=tracking.experiment_name(intent.experiment_id))
         tags = dict(intent.tags)
         if intent.parent is not None:
             tags[PARENT_TAG] = tracking.get_run(intent.parent).run_id
@@ -245,8 +261,9 @@ def open_run(
             _last_of_cell[cell_id] = run_id
         if intent.autolog:
             tracking.autolog(on=True, models=intent.log_models)
-    _close_at_exit()
+    _close_when_the_process_ends()
     _open.append(run)
+    _here.set(run)
     return run
 
 
@@ -265,23 +282,60 @@ def _last_run_of(tracking: Tracking, experiment: str, cell_id: str) -> str | Non
 
 
 _exit_hook_set = False
+_forking = threading.local()
 
 
-def _close_at_exit() -> None:
-    """End open runs as KILLED when the process exits.
+def _close_when_the_process_ends() -> None:
+    """End open runs as KILLED when the process exits or is told to terminate.
 
     MLflow's own hook would call them FINISHED. Hooks run last in, first out, and MLflow has set its own when
-    it was imported, which a store in hand proves.
+    it was imported, which a store in hand proves. A SIGTERM that nobody handles runs no hook at all.
     """
     global _exit_hook_set  # noqa: PLW0603
     if not _exit_hook_set:
         _exit_hook_set = True
         atexit.register(_kill_open_runs)
+        os.register_at_fork(before=_before_fork, after_in_parent=_after_fork, after_in_child=_after_fork_in_child)
+    in_main_thread = threading.current_thread() is threading.main_thread()
+    if in_main_thread and signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
+        signal.signal(signal.SIGTERM, _terminate)
+
+
+def _give_signals_back() -> None:
+    in_main_thread = threading.current_thread() is threading.main_thread()
+    if not _open and in_main_thread and signal.getsignal(signal.SIGTERM) is _terminate:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
+def _terminate(number: int, _frame: FrameType | None) -> None:
+    # The body may be in the middle of a call to the store and hold its locks: another thread writes, or gives up.
+    closing = threading.Thread(target=_kill_open_runs, daemon=True)
+    closing.start()
+    closing.join(_REACH_TIMEOUT_S)
+    signal.signal(number, signal.SIG_DFL)
+    signal.raise_signal(number)
+
+
+# A forked worker may log to the open runs, but their end is not its own: its pool terminates it. Python forgets a
+# signal that arrives while it forks if a handler of Python's takes it, so it has to wait until the default is back.
+def _before_fork() -> None:
+    _forking.mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+
+
+def _after_fork() -> None:
+    signal.pthread_sigmask(signal.SIG_SETMASK, _forking.mask)
+
+
+def _after_fork_in_child() -> None:
+    if signal.getsignal(signal.SIGTERM) is _terminate:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    _after_fork()
 
 
 def _kill_open_runs() -> None:
     for run in reversed(_open.copy()):
-        run.close(KeyboardInterrupt("the process ended while the body was running"))
+        if run.process == os.getpid():
+            run.close(KeyboardInterrupt("the process ended while the body was running"))
 
 
 def status_of(error: BaseException | None) -> RunStatus:

@@ -64,16 +64,10 @@ def _settings() -> Iterator[Check]:
     for note in notes(current):
         what, _, fix = note.partition("; bring them in with: ")
         yield Check("project", "warning", what, fix or None)
-    for directory in {current.root, Path.cwd()}:
-        if (directory / "mlflow.db").is_file() and "mlflow.db" not in current.tracking_uri.partition(str(directory))[2][
-            :11
-        ]:
-            yield Check(
-                "project",
-                "warning",
-                f"{directory / 'mlflow.db'} holds runs of plain MLflow, which are not shown",
-                f"MLFLOW_TRACKING_URI=sqlite:///{directory / 'mlflow.db'} mlops runs --all-experiments",
-            )
+    for file in sorted({current.root / "mlflow.db", Path.cwd() / "mlflow.db", current.old_runs}):
+        uri = f"sqlite:///{file}"
+        if file.is_file() and uri != current.tracking_uri:
+            yield Check("project", "warning", f"{file} holds runs too, which are not shown", settings.command_for(uri))
 
 
 def _store() -> Iterator[Check]:
@@ -81,6 +75,9 @@ def _store() -> Iterator[Check]:
         current = settings.current()
         store = project.tracking(current)
         store.reach(_REACH_TIMEOUT_S)
+        if current.embedded and not current.database.exists():
+            yield Check("store", "ok", f"{store.shown_uri} will be made by the first run")
+            return
         found = store.find_runs(None, "", "", 1)
     except MlopsError as error:
         yield Check("store", "failed", error.message, error.hint if error.hint != "mlops doctor" else None)

@@ -56,7 +56,7 @@ def init(directory: Path = Path(), *, experiment: str | None = None, nested: boo
     settings.forget_root()
     notes = []
     if (old := settings.old_file_store(root)) is not None:
-        notes.append(settings.explain_old_store(old, settings.embedded_uri(root)))
+        notes.append(settings.explain_old_store(old, settings.load(root, {})))
     return Setup(str(root), steps, tuple(notes))
 
 

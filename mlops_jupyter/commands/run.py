@@ -46,7 +46,7 @@ def run(
     parameters: Annotated[Mapping[str, object] | None, Short("-p")] = None,
     output: Path | None = None,
     html: bool = False,
-    timeout: float | None = None,
+    timeout: int | None = None,
     experiment: str | None = None,
     reporter: Reporter = Silent(),  # noqa: B008 -- stateless
 ) -> Execution:
@@ -93,7 +93,7 @@ def run(
     """
     path = _resolve(notebook)
     if timeout is not None and timeout <= 0:
-        raise CommandError(f"--timeout must be more than 0 seconds, not {timeout:g}", "leave it out for no limit")
+        raise CommandError(f"--timeout must be more than 0 seconds, not {timeout}", "leave it out for no limit")
     current = settings.current()
     runner = cast("NotebookRunner", registry.load("notebook_runner", "papermill")())
     with runner.load(path) as loaded:
@@ -147,7 +147,7 @@ def _target(output: Path | None, directory: Path, path: Path, run_id: str) -> Pa
 
 
 def _execute(  # noqa: PLR0917 -- the pieces of one call
-    loaded: LoadedNotebook, job: _Job, run_id: str, target: Path, timeout_s: float | None, reporter: Reporter
+    loaded: LoadedNotebook, job: _Job, run_id: str, target: Path, timeout_s: int | None, reporter: Reporter
 ) -> NotebookOutcome:
     def tell(at: CellProgress) -> None:
         done = at.cell + 1 if at.ended else at.cell
@@ -238,7 +238,7 @@ class _Job:
     def _children(self, run_id: str) -> tuple[Run, ...]:
         query = f"tags.`{PARENT_TAG}` = '{run_id}'"
         found = []
-        for child in self.store.find_runs(self.experiment, query, "attributes.start_time ASC", 1000):
+        for child in self.store.find_runs(None, query, "attributes.start_time ASC", 1000):
             if child.status == "RUNNING":
                 # The kernel is gone, so whatever it left open was killed.
                 self.store.finish_run(child.run_id, "KILLED")

@@ -59,7 +59,7 @@ def notes(current: settings.Settings) -> tuple[str, ...]:
     """Say what about this project would surprise its user."""
     said = []
     if (old := settings.old_file_store(current.root, Path.cwd())) is not None:
-        said.append(settings.explain_old_store(old, current.tracking_uri))
+        said.append(settings.explain_old_store(old, current))
     if (outer := current.outer_project) is not None:
         said.append(f"this project lies inside the project {outer}; the inner one is in force here")
     return tuple(said)

@@ -73,8 +73,11 @@ class Tracked:
             raise Conflict("this run is open already", "call track() again for a second one")
         current, chosen = settings.current(), self._choices
         store = project.tracking(current)
+        # The name of an experiment known by its id is the store's to tell, once it has been reached.
+        experiment_id = None if chosen.experiment else current.experiment_id
         intent = Intent(
-            experiment=project.experiment(current, store) if chosen.experiment is None else chosen.experiment,
+            experiment=chosen.experiment or ("" if experiment_id else current.experiment),
+            experiment_id=experiment_id,
             name=chosen.name,
             tags=chosen.tags,
             params=chosen.params,
@@ -84,7 +87,7 @@ class Tracked:
         )
         self._run = open_run(store, intent, cell_id=cell_id, variables=variables)
         if chosen.experiment is None and self._run.tracked:
-            settings.announce("MLFLOW_EXPERIMENT_NAME", intent.experiment)
+            settings.announce("MLFLOW_EXPERIMENT_NAME", self._run.experiment)
 
     def close(self, error: BaseException | None, traceback_text: str | None = None) -> Run:
         """Close the run with the truth and return it."""

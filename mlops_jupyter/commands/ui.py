@@ -43,11 +43,13 @@ def ui(
     store = project.tracking(current)
     if store.uri.startswith(("http://", "https://")):
         store.reach(_REACH_TIMEOUT_S)
-        return WebPage("MLflow", store.shown_uri, detail="the tracking server's own pages")
+        place = store.page(project.experiment(current, store))
+        return WebPage("MLflow", f"{store.shown_uri.rstrip('/')}/{place}", detail="the tracking server's own pages")
     pages = cast("TrackingUi", registry.load("tracking_ui", tool)())
     page = pages.open(
         store.uri, current.prepare_state(), lambda passed, limit: reporter.progress("MLflow starts", passed, limit)
     )
+    path = page.path + store.page(project.experiment(current, store))
     base = project.notebook_host().server_url()
-    proxied = None if base is None else f"{base}proxy/{page.port}{page.path}"
-    return WebPage("MLflow", f"http://127.0.0.1:{page.port}{page.path}", proxied, page.detail)
+    proxied = None if base is None else f"{base}proxy/{page.port}{path}"
+    return WebPage("MLflow", f"http://127.0.0.1:{page.port}{path}", proxied, page.detail)

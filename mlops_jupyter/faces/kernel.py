@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import html
 import json
 import sys
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from IPython.core.interactiveshell import ExecutionResult, InteractiveShell
 
     from ..commands.track import Tracked
+    from .magic import Cell
 
 _STATUS = "status"
 
@@ -81,7 +83,7 @@ def run_cell(shell: InteractiveShell, line: str, cell: str) -> Any:
     if call is None:
         return None
     if call.name == "track":
-        return _run_tracked(shell, call, cell)
+        return _run_tracked(shell, " ".join(line.split(None, 1)[1:]), cell)
     source = grammar.source_parameter(call)
     if source is None:
         raise CommandError(f"{call.name} takes no cell body", f"write it with one percent sign: %mlops {line}")
@@ -89,22 +91,22 @@ def run_cell(shell: InteractiveShell, line: str, cell: str) -> Any:
     return _run(call)
 
 
-def open_cell(shell: InteractiveShell | None, options: str, frame: list[Any] | None) -> None:
-    """Open the run of the cell that is starting; ``frame`` is its place in the stub's stack."""
-    if shell is None or frame is None:
-        raise CommandError("a cell that runs silently cannot be tracked", "run it as an ordinary cell")
+def open_cell(shell: InteractiveShell | None, options: str, cell: Cell | None) -> None:
+    """Open the run of the cell that is starting."""
+    if shell is None or cell is None or cell.tracked is not None:
+        raise CommandError("only a whole cell can be tracked", "run it as an ordinary cell")
     call = _parse(["track", *_words(shell, options)])
     if call is None:
         raise CommandError("the cell was not run, because --help was asked", "take --help out of the first line")
-    cell_id, _ = frame
     tracked = _tracked(call)
-    _with_debug(call, lambda: tracked.open(lambda: shell.user_ns, cell_id))
-    frame[1] = tracked
+    _with_debug(call, lambda: tracked.open(lambda: shell.user_ns, cell.cell_id))
+    cell.tracked = tracked
 
 
-def close_cell(tracked: Tracked, result: ExecutionResult) -> None:
+def close_cell(tracked: Tracked, result: ExecutionResult | None) -> None:
     """Close the run of a cell that has ended, and show its card."""
-    error = result.error_before_exec or result.error_in_exec
+    # An interrupt that hits an asynchronous cell outside of the user's code leaves no result behind.
+    error = asyncio.CancelledError() if result is None else result.error_before_exec or result.error_in_exec
     text = None if error is None else _traceback_of_cell(error)
     try:
         display(tracked.close(error, text))
@@ -121,16 +123,15 @@ def _traceback_of_cell(error: BaseException) -> str:
     return "".join(traceback.format_exception(type(error), error, tb))
 
 
-def _run_tracked(shell: InteractiveShell, call: Call, body: str) -> None:
+def _run_tracked(shell: InteractiveShell, options: str, body: str) -> None:
     """Track a body that arrives as text: a script that nbconvert exported calls the magic with it."""
-    tracked = _tracked(call)
-    _with_debug(call, lambda: tracked.open(lambda: shell.user_ns, None))
-    result = shell.run_cell(body)
-    close_cell(tracked, result)
+    result = shell.run_cell(f"%%mlops track {options}\n{body}")
     error = result.error_before_exec or result.error_in_exec
     if error is not None:
         # run_cell has printed the traceback; the script must stop all the same, without printing it again.
         error._render_traceback_ = list
+        # sys.exit() ends a script with the code it names, not with that of a failed cell.
+        shell.last_execution_succeeded = isinstance(error, SystemExit)
         raise error
 
 
@@ -218,5 +219,8 @@ def matches(text: str) -> dict[str, Any]:
         return {"completions": []}
     words = rest.split()
     incomplete = "" if not words or rest[-1:].isspace() else words.pop()
-    found = [SimpleCompletion(value, type=about) for value, about in grammar.complete(words, incomplete)]
+    found = [
+        SimpleCompletion(value, type="option" if value.startswith("-") else "path" if words else "verb")
+        for value, _ in grammar.complete(words, incomplete)
+    ]
     return {"completions": found, "suppress": bool(found), "matched_fragment": incomplete}

@@ -2,7 +2,7 @@
 
 A cell magic that ran its body with ``run_cell`` would swallow its failure, so ``%%mlops track`` is no magic at
 first: `track_cell`, an input transformer, turns the line into a call that opens the run and leaves the body as
-it is, and the ``post_run_cell`` event closes the run. Everything that costs time to import waits in
+it is, and the event at the cell's end closes the run. Everything that costs time to import waits in
 ``faces.kernel`` for the first use.
 """
 
@@ -12,21 +12,35 @@ from _thread import get_ident
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from IPython.core.getipython import get_ipython
 from IPython.core.inputtransformer2 import cell_magic
 from IPython.core.magic import no_var_expand
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from IPython.core.interactiveshell import ExecutionInfo, ExecutionResult, InteractiveShell
 
 _MAGIC = "mlops"
 _OPEN = "__import__('mlops_jupyter').faces.magic.open_cell"
 
 
+class Cell:
+    """A cell that runs now: its id, its body if it is tracked, and whether it is one of ``%run notebook.ipynb``."""
+
+    __slots__ = ("cell_id", "silent", "tracked")
+
+    def __init__(self) -> None:
+        self.cell_id: str | None = None
+        self.tracked: Any = None
+        self.silent = True
+
+
 class _State:
-    """What is registered, and the cells that run now: of each thread a stack of (cell id, tracked body)."""
+    """What is registered, and of each thread the cells that run now, the innermost last."""
 
     shell: InteractiveShell | None = None
-    cells: dict[int, list[list[Any]]] = {}  # noqa: RUF012 -- the process has one kernel
+    cells: dict[int, list[Cell]] = {}  # noqa: RUF012 -- the process has one kernel
 
 
 def _kernel() -> Any:
@@ -40,8 +54,8 @@ def load(shell: InteractiveShell) -> None:
     _State.shell = shell
     shell.magics_manager.register_function(mlops, "line_cell", _MAGIC)
     shell.input_transformers_cleanup.append(track_cell)
-    shell.events.register("pre_run_cell", _before_cell)
-    shell.events.register("post_run_cell", _after_cell)
+    for event, function in _EVENTS.items():
+        shell.events.register(event, function)
     shell.Completer.custom_matchers.append(_match)
 
 
@@ -54,9 +68,10 @@ def unload(shell: InteractiveShell) -> None:
         shell.magics_manager.magics[kind].pop(_MAGIC, None)
     shell.input_transformers_cleanup.remove(track_cell)
     shell.Completer.custom_matchers.remove(_match)
-    shell.events.unregister("pre_run_cell", _before_cell)
-    if not any(tracked for stack in _State.cells.values() for _, tracked in stack):
-        shell.events.unregister("post_run_cell", _after_cell)
+    if not any(cell.tracked for stack in _State.cells.values() for cell in stack):
+        _State.cells.clear()
+        for event, function in _EVENTS.items():
+            shell.events.unregister(event, function)
 
 
 @no_var_expand
@@ -81,14 +96,15 @@ def track_cell(lines: list[str]) -> list[str]:
     if at is None:
         return lines
     line = lines[at]
-    if not line.startswith("%%mlops") or line.rstrip().endswith("?"):
+    if not line.startswith("%%mlops"):
         return lines
     words = line[len("%%mlops") :].split(None, 1)
     if not words or words[0] != "track" or not line[len("%%mlops")].isspace():
         return lines
     options = words[1].strip() if words[1:] else ""
-    body: list[str] = cell_magic(lines[at + 1 :])
-    return [*lines[:at], f"{_OPEN}({options!r})\n", *body]
+    body = lines[at + 1 :]
+    first = next((i for i, line in enumerate(body) if line.strip()), 0)
+    return [*lines[:at], f"{_OPEN}({options!r})\n", *body[:first], *cell_magic(body[first:])]
 
 
 # A console then waits for the body, as it does for any cell magic.
@@ -101,16 +117,40 @@ def open_cell(options: str) -> None:
     _kernel().open_cell(_State.shell, options, stack[-1] if stack else None)
 
 
-def _before_cell(info: ExecutionInfo) -> None:
-    _State.cells.setdefault(get_ident(), []).append([info.cell_id, None])
+def _begin() -> None:
+    _State.cells.setdefault(get_ident(), []).append(Cell())
 
 
-def _after_cell(result: ExecutionResult) -> None:
+def _begin_aloud(info: ExecutionInfo) -> None:
+    if stack := _State.cells.get(get_ident()):
+        stack[-1].cell_id, stack[-1].silent = info.cell_id, False
+
+
+def _end() -> None:
+    # A silent cell's end is not told with its result.
+    stack, shell = _State.cells.get(get_ident()), get_ipython()
+    if stack and stack[-1].silent and shell is not None:
+        _end_aloud(shell.last_execution_result)
+
+
+def _end_aloud(result: ExecutionResult | None) -> None:
+    # IPython announces the end of an empty cell but not its start; such a one may be run within a tracked cell.
+    info = None if result is None else result.info
+    if info is not None and not info.raw_cell.strip():
+        return
     # The cell that loaded the extension has begun before it could be noted.
     stack = _State.cells.get(get_ident())
-    tracked = stack.pop()[1] if stack else None
+    tracked = stack.pop().tracked if stack else None
     if tracked is not None:
         _kernel().close_cell(tracked, result)
+
+
+_EVENTS: dict[str, Callable[..., None]] = {
+    "pre_execute": _begin,
+    "pre_run_cell": _begin_aloud,
+    "post_execute": _end,
+    "post_run_cell": _end_aloud,
+}
 
 
 def _match(context: Any) -> dict[str, Any]:

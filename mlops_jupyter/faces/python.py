@@ -7,6 +7,7 @@ import inspect
 import sys
 from collections.abc import Callable
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 from .. import grammar
@@ -30,31 +31,33 @@ class ScriptReporter:
 
 
 def bind(name: str) -> Callable[..., Any]:
-    """Return a verb's function that supplies its reporter, and asks for ``yes=True`` before it destroys."""
+    """Return a verb's function for Python code.
+
+    It supplies the reporter, takes text where the verb takes a path, and wants ``yes=True`` before it destroys.
+    """
     verb = grammar.find_verb(name)
     function = grammar.verb_function(verb)
     render.register_all()
-    if verb.effect == "destroys":
-        function = _guarded(name, function)
-    if grammar.REPORTER not in inspect.signature(function).parameters:
+    signature = inspect.signature(function)
+    paths = grammar.path_parameters(function)
+    reports = grammar.REPORTER in signature.parameters
+    destroys = verb.effect == "destroys"
+    if not (paths or reports or destroys):
         return function
 
     @functools.wraps(function)
-    def reporting(*args: Any, **kwargs: Any) -> Any:
-        kwargs.setdefault(grammar.REPORTER, _reporter())
-        return function(*args, **kwargs)
-
-    return reporting
-
-
-def _guarded(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
-    @functools.wraps(function)
-    def guarded(*args: Any, yes: bool = False, **kwargs: Any) -> Any:
-        if not yes:
+    def calling(*args: Any, **kwargs: Any) -> Any:
+        if destroys and not kwargs.pop("yes", False):
             raise ConfirmationRequired(f"{name} destroys what it names", f"mlops_jupyter.{name}(…, yes=True)")
-        return function(*args, **kwargs)
+        bound = signature.bind(*args, **kwargs)
+        for path in paths & bound.arguments.keys():
+            if isinstance(bound.arguments[path], str):
+                bound.arguments[path] = Path(bound.arguments[path])
+        if reports:
+            bound.arguments.setdefault(grammar.REPORTER, _reporter())
+        return function(*bound.args, **bound.kwargs)
 
-    return guarded
+    return calling
 
 
 def _reporter() -> Any:

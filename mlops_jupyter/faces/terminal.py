@@ -11,7 +11,16 @@ from typing import Any
 import click
 
 from .. import grammar
-from ..errors import INTERRUPTED_EXIT, UNEXPECTED_EXIT, CheckFailed, CommandError, MlopsError
+from ..capabilities.redaction import redacted
+from ..errors import (
+    INTERRUPTED_EXIT,
+    UNEXPECTED_EXIT,
+    CheckFailed,
+    CommandError,
+    ConfigurationError,
+    MlopsError,
+    NotFound,
+)
 from ..grammar import Call
 from ..verbs import VERBS
 from . import render
@@ -61,12 +70,19 @@ class _Verbs(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        names = self.list_commands(ctx)
-        if args[0] not in names and not args[0].startswith("-"):
-            near = difflib.get_close_matches(args[0], names, n=1)
-            hint = f"did you mean: mlops {near[0]}?" if near else "mlops --help"
-            raise CommandError(f"there is no verb {args[0]}", hint)
+        # While completing, click passes over what it does not know.
+        if not args[0].startswith("-") and not ctx.resilient_parsing:
+            _check_verb(args[0], self.list_commands(ctx))
         return super().resolve_command(ctx, args)
+
+
+def _check_verb(name: str, names: list[str]) -> None:
+    if name in names:
+        return
+    if name in VERBS:
+        raise CommandError(f"{name} is for Python code", f"call mlops_jupyter.{name}(…)")
+    near = difflib.get_close_matches(name, names, n=1)
+    raise CommandError(f"there is no verb {name}", f"did you mean: mlops {near[0]}?" if near else "mlops --help")
 
 
 @click.group(
@@ -93,35 +109,41 @@ def run(words: list[str]) -> int:  # noqa: PLR0911 -- one a kind of ending
     try:
         mlops.main(words, prog_name="mlops", standalone_mode=False)
     except CheckFailed as answer:
-        click.echo(f"{type(answer).__name__}: {answer.message}", err=True)
+        click.echo("\n".join(answer.lines()), err=True)
         return answer.exit_code
     except MlopsError as error:
         return _complain(error, debug=debug)
     except click.UsageError as error:
-        verb = error.ctx.info_name if error.ctx is not None and error.ctx.parent is not None else None
-        return _complain(grammar.usage_error(error, verb), debug=debug)
+        return _complain(grammar.usage_error(error, _verb_of(error, words)), debug=debug)
     except click.ClickException as error:
         return _complain(CommandError(error.format_message()), debug=debug)
     except (KeyboardInterrupt, click.Abort):
-        click.echo("\ninterrupted", err=True)
+        # click has begun a new line after ^C.
+        click.echo("interrupted", err=True)
         return INTERRUPTED_EXIT
     except Exception as error:  # noqa: BLE001 -- the last resort: anything that is not ours is a bug, and says so
-        if debug:
-            traceback.print_exc()
-        else:
-            click.echo(
-                f"{type(error).__name__}: {error}\n  → this is a bug in mlops; run it again with --debug", err=True
-            )
+        bug = [f"{type(error).__name__}: {error}", "  → this is a bug in mlops; run it again with --debug"]
+        _say(bug, error, debug=debug)
         return UNEXPECTED_EXIT
     return 0
 
 
+def _verb_of(error: click.UsageError, words: list[str]) -> str | None:
+    # click's parser does not know whose option it reads.
+    if error.ctx is None:
+        return words[0] if words and words[0] in VERBS else None
+    return error.ctx.info_name if error.ctx.parent is not None else None
+
+
 def _complain(error: MlopsError, *, debug: bool) -> int:
-    if debug:
-        traceback.print_exception(error)
-    else:
-        click.echo("\n".join(error.lines()), err=True)
+    _say(error.lines(), error, debug=debug)
     return error.exit_code
+
+
+def _say(lines: list[str], error: Exception, *, debug: bool) -> None:
+    text = "".join(traceback.format_exception(error)).rstrip("\n") if debug else "\n".join(lines)
+    # What MLflow or a database client says may quote the store's address as the user wrote it.
+    click.echo(redacted(text), err=True)
 
 
 def _run(call: Call) -> None:
@@ -130,8 +152,7 @@ def _run(call: Call) -> None:
     grammar.confirm(call, _ask)
     source = grammar.source_parameter(call)
     if source is not None and call.arguments.get(source) is not None:
-        with click.open_file(call.arguments[source]) as file:
-            call.arguments[source] = file.read()
+        call.arguments[source] = _read(call.arguments[source])
     if call.wants_reporter:
         call.arguments[grammar.REPORTER] = TerminalReporter()
     try:
@@ -141,10 +162,22 @@ def _run(call: Call) -> None:
         raise
 
 
+def _read(path: str) -> str:
+    try:
+        with click.open_file(path, encoding="utf-8") as file:
+            return str(file.read())
+    except FileNotFoundError as error:
+        raise NotFound(f"there is no file {path}", "check the path") from error
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else f"it is not UTF-8 text (byte {error.start})"
+        raise ConfigurationError(f"cannot read {path}: {reason}", "check the path") from error
+
+
 def _show(record: Any, *, as_json: bool) -> None:
     if record is not None:
         click.echo(json.dumps(render.as_json(record), indent=2, ensure_ascii=False) if as_json else render.text(record))
 
 
 def _ask(question: str) -> bool | None:
-    return click.confirm(question, err=True) if sys.stdin.isatty() else None
+    # Started with its input closed, a process has no stdin at all.
+    return click.confirm(question, err=True) if sys.stdin is not None and sys.stdin.isatty() else None

@@ -21,7 +21,7 @@ def html(page: WebPage) -> str:
         return f'<a href="{escape(page.url)}" target="_blank" rel="noopener">open {escape(page.title)}</a>{detail}'
     # The frame spends the ticket and gets the cookie; the link then needs none.
     parts = urlsplit(page.jupyter_url)
-    plain = urlunsplit((parts.scheme, parts.netloc, parts.path, "", ""))
+    plain = urlunsplit((parts.scheme, parts.netloc, parts.path, "", parts.fragment))
     return (
         f'<a href="{escape(plain)}" target="_blank" rel="noopener">open {escape(page.title)} in a tab</a>{detail}'
         f'<iframe src="{escape(page.jupyter_url)}" title="{escape(page.title)}" width="100%" height="640" '

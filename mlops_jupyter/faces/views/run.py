@@ -16,7 +16,7 @@ def text(run: Run) -> str:
     lines = [f"{run.status}  {run.name or 'run'}{where}  {duration(run.duration_s)}  {run.run_id}".rstrip()]
     if run.error:
         lines.append(f"  {run.error}")
-    for title, values in (("metrics", {k: number(v) for k, v in run.metrics.items()}), ("params", dict(run.params))):
+    for title, values in (("metrics", _metrics(run)), ("params", dict(run.params))):
         if values:
             shown = [f"{name}={shortened(value, 40)}" for name, value in list(values.items())[:_SHOWN_IN_TEXT]]
             more = f" … and {len(values) - _SHOWN_IN_TEXT} more" if len(values) > _SHOWN_IN_TEXT else ""
@@ -39,6 +39,12 @@ def html(run: Run) -> str:
     error = f'<div style="margin-top:4px"><code>{escape(run.error)}</code></div>' if run.error else ""
     return (
         f'<div style="{CARD}"><div>{head}</div>{identity}{error}{notes_html(run.notes)}'
-        f"{pairs('metrics', {name: number(value) for name, value in run.metrics.items()})}"
+        f"{pairs('metrics', _metrics(run))}"
         f"{pairs('params', run.params)}</div>"
     )
+
+
+def _metrics(run: Run) -> dict[str, str]:
+    """Return the metrics in words, those that autologging adds about the training last."""
+    names = sorted(run.metrics, key=lambda name: name.startswith("training_"))
+    return {name: number(run.metrics[name]) for name in names}

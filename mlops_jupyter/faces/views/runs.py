@@ -35,7 +35,9 @@ def html(table: RunTable) -> str:
     rows = []
     for run in table.runs:
         ident, status, *words = _row(run, metrics, params)
-        shown = f'<a href="{escape(run.link)}" target="_blank" rel="noopener">{ident}</a>' if run.link else ident
+        shown = escape(ident)
+        if run.link:
+            shown = f'<a href="{escape(run.link)}" target="_blank" rel="noopener">{shown}</a>'
         rows.append((f"<code>{shown}</code>", badge(status), *map(escape, words)))
     more = "<div>… there are more; ask with --limit.</div>" if table.more else ""
     head = ("run", "status", "name", "started (UTC)", "took", *metrics, *params)

@@ -1,0 +1,112 @@
+"""What a user passes to a notebook arrives as the type it means, or is refused with a reason."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mlops_jupyter.capabilities.parameters import as_parameters
+from mlops_jupyter.errors import CommandError
+from mlops_jupyter.records import Parameter
+
+DECLARED = (Parameter("depth", 4, "int"), Parameter("label", "a", "str"), Parameter("note", None, ""))
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    max_leaves=10,
+)
+
+
+def passed(**given: object) -> dict[str, object]:
+    return as_parameters("n.ipynb", DECLARED, given)
+
+
+def refused(declared: tuple[Parameter, ...] | None = DECLARED, **given: object) -> tuple[str, str | None]:
+    with pytest.raises(CommandError) as caught:
+        as_parameters("n.ipynb", declared, given)
+    assert caught.value.exit_code == 2
+    return caught.value.message, caught.value.hint
+
+
+@given(JSON)
+def test_what_is_written_as_json_arrives_as_it(value):
+    assert passed(depth=json.dumps(value)) == {"depth": value}
+
+
+@given(JSON.filter(lambda value: not isinstance(value, str)))
+def test_a_python_value_arrives_as_it_is(value):
+    assert passed(depth=value)["depth"] is value
+
+
+@given(st.text())
+def test_a_text_parameter_takes_text_whatever_it_looks_like(text):
+    assert passed(label=text) == {"label": text}
+
+
+@pytest.mark.parametrize("text", ["7", "true", "None", "[1]", '"quoted"', ""])
+def test_a_text_parameter_keeps_these(text):
+    assert passed(label=text) == {"label": text}
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("True", True), ("False", False), ("None", None), ("true", True), ("null", None),
+        ("6", 6), ("-0.5", -0.5), ("1e-3", 0.001), ("[1, 2]", [1, 2]), ('{"a": 1}', {"a": 1}), ('"6"', "6"),
+        ("churn", "churn"), ("2026-11-24", "2026-11-24"), ("a b", "a b"), ("", ""), ("[1,", "[1,"),
+    ],
+)  # fmt: skip
+def test_text_from_a_command_line(text, value):
+    for name in ("depth", "note"):
+        found = passed(**{name: text})[name]
+        assert found == value
+        assert type(found) is type(value)
+
+
+@pytest.mark.parametrize(
+    ("value", "plain"),
+    [(np.int64(3), 3), (np.float32(0.5), 0.5), (np.array([7]), 7), (np.bool_(True), True), (np.str_("a"), "a")],
+)
+def test_numpy_s_scalars_are_plain(value, plain):
+    found = passed(depth=value)["depth"]
+    assert found == plain
+    assert type(found) in {int, float, bool, str, np.str_}
+
+
+@pytest.mark.parametrize("value", [object(), {1, 2}, b"raw", np.array([1, 2]), 1j])
+def test_what_cannot_stand_in_a_notebook_is_refused(value):
+    assert refused(depth=value) == (
+        f"the parameter depth cannot be written into a notebook: it is a {type(value).__name__}",
+        "pass text, a number, true, false, none, or a list or mapping of these",
+    )
+
+
+def test_what_contains_itself_is_refused():
+    loop: list[object] = []
+    loop.append(loop)
+    assert refused(depth=loop)[0].endswith("it is a list")
+
+
+def test_what_is_not_declared_is_refused():
+    assert refused(dpeth=3) == ("n.ipynb declares no parameter dpeth", "did you mean depth?")
+    assert refused(zzz=3) == (
+        "n.ipynb declares no parameter zzz",
+        "its parameters cell declares: depth, label, note",
+    )
+    assert refused((), zzz=3)[1] == "its parameters cell declares: nothing"
+
+
+def test_without_a_parameters_cell_nothing_can_be_passed():
+    assert refused(None, depth=3, other=4) == (
+        "n.ipynb has no cell tagged parameters, so depth, other would change nothing",
+        "in JupyterLab, tag the cell that holds the defaults with: parameters",
+    )
+    assert as_parameters("n.ipynb", None, {}) == {}
+
+
+def test_defaults_are_left_to_the_notebook():
+    assert passed() == {}

@@ -1,0 +1,330 @@
+"""The table of runs: order, filter, limit, and every way in which a store does not answer."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+
+import mlops_jupyter
+from mlops_jupyter.adapters.mlflow_tracking import MlflowTracking
+from mlops_jupyter.errors import (
+    CommandError,
+    MissingDependency,
+    MlopsError,
+    NotFound,
+    ServiceError,
+    Unauthorized,
+    Unavailable,
+)
+from mlops_jupyter.faces import terminal as face
+
+
+@pytest.fixture
+def make(project) -> Callable[..., str]:
+    """Make a finished run in the project's store."""
+    store = MlflowTracking(f"sqlite:///{project}/.mlops/mlflow.db")
+
+    def run(name: str, *, experiment: str = "churn", params: dict | None = None, **metrics: float) -> str:
+        run_id = store.create_run(experiment, name, {"team": "blue"})
+        points = [(metric, value, datetime.now(UTC), 0) for metric, value in metrics.items()]
+        store.log(run_id, metrics=points, params=params)
+        store.finish_run(run_id, "FINISHED")
+        return run_id
+
+    return run
+
+
+def names(**options: object) -> list[str]:
+    return [run.name for run in mlops_jupyter.runs(**options)]
+
+
+# --- what is shown -----------------------------------------------------------------------------------------------
+
+
+def test_order_filter_and_limit(make):
+    first = make("a", acc=0.5, params={"depth": "3", "learning rate": "0.1"})
+    make("b", acc=0.9, params={"depth": "5"})
+    make("c", acc=0.7, params={"depth": "3"})
+    make("d", experiment="other", acc=1.0)
+
+    assert names() == ["c", "b", "a"]
+    assert names(sort="start_time asc") == ["a", "b", "c"]
+    assert names(sort="acc") == ["b", "c", "a"]
+    assert names(sort="metrics.acc asc") == ["a", "c", "b"]
+    assert names(sort="params.depth")[0] == "b"
+    assert names(sort="run_name asc") == ["a", "b", "c"]
+
+    assert names(query="metrics.acc > 0.6 and params.depth = '3'") == ["c"]
+    assert names(query="tags.team = 'blue'", sort="acc", limit=2) == ["b", "c"]
+    assert names(query="attributes.run_name LIKE 'a%'") == ["a"]
+    assert names(query="metrics.acc > 2") == []
+
+    assert mlops_jupyter.runs(limit=2).more
+    assert not mlops_jupyter.runs(limit=3).more
+
+    assert names(experiment="other") == ["d"]
+    assert names(all_experiments=True) == ["d", "c", "b", "a"]
+    everything = mlops_jupyter.runs(all_experiments=True)
+    assert everything.experiment == "(all)"
+    assert {run.experiment for run in everything} == {"churn", "other"}
+
+    run = mlops_jupyter.runs(sort="start_time asc")[0]
+    assert (run.run_id, run.status, run.metrics) == (first, "FINISHED", {"acc": 0.5})
+    assert run.params == {"depth": "3", "learning rate": "0.1"}
+    assert run.duration_s is not None
+    assert run.started is not None
+    assert run.started.tzinfo is UTC
+
+
+@pytest.mark.parametrize("name", ["loss", "val/loss", "val loss", "val-loss", "a.b", "a:b", "status", "metrics"])
+def test_any_metric_may_be_sorted_by(name, make):
+    make("low", **{name: 1.0})
+    make("high", **{name: 2.0})
+    sort = f"metrics.{name}" if name == "status" else name
+    assert names(sort=f"{sort} asc") == ["low", "high"]
+    assert names(sort=sort) == ["high", "low"]
+
+
+def test_no_run_yet(project):
+    found = mlops_jupyter.runs()
+    assert (len(found), found.experiment, found.more, found.notes) == (0, "churn", False, ())
+    assert list(mlops_jupyter.runs(all_experiments=True)) == []
+
+
+def test_no_store_yet(project):
+    """To look is not to make."""
+    (project / ".mlops" / "mlflow.db").unlink()
+    assert len(mlops_jupyter.runs()) == 0
+    assert not (project / ".mlops" / "mlflow.db").exists()
+
+
+def test_in_a_terminal(make, terminal):
+    make("a", acc=0.5)
+    make("b", acc=0.9)
+    done = terminal("runs", "metrics.acc > 0", "--sort", "acc", "-n", "1")
+    assert (done.code, done.err) == (0, "")
+    head, row, more, foot = done.out.splitlines()
+    assert head.split()[-1] == "acc"
+    assert row.split()[2] == "b"
+    assert more == "… there are more: mlops runs --limit 2"
+    assert foot.startswith("experiment churn at sqlite:///")
+
+
+# --- what cannot be shown ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("query", ["accuracy >", "metrics.acc > 'high", "foo.bar = 1", "metrics.acc = 'x'", "'"])
+def test_a_query_that_cannot_be_read(query, make):
+    make("a")
+    with pytest.raises(CommandError) as caught:
+        mlops_jupyter.runs(query)
+    assert caught.value.message.startswith("MLflow cannot read this query: ")
+    assert "\n" not in caught.value.message
+    assert caught.value.hint == "for example: mlops runs \"metrics.accuracy > 0.9 and params.depth = '3'\""
+    assert caught.value.exit_code == 2
+
+
+@pytest.mark.parametrize("sort", ["attributes.zzz", "tags.`a` `b`"])
+def test_an_order_that_cannot_be_read(sort, make):
+    make("a")
+    with pytest.raises(CommandError):
+        mlops_jupyter.runs(sort=sort)
+
+
+@pytest.mark.parametrize("limit", [0, -3])
+def test_a_limit_below_one(limit, project):
+    with pytest.raises(CommandError) as caught:
+        mlops_jupyter.runs(limit=limit)
+    assert caught.value.message == f"--limit must be at least 1, not {limit}"
+
+
+@pytest.mark.parametrize("store", ["there", "not there"])
+def test_an_unknown_experiment(store, project):
+    if store == "not there":
+        (project / ".mlops" / "mlflow.db").unlink()
+    with pytest.raises(NotFound) as caught:
+        mlops_jupyter.runs(experiment="nosuch")
+    assert caught.value.message == f"there is no experiment called nosuch in sqlite:///{project}/.mlops/mlflow.db"
+    assert (caught.value.hint, caught.value.exit_code) == ("mlops runs --all-experiments", 4)
+
+
+def test_a_file_that_is_no_database(project):
+    (project / ".mlops" / "mlflow.db").write_text("no database at all, but long enough to be one" * 100)
+    with pytest.raises(MlopsError) as caught:
+        mlops_jupyter.runs()
+    assert isinstance(caught.value, ServiceError)
+    assert caught.value.exit_code == 5
+    assert "\n" not in caught.value.message
+
+
+# --- a server that does not answer -------------------------------------------------------------------------------
+
+
+class Server(BaseHTTPRequestHandler):
+    """Answers ``/health`` as told, and everything else as told; "drop" hangs up."""
+
+    health: int | str = 200
+    rest: int | str = 404
+
+    def do_GET(self) -> None:
+        answer = self.health if self.path == "/health" else self.rest
+        if answer == "drop":
+            self.close_connection = True
+            return
+        self.send_response(answer)
+        self.send_header("Content-Length", "2")
+        self.end_headers()
+        self.wfile.write(b"no")
+
+    def do_POST(self) -> None:
+        self.do_GET()
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.fixture
+def serve() -> Iterator[Callable[[str], str]]:
+    """Start something that is no working MLflow, and return its address without scheme."""
+    closing: list[Callable[[], None]] = []
+
+    def start(kind: str) -> str:
+        if kind == "refused":
+            with socket.create_server(("127.0.0.1", 0)) as taken:
+                return f"127.0.0.1:{taken.getsockname()[1]}"
+        if kind == "silent":
+            listening = socket.create_server(("127.0.0.1", 0))
+            closing.append(listening.close)
+            return f"127.0.0.1:{listening.getsockname()[1]}"
+        if kind == "babble":
+            listening = socket.create_server(("127.0.0.1", 0))
+
+            def greet() -> None:
+                while True:
+                    try:
+                        connection, _ = listening.accept()
+                    except OSError:
+                        return
+                    with connection:
+                        connection.sendall(b"SSH-2.0-OpenSSH_9.2\r\n")
+
+            threading.Thread(target=greet, daemon=True).start()
+            closing.append(lambda: listening.shutdown(socket.SHUT_RDWR))
+            closing.append(listening.close)
+            return f"127.0.0.1:{listening.getsockname()[1]}"
+        health, rest = (int(word) if word.isdigit() else word for word in kind.split("/"))
+        handler = type("Handler", (Server,), {"health": health, "rest": rest})
+        server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
+        closing.extend((server.shutdown, server.server_close))
+        return f"127.0.0.1:{server.server_address[1]}"
+
+    yield start
+    for close in closing:
+        close()
+
+
+BROKEN = ["refused", "babble", "503/404", "drop/404", "200/404", "200/401", "200/drop"]
+
+
+@pytest.fixture
+def without_patience(clean_environment, monkeypatch):
+    """MLflow itself would try again for minutes."""
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+
+
+@pytest.mark.parametrize(
+    ("kind", "said"),
+    [
+        ("refused", "did not answer: [Errno 111] Connection refused"),
+        ("silent", "did not answer: timed out"),
+        ("babble", "did not answer: "),
+        ("503/404", "answered 503"),
+        ("drop/404", "did not answer: Server disconnected without sending a response."),
+    ],
+)
+def test_a_server_that_is_down_is_told_within_five_seconds(kind, said, serve, project, monkeypatch):
+    address = serve(kind)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://{address}")
+    began = time.monotonic()
+    with pytest.raises(Unavailable) as caught:
+        mlops_jupyter.runs()
+    assert time.monotonic() - began < 5
+    assert caught.value.message.startswith(f"MLflow at http://{address} {said}")
+    assert (caught.value.hint, caught.value.exit_code, caught.value.service) == ("mlops doctor", 5, "MLflow")
+
+
+@pytest.mark.parametrize("kind", ["refused", "silent"])
+def test_so_it_is_in_a_terminal(kind, serve, project, terminal):
+    address = serve(kind)
+    done = terminal("runs", MLFLOW_TRACKING_URI=f"http://{address}")
+    assert (done.code, done.out) == (5, "")
+    first, second = done.err.splitlines()
+    assert first.startswith(f"Unavailable: MLflow at http://{address} did not answer: ")
+    assert second == "  → mlops doctor"
+
+
+@pytest.mark.parametrize(
+    ("kind", "error"),
+    [("200/401", Unauthorized), ("200/404", ServiceError), ("200/drop", Unavailable), ("200/403", Unauthorized)],
+)
+@pytest.mark.usefixtures("without_patience")
+def test_a_server_that_answers_but_does_not_serve(kind, error, serve, project, monkeypatch):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://{serve(kind)}")
+    with pytest.raises(error) as caught:
+        mlops_jupyter.runs()
+    assert caught.value.exit_code == 5
+    assert "\n" not in caught.value.message
+
+
+@pytest.mark.parametrize("kind", BROKEN)
+@pytest.mark.parametrize("verb", ["runs", "doctor", "status", "ui"])
+@pytest.mark.usefixtures("project", "without_patience")
+def test_credentials_appear_nowhere(verb, kind, serve, monkeypatch, capfd):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://ana:hunter2@{serve(kind)}/")
+    codes = {face.run([verb, *options]) for options in ([], ["--json"], ["--debug"])}
+    said = capfd.readouterr()
+    assert "hunter2" not in said.out + said.err
+    assert codes <= {0, 1, 5}
+
+
+@pytest.mark.parametrize("uri", ["postgresql://ana:hunter2@127.0.0.1:1/mlflow", "mysql+pymysql://ana:hunter2/x@h/db"])
+@pytest.mark.parametrize("verb", ["runs", "doctor", "status"])
+def test_nor_do_those_of_a_database(verb, uri, project, monkeypatch, capfd):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
+    for options in ([], ["--json"], ["--debug"]):
+        face.run([verb, *options])
+    said = capfd.readouterr()
+    assert "hunter2" not in said.out + said.err
+
+
+def test_nor_do_they_in_the_error_that_python_code_gets(serve, project, monkeypatch, without_patience):
+    """MLflow's own message quotes the address; Papermill writes the error's message into the notebook."""
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://ana:hunter2@{serve('200/drop')}")
+    with pytest.raises(Unavailable) as caught:
+        mlops_jupyter.runs()
+    assert "hunter2" not in str(caught.value)
+
+
+def test_a_database_whose_driver_is_not_installed(project, monkeypatch):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "mysql+pymysql://ana:hunter2@127.0.0.1:1/mlflow")
+    with pytest.raises(MissingDependency) as caught:
+        mlops_jupyter.runs()
+    assert (caught.value.hint, caught.value.exit_code) == ("pip install 'pymysql'", 3)
+
+
+def test_credentials_do_not_reach_the_records_and_their_links(project, terminal, monkeypatch):
+    """The link on a run card is for the reader of a notebook, who may be anybody."""
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "https://ana:hunter2@mlflow.corp/team/")
+    store = MlflowTracking(os.environ["MLFLOW_TRACKING_URI"])
+    assert store.shown_uri == "https://mlflow.corp/team/"
+    assert store._link("1", "ab") == "https://mlflow.corp/team/#/experiments/1/runs/ab"
+    assert "hunter2" not in json.dumps(terminal("status", "--json").out)

@@ -1,0 +1,220 @@
+"""The tutorial as its reader meets it: a real JupyterLab in a real browser.
+
+``MLOPS_SCREENSHOTS=docs/images`` keeps the pictures that README and docs show.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import nbformat
+import psutil
+import pytest
+from playwright.sync_api import Page, expect, sync_playwright
+
+from tests.conftest import REPOSITORY
+
+TOKEN = "test-token"
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="Chromium is missing: apt-get install chromium")
+
+
+@pytest.fixture
+def lab(project: Path) -> Iterator[str]:
+    """A JupyterLab server in the project, which holds the tutorial; the base address."""
+    (project / "notebooks").mkdir()
+    shutil.copy(REPOSITORY / "notebooks" / "01_track.ipynb", project / "notebooks")
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    quiet = Path(os.environ["HOME"], ".jupyter/lab/user-settings/@jupyterlab/apputils-extension")
+    quiet.mkdir(parents=True)
+    (quiet / "notification.jupyterlab-settings").write_text('{"fetchNews": "false", "checkForUpdates": false}')
+    log = (project.parent / "lab.log").open("w")
+    server = subprocess.Popen(
+        [
+            *(sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", f"--port={port}"),
+            *(
+                f"--ServerApp.root_dir={project}",
+                "--LabApp.expose_app_in_browser=True",  # the tests ask it whether the kernel is ready
+                f"--IdentityProvider.token={TOKEN}",
+                "--ServerApp.base_url=/user/ana/",
+            ),
+        ],
+        cwd=project,
+        stdout=log,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
+    )
+    base = f"http://127.0.0.1:{port}/user/ana/"
+    try:
+        end = time.monotonic() + 60
+        while True:
+            assert server.poll() is None, (project.parent / "lab.log").read_text()
+            assert time.monotonic() < end, "JupyterLab did not start"
+            try:
+                if httpx.get(f"{base}api/status", params={"token": TOKEN}, timeout=2).is_success:
+                    break
+            except httpx.TransportError:
+                time.sleep(0.1)
+        yield base
+    finally:
+        family = psutil.Process(server.pid).children(recursive=True)
+        server.send_signal(signal.SIGTERM)
+        server.wait(30)
+        for child in psutil.wait_procs(family, timeout=10)[1]:
+            child.kill()
+        log.close()
+
+
+@pytest.fixture
+def page() -> Iterator[Page]:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        page = browser.new_page(viewport={"width": 1280, "height": 1500})
+        page.set_default_timeout(30_000)
+        expect.set_options(timeout=30_000)
+        yield page
+        browser.close()
+
+
+def picture(page: Page, name: str) -> None:
+    """Keep a screenshot where the environment says."""
+    if folder := os.environ.get("MLOPS_SCREENSHOTS"):
+        Path(folder).mkdir(parents=True, exist_ok=True)
+        page.screenshot(path=Path(folder) / f"{name}.png")
+
+
+READY = """() => {
+    const session = window.jupyterapp?.shell?.currentWidget?.sessionContext?.session;
+    return session?.kernel?.connectionStatus === 'connected' && session.kernel.status === 'idle';
+}"""
+
+
+def open_notebook(page: Page, lab: str, path: str) -> None:
+    page.goto(f"{lab}lab/tree/{path}?token={TOKEN}&reset")
+    page.locator(".jp-Notebook").wait_for()
+    page.wait_for_function(READY)
+
+
+def run_all(page: Page) -> None:
+    page.evaluate("() => window.jupyterapp.commands.execute('notebook:run-all-cells')")
+
+
+def close_left_sidebar(page: Page) -> None:
+    page.keyboard.press("Control+b")
+
+
+def test_the_tutorial_from_first_to_last_cell(lab: str, page: Page, project: Path):
+    open_notebook(page, lab, "notebooks/01_track.ipynb")
+    close_left_sidebar(page)
+    run_all(page)
+    cards = page.locator(".jp-OutputArea-output", has_text="FINISHED")
+    expect(cards).to_have_count(3)  # two cards and the table of runs
+    expect(cards.nth(0)).to_contain_text("linear")
+    expect(cards.nth(0)).to_contain_text("accuracy")
+    expect(cards.nth(1)).to_contain_text("forest")
+    expect(page.locator(".jp-OutputArea-output table").last).to_contain_text("linear")
+    assert page.locator(".jp-RenderedText[data-mime-type='application/vnd.jupyter.stderr']").count() == 0
+    page.set_viewport_size({"width": 1000, "height": 800})
+    page.get_by_role("heading", name="A linear model").evaluate("heading => heading.scrollIntoView(true)")
+    picture(page, "tutorial")
+
+    # The saved notebook says the same, with no kernel.
+    page.keyboard.press("Control+s")
+    saved = project / "notebooks" / "01_track.ipynb"
+    end = time.monotonic() + 30
+    while "FINISHED" not in saved.read_text(encoding="utf-8"):
+        assert time.monotonic() < end, "JupyterLab did not save"
+        time.sleep(0.1)
+    outputs = [output for cell in nbformat.read(saved, as_version=4).cells for output in cell.get("outputs", [])]
+    kinds = [kind for output in outputs for kind in output.get("data", {})]
+    assert kinds.count("application/vnd.mlops-jupyter.run+json") == 2
+
+
+def test_a_run_names_its_notebook_and_a_rerun_its_predecessor(lab: str, page: Page, terminal, project: Path):
+    open_notebook(page, lab, "notebooks/01_track.ipynb")
+    run_all(page)
+    cards = page.locator(".jp-OutputArea-output", has_text="FINISHED")
+    expect(cards).to_have_count(3)
+    first = {run["name"]: run for run in json.loads(terminal("runs", "--json", cwd=project).out)["runs"]}
+    run_all(page)
+    end = time.monotonic() + 60
+    while True:
+        runs = json.loads(terminal("runs", "--json", cwd=project).out)["runs"]
+        if len(runs) == 4 and {run["status"] for run in runs} == {"FINISHED"}:
+            break
+        assert time.monotonic() < end, "the second round did not end"
+    assert {run["notebook"] for run in runs} == {"notebooks/01_track.ipynb"}
+    for run in runs[:2]:
+        assert run["tags"]["mlops.rerun_of"] == first[run["name"]]["run_id"]
+
+
+def test_completion_and_errors_in_a_cell(lab: str, page: Page, project: Path):
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("%load_ext mlops_jupyter")])
+    notebook.metadata["kernelspec"] = {"name": "python3", "language": "python", "display_name": "Python 3"}
+    nbformat.write(notebook, project / "empty.ipynb")
+    page.set_viewport_size({"width": 1000, "height": 420})
+    open_notebook(page, lab, "empty.ipynb")
+    close_left_sidebar(page)
+    page.locator(".jp-Cell .cm-content").first.click()
+    page.keyboard.press("Shift+Enter")
+    expect(page.locator(".jp-Cell .cm-content")).to_have_count(2)
+    page.keyboard.type("%mlops ")
+    page.keyboard.press("Tab")
+    expect(page.locator(".jp-Completer-item", has_text="runs")).to_be_visible()
+    picture(page, "completion")
+    page.keyboard.press("Enter")  # takes the first of the list
+    expect(page.locator(".jp-Cell .cm-content").nth(1)).to_contain_text("%mlops doctor")
+    page.keyboard.type("x")
+    page.keyboard.press("Shift+Enter")
+    error = page.locator(".jp-OutputArea-output").last
+    expect(error).to_contain_text("CommandError: there is no verb doctorx")
+    expect(error).to_contain_text("did you mean doctor?")
+    expect(error).not_to_contain_text("Traceback")
+    picture(page, "error")
+
+
+def test_mlflow_inside_jupyter_below_a_hubs_prefix(lab: str, page: Page, project: Path):
+    cells = ["%load_ext mlops_jupyter", "%%mlops track shown\nimport mlops_jupyter\nmlops_jupyter.log(loss=0.25)"]
+    notebook = nbformat.v4.new_notebook(
+        cells=[nbformat.v4.new_code_cell(cell) for cell in [*cells, "%mlops ui mlflow"]]
+    )
+    notebook.metadata["kernelspec"] = {"name": "python3", "language": "python", "display_name": "Python 3"}
+    nbformat.write(notebook, project / "ui.ipynb")
+    page.set_viewport_size({"width": 1280, "height": 800})
+    open_notebook(page, lab, "ui.ipynb")
+    close_left_sidebar(page)
+    run_all(page)
+    try:
+        frame = page.frame_locator("iframe[title='MLflow']")
+        expect(frame.get_by_text("shown").first).to_be_visible(timeout=120_000)
+        assert "/user/ana/proxy/" in (page.locator("iframe[title='MLflow']").get_attribute("src") or "")
+        page.locator("iframe[title='MLflow']").scroll_into_view_if_needed()
+        picture(page, "mlflow")
+    finally:
+        state = project / ".mlops" / "ui" / "mlflow.json"
+        if state.exists():
+            server = psutil.Process(json.loads(state.read_text())["pid"])
+            for process in [*server.children(recursive=True), server]:
+                process.kill()

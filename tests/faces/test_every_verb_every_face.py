@@ -1,0 +1,322 @@
+"""Every verb through every face where its place allows: the same call gives the same record."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import mlops_jupyter
+from mlops_jupyter.errors import ConfirmationRequired
+from mlops_jupyter.faces import render
+from mlops_jupyter.verbs import VERBS
+from tests.fakes import verbs as fakes
+from tests.fakes.notebooks import write_notebook
+
+# The row of each verb: what must hold in every face, and the fields that cannot be the same twice.
+ROWS: dict[str, Callable[..., None]] = {}
+OF_A_RUN = {"run_id", "started", "duration_s"}
+
+
+def row(test: Callable[..., None]) -> Callable[..., None]:
+    ROWS[test.__name__.removeprefix("test_")] = test
+    return test
+
+
+def steady(value: Any, volatile: set[str]) -> Any:
+    """Leave the volatile fields out, wherever they stand."""
+    if isinstance(value, dict):
+        return {name: steady(one, volatile) for name, one in value.items() if name not in volatile}
+    return [steady(one, volatile) for one in value] if isinstance(value, list) else value
+
+
+@pytest.fixture
+def by_terminal(terminal):
+    def call(*words: str) -> Any:
+        done = terminal(*words, "--json")
+        assert done.code == 0, done.err
+        return json.loads(done.out)
+
+    return call
+
+
+@pytest.fixture
+def by_magic(kernel):
+    def call(cell: str) -> Any:
+        reply = kernel.run(cell)
+        assert reply.status == "ok", reply.traceback
+        (shown,) = [
+            value
+            for bundle in reply.displayed
+            for mime, value in bundle.items()
+            if mime.startswith("application/vnd.mlops-jupyter.")
+        ]
+        return shown
+
+    return call
+
+
+def by_python(record: object) -> Any:
+    return json.loads(json.dumps(render.as_json(record), allow_nan=False))
+
+
+# In this process a verb of Python tells MLflow's variables to the process, so Python comes last in every test.
+
+
+@row
+def test_init(by_terminal, by_magic, project):
+    found = []
+    for face in ("terminal", "magic", "python"):
+        (project.parent / face / "shop").mkdir(parents=True)
+    found.append(by_terminal("init", str(project.parent / "terminal" / "shop"), "--experiment", "sales"))
+    found.append(by_magic(f"%mlops init {project.parent / 'magic' / 'shop'} --experiment sales"))
+    found.append(by_python(mlops_jupyter.init(str(project.parent / "python" / "shop"), experiment="sales")))
+    first, second, third = (steady(one, {"root"}) for one in found)
+    assert first == second == third
+    assert [step["outcome"] for step in first["steps"]] == ["created"] * 3
+    texts = {(project.parent / face / "shop" / "mlops.toml").read_text() for face in ("terminal", "magic", "python")}
+    assert len(texts) == 1
+
+
+@row
+def test_doctor(by_terminal, by_magic, project):
+    first = by_terminal("doctor")
+    assert first == by_magic("%mlops doctor")
+    assert first == by_python(mlops_jupyter.doctor())
+    assert {"python", "mlflow", "settings", "store", "git", "kernel"} <= {check["name"] for check in first["checks"]}
+
+
+@row
+def test_status(by_terminal, by_magic, project):
+    first = by_terminal("status")
+    assert first == by_magic("%mlops status") == by_magic("%mlops")
+    assert first == by_python(mlops_jupyter.status())
+    assert (first["root"], first["experiment"], first["tracking_uri_from"]) == (str(project), "churn", "default")
+
+
+@row
+def test_track(by_magic, terminal, project):
+    done = terminal("track", "fit")
+    assert (done.code, done.err) == (
+        2,
+        "CommandError: track needs a notebook around it\n  → in a notebook: %%mlops track\n",
+    )
+    first = by_magic(
+        "%%mlops track fit --tag team=blue --param depth --no-autolog\nimport mlops_jupyter\ndepth = 3\n"
+        "mlops_jupyter.log(accuracy=0.5)"
+    )
+    with mlops_jupyter.track("fit", tag={"team": "blue"}, param=["depth"], autolog=False) as tracked:
+        depth = 3  # noqa: F841 -- logged by its name
+        mlops_jupyter.log(accuracy=0.5)
+    # MLflow's own name of the program, as this kernel has no notebook that could be known.
+    volatile = OF_A_RUN | {"mlflow.source.name", "mlflow.source.type", "notebook"}
+    assert steady(first, volatile) == steady(by_python(tracked.record), volatile)
+    assert (first["status"], first["params"], first["metrics"]) == ("FINISHED", {"depth": "3"}, {"accuracy": 0.5})
+
+
+def test_track_as_a_line_magic(kernel):
+    reply = kernel.run("%mlops track fit")
+    assert reply.traceback == [
+        "CommandError: %mlops track tracks nothing: it works on a whole cell",
+        "  → write %%mlops track as the cell's first line and move what stands above it below",
+    ]
+
+
+@row
+def test_log(terminal, kernel, stored_runs, project):
+    done = terminal("log", "1")
+    assert (done.code, done.err) == (2, "CommandError: log is for Python code\n  → call mlops_jupyter.log(…)\n")
+    reply = kernel.run("%mlops log 1")
+    assert reply.traceback == ["CommandError: log is for Python code", "  → call mlops_jupyter.log(…)"]
+
+    body = "mlops_jupyter.log(step=2, loss=0.25, best=True)"
+    kernel.run(f"%%mlops track --no-autolog\nimport mlops_jupyter\n{body}")
+    with mlops_jupyter.track(autolog=False):
+        mlops_jupyter.log(step=2, loss=0.25, best=True)
+    assert [run.metrics for run in stored_runs()] == [{"loss": 0.25, "best": 1.0}] * 2
+
+
+@row
+def test_runs(by_terminal, by_magic, project):
+    for number in (3, 1, 2):
+        by_magic(f"%%mlops track n{number} --no-autolog\nimport mlops_jupyter\nmlops_jupyter.log(score={number})")
+    query, name = "metrics.score > 1", "score"
+    first = by_terminal("runs", query, "--sort", f"{name} asc", "-n", "5")
+    assert first == by_magic(f"%mlops runs '{query}' --sort '{name} asc' --limit=5")
+    assert first == by_python(mlops_jupyter.runs(query, sort=f"{name} asc", limit=5))
+    assert [run["name"] for run in first["runs"]] == ["n2", "n3"]
+
+
+@row
+def test_run(by_terminal, by_magic, project):
+    write_notebook(project / "train.ipynb", "print(depth)", parameters="depth = 4")
+    first = by_terminal("run", "train.ipynb", "-p", "depth=6")
+    second = by_magic("%mlops run train.ipynb -p depth=6")
+    third = by_python(mlops_jupyter.run("train.ipynb", parameters={"depth": 6}))
+    volatile = OF_A_RUN | {"output"}  # it is named after the run
+    assert steady(first, volatile) == steady(second, volatile) == steady(third, volatile)
+    assert (first["parameters"], first["run"]["status"]) == ({"depth": 6}, "FINISHED")
+
+
+@row
+def test_ui(by_terminal, by_magic, project):
+    try:
+        first = by_terminal("ui", "mlflow")
+        second = by_magic("%mlops ui mlflow")
+        third = by_python(mlops_jupyter.ui("mlflow"))
+    finally:
+        os.kill(json.loads((project / ".mlops" / "ui" / "mlflow.json").read_text())["pid"], signal.SIGTERM)
+    volatile = {"url"}  # it carries a ticket
+    assert steady(first, volatile) == steady(second, volatile) == steady(third, volatile)
+    assert len({one["url"].partition("?")[0] for one in (first, second, third)}) == 1
+
+
+def test_no_verb_is_forgotten():
+    assert set(ROWS) == set(VERBS)
+
+
+# --- what the product's verbs do not ask yet -----------------------------------------------------------------------
+
+
+@pytest.fixture
+def fake_verbs(monkeypatch):
+    """The test verbs in this process's table, and as functions of the package."""
+    for name, verb in fakes.TEST_VERBS.items():
+        monkeypatch.setitem(VERBS, name, verb)
+    yield
+    for name in fakes.TEST_VERBS:
+        vars(mlops_jupyter).pop(name, None)
+
+
+def test_a_source_is_a_cell_a_file_or_a_text(kernel, fake_verbs, project):
+    kernel.run(fakes.CELL)
+    body = "# seen {not} $expanded\n"
+    (project / "body.txt").write_text(body)
+    process = fakes.start("count", "body.txt", "--letter", "n", "--json")
+    first = json.loads(process.communicate(timeout=60)[0])
+    (second,) = kernel.run(f"%%mlops count --letter n\n{body}").records("diagnosis")
+    assert first == second == by_python(mlops_jupyter.count(body, letter="n"))
+    assert first["checks"][0]["detail"] == f"3 × n in {body!r}"
+
+    missing = "CommandError: count: missing argument 'TEXT'\n  → mlops count --help"
+    assert "\n".join(kernel.run("%mlops count --letter n").traceback) == missing
+    process = fakes.start("count", "--letter", "n")
+    assert process.communicate(timeout=60)[1] == f"{missing}\n"
+    assert process.returncode == 2
+
+
+def test_a_cell_body_for_a_verb_that_takes_none(kernel):
+    assert kernel.run("%%mlops runs -n 3\nbody").traceback == [
+        "CommandError: runs takes no cell body",
+        "  → write it with one percent sign: %mlops runs -n 3",
+    ]
+
+
+def test_a_live_object_is_the_object_itself(kernel):
+    kernel.run(fakes.CELL)
+    assert kernel.run("frame = [float('nan')] * 3; models = {'a b': object()}").status == "ok"
+    checked = kernel.run(
+        """%mlops look $frame --data={models["a b"]} --label "{len(frame)} of $frame" --size $missing.x"""
+    )
+    assert checked.traceback == [
+        "CommandError: $missing: there is no variable missing",
+        "  → run the cell that sets missing first",
+    ]
+    assert kernel.run("""%mlops look $frame --data={models["a b"]} --label '{len(frame)} of $frame'""").status == "ok"
+    seen = kernel.run("got = verbs.seen[-1]\nprint(got['thing'] is frame, got['data'] is models['a b'], got['label'])")
+    assert seen.stdout == "True True 3 of [nan, nan, nan]\n"
+
+
+def answer(kernel: Any, code: str, text: str) -> tuple[list[str], str]:
+    """Run a cell of a front end that can ask, answer once, and return the questions and the cell's status."""
+    ident = kernel.client.execute(code, allow_stdin=True, stop_on_error=False)
+    question = kernel.client.get_stdin_msg(timeout=30)
+    kernel.client.input(text)
+    reply = kernel._reply(ident, 30)
+    questions = [question["content"]["prompt"]]
+    if kernel.client.stdin_channel.msg_ready():
+        questions.append(kernel.client.get_stdin_msg()["content"]["prompt"])
+    return questions, reply["status"] if reply["status"] == "ok" else f"{reply['ename']}: {reply['evalue']}"
+
+
+def test_destruction_asks_once_in_a_notebook(kernel, project):
+    kernel.run(fakes.CELL)
+    file = project / "old.txt"
+    file.touch()
+    no = answer(kernel, "%mlops wipe old.txt", "no")
+    assert no == (
+        ["wipe destroys what it names. Go on? [y/N] "],
+        "ConfirmationRequired: wipe was not confirmed, so nothing was done (add --yes)",
+    )
+    assert file.exists()
+    assert answer(kernel, "%mlops wipe old.txt", "y") == (["wipe destroys what it names. Go on? [y/N] "], "ok")
+    assert not file.exists()
+
+
+def test_destruction_where_no_notebook_user_can_be_asked(kernel, project):
+    """Papermill and nbclient cannot ask."""
+    kernel.run(fakes.CELL)
+    file = project / "old.txt"
+    file.touch()
+    reply = kernel.run("%mlops wipe old.txt")
+    assert reply.traceback == [
+        "ConfirmationRequired: wipe destroys what it names, and nobody can be asked here",
+        "  → add --yes",
+    ]
+    assert file.exists()
+    assert kernel.run("%mlops wipe old.txt --yes").records("setup")[0]["steps"][0]["detail"] == "deleted"
+    assert not file.exists()
+
+
+@pytest.mark.parametrize(("said", "code", "gone"), [("y", 0, True), ("n", 4, False), ("", 4, False)])
+def test_destruction_asks_once_at_a_terminal(said, code, gone, project):
+    file = project / "old.txt"
+    file.touch()
+    keyboard, tty = os.openpty()
+    try:
+        process = fakes.start("wipe", "old.txt", stdin=tty)
+        os.write(keyboard, f"{said}\n".encode())
+        out, err = process.communicate(timeout=60)
+    finally:
+        os.close(tty)
+        os.close(keyboard)
+    assert process.returncode == code
+    assert (out + err).count("wipe destroys what it names. Go on? [y/N]: ") == 1
+    assert err.endswith(
+        "" if gone else "ConfirmationRequired: wipe was not confirmed, so nothing was done\n  → add --yes\n"
+    )
+    assert file.exists() != gone
+
+
+def test_destruction_without_a_terminal(project):
+    file = project / "old.txt"
+    file.touch()
+    process = fakes.start("wipe", "old.txt")
+    out, err = process.communicate(timeout=60)
+    assert (process.returncode, out) == (4, "")
+    assert err == "ConfirmationRequired: wipe destroys what it names, and nobody can be asked here\n  → add --yes\n"
+    assert file.exists()
+    process = fakes.start("wipe", "old.txt", "--yes")
+    process.communicate(timeout=60)
+    assert process.returncode == 0
+    assert not file.exists()
+
+
+def test_destruction_in_python(fake_verbs, project):
+    file = project / "old.txt"
+    file.touch()
+    with pytest.raises(ConfirmationRequired) as caught:
+        mlops_jupyter.wipe(file)
+    assert (caught.value.message, caught.value.hint, caught.value.exit_code) == (
+        "wipe destroys what it names",
+        "mlops_jupyter.wipe(…, yes=True)",
+        4,
+    )
+    assert file.exists()
+    mlops_jupyter.wipe(Path("old.txt"), yes=True)
+    assert not file.exists()
