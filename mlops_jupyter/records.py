@@ -57,9 +57,9 @@ class Run:
     @property
     def notebook(self) -> str | None:
         """The notebook's path relative to the project, if the run came from one."""
-        if self.tags.get("mlflow.source.type") != "NOTEBOOK":
-            return None
-        return self.tags.get("mlflow.source.name")
+        # MLflow itself calls any kernel a notebook, and names the kernel's launcher when it knows no better.
+        name = self.tags.get("mlflow.source.name", "")
+        return name if self.tags.get("mlflow.source.type") == "NOTEBOOK" and name.endswith(".ipynb") else None
 
     @property
     def git_commit(self) -> str | None:

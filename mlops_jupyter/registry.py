@@ -17,9 +17,15 @@ _PACKAGE = "mlops-jupyter"
 
 
 @cache
+def _everything() -> Any:
+    # One look through all installed distributions, which takes milliseconds, serves every kind.
+    return entry_points()
+
+
+@cache
 def _installed(kind: str) -> dict[str, tuple[EntryPoint, ...]]:
     found: dict[str, tuple[EntryPoint, ...]] = {}
-    for point in entry_points(group=_PREFIX + kind):
+    for point in _everything().select(group=_PREFIX + kind):
         known = found.get(point.name, ())
         # An editable install may list the same distribution twice: the same target is no second provider.
         if point.value not in {other.value for other in known}:

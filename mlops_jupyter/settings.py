@@ -182,10 +182,11 @@ def find_root(start: Path, environment: Mapping[str, str]) -> Path:
     start = start.resolve()
     if project := enclosing_project(start):
         return project
-    above = (start, *start.parents)
+    # Settings say so; a mere trace in the home directory or at the file system's root must not swallow all below.
+    above = [directory for directory in (start, *start.parents) if directory not in {Path.home(), Path(start.anchor)}]
     for mark in (STATE_DIRECTORY, ".git"):
         for directory in above:
-            if (directory / mark).exists() and directory != Path.home():
+            if (directory / mark).exists():
                 return directory
     return start
 

@@ -11,12 +11,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import mlflow
 import pytest
 from jupyter_client.manager import start_new_kernel
 
 from mlops_jupyter import settings
 from mlops_jupyter.records import Run
+
+# A machine that does other work too is no failure.
+hypothesis.settings.register_profile("patient", deadline=None)
+hypothesis.settings.load_profile("patient")
 
 REPOSITORY = Path(__file__).parents[1]
 _OURS = ("MLFLOW_", "MLOPS_JUPYTER_", "JPY_", "JUPYTERHUB_", "GIT_")

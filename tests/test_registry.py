@@ -24,6 +24,7 @@ OURS = {
 
 
 def forget() -> None:
+    registry._everything.cache_clear()
     registry._installed.cache_clear()
     registry.load.cache_clear()
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
+import shlex
 import threading
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
@@ -15,6 +16,8 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, ClassVar
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
 import httpx
 import mlflow
@@ -22,6 +25,7 @@ from mlflow.entities import Experiment, Metric, Param, RunTag
 from mlflow.entities import Run as MlflowRun
 from mlflow.exceptions import MissingConfigException, MlflowException
 from mlflow.protos.databricks_pb2 import (
+    ALREADY_EXISTS,
     CANCELLED,
     CUSTOMER_UNAUTHORIZED,
     DEADLINE_EXCEEDED,
@@ -31,7 +35,9 @@ from mlflow.protos.databricks_pb2 import (
     PERMISSION_DENIED,
     REQUEST_LIMIT_EXCEEDED,
     RESOURCE_ALREADY_EXISTS,
+    RESOURCE_CONFLICT,
     RESOURCE_DOES_NOT_EXIST,
+    RESOURCE_EXHAUSTED,
     TEMPORARILY_UNAVAILABLE,
     UNAUTHENTICATED,
     ErrorCode,
@@ -66,6 +72,10 @@ _METRICS_A_CALL, _PARAMS_A_CALL, _TAGS_A_CALL = 1000, 100, 100
 _CODES: dict[int, type[MlopsError]] = {
     RESOURCE_DOES_NOT_EXIST: NotFound,
     NOT_FOUND: NotFound,
+    RESOURCE_ALREADY_EXISTS: Conflict,
+    ALREADY_EXISTS: Conflict,
+    RESOURCE_CONFLICT: Conflict,
+    RESOURCE_EXHAUSTED: Unavailable,
     UNAUTHENTICATED: Unauthorized,
     CUSTOMER_UNAUTHORIZED: Unauthorized,
     PERMISSION_DENIED: Unauthorized,
@@ -113,8 +123,8 @@ class MlflowTracking:
     Parameters
     ----------
     uri
-        The tracking URI, absolute. When the user has called ``mlflow.set_tracking_uri`` in this process, his
-        choice wins.
+        The tracking URI, absolute. It becomes the one of plain MLflow code in this process too; a user's own
+        ``mlflow.set_tracking_uri`` writes MLFLOW_TRACKING_URI, and so reaches the settings that it comes from.
     registry_uri
         The model registry's URI, if it is another.
     artifacts
@@ -142,12 +152,10 @@ class MlflowTracking:
         os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
         for chatty in ("alembic", "mlflow.store.db.utils"):
             logging.getLogger(chatty).setLevel(logging.WARNING)
-        if mlflow.is_tracking_uri_set():
-            uri = mlflow.get_tracking_uri()
         _refuse_file_store(uri)
         if uri.startswith("sqlite:///"):
             _refuse_unwritable(Path(uri.removeprefix("sqlite:///")))
-        if mlflow.get_tracking_uri() != uri or not mlflow.is_tracking_uri_set():
+        if mlflow.get_tracking_uri() != uri:
             mlflow.set_tracking_uri(uri)
         if registry_uri is not None:
             mlflow.set_registry_uri(registry_uri)
@@ -155,6 +163,8 @@ class MlflowTracking:
         self._artifacts = artifacts if uri.startswith("sqlite:") else None
         self._client_or_none: mlflow.MlflowClient | None = None
         self._experiments: dict[str, Experiment] = {}
+        # Of each run created here and not entered yet.
+        self._experiment_ids: dict[str, str] = {}
         # Of each run entered: the run it was opened above, the experiment to go back to, its own experiment.
         self._outer: dict[str, tuple[str | None, str | None, str | None]] = {}
 
@@ -201,7 +211,9 @@ class MlflowTracking:
                 tags=resolve_tags(dict(tags)),
                 run_name=name,
             )
-        return str(run.info.run_id)
+        run_id = str(run.info.run_id)
+        self._experiment_ids[run_id] = run.info.experiment_id
+        return run_id
 
     def page(self, experiment: str) -> str:
         """Return the place of an experiment's runs in MLflow's web pages; none before its first run."""
@@ -215,7 +227,8 @@ class MlflowTracking:
         chosen = os.environ.get("MLFLOW_EXPERIMENT_ID")
         restore = None
         with self._changing, _as_ours():
-            experiment_id = self._client.get_run(run_id).info.experiment_id
+            known = self._experiment_ids.pop(run_id, None)
+            experiment_id = known or self._client.get_run(run_id).info.experiment_id
             if chosen and chosen != experiment_id:
                 # start_run refuses a run of another experiment than the one set_experiment chose.
                 mlflow.set_experiment(experiment_id=experiment_id)
@@ -482,10 +495,17 @@ def _forget_filter(message: str) -> None:
 
 def _refuse_file_store(uri: str) -> None:
     if uri.startswith("file:") and os.environ.get("MLFLOW_ALLOW_FILE_STORE", "").lower() not in {"true", "1"}:
-        folder = Path(uri.removeprefix("file:").removeprefix("//"))
+        folder = Path(url2pathname(urlsplit(uri).path))
+        words = (
+            "mlflow",
+            "migrate-filestore",
+            "--source",
+            str(folder),
+            "--target",
+            f"sqlite:///{folder.parent}/mlflow.db",
+        )
         raise ConfigurationError(
-            f"{folder} is MLflow's old file store, which MLflow no longer opens",
-            f"mlflow migrate-filestore --source {folder} --target sqlite:///{folder.parent / 'mlflow.db'}",
+            f"{folder} is MLflow's old file store, which MLflow no longer opens", shlex.join(words)
         )
 
 

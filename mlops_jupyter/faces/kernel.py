@@ -154,6 +154,8 @@ def _parse(words: list[str]) -> Call | None:
     if words[0] in {"--help", "-h"}:
         print(describe())  # noqa: T201 -- help goes where a magic's help goes
         return None
+    if words[0] in VERBS and VERBS[words[0]].place == "code":
+        raise CommandError(f"{words[0]} is for Python code", f"call mlops_jupyter.{words[0]}(…)")
     try:
         return grammar.parse(words)
     except HelpAsked as asked:
@@ -162,8 +164,6 @@ def _parse(words: list[str]) -> Call | None:
 
 
 def _run(call: Call) -> Any:
-    if call.verb.place == "code":
-        raise CommandError(f"{call.name} is for Python code", f"call mlops_jupyter.{call.name}(…)")
     render.register_all()
     grammar.confirm(call, _ask)
     if call.wants_reporter:

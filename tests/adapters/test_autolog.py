@@ -67,7 +67,8 @@ def shared_bench(tmp_path_factory: pytest.TempPathFactory, template_store: Path)
         patch.setenv("IPYTHONDIR", str(root.parent / ".ipython"))
         patch.setenv("MLFLOW_DISABLE_TELEMETRY", "true")
         kernel = Kernel(root)
-    for cell in ("%load_ext mlops_jupyter", _IMPORTS + _SEE):
+    # The tracked cell tells plain MLflow code the project's store.
+    for cell in ("%load_ext mlops_jupyter", "%%mlops track --no-autolog\n1", _IMPORTS + _SEE):
         assert kernel.run(cell).status == "ok"
     yield Bench(root, kernel)
     kernel.stop()

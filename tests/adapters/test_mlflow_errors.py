@@ -16,6 +16,7 @@ from mlflow.protos.databricks_pb2 import INVALID_STATE, NOT_FOUND, ErrorCode
 from mlops_jupyter.adapters.mlflow_tracking import translate
 from mlops_jupyter.errors import (
     ConfigurationError,
+    Conflict,
     MlopsError,
     NotFound,
     Rejected,
@@ -26,7 +27,7 @@ from mlops_jupyter.errors import (
 
 CODES: dict[str, type[MlopsError]] = {
     "ABORTED": Rejected,
-    "ALREADY_EXISTS": Rejected,
+    "ALREADY_EXISTS": Conflict,
     "BAD_REQUEST": Rejected,
     "CANCELLED": Unavailable,
     "CUSTOMER_UNAUTHORIZED": Unauthorized,
@@ -40,10 +41,10 @@ CODES: dict[str, type[MlopsError]] = {
     "NOT_IMPLEMENTED": Rejected,
     "PERMISSION_DENIED": Unauthorized,
     "REQUEST_LIMIT_EXCEEDED": Unavailable,
-    "RESOURCE_ALREADY_EXISTS": Rejected,
-    "RESOURCE_CONFLICT": Rejected,
+    "RESOURCE_ALREADY_EXISTS": Conflict,
+    "RESOURCE_CONFLICT": Conflict,
     "RESOURCE_DOES_NOT_EXIST": NotFound,
-    "RESOURCE_EXHAUSTED": Rejected,
+    "RESOURCE_EXHAUSTED": Unavailable,
     "TEMPORARILY_UNAVAILABLE": Unavailable,
     "UNAUTHENTICATED": Unauthorized,
 }

@@ -193,7 +193,7 @@ def test_git_state_and_path(project, terminal, stored_runs):
         (["--timeout", "0"], "--timeout must be more than 0 seconds, not 0", "leave it out for no limit"),
     ],
 )
-def test_wrong_words(project, terminal, stored_runs, words, message, hint):
+def test_wrong_words(project, terminal, stored_runs, words, message, hint):  # noqa: PLR0917
     write_notebook(project / "train.ipynb", "1", parameters="rates = 1\ndepth = 2")
     done = terminal("run", "train.ipynb", *words)
     assert (done.code, done.err.splitlines()[-2:]) == (2, [f"CommandError: {message}", f"  → {hint}"])

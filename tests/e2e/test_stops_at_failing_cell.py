@@ -14,6 +14,7 @@ import papermill
 import pytest
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
+from nbconvert import PythonExporter
 from papermill.exceptions import PapermillExecutionError
 
 from mlops_jupyter.records import Run
@@ -171,10 +172,18 @@ def test_nbconvert_execute(project: Path, tracked: Path, untracked: Path, stored
 # --- the script that nbconvert makes of a notebook ------------------------------------------------------------
 
 
-def exported(notebook: Path) -> Path:
-    done = _finish("jupyter", "nbconvert", "--to", "script", str(notebook), cwd=notebook.parent)
+def test_nbconvert_writes_the_script_that_its_exporter_makes(tracked: Path) -> None:
+    done = _finish("jupyter", "nbconvert", "--to", "script", str(tracked), cwd=tracked.parent)
+
     assert done.returncode == 0, done.stderr
-    return notebook.with_suffix(".py")
+    assert tracked.with_suffix(".py").read_text() == PythonExporter().from_filename(str(tracked))[0]
+
+
+def exported(notebook: Path) -> Path:
+    """Do as ``nbconvert --to script`` does, without the seconds that a process takes."""
+    script = notebook.with_suffix(".py")
+    script.write_text(PythonExporter().from_filename(str(notebook))[0])
+    return script
 
 
 def test_an_exported_script_stops_at_the_failing_cell(

@@ -138,7 +138,7 @@ def test_the_html_needs_no_style_sheet_and_no_network(name):
 
 
 @EACH
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(data=st.data())
 def test_any_text_leaves_the_page_whole(name, data):
     found = record(getattr(records, name), data.draw(st.text(max_size=60)))
