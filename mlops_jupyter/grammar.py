@@ -207,7 +207,8 @@ def _plain(text: str) -> str:
 def _face_options(verb: Verb, *, checks: bool) -> Iterator[click.Option]:
     if verb.effect == "destroys":
         yield click.Option(["--yes", "-y"], is_flag=True, help="Do not ask.")
-    yield click.Option(["--json", "as_json"], is_flag=True, help="Print the record as JSON.")
+    if verb.place == "anywhere":
+        yield click.Option(["--json", "as_json"], is_flag=True, help="Print the record as JSON.")
     if checks:
         yield click.Option(["--strict"], is_flag=True, help="In a notebook, raise when a check answers no.")
     yield click.Option(["--debug"], is_flag=True, help="Show whole tracebacks.")

@@ -158,6 +158,9 @@ class SourceControl(Protocol):
 class NotebookHost(Protocol):
     """Where this process runs: a kernel of some front end, or no kernel at all."""
 
+    def is_kernel(self) -> bool:
+        """Tell whether this process is a kernel, of whichever front end."""
+
     def notebook(self) -> Path | None:
         """Return the absolute path of the notebook this kernel belongs to, if it can be told."""
 
@@ -204,7 +207,7 @@ class LoadedNotebook(Protocol):
         output: Path,
         *,
         parameters: Mapping[str, object],
-        environment: Mapping[str, str],
+        environment: Mapping[str, str | None],
         timeout_s: int | None,
         on_progress: Callable[[CellProgress], None],
     ) -> NotebookOutcome:

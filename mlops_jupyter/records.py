@@ -79,6 +79,11 @@ class RunTable:
     more: bool = False
     notes: tuple[str, ...] = ()
 
+    @property
+    def everywhere(self) -> bool:
+        """Whether every experiment was searched."""
+        return self.experiment == "(all)"
+
     def __len__(self) -> int:
         return len(self.runs)
 

@@ -36,6 +36,10 @@ class _Server:
 class JupyterNotebook:
     """A kernel's front end, as far as the kernel can see it."""
 
+    def is_kernel(self) -> bool:
+        """Tell whether this process is an IPython kernel."""
+        return in_kernel()
+
     def notebook(self) -> Path | None:
         """Return the absolute path of the notebook, ``None`` when no kernel runs here or nobody tells."""
         if told := os.environ.get(NOTEBOOK_VARIABLE):

@@ -79,7 +79,7 @@ class _Loaded:
         output: Path,
         *,
         parameters: Mapping[str, object],
-        environment: Mapping[str, str],
+        environment: Mapping[str, str | None],
         timeout_s: int | None,
         on_progress: Callable[[CellProgress], None],
     ) -> NotebookOutcome:

@@ -91,7 +91,7 @@ def _default(source: str, annotation: str) -> tuple[object, str]:
 
 def execute(path: Path, notebook: nbformat.NotebookNode, request: dict[str, Any], say: Callable[..., None]) -> None:
     """Run the notebook as the request says, tell each cell, and tell how it ended."""
-    os.environ.update(request["environment"])
+    _set_environment(request["environment"])
     at: dict[str, Any] = {"index": None, "source": ""}
     written = len(notebook.cells)
 
@@ -159,6 +159,14 @@ def execute(path: Path, notebook: nbformat.NotebookNode, request: dict[str, Any]
         )
     else:
         say(event="done", kind="done")
+
+
+def _set_environment(variables: dict[str, str | None]) -> None:
+    for name, value in variables.items():
+        if value is None:
+            os.environ.pop(name, None)
+        else:
+            os.environ[name] = value
 
 
 def _interrupt_when_orphaned(requests: TextIO) -> None:

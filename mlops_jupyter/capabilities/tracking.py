@@ -27,6 +27,7 @@ from ..records import Run, RunStatus
 CELL_ID_TAG = "mlops.cell_id"
 RERUN_TAG = "mlops.rerun_of"
 ERROR_TAG = "mlops.error"
+NAMED_TAG = "mlops.params"
 PARENT_TAG = "mlflow.parentRunId"
 TRACEBACK_ARTIFACT = "mlops/traceback.txt"
 
@@ -166,14 +167,17 @@ class OpenRun:
         self, tracking: Tracking, status: RunStatus, error: BaseException | None, traceback_text: str | None
     ) -> None:
         params = self._named_params()
-        tags = {} if status == "FINISHED" or error is None else {ERROR_TAG: short_form(error)}
+        failed = status != "FINISHED" and error is not None
+        tags = {ERROR_TAG: short_form(error)} if failed and error is not None else {}
+        if params:
+            tags[NAMED_TAG] = ",".join(params)
         if params or tags:
             try:
                 tracking.log(self.run_id, params=params, tags=tags)
             except ServiceError as refused:
                 # Autologging may have logged the same name with its own value, which MLflow never overwrites.
                 self._notes.append(f"--param was not logged: {refused.message}")
-        if tags and error is not None:
+        if failed and error is not None:
             text = traceback_text or "".join(traceback.format_exception(error))
             tracking.log_text(self.run_id, TRACEBACK_ARTIFACT, text)
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from jupyter_client.kernelspec import KernelSpecManager
 
 from .. import settings
-from ..errors import CheckFailed, ConfigurationError, MlopsError
+from ..errors import CheckFailed, ConfigurationError, MlopsError, Unavailable
 from ..records import Check, Diagnosis
 from . import project
 from .status import notes
@@ -80,10 +80,16 @@ def _store() -> Iterator[Check]:
             return
         found = store.find_runs(None, "", "", 1)
     except MlopsError as error:
-        yield Check("store", "failed", error.message, error.hint if error.hint != "mlops doctor" else None)
+        yield Check("store", "failed", error.message, _mend(error))
         return
     held = "it holds runs" if len(found) else "it is empty"
     yield Check("store", "ok", f"{store.shown_uri} answers, {held} (from {current.tracking_uri_from})")
+
+
+def _mend(error: MlopsError) -> str | None:
+    if isinstance(error, Unavailable):
+        return "start that server, or name another store in MLFLOW_TRACKING_URI"
+    return None if error.hint == "mlops doctor" else error.hint
 
 
 def _git() -> Iterator[Check]:

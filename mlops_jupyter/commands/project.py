@@ -12,15 +12,17 @@ from ..records import Checkout
 from ..settings import Settings, announce
 
 
-def tracking(settings: Settings) -> Tracking:
+def tracking(settings: Settings, *, writes: bool = True) -> Tracking:
     """Return the project's store of runs, and tell plain MLflow code of this process about it.
+
+    A verb that only reads leaves no trace in a directory that may be no project at all.
 
     Raises
     ------
     ConfigurationError
         When the project's directory cannot be written, or the store cannot be used.
     """
-    if settings.embedded:
+    if settings.embedded and writes:
         settings.prepare_state()
     announce("MLFLOW_TRACKING_URI", settings.tracking_uri)
     return _tracking(settings.tracking_uri, settings.registry_uri, settings.artifacts if settings.embedded else None)

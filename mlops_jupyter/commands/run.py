@@ -119,7 +119,9 @@ def run(
     reporter.show(execution)
     if outcome.kind == "interrupted":
         raise KeyboardInterrupt
-    raise ExecutionFailed(str(notebook), outcome.cell, outcome.ename, outcome.evalue, f"read {target}")
+    raise ExecutionFailed(
+        str(notebook), outcome.cell, outcome.ename, outcome.evalue, f"read {target}, where the cell is marked"
+    )
 
 
 def _resolve(notebook: Path) -> Path:
@@ -193,12 +195,13 @@ class _Job:
         self.store.log(run_id, params={name: as_text(value) for name, value in values.items()})
         return run_id
 
-    def environment(self, run_id: str) -> dict[str, str]:
-        """Return what the notebook's kernel is told."""
+    def environment(self, run_id: str) -> dict[str, str | None]:
+        """Return what the notebook's kernel is told; ``None`` takes a variable away."""
         return {
             "MLFLOW_TRACKING_URI": self.store.uri,
             "MLFLOW_EXPERIMENT_NAME": self.experiment,
-            "MLFLOW_RUN_ID": run_id,
+            # Plain mlflow code would take the first run it opens for the one of this id, and rename it.
+            "MLFLOW_RUN_ID": None,
             PARENT_VARIABLE: run_id,
             "MLOPS_JUPYTER_NOTEBOOK": str(self.path),
             settings.ROOT_VARIABLE: str(self.root),
@@ -228,7 +231,7 @@ class _Job:
         )
 
     def _keep_failure(self, run_id: str, failure: CellFailure) -> None:
-        tags = {ERROR_TAG: f"{failure.ename}: {failure.evalue}"[:500]}
+        tags = {ERROR_TAG: (f"{failure.ename}: {failure.evalue}" if failure.evalue else failure.ename)[:500]}
         if failure.cell is not None:
             tags["mlops.failed_cell"] = str(failure.cell)
             self.store.log_text(run_id, "mlops/failed_cell.txt", failure.source)

@@ -10,7 +10,7 @@ from .. import settings
 from ..capabilities.run_query import order_clause
 from ..errors import CommandError, NotFound
 from ..protocols import Short
-from ..records import RunTable
+from ..records import Run, RunTable
 from . import project
 
 # With MLflow's import before it, an answer or an error within 5 seconds.
@@ -32,7 +32,7 @@ def runs(
     query
         A filter in MLflow's search syntax, for instance "metrics.accuracy > 0.9 and params.depth = '3'".
     sort
-        A metric's name, or params.NAME, start_time and so on, with "asc" or "desc" [best first].
+        A metric's name, or params.NAME, start_time and so on, with "asc" or "desc" [highest first].
     limit
         How many runs at the most.
     experiment
@@ -57,7 +57,7 @@ def runs(
     if limit < 1:
         raise CommandError(f"--limit must be at least 1, not {limit}", "mlops runs --limit 20")
     current = settings.current()
-    store = project.tracking(current)
+    store = project.tracking(current, writes=False)
     store.reach(_REACH_TIMEOUT_S)
     where = None if all_experiments else experiment or project.experiment(current, store)
     order = order_clause(sort)
@@ -70,6 +70,20 @@ def runs(
             # The project's own experiment comes to life with its first run.
             if experiment is not None:
                 raise
+    if sort is not None and table.runs and not any(_has(run, order) for run in table.runs):
+        table = replace(table, notes=(f"no run shown has {sort}, so the order is MLflow's own",))
     if (old := settings.old_file_store(current.root, Path.cwd())) is not None:
-        table = replace(table, notes=(settings.explain_old_store(old, current),))
+        table = replace(
+            table,
+            notes=(
+                *table.notes,
+                settings.explain_old_store(old, current),
+            ),
+        )
     return table
+
+
+def _has(run: Run, order: str) -> bool:
+    kind, _, name = order.rpartition(" ")[0].partition(".")
+    values = {"metrics": run.metrics, "params": run.params, "tags": run.tags}.get(kind)
+    return values is None or name.strip("`") in values

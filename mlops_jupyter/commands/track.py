@@ -13,6 +13,7 @@ from typing import Any, ParamSpec, Self, TypeVar, cast
 
 from .. import settings
 from ..capabilities.tracking import Intent, OpenRun, as_number, open_run
+from ..capabilities.tracking import current as current_run
 from ..errors import CommandError, Conflict
 from ..protocols import Names, Reporter, Silent
 from ..records import Run
@@ -67,8 +68,10 @@ class Tracked:
             raise Conflict("this run is not open, so there is nothing to log to", "log inside the tracked body")
         self._run.log({name: as_number(name, value) for name, value in metrics.items()}, step)
 
-    def open(self, variables: Callable[[], Mapping[str, object]], cell_id: str | None = None) -> None:
-        """Open the run; `variables` gives the names the body can see."""
+    def open(
+        self, variables: Callable[[], Mapping[str, object]], cell_id: str | None = None, *, within: str | None = None
+    ) -> None:
+        """Open the run; `variables` gives the names the body can see, ``within`` is the tracked body around it."""
         if self._run is not None:
             raise Conflict("this run is open already", "call track() again for a second one")
         current, chosen = settings.current(), self._choices
@@ -83,7 +86,7 @@ class Tracked:
             params=chosen.params,
             autolog=current.autolog if chosen.autolog is None else chosen.autolog,
             log_models=current.log_models if chosen.log_models is None else chosen.log_models,
-            parent=chosen.parent or os.environ.get(PARENT_VARIABLE) or None,
+            parent=chosen.parent or within or os.environ.get(PARENT_VARIABLE) or None,
         )
         self._run = open_run(store, intent, cell_id=cell_id, variables=variables)
         if chosen.experiment is None and self._run.tracked:
@@ -99,7 +102,7 @@ class Tracked:
 
     def __enter__(self) -> Self:
         frame = sys._getframe(1)  # noqa: SLF001 -- the documented way to a caller's variables, as warnings do
-        self.open(lambda: {**frame.f_globals, **frame.f_locals})
+        self.open(lambda: {**frame.f_globals, **frame.f_locals}, within=_around())
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
@@ -139,6 +142,12 @@ class Tracked:
         return _Block(self, variables)
 
 
+def _around() -> str | None:
+    """Return the run of the tracked body that a block or function opens in."""
+    around = current_run()
+    return around.run_id if around is not None and around.tracked else None
+
+
 class _Block:
     """`Tracked` as a ``with`` block over variables that are given, not the caller's."""
 
@@ -147,7 +156,7 @@ class _Block:
         self._variables = variables
 
     def __enter__(self) -> Tracked:
-        self._tracked.open(lambda: self._variables)
+        self._tracked.open(lambda: self._variables, within=_around())
         return self._tracked
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
@@ -182,7 +191,7 @@ def track(
     param
         Variables whose values are logged as params when the body ends, as a,b.
     parent
-        The id of the run that this one is a child of.
+        The id of the run that this one is a child of; a block or function within a tracked body is its child.
     autolog
         Let frameworks log params and metrics by themselves, silently [on unless mlops.toml says otherwise].
     log_models

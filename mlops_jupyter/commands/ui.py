@@ -10,6 +10,7 @@ from ..records import WebPage
 from . import project
 
 _REACH_TIMEOUT_S = 4.0
+_USUAL_START_S = 20.0
 
 
 def ui(
@@ -46,9 +47,13 @@ def ui(
         place = store.page(project.experiment(current, store))
         return WebPage("MLflow", f"{store.shown_uri.rstrip('/')}/{place}", detail="the tracking server's own pages")
     pages = cast("TrackingUi", registry.load("tracking_ui", tool)())
-    page = pages.open(
-        store.uri, current.prepare_state(), lambda passed, limit: reporter.progress("MLflow starts", passed, limit)
-    )
+
+    def waiting(passed: float, limit: float) -> None:
+        # A start takes seconds, the limit is far away: the bar shows the former.
+        done = _USUAL_START_S if passed >= limit else min(passed, _USUAL_START_S - 1)
+        reporter.progress("MLflow starts", done, _USUAL_START_S)
+
+    page = pages.open(store.uri, current.prepare_state(), waiting)
     path = page.path + store.page(project.experiment(current, store))
     base = project.notebook_host().server_url()
     proxied = None if base is None else f"{base}proxy/{page.port}{path}"

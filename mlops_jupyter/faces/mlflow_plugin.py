@@ -5,28 +5,39 @@ A run-context provider gives every run that a notebook opens its provenance, wit
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from mlflow.tracking.context.abstract_context import RunContextProvider
 
 from .. import settings
 from ..capabilities.provenance import source_tags
+from ..capabilities.tracking import PARENT_TAG
 from ..commands import project
+from ..commands.track import PARENT_VARIABLE
 
 
 class NotebookRunContext(RunContextProvider):
-    """Tags a run with its notebook's path and the git commit, branch, dirty flag and remote."""
+    """Tags a run with its notebook's path and the git commit, branch, dirty flag and remote.
+
+    The path is known in JupyterLab, VS Code and headless runs of ours; other front ends do not tell it. In a headless
+    run a plain ``mlflow.start_run()`` becomes a child of the notebook's run, as a tracked cell does.
+    """
 
     def __init__(self) -> None:
         self._notebook: Path | None = None
 
     def in_context(self) -> bool:
-        """Tell whether this process serves a notebook whose path is known."""
-        self._notebook = project.notebook_host().notebook()
-        return self._notebook is not None
+        """Tell whether this process is a notebook's kernel."""
+        host = project.notebook_host()
+        self._notebook = host.notebook()
+        return self._notebook is not None or host.is_kernel()
 
     def tags(self) -> dict[str, str]:
         """Return the tags; those that the user gives himself win over them."""
         directory = Path.cwd() if self._notebook is None else self._notebook.parent
         checkout = project.checkout(directory, self._notebook)
-        return source_tags(settings.current().root, self._notebook, checkout)
+        tags = source_tags(settings.current().root, self._notebook, checkout)
+        if parent := os.environ.get(PARENT_VARIABLE):
+            tags[PARENT_TAG] = parent
+        return tags

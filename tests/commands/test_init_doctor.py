@@ -181,7 +181,7 @@ def test_a_server_that_is_down(project, monkeypatch):
     (store,) = about("store")
     assert store.level == "failed"
     assert store.detail == "MLflow at http://127.0.0.1:1 did not answer: [Errno 111] Connection refused"
-    assert store.fix is None  # it would be doctor again
+    assert store.fix == "start that server, or name another store in MLFLOW_TRACKING_URI"
 
 
 def test_no_git(project, monkeypatch, tmp_path):

@@ -107,7 +107,7 @@ def test_failing_cell_is_on_the_run(project, terminal, stored_runs, artifact):
     assert done.code == 6
     lines = done.err.splitlines()
     assert "ExecutionFailed: train.ipynb failed at cell 3: ZeroDivisionError: division by zero" in lines
-    assert lines[-1] == f"  → read {project}/result.ipynb"
+    assert lines[-1] == f"  → read {project}/result.ipynb, where the cell is marked"
 
     (run,) = stored_runs()
     assert run.status == "FAILED"
@@ -141,18 +141,20 @@ def test_error_of_ours_survives_with_class_and_message(project, terminal, stored
     assert run.error.startswith("NotFound: there is no experiment called nowhere")
 
 
-def test_plain_mlflow_code_logs_to_the_notebooks_run(project, terminal, stored_runs):
+def test_plain_mlflow_runs_are_children_of_the_notebooks_run(project, terminal, stored_runs):
     write_notebook(
         project / "train.ipynb",
         LOAD,
         "%%mlops track fit --no-autolog\npass",
-        "import mlflow\nmlflow.log_metric('plain', 7)",
+        "import mlflow\nfor depth in (1, 2):\n"
+        "    with mlflow.start_run(run_name=f'd{depth}'):\n        mlflow.log_metric('depth', depth)",
     )
     assert terminal("run", "train.ipynb").code == 0
     runs = {run.name: run for run in stored_runs()}
-    assert set(runs) == {"train", "fit"}
-    assert runs["train"].metrics == {"plain": 7.0}
-    assert runs["train"].status == "FINISHED"
+    assert set(runs) == {"train", "fit", "d1", "d2"}
+    assert {runs[name].parent for name in ("fit", "d1", "d2")} == {runs["train"].run_id}
+    assert (runs["d1"].metrics, runs["d2"].metrics) == ({"depth": 1.0}, {"depth": 2.0})
+    assert {run.status for run in runs.values()} == {"FINISHED"}
 
 
 def test_child_of_the_run_around_it(project, terminal, stored_runs):

@@ -328,3 +328,32 @@ def test_credentials_do_not_reach_the_records_and_their_links(project, terminal,
     assert store.shown_uri == "https://mlflow.corp/team/"
     assert store._link("1", "ab") == "https://mlflow.corp/team/#/experiments/1/runs/ab"
     assert "hunter2" not in json.dumps(terminal("status", "--json").out)
+
+
+def test_looking_leaves_no_trace(tmp_path, clean_environment, terminal):
+    place = tmp_path / "anywhere"
+    place.mkdir()
+    done = terminal("runs", cwd=place)
+    assert (done.code, done.out.splitlines()[0]) == (0, "no runs in anywhere")
+    assert list(place.iterdir()) == []
+
+
+def test_an_order_that_no_run_has_is_said(project, terminal):
+    store = MlflowTracking(f"sqlite:///{project}/.mlops/mlflow.db")
+    store.create_run("churn", "one", {})
+    assert "note: no run shown has nosuch, so the order is MLflow's own" in terminal("runs", "--sort", "nosuch").out
+    assert "note" not in terminal("runs", "--sort", "start_time").out
+
+
+def test_what_was_named_or_asked_for_is_a_column(project, terminal):
+    store = MlflowTracking(f"sqlite:///{project}/.mlops/mlflow.db")
+    run_id = store.create_run("churn", "one", {"mlops.params": "zeta"})
+    metrics = {f"training_{name}": 0.5 for name in "abcdef"} | {"accuracy": 0.75}
+    at = datetime.now(UTC)
+    store.log(
+        run_id,
+        metrics=[(name, value, at, 0) for name, value in metrics.items()],
+        params=dict.fromkeys("abcdef", "1") | {"zeta": "9", "yota": "8"},
+    )
+    head = terminal("runs", "params.yota = '8'").out.splitlines()[0].split()
+    assert {"accuracy", "zeta", "yota"} <= set(head)

@@ -459,14 +459,12 @@ def test_workers_log_to_the_cell_that_runs(kernel: Kernel, project: Path, stored
     assert metric_points(project, runs[1], "score") == [(step, float(step)) for step in range(100, 122)]
 
 
-def test_a_block_within_a_tracked_cell_is_a_run_of_its_own(
-    kernel: Kernel, stored_runs: Callable[[], list[Run]]
-) -> None:
+def test_a_block_within_a_tracked_cell_is_its_child(kernel: Kernel, stored_runs: Callable[[], list[Run]]) -> None:
     reply = kernel.run(
         "%%mlops track outer\n"
         "import mlops_jupyter\n"
         "for n in range(2):\n"
-        "    with mlops_jupyter.track(f'inner{n}', parent=mlops_jupyter.runs()[0].run_id if n else None):\n"
+        "    with mlops_jupyter.track(f'inner{n}'):\n"
         "        mlops_jupyter.log(n=n)\n"
         "mlops_jupyter.log(outer=1)"
     )
@@ -477,6 +475,11 @@ def test_a_block_within_a_tracked_cell_is_a_run_of_its_own(
         "outer": {"outer": 1.0},
         "inner0": {"n": 0.0},
         "inner1": {"n": 1.0},
+    }
+    assert {name: run.parent for name, run in found.items()} == {
+        "outer": None,
+        "inner0": found["outer"].run_id,
+        "inner1": found["outer"].run_id,
     }
     assert {run.status for run in found.values()} == {"FINISHED"}
 

@@ -269,7 +269,7 @@ def test_alone_it_shows_where_you_stand(terminal, project):
     assert alone == status
     assert alone.code == 0
     assert f"project         {project}\n" in alone.out
-    assert alone.out.endswith("mlops --help lists the verbs\n")
+    assert alone.out.endswith("mlops --help lists the verbs, %mlops? in a notebook\n")
 
 
 def test_the_module_is_the_command(project):

@@ -83,6 +83,11 @@ def number(value: float) -> str:
     return f"{value:.6g}"
 
 
+def metric_names(names: Iterable[str]) -> list[str]:
+    """Order metrics: those that autologging adds about the training come last."""
+    return sorted(names, key=lambda name: name.startswith("training_"))
+
+
 def duration(seconds: float | None) -> str:
     """Write a duration as a person says it."""
     if seconds is None:

@@ -7,14 +7,14 @@ from pathlib import Path
 
 from ...records import Execution
 from . import run as card
-from .columns import CARD, FAINT, badge, duration, html_table, number, text_table
+from .columns import CARD, FAINT, badge, duration, html_table, metric_names, number, text_table
 
 
 def text(execution: Execution) -> str:
     """Return it as lines of text."""
     lines = [card.text(execution.run)]
     if execution.failure is not None and execution.failure.cell is not None:
-        lines.append(f"  failed at cell {execution.failure.cell} of {execution.cells} (counted from 0):")
+        lines.append(f"  {_ended(execution)}:")
         lines += [f"    {line}" for line in execution.failure.source.splitlines()[:8]]
     if execution.children:
         table = text_table(("", "cell", "took", "metrics"), ((s, n, t, m) for s, n, t, m in _children(execution)))
@@ -29,10 +29,7 @@ def html(execution: Execution) -> str:
     """Return it as HTML."""
     parts = [card.html(execution.run)]
     if execution.failure is not None and execution.failure.cell is not None:
-        parts.append(
-            f'<div style="{CARD}">failed at cell {execution.failure.cell} of {execution.cells} (counted from 0)'
-            f"<pre>{escape(execution.failure.source)}</pre></div>"
-        )
+        parts.append(f'<div style="{CARD}">{_ended(execution)}<pre>{escape(execution.failure.source)}</pre></div>')
     if execution.children:
         rows = [(badge(s), escape(n), escape(t), escape(m)) for s, n, t, m in _children(execution)]
         parts.append(f'<div style="{CARD}">{html_table(("", "tracked cell", "took", "metrics"), rows)}</div>')
@@ -42,13 +39,19 @@ def html(execution: Execution) -> str:
     return "".join(parts)
 
 
+def _ended(execution: Execution) -> str:
+    cell = None if execution.failure is None else execution.failure.cell
+    verb = "stopped" if execution.run.status == "KILLED" else "failed"
+    return f"{verb} at cell {cell} of {execution.cells} (counted from 0)"
+
+
 def _children(execution: Execution) -> list[tuple[str, str, str, str]]:
     return [
         (
             child.status,
             child.name,
             duration(child.duration_s),
-            "  ".join(f"{name}={number(value)}" for name, value in list(child.metrics.items())[:4]),
+            "  ".join(f"{name}={number(child.metrics[name])}" for name in metric_names(child.metrics)[:4]),
         )
         for child in execution.children
     ]

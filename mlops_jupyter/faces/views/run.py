@@ -5,7 +5,7 @@ from __future__ import annotations
 from html import escape
 
 from ...records import Run
-from .columns import CARD, FAINT, badge, duration, notes_html, number, pairs, shortened, when
+from .columns import CARD, FAINT, badge, duration, metric_names, notes_html, number, pairs, shortened, when
 
 _SHOWN_IN_TEXT = 12
 
@@ -46,5 +46,4 @@ def html(run: Run) -> str:
 
 def _metrics(run: Run) -> dict[str, str]:
     """Return the metrics in words, those that autologging adds about the training last."""
-    names = sorted(run.metrics, key=lambda name: name.startswith("training_"))
-    return {name: number(run.metrics[name]) for name in names}
+    return {name: number(run.metrics[name]) for name in metric_names(run.metrics)}

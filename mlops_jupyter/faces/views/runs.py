@@ -2,13 +2,29 @@
 
 from __future__ import annotations
 
+import re
 from html import escape
 
 from ...records import Run, RunTable
-from .columns import CARD, FAINT, badge, duration, html_table, notes_html, number, shortened, text_table, when
+from .columns import (
+    CARD,
+    FAINT,
+    badge,
+    duration,
+    html_table,
+    metric_names,
+    notes_html,
+    number,
+    shortened,
+    text_table,
+    when,
+)
 
 _METRICS, _PARAMS = 4, 4
 _NAME, _VALUE = 28, 18
+_ASKED = re.compile(r"""(?:metrics|params)\.(?:`([^`]+)`|"([^"]+)"|([\w./-]+))""")
+# What was named by --param, and what overrode a notebook's defaults.
+_NAMING_TAGS = ("mlops.params", "mlops.overrides")
 
 
 def text(table: RunTable) -> str:
@@ -18,7 +34,7 @@ def text(table: RunTable) -> str:
     else:
         metrics, params = _columns(table)
         head = ("run", "status", "name", "started (UTC)", "took", *metrics, *params)
-        lines = [text_table(head, (_row(run, metrics, params) for run in table.runs))]
+        lines = [text_table(head, (_row(run, metrics, params, everywhere=table.everywhere) for run in table.runs))]
         if table.more:
             lines.append(f"… there are more: mlops runs --limit {2 * len(table.runs)}")
     lines.append(f"experiment {table.experiment} at {table.tracking_uri}")
@@ -34,7 +50,7 @@ def html(table: RunTable) -> str:
     metrics, params = _columns(table)
     rows = []
     for run in table.runs:
-        ident, status, *words = _row(run, metrics, params)
+        ident, status, *words = _row(run, metrics, params, everywhere=table.everywhere)
         shown = escape(ident)
         if run.link:
             shown = f'<a href="{escape(run.link)}" target="_blank" rel="noopener">{shown}</a>'
@@ -45,7 +61,9 @@ def html(table: RunTable) -> str:
 
 
 def _columns(table: RunTable) -> tuple[list[str], list[str]]:
-    """Choose the metrics and params that most runs have, and params that differ first."""
+    """Choose the columns: what was asked for, then what the user named, then what most runs have or what differs."""
+    asked = {name for found in _ASKED.findall(f"{table.query} {table.sort}") for name in found}
+    named = {name for run in table.runs for tag in _NAMING_TAGS for name in run.tags.get(tag, "").split(",") if name}
     metrics: dict[str, int] = {}
     values: dict[str, set[str | None]] = {}
     for run in table.runs:
@@ -53,13 +71,18 @@ def _columns(table: RunTable) -> tuple[list[str], list[str]]:
             metrics[name] = metrics.get(name, 0) + 1
         for name, value in run.params.items():
             values.setdefault(name, set()).add(value)
-    ordered = sorted(metrics, key=lambda name: (-metrics[name], name.startswith("training_"), name))
-    differing = sorted(values, key=lambda name: (len(values[name]) < 2, name))  # noqa: PLR2004
-    return ordered[:_METRICS], differing[:_PARAMS]
+    by_use = sorted(metrics, key=lambda name: (name not in asked, -metrics[name], name))
+    by_interest = sorted(
+        values,
+        key=lambda name: (name not in asked, name not in named, len(values[name]) < 2, name),  # noqa: PLR2004
+    )
+    return metric_names(by_use)[:_METRICS], by_interest[:_PARAMS]
 
 
-def _row(run: Run, metrics: list[str], params: list[str]) -> tuple[str, ...]:
+def _row(run: Run, metrics: list[str], params: list[str], *, everywhere: bool) -> tuple[str, ...]:
     name = ("└ " if run.parent else "") + run.name
+    if everywhere:
+        name = f"{run.experiment}: {name}"
     return (
         run.run_id[:8],
         run.status,

@@ -5,13 +5,15 @@ from __future__ import annotations
 from ...records import Status
 from .columns import CARD, notes_html, pairs
 
+_HELP = "mlops --help lists the verbs, %mlops? in a notebook"
+
 
 def text(status: Status) -> str:
     """Return one line a fact."""
     facts = _facts(status)
     width = max(map(len, facts))
     lines = [f"{name:<{width}}  {value}" for name, value in facts.items()]
-    return "\n".join([*lines, *(f"note: {note}" for note in status.notes), "mlops --help lists the verbs"])
+    return "\n".join([*lines, *(f"note: {note}" for note in status.notes), _HELP])
 
 
 def html(status: Status) -> str:
