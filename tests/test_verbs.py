@@ -9,6 +9,7 @@ from pathlib import Path
 
 import click
 import pytest
+from docstring_parser import numpydoc
 
 from mlops_jupyter import grammar, verbs
 from mlops_jupyter.verbs import VERBS
@@ -58,7 +59,7 @@ def test_every_parameter_has_help(name):
 
 @EACH
 def test_every_verb_says_what_it_returns_and_raises_nothing_foreign(name):
-    documentation = grammar.numpydoc.parse(inspect.getdoc(grammar.verb_function(VERBS[name])))
+    documentation = numpydoc.parse(inspect.getdoc(grammar.verb_function(VERBS[name])))
     errors = vars(importlib.import_module("mlops_jupyter.errors"))
     assert all(one.type_name in errors for one in documentation.raises)
     if name != "log":

@@ -101,8 +101,9 @@ def page() -> Iterator[Page]:
 def picture(page: Page, name: str) -> None:
     """Keep a screenshot where the environment says."""
     if folder := os.environ.get("MLOPS_SCREENSHOTS"):
-        Path(folder).mkdir(parents=True, exist_ok=True)
-        page.screenshot(path=Path(folder) / f"{name}.png")
+        target = REPOSITORY / folder
+        target.mkdir(parents=True, exist_ok=True)
+        page.screenshot(path=target / f"{name}.png")
 
 
 READY = """() => {

@@ -11,51 +11,27 @@ import difflib
 import functools
 import importlib
 import inspect
-import shlex
 import types
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self, Union, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
 import click
-from click.shell_completion import ShellComplete
 from docstring_parser import numpydoc
 
-from .errors import CommandError, ConfirmationRequired, MlopsError
-from .protocols import Marker, Short
-from .verbs import VERBS, Verb
+from ..errors import CommandError
+from ..protocols import Marker, Short
+from ..verbs import VERBS, Verb
+from .words import LiveText
 
 REPORTER = "reporter"
 # Options that a face adds to every verb, and takes off again before the verb is called.
 FACE_OPTIONS = ("as_json", "debug", "strict", "yes")
+CONTEXT: dict[str, Any] = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
 _MAPPINGS = {Mapping, dict}
 _SOURCE = Marker("source")
-_CONTEXT: dict[str, Any] = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
-
-
-class LiveText(str):
-    """A token of a magic line that stands for a live object; the text is what the user typed, or the text it names.
-
-    The text of any other object is made only where text is wanted: that of a large one takes long, and one that
-    starts with a dash would be read as an option.
-    """
-
-    __slots__ = ("value",)
-    value: object
-
-    def __new__(cls, text: str, value: object) -> Self:
-        token = super().__new__(cls, text)
-        token.value = value
-        return token
-
-    @staticmethod
-    def spelled(token: Any) -> Any:
-        """Return the text of a token's object; anything else, also within a tuple, stays as it is."""
-        if isinstance(token, tuple):
-            return tuple(map(LiveText.spelled, token))
-        return str(token.value) if isinstance(token, LiveText) else token
 
 
 class _LiveObject(click.ParamType[Any, Any]):
@@ -195,7 +171,7 @@ def command(name: str, callback: Callable[[Call], Any] | None = None) -> click.C
         callback=call,
         help=_plain(about),
         short_help=verb.line,
-        context_settings=_CONTEXT,
+        context_settings=CONTEXT,
     )
 
 
@@ -309,258 +285,3 @@ def path_parameters(function: Callable[..., Any]) -> set[str]:
     """Return the names of a verb's parameters that take a path."""
     hints = get_type_hints(function, include_extras=True)
     return {name for name, hint in hints.items() if name != "return" and _unwrap(hint)[0] is Path}
-
-
-def parse(words: list[str]) -> Call:
-    """Parse a verb and its arguments.
-
-    Raises
-    ------
-    CommandError
-        When the verb, an option or an argument is wrong.
-    HelpAsked
-        When the words ask for help.
-    """
-    name = LiveText.spelled(words[0])
-    built = command(name)
-    # click would print its help itself.
-    options = words[1 : words.index("--")] if "--" in words else words[1:]
-    if {"--help", "-h"} & set(options):
-        raise HelpAsked(help_text(built))
-    try:
-        with built.make_context(name, list(words[1:])) as context:
-            call: Call = built.invoke(context)
-            return call
-    except click.UsageError as error:
-        raise usage_error(error, name) from error
-
-
-def confirm(call: Call, ask: Callable[[str], bool | None]) -> None:
-    """Ask once before a destroying verb.
-
-    Parameters
-    ----------
-    call
-        The parsed call.
-    ask
-        Puts the question; ``None`` means that nobody can be asked.
-
-    Raises
-    ------
-    ConfirmationRequired
-        When there is no yes.
-    """
-    if call.verb.effect != "destroys" or call.yes:
-        return
-    answer = ask(f"{call.name} destroys what it names. Go on?")
-    if answer is None:
-        raise ConfirmationRequired(f"{call.name} destroys what it names, and nobody can be asked here", "add --yes")
-    if not answer:
-        raise ConfirmationRequired(f"{call.name} was not confirmed, so nothing was done", "add --yes")
-
-
-class HelpAsked(Exception):
-    """``--help`` was among the words; the text is the answer."""
-
-
-def help_text(built: click.Command, prefix: str = "mlops") -> str:
-    """Return a verb's help as the terminal prints it."""
-    context = click.Context(built, info_name=f"{prefix} {built.name}", terminal_width=100, **_CONTEXT)
-    return built.get_help(context)
-
-
-def usage_error(error: click.UsageError, verb: str | None) -> CommandError:
-    """Turn click's complaint into ours, with the next command."""
-    hint = f"mlops {verb} --help" if verb else "mlops --help"
-    if isinstance(error, click.NoSuchOption):
-        near = difflib.get_close_matches(error.option_name, error.possibilities or _options_of(error), n=1)
-        hint = f"did you mean {near[0]}?" if near else hint
-        return CommandError(f"{verb or 'mlops'} has no option {error.option_name}", hint)
-    message = error.format_message().rstrip(".")
-    return CommandError(f"{verb}: {message[:1].lower()}{message[1:]}" if verb else message, hint)
-
-
-def _options_of(error: click.UsageError) -> list[str]:
-    if error.ctx is None:
-        return []
-    return [name for one in error.ctx.command.params for name in one.opts if name.startswith("--")]
-
-
-def split(line: str) -> list[str]:
-    """Split a magic line as a shell would, but leave backslashes alone, for Windows paths.
-
-    An ``{expr}`` outside of quotation marks is one piece, whatever spaces and quotation marks of its own it has.
-
-    Raises
-    ------
-    CommandError
-        When a quotation mark is not closed.
-    """
-    lexer = shlex.shlex(_with_expressions_quoted(line), posix=True, punctuation_chars=False)
-    lexer.whitespace_split = True
-    lexer.commenters = ""
-    lexer.escape = ""
-    try:
-        return list(lexer)
-    except ValueError as error:
-        raise CommandError(
-            f"a quotation mark is not closed: {line.strip()}", "close it, or quote it with the other kind"
-        ) from error
-
-
-def _with_expressions_quoted(line: str) -> str:
-    quoted, mark, at = "", "", 0
-    while at < len(line):
-        end = at + 1
-        if mark:
-            mark = "" if line[at] == mark else mark
-        elif line[at] in "'\"":
-            mark = line[at]
-        elif line[at : at + 2] == "{{":
-            end = at + 2
-        elif line[at] == "{" and (closed := _end_of_expression(line, at)) is not None:
-            quoted, at = quoted + shlex.quote(line[at:closed]), closed
-            continue
-        quoted, at = quoted + line[at:end], end
-    return quoted
-
-
-def _end_of_expression(text: str, start: int) -> int | None:
-    """Return where the ``{expr}`` that starts at a place ends; braces within Python strings do not count."""
-    depth, mark, at = 0, "", start
-    while at < len(text):
-        letter = text[at]
-        if mark:
-            at += letter == "\\"
-            mark = "" if letter == mark else mark
-        elif letter in "'\"":
-            mark = letter
-        else:
-            depth += {"{": 1, "}": -1}.get(letter, 0)
-            if depth == 0:
-                return at + 1
-        at += 1
-    return None
-
-
-def expand(words: list[str], evaluate: Callable[[str], object], known: Callable[[], list[str]]) -> list[str]:
-    """Replace ``$name`` and ``{expr}`` in the words of a magic line.
-
-    A word that is one of them entirely becomes a `LiveText`, so that an `Object` parameter gets the live
-    object; within other text they become text. ``$$`` and ``{{``, ``}}`` stand for themselves.
-
-    Parameters
-    ----------
-    words
-        The line's words.
-    evaluate
-        Evaluates an expression in the user's namespace.
-    known
-        Lists the user's names, for suggestions.
-
-    Raises
-    ------
-    CommandError
-        When a name is not set, or an expression fails.
-    """
-    expanded: list[str] = []
-    for word in words:
-        # `--data=$df` would be cut by click, and the live object with it.
-        option, equals, value = word.partition("=")
-        if option.startswith("--") and equals and value[:1] in {"$", "{"}:
-            expanded.append(option)
-            word = value  # noqa: PLW2901
-        pieces = list(_pieces(word, evaluate, known))
-        if len(pieces) == 1:
-            expanded.append(pieces[0])
-        else:
-            expanded.append("".join(map(LiveText.spelled, pieces)))
-    return expanded
-
-
-def _pieces(word: str, evaluate: Callable[[str], object], known: Callable[[], list[str]]) -> Iterator[str]:
-    plain, at = "", 0
-    while at < len(word):
-        if word[at : at + 2] in {"$$", "{{", "}}"}:
-            plain, at = plain + word[at], at + 2
-            continue
-        end, expression = _reference(word, at)
-        if expression is None:
-            plain, at = plain + word[at], at + 1
-            continue
-        if plain:
-            yield plain
-            plain = ""
-        value = _value(word[at:end], expression, evaluate, known)
-        yield LiveText(value if isinstance(value, str) else word[at:end], value)
-        at = end
-    if plain or not word:
-        yield plain
-
-
-def _reference(word: str, at: int) -> tuple[int, str | None]:
-    """Return the end and the expression of a ``$name`` or ``{expr}`` that starts at a place, if one does."""
-    if word[at] == "$":
-        end = at + 1
-        while end < len(word) and (word[at + 1 : end + 1]).isidentifier():
-            end += 1
-        return end, word[at + 1 : end] or None
-    if word[at] == "{" and (closed := _end_of_expression(word, at)) is not None:
-        return closed, word[at + 1 : closed - 1].strip() or None
-    return at + 1, None
-
-
-def _value(shown: str, expression: str, evaluate: Callable[[str], object], known: Callable[[], list[str]]) -> object:
-    try:
-        return evaluate(expression)
-    except MlopsError:
-        raise
-    except NameError as error:
-        name = error.name or expression
-        near = difflib.get_close_matches(name, known(), n=1)
-        hint = f"did you mean ${near[0]}?" if near else f"run the cell that sets {name} first"
-        raise CommandError(f"{shown}: there is no variable {name}", hint) from error
-    except Exception as error:  # the user's own expression may raise anything
-        said = f"{type(error).__name__}: {error}"
-        raise CommandError(f"{shown} cannot be evaluated: {said}", "write {{ and }} for plain braces") from error
-
-
-def complete(words: list[str], incomplete: str) -> list[tuple[str, str]]:
-    """Complete a line of words.
-
-    Parameters
-    ----------
-    words
-        The whole words before the cursor, without ``mlops``.
-    incomplete
-        The word under the cursor.
-
-    Returns
-    -------
-    list of (str, str)
-        What the word may become, and help for it.
-    """
-    if not words:
-        shown = {name: verb for name, verb in VERBS.items() if verb.place != "code"}
-        return [(name, verb.line) for name, verb in shown.items() if name.startswith(incomplete)]
-    if words[0] not in VERBS:
-        return []
-    group = click.Group("mlops", commands={words[0]: command(words[0])})
-    shell = ShellComplete(group, {}, "mlops", "_MLOPS_COMPLETE")
-    found: list[tuple[str, str]] = []
-    for item in shell.get_completions(words, incomplete):
-        found += _files(incomplete) if item.type == "file" else [(item.value, item.help or "")]
-    return found
-
-
-def _files(start: str) -> list[tuple[str, str]]:
-    """Complete a path: directories, and notebooks first of all files."""
-    directory, _, name = start.rpartition("/")
-    try:
-        entries = sorted(Path(directory or ("/" if start.startswith("/") else ".")).iterdir())
-    except OSError:
-        return []
-    prefix = f"{directory}/" if "/" in start else ""
-    matching = [entry for entry in entries if entry.name.startswith(name) and (name or entry.name[0] != ".")]
-    matching.sort(key=lambda entry: entry.suffix != ".ipynb")
-    return [(prefix + entry.name + ("/" if entry.is_dir() else ""), "") for entry in matching]

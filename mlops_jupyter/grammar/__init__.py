@@ -1,0 +1,26 @@
+"""One grammar for every face: a verb's function, its click command, a line of words and its completion."""
+
+from __future__ import annotations
+
+from .building import REPORTER, Call, command, find_verb, path_parameters, source_parameter, verb_function
+from .line import HelpAsked, complete, confirm, help_text, parse, usage_error
+from .words import LiveText, expand, split
+
+__all__ = [
+    "REPORTER",
+    "Call",
+    "HelpAsked",
+    "LiveText",
+    "command",
+    "complete",
+    "confirm",
+    "expand",
+    "find_verb",
+    "help_text",
+    "parse",
+    "path_parameters",
+    "source_parameter",
+    "split",
+    "usage_error",
+    "verb_function",
+]
