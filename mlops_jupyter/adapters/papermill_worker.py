@@ -89,28 +89,39 @@ def _default(source: str, annotation: str) -> tuple[object, str]:
     return value, annotation if annotation != "None" else type(value).__name__
 
 
+class _Position:
+    """Where the execution stands, in cells of the notebook as the user wrote it."""
+
+    def __init__(self, written: int, say: Callable[..., None]) -> None:
+        self._written = written
+        self._say = say
+        self._shift = 0
+        self._injected = written
+        self.cell: int | None = None
+        self.source = ""
+
+    def place(self, index: int) -> int:
+        """Turn an index in the executed notebook, which has Papermill's injected cell, into one of the user's."""
+        return index - self._shift if index > self._injected else index
+
+    # nbclient calls these three, and their parameters, by name.
+    def look(self, notebook: nbformat.NotebookNode) -> None:
+        injected = [i for i, cell in enumerate(notebook.cells) if INJECTED in cell.metadata.get("tags", ())]
+        self._shift = len(notebook.cells) - self._written
+        self._injected = injected[0] if injected else len(notebook.cells)
+
+    def begin(self, cell: nbformat.NotebookNode, cell_index: int) -> None:
+        self.cell, self.source = self.place(cell_index), cell.source
+        self._say(event="cell", cell=self.cell, ended=False)
+
+    def end(self, cell_index: int, **_: object) -> None:
+        self._say(event="cell", cell=self.place(cell_index), ended=True)
+
+
 def execute(path: Path, notebook: nbformat.NotebookNode, request: dict[str, Any], say: Callable[..., None]) -> None:
     """Run the notebook as the request says, tell each cell, and tell how it ended."""
     _set_environment(request["environment"])
-    at: dict[str, Any] = {"index": None, "source": ""}
-    written = len(notebook.cells)
-
-    def place(index: int) -> int:
-        """Turn an index in the executed notebook into one in the notebook that the user wrote."""
-        return index - at["shift"] if index > at["injected"] else index
-
-    # nbclient calls its hooks by these names.
-    def begin(cell: nbformat.NotebookNode, cell_index: int) -> None:
-        at.update(index=place(cell_index), source=cell.source)
-        say(event="cell", cell=at["index"], ended=False)
-
-    def end(cell_index: int, **_: object) -> None:
-        say(event="cell", cell=place(cell_index), ended=True)
-
-    def look(notebook: nbformat.NotebookNode) -> None:
-        injected = [i for i, cell in enumerate(notebook.cells) if INJECTED in cell.metadata.get("tags", ())]
-        at.update(shift=len(notebook.cells) - written, injected=injected[0] if injected else len(notebook.cells))
-
+    at = _Position(len(notebook.cells), say)
     try:
         papermill.execute_notebook(
             str(path),
@@ -121,44 +132,32 @@ def execute(path: Path, notebook: nbformat.NotebookNode, request: dict[str, Any]
             progress_bar=False,
             cwd=str(path.parent),
             execution_timeout=request["timeout_s"],
-            on_notebook_start=look,
-            on_cell_start=begin,
-            on_cell_executed=end,
+            on_notebook_start=at.look,
+            on_cell_start=at.begin,
+            on_cell_executed=at.end,
         )
+        outcome: dict[str, Any] = {"kind": "done"}
     except PapermillExecutionError as error:
-        text = strip_color("\n".join(error.traceback))
-        say(
-            event="done",
-            kind="raised",
-            cell=place(error.cell_index),
-            source=error.source,
-            ename=error.ename,
-            evalue=strip_color(error.evalue),
-            traceback=text,
-        )
+        outcome = {
+            "kind": "raised",
+            "cell": at.place(error.cell_index),
+            "source": error.source,
+            "ename": error.ename,
+            "evalue": strip_color(error.evalue),
+            "traceback": strip_color("\n".join(error.traceback)),
+        }
     except CellTimeoutError:
         limit = f"the cell ran longer than {request['timeout_s']} s"
-        say(event="done", kind="timeout", cell=at["index"], source=at["source"], ename="CellTimeoutError", evalue=limit)
+        outcome = _stopped("timeout", at, "CellTimeoutError", limit)
     except DeadKernelError as error:
-        say(
-            event="done",
-            kind="dead kernel",
-            cell=at["index"],
-            source=at["source"],
-            ename="DeadKernelError",
-            evalue=str(error),
-        )
+        outcome = _stopped("dead kernel", at, "DeadKernelError", str(error))
     except KeyboardInterrupt:
-        say(
-            event="done",
-            kind="interrupted",
-            cell=at["index"],
-            source=at["source"],
-            ename="KeyboardInterrupt",
-            evalue="",
-        )
-    else:
-        say(event="done", kind="done")
+        outcome = _stopped("interrupted", at, "KeyboardInterrupt", "")
+    say(event="done", **outcome)
+
+
+def _stopped(kind: str, at: _Position, ename: str, evalue: str) -> dict[str, Any]:
+    return {"kind": kind, "cell": at.cell, "source": at.source, "ename": ename, "evalue": evalue}
 
 
 def _set_environment(variables: dict[str, str | None]) -> None:

@@ -26,7 +26,10 @@ _OPEN = "__import__('mlops_jupyter').faces.magic.open_cell"
 
 
 class Cell:
-    """A cell that runs now: its id, its body if it is tracked, and whether it is one of ``%run notebook.ipynb``."""
+    """A cell that runs now: its id, its body if it is tracked, and whether IPython runs it silently.
+
+    The cells of ``%run notebook.ipynb`` are silent: only their start and end are told, not their result.
+    """
 
     __slots__ = ("cell_id", "silent", "tracked")
 
