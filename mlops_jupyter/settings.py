@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import difflib
+import errno
 import os
 import shlex
 import tomllib
@@ -113,16 +114,21 @@ class Settings:
             if not ignore.exists():
                 ignore.write_text("*\n", encoding="utf-8")
         except OSError as error:
-            raise ConfigurationError(
-                f"cannot write to {self.state}: {error.strerror}, so runs have nowhere to go",
-                f"make {self.root} writable, or name a store elsewhere in MLFLOW_TRACKING_URI",
-            ) from error
-        if not os.access(self.state, os.W_OK):
-            raise ConfigurationError(
-                f"cannot write to {self.state}: it is read-only, so runs have nowhere to go",
-                f"make {self.root} writable, or name a store elsewhere in MLFLOW_TRACKING_URI",
-            )
+            raise self._nowhere(error.strerror or str(error)) from error
+        self.check_writable()
         return self.state
+
+    def check_writable(self) -> None:
+        """Raise `ConfigurationError` when the state directory could not be written or made; nothing is written."""
+        there = self.state.is_dir()
+        if not os.access(self.state if there else self.root, os.W_OK):
+            raise self._nowhere("it is read-only" if there else os.strerror(errno.EACCES))
+
+    def _nowhere(self, reason: str) -> ConfigurationError:
+        return ConfigurationError(
+            f"cannot write to {self.state}: {reason}, so runs have nowhere to go",
+            f"make {self.root} writable, or name a store elsewhere in MLFLOW_TRACKING_URI",
+        )
 
 
 def embedded_uri(root: Path) -> str:

@@ -62,6 +62,8 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterat
     while mlflow.active_run() is not None:
         mlflow.end_run()
     mlflow.set_tracking_uri(None)
+    # What set_experiment chose outlives its environment variable.
+    mlflow.tracking.fluent._active_experiment_id = None
     for name in list(os.environ):
         if name.startswith(_OURS):
             del os.environ[name]

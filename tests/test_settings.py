@@ -16,6 +16,7 @@ import mlops_jupyter
 from mlops_jupyter import settings
 from mlops_jupyter.errors import ConfigurationError, Conflict
 from mlops_jupyter.settings import Settings
+from tests.fakes.notebooks import write_notebook
 
 
 def directory(base: Path, *parts: str) -> Path:
@@ -404,7 +405,8 @@ def test_old_runs_are_recognised_and_brought_in(old_project, terminal):
     (note,) = before.notes
     command = command_of(note)
     assert command == (
-        f"mlflow migrate-filestore --source '{old_project}' --target 'sqlite:///{old_project}/.mlops/mlflow.db'"
+        f"mkdir '{old_project}/.mlops'"
+        f" && mlflow migrate-filestore --source '{old_project}' --target 'sqlite:///{old_project}/.mlops/mlflow.db'"
         f" && touch '{old_project}/mlruns/.brought-in'"
     )
     # Whoever only looks does not spoil it.
@@ -469,13 +471,14 @@ def test_a_store_of_files_is_refused_and_explained(uri, place, monkeypatch):
 # --- a project that cannot be written ----------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("verb", ["runs", "doctor"])
-def test_a_read_only_project(verb, place, as_unprivileged):
+@pytest.mark.parametrize("words", [("run", "train.ipynb"), ("doctor",)])
+def test_a_read_only_project(words, place, as_unprivileged):
+    write_notebook(place / "train.ipynb", "1")
     place.chmod(0o555)
-    done = as_unprivileged([str(Path(sys.executable).parent / "mlops"), verb], place)
+    done = as_unprivileged([str(Path(sys.executable).parent / "mlops"), *words], place)
     said = f"cannot write to {place}/.mlops: Permission denied, so runs have nowhere to go"
     mend = f"make {place} writable, or name a store elsewhere in MLFLOW_TRACKING_URI"
-    if verb == "runs":
+    if words[0] == "run":
         assert (done.returncode, done.stdout) == (3, "")
         assert done.stderr == f"ConfigurationError: {said}\n  → {mend}\n"
     else:
@@ -488,9 +491,7 @@ def test_a_read_only_state_directory(place, as_unprivileged):
     (place / ".mlops").chmod(0o555)
     done = as_unprivileged([str(Path(sys.executable).parent / "mlops"), "runs"], place)
     assert done.returncode == 3
-    assert done.stderr.splitlines()[0] == (
-        f"ConfigurationError: cannot write to {place}/.mlops: it is read-only, so runs have nowhere to go"
-    )
+    assert done.stderr.splitlines()[0] == (f"ConfigurationError: cannot write to {place}/.mlops, which holds the runs")
 
 
 def test_a_read_only_project_with_its_store_elsewhere(place, as_unprivileged, template_store, monkeypatch):

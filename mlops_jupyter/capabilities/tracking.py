@@ -20,7 +20,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from types import FrameType
 
-from ..errors import CommandError, MlopsError, ServiceError
+from ..errors import CommandError, MlopsError, Rejected, ServiceError
 from ..protocols import Tracking
 from ..records import Run, RunStatus
 
@@ -256,7 +256,12 @@ def open_run(
             if (last := _last_run_of(tracking, intent.experiment, cell_id)) is not None:
                 tags[RERUN_TAG] = last
         run_id = tracking.create_run(intent.experiment, intent.name, tags)
-        tracking.enter_run(run_id)
+        try:
+            tracking.enter_run(run_id)
+        except Rejected:
+            # Nobody would ever close it.
+            tracking.finish_run(run_id, "FAILED")
+            raise
     except ServiceError as lost:
         run = OpenRun(None, intent, "", variables, notes=(f"not tracked: {lost.message}",))
     else:

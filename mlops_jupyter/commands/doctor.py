@@ -73,7 +73,9 @@ def _settings() -> Iterator[Check]:
 def _store() -> Iterator[Check]:
     try:
         current = settings.current()
-        store = project.tracking(current)
+        if current.embedded:
+            current.check_writable()
+        store = project.tracking(current, writes=False)
         store.reach(_REACH_TIMEOUT_S)
         if current.embedded and not current.database.exists():
             yield Check("store", "ok", f"{store.shown_uri} will be made by the first run")

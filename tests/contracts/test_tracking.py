@@ -19,7 +19,8 @@ import psutil
 import pytest
 
 from mlops_jupyter.adapters.mlflow_tracking import MlflowTracking
-from mlops_jupyter.errors import CommandError, Conflict, MlopsError, NotFound, Unavailable
+from mlops_jupyter.capabilities.tracking import Intent, open_run
+from mlops_jupyter.errors import CommandError, Conflict, MlopsError, NotFound, Rejected, Unavailable
 
 NEWEST = "attributes.start_time DESC"
 
@@ -249,3 +250,12 @@ def test_a_server_that_does_not_answer(project, listening):
     assert time.monotonic() - began < 4
     assert "s3cret" not in str(failure.value)
     assert "s3cret" not in store.shown_uri
+
+
+def test_a_run_that_cannot_be_entered_is_not_left_running(store, experiment, monkeypatch):
+    monkeypatch.setattr(store, "enter_run", lambda run_id: (_ for _ in ()).throw(Rejected("MLflow", "no")))
+    opened = open_run(store, Intent(experiment=experiment, autolog=False))
+    assert not opened.tracked
+    assert opened.close(None).notes == ("not tracked: no",)
+    (run,) = store.find_runs(experiment, "", NEWEST, 10)
+    assert run.status == "FAILED"
