@@ -186,7 +186,7 @@ class _Job:
         """Open the notebook's run, with its parameters."""
         tags = source_tags(self.root, self.path, project.checkout(self.path.parent, self.path))
         tags["mlops.kind"] = "notebook"
-        if outer := os.environ.get("MLFLOW_RUN_ID"):
+        if outer := os.environ.get("MLFLOW_RUN_ID") or os.environ.get(PARENT_VARIABLE):
             tags[PARENT_TAG] = outer
         if self.parameters:
             tags["mlops.overrides"] = ",".join(self.parameters)

@@ -157,11 +157,12 @@ def test_plain_mlflow_runs_are_children_of_the_notebooks_run(project, terminal, 
     assert {run.status for run in runs.values()} == {"FINISHED"}
 
 
-def test_child_of_the_run_around_it(project, terminal, stored_runs):
+@pytest.mark.parametrize("variable", ["MLFLOW_RUN_ID", "MLOPS_JUPYTER_PARENT_RUN_ID"])
+def test_child_of_the_run_around_it(project, terminal, stored_runs, variable):
     store = MlflowTracking(f"sqlite:///{project}/.mlops/mlflow.db")
     outer = store.create_run("churn", "pipeline", {})
     write_notebook(project / "train.ipynb", "1")
-    assert terminal("run", "train.ipynb", MLFLOW_RUN_ID=outer).code == 0
+    assert terminal("run", "train.ipynb", **{variable: outer}).code == 0
     assert {run.name: run.parent for run in stored_runs()}["train"] == outer
 
 
