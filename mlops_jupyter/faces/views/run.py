@@ -29,7 +29,12 @@ def text(run: Run) -> str:
 
 def html(run: Run) -> str:
     """Return the card as HTML."""
-    link = f'<a href="{escape(run.link)}" target="_blank" rel="noopener">open in MLflow</a>' if run.link else ""
+    link = ""
+    if run.link:
+        link = f'<a href="{escape(run.link)}" target="_blank" rel="noopener">open in MLflow</a>'
+    elif run.run_id:
+        # A store in files has pages only while somebody looks at them.
+        link = f'<span style="{FAINT}">· <code>%mlops ui mlflow</code> opens its page</span>'
     where = f"in {escape(run.experiment)}" if run.experiment else ""
     head = (
         f"{badge(run.status)} <b>{escape(run.name or 'run')}</b> "
