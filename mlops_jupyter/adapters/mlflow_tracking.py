@@ -153,8 +153,9 @@ class MlflowTracking:
         for chatty in ("alembic", "mlflow.store.db.utils"):
             logging.getLogger(chatty).setLevel(logging.WARNING)
         _refuse_file_store(uri)
-        if uri.startswith("sqlite:///"):
-            _refuse_unwritable(Path(uri.removeprefix("sqlite:///")))
+        self._database = Path(uri.removeprefix("sqlite:///")) if uri.startswith("sqlite:///") else None
+        if self._database is not None:
+            _refuse_unwritable(self._database)
         if mlflow.get_tracking_uri() != uri:
             mlflow.set_tracking_uri(uri)
         if registry_uri is not None:
@@ -337,16 +338,20 @@ class MlflowTracking:
             When there is no such experiment.
         """
         with _as_ours():
+            # MLflow makes a database that it is asked to look into, and would then bring no old runs into it.
+            made = self._database is None or self._database.exists()
             if experiment is None:
-                ids = [found.experiment_id for found in self._client.search_experiments()]
+                ids = [found.experiment_id for found in self._client.search_experiments()] if made else []
             else:
-                found = self._client.get_experiment_by_name(experiment)
+                found = self._client.get_experiment_by_name(experiment) if made else None
                 if found is None:
                     raise NotFound(
                         f"there is no experiment called {experiment} in {self.shown_uri}",
                         "mlops runs --all-experiments",
                     )
                 ids = [found.experiment_id]
+        if not ids:
+            return RunTable((), experiment or "(all)", query, sort, self.shown_uri)
         try:
             page = self._client.search_runs(ids, query, max_results=limit, order_by=[sort] if sort else None)
         except MlflowException as error:

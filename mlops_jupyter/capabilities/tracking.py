@@ -167,8 +167,8 @@ class OpenRun:
         self, tracking: Tracking, status: RunStatus, error: BaseException | None, traceback_text: str | None
     ) -> None:
         params = self._named_params()
-        failed = status != "FINISHED" and error is not None
-        tags = {ERROR_TAG: short_form(error)} if failed and error is not None else {}
+        failure = None if status == "FINISHED" else error
+        tags = {} if failure is None else {ERROR_TAG: short_form(failure)}
         if params:
             tags[NAMED_TAG] = ",".join(params)
         if params or tags:
@@ -177,8 +177,8 @@ class OpenRun:
             except ServiceError as refused:
                 # Autologging may have logged the same name with its own value, which MLflow never overwrites.
                 self._notes.append(f"--param was not logged: {refused.message}")
-        if failed and error is not None:
-            text = traceback_text or "".join(traceback.format_exception(error))
+        if failure is not None:
+            text = traceback_text or "".join(traceback.format_exception(failure))
             tracking.log_text(self.run_id, TRACEBACK_ARTIFACT, text)
 
     def _named_params(self) -> dict[str, str]:

@@ -61,25 +61,17 @@ def runs(
     store.reach(_REACH_TIMEOUT_S)
     where = None if all_experiments else experiment or project.experiment(current, store)
     order = order_clause(sort)
-    table = RunTable((), where or "(all)", query, order, store.shown_uri)
-    # MLflow makes a database that it is asked to look into, and would then bring no old runs into it.
-    if experiment is not None or not current.embedded or current.database.exists():
-        try:
-            table = store.find_runs(where, query, order, limit)
-        except NotFound:
-            # The project's own experiment comes to life with its first run.
-            if experiment is not None:
-                raise
+    try:
+        table = store.find_runs(where, query, order, limit)
+    except NotFound:
+        # The project's own experiment comes to life with its first run.
+        if experiment is not None:
+            raise
+        table = RunTable((), where or "(all)", query, order, store.shown_uri)
     if sort is not None and table.runs and not any(_has(run, order) for run in table.runs):
         table = replace(table, notes=(f"no run shown has {sort}, so the order is MLflow's own",))
     if (old := settings.old_file_store(current.root, Path.cwd())) is not None:
-        table = replace(
-            table,
-            notes=(
-                *table.notes,
-                settings.explain_old_store(old, current),
-            ),
-        )
+        table = replace(table, notes=(*table.notes, settings.explain_old_store(old, current)))
     return table
 
 

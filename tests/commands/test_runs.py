@@ -335,6 +335,8 @@ def test_looking_leaves_no_trace(tmp_path, clean_environment, terminal):
     place.mkdir()
     done = terminal("runs", cwd=place)
     assert (done.code, done.out.splitlines()[0]) == (0, "no runs in anywhere")
+    named = terminal("runs", "--experiment", "nowhere", cwd=place)
+    assert (named.code, named.err.split(" in ")[0]) == (4, "NotFound: there is no experiment called nowhere")
     assert list(place.iterdir()) == []
 
 
