@@ -5,12 +5,20 @@ Durations end in ``_s`` and are seconds; instants are timezone-aware UTC datetim
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Literal
+from typing import Literal, NamedTuple
 
 RunStatus = Literal["RUNNING", "SCHEDULED", "FINISHED", "FAILED", "KILLED", "UNTRACKED"]
+
+
+class MetricPoint(NamedTuple):
+    """One value of a metric: its step, its instant (milliseconds of the epoch) and the value."""
+
+    step: int
+    time_ms: int
+    value: float
 
 
 @dataclass(frozen=True)
@@ -37,6 +45,10 @@ class Run:
         The short form of what ended a run FAILED or KILLED.
     notes
         Sentences the user should read: why a run is untracked, a parameter that was never set.
+    history
+        Of each metric, points thinned to a few hundred at the most, in the order logged; empty when not read.
+    points
+        How many points each metric has, where known.
     """
 
     run_id: str
@@ -53,6 +65,8 @@ class Run:
     link: str | None = None
     error: str | None = None
     notes: tuple[str, ...] = ()
+    history: Mapping[str, tuple[MetricPoint, ...]] = field(default_factory=dict)
+    points: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def notebook(self) -> str | None:
@@ -65,6 +79,50 @@ class Run:
     def git_commit(self) -> str | None:
         """The full commit hash the project stood at, if it is in a git repository."""
         return self.tags.get("mlflow.source.git.commit")
+
+
+@dataclass(frozen=True)
+class RunStart:
+    """What a run is, as its journal says it before any store knows of it.
+
+    Attributes
+    ----------
+    run_id
+        The run's id here: 32 hexadecimal digits. A database takes it as its own, a server gives another.
+    experiment, experiment_id
+        The experiment's name, or its id when that is what is known.
+    name
+        The run's name.
+    started_ms
+        Milliseconds of the epoch.
+    tags
+        The run's tags, those of its provenance among them.
+    store
+        The tracking URI that the run goes to, with the credentials that it may hold.
+    artifacts
+        Where an experiment made for it puts its artifacts; empty leaves that to the store.
+    cell_id
+        The notebook cell's id; an earlier run of the same cell is looked up by it.
+    known_as
+        The store's id of a run that plain MLflow code has created.
+    ends_with_process
+        Whether a run that has not been closed is KILLED when its process is gone.
+    search_path
+        Where the process imports from, for the list of what is installed; empty for a run without one.
+    """
+
+    run_id: str
+    experiment: str
+    experiment_id: str | None
+    name: str
+    started_ms: int
+    tags: Mapping[str, str]
+    store: str
+    artifacts: str = ""
+    cell_id: str | None = None
+    known_as: str | None = None
+    ends_with_process: bool = True
+    search_path: Sequence[str] = ()
 
 
 @dataclass(frozen=True)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import re
-from urllib.parse import urlsplit, urlunsplit
+from collections.abc import Iterator, Mapping
+from urllib.parse import quote, quote_plus, urlsplit, urlunsplit
 
 # `user:password@`, where the password may have a slash, a question mark or a hash that should have been quoted:
 # SQLAlchemy takes it, and to a URL parser the host would end there. What could be `host:port/path@` is none.
@@ -13,6 +15,13 @@ _IN_A_TEXT = re.compile(
     _UNQUOTED.replace("%s", r"\s") + r"|(?P<quoted>[a-z][\w+.-]*://)[^/?#@\s]*@",
     re.IGNORECASE,
 )
+
+# TOKENIZERS_PARALLELISM and KEYBOARD are no secrets; a file's place is none either.
+_SECRET_NAME = re.compile(r"TOKENS?(?![A-Z])|PASSWORD|PASSWD|SECRET|KEYS?(?![A-Z])", re.IGNORECASE)
+_PLACE_NAME = re.compile(r"_(FILE|PATH|DIR|HOME)$", re.IGNORECASE)
+# Shorter values, and words that switch something, stand in any text by chance.
+_SHORTEST_SECRET = 6
+_SWITCHES = frozenset({"default", "disable", "disabled", "enable", "enabled", "required"})
 
 
 def without_credentials(url: str) -> str:
@@ -32,3 +41,42 @@ def without_credentials(url: str) -> str:
 def redacted(text: str) -> str:
     """Return a text, such as another program's message, without the user and password of the URLs in it."""
     return _IN_A_TEXT.sub(lambda found: found["scheme"] or found["quoted"], text)
+
+
+def scrubbed(text: str, environment: Mapping[str, str]) -> str:
+    """Return a text, such as what a cell printed, without the secrets that this process knows of.
+
+    Removed are user and password of URLs, and the values of environment variables whose names speak of a token,
+    password, secret or key: as they are, quoted for a URL, and escaped as in JSON or `repr`. Each leaves the
+    variable's name in brackets. Values of fewer than 6 characters stay, as do secrets that no variable holds.
+
+    Parameters
+    ----------
+    text
+        What is to be kept with a run. Text within a JSON document is scrubbed before it is encoded.
+    environment
+        The process's environment variables.
+    """
+    names = {form: name for name, value in environment.items() if _is_secret(name, value) for form in _forms(value)}
+    if names:
+        # The longest first: one secret may be the beginning of another.
+        pattern = "|".join(re.escape(form) for form in sorted(names, key=len, reverse=True))
+        text = re.sub(pattern, lambda found: f"[{names[found[0]]}]", text)
+    return redacted(text)
+
+
+def _is_secret(name: str, value: str) -> bool:
+    if _SECRET_NAME.search(name) is None or _PLACE_NAME.search(name) is not None:
+        return False
+    return len(value.strip()) >= _SHORTEST_SECRET and value.strip().lower() not in _SWITCHES
+
+
+def _forms(value: str) -> Iterator[str]:
+    """Yield how a value looks where it is printed."""
+    value = value.strip()
+    yield value
+    yield quote(value, safe="", errors="surrogateescape")
+    yield quote_plus(value, errors="surrogateescape")
+    yield json.dumps(value)[1:-1]
+    yield json.dumps(value, ensure_ascii=False)[1:-1]
+    yield repr(value)[1:-1]

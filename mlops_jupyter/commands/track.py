@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import Any, ParamSpec, Self, TypeVar, cast
 
 from .. import settings
-from ..capabilities.tracking import Intent, OpenRun, as_number, open_run
+from ..capabilities.tracking import Intent, OpenRun, known, open_run
 from ..capabilities.tracking import current as current_run
 from ..errors import CommandError, Conflict
 from ..protocols import Names, Reporter, Silent
@@ -20,6 +20,7 @@ from ..records import Run
 from . import project
 
 PARENT_VARIABLE = "MLOPS_JUPYTER_PARENT_RUN_ID"
+_REACH_TIMEOUT_S = 3.0
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -66,7 +67,7 @@ class Tracked:
         """Log metrics to this run, from any thread; see `mlops_jupyter.log`."""
         if self._run is None:
             raise Conflict("this run is not open, so there is nothing to log to", "log inside the tracked body")
-        self._run.log({name: as_number(name, value) for name, value in metrics.items()}, step)
+        self._run.log(metrics, step)
 
     def open(
         self, variables: Callable[[], Mapping[str, object]], cell_id: str | None = None, *, within: str | None = None
@@ -75,22 +76,35 @@ class Tracked:
         if self._run is not None:
             raise Conflict("this run is open already", "call track() again for a second one")
         current, chosen = settings.current(), self._choices
-        store = project.tracking(current)
-        # The name of an experiment known by its id is the store's to tell, once it has been reached.
+        project.prepare(current)
+        plain = project.plain()
         experiment_id = None if chosen.experiment else current.experiment_id
+        experiment = chosen.experiment or current.experiment
+        if experiment_id is not None:
+            experiment = plain.experiment_name(experiment_id) or f"id {experiment_id}"
+        stem, provenance = project.provenance(current)
         intent = Intent(
-            experiment=chosen.experiment or ("" if experiment_id else current.experiment),
+            experiment=experiment,
             experiment_id=experiment_id,
             name=chosen.name,
             tags=chosen.tags,
             params=chosen.params,
             autolog=current.autolog if chosen.autolog is None else chosen.autolog,
             log_models=current.log_models if chosen.log_models is None else chosen.log_models,
-            parent=chosen.parent or within or os.environ.get(PARENT_VARIABLE) or None,
+            parent=_parent(chosen.parent, current) or within or os.environ.get(PARENT_VARIABLE) or None,
         )
-        self._run = open_run(store, intent, cell_id=cell_id, variables=variables)
-        if chosen.experiment is None and self._run.tracked:
-            settings.announce("MLFLOW_EXPERIMENT_NAME", self._run.experiment)
+        self._run = open_run(
+            project.journals(current),
+            plain,
+            intent,
+            provenance=provenance,
+            stem=stem,
+            cell_id=cell_id,
+            variables=variables,
+            search_path=sys.path,
+        )
+        if chosen.experiment is None and experiment_id is None:
+            settings.announce("MLFLOW_EXPERIMENT_NAME", current.experiment)
 
     def close(self, error: BaseException | None, traceback_text: str | None = None) -> Run:
         """Close the run with the truth and return it."""
@@ -145,7 +159,17 @@ class Tracked:
 def _around() -> str | None:
     """Return the run of the tracked body that a block or function opens in."""
     around = current_run()
-    return around.run_id if around is not None and around.tracked else None
+    return around.local_id if around is not None and around.tracked else None
+
+
+def _parent(told: str | None, current: settings.Settings) -> str | None:
+    """Return the id of the parent that the user names; one that is not of this process has to be in the store."""
+    if told is None or told in known:
+        return told
+    project.flush(current)
+    store = project.tracking(current)
+    store.reach(_REACH_TIMEOUT_S)
+    return store.get_run(told).run_id
 
 
 class _Block:
@@ -183,7 +207,7 @@ def track(
     Parameters
     ----------
     name
-        The run's name; MLflow invents one when it is left out.
+        The run's name; else the notebook's or script's with some digits of the run's id.
     experiment
         The experiment; else the one of ``mlflow.set_experiment``, of MLFLOW_EXPERIMENT_NAME, or of mlops.toml.
     tag
@@ -207,7 +231,8 @@ def track(
     Raises
     ------
     ConfigurationError
-        When runs have nowhere to go. A server that is down raises nothing: the body runs, its card says so.
+        When runs have nowhere to go. A server that is down raises nothing: what the body logs is kept and shipped
+        when the server answers, and the card says so.
     NotFound
         When there is no such parent run.
     """

@@ -18,9 +18,9 @@ import mlflow
 import psutil
 import pytest
 
-from mlops_jupyter.adapters.mlflow_tracking import MlflowTracking
 from mlops_jupyter.capabilities.tracking import Intent, open_run
 from mlops_jupyter.errors import CommandError, Conflict, MlopsError, NotFound, Rejected, Unavailable
+from tests.fakes.store import WritableStore
 
 NEWEST = "attributes.start_time DESC"
 
@@ -68,10 +68,10 @@ def server(tmp_path_factory: pytest.TempPathFactory, template_store: Path) -> It
 
 
 @pytest.fixture(params=["sqlite", "server"])
-def store(request: pytest.FixtureRequest, project: Path) -> MlflowTracking:
+def store(request: pytest.FixtureRequest, project: Path) -> WritableStore:
     if request.param == "sqlite":
-        return MlflowTracking(f"sqlite:///{project}/.mlops/mlflow.db", None, project / ".mlops" / "artifacts")
-    return MlflowTracking(request.getfixturevalue("server"))
+        return WritableStore(f"sqlite:///{project}/.mlops/mlflow.db", None, project / ".mlops" / "artifacts")
+    return WritableStore(request.getfixturevalue("server"))
 
 
 @pytest.fixture
@@ -144,7 +144,7 @@ def test_artifacts(store, experiment, tmp_path):
 
 def test_artifacts_of_the_embedded_store_lie_in_the_project(project, monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
-    store = MlflowTracking(f"sqlite:///{project}/.mlops/mlflow.db", None, project / ".mlops" / "artifacts")
+    store = WritableStore(f"sqlite:///{project}/.mlops/mlflow.db", None, project / ".mlops" / "artifacts")
     run_id = store.create_run("a/b ü", None, {})
     store.log_text(run_id, "note.txt", "here")
     assert [file.name for file in (project / ".mlops" / "artifacts").rglob("note.txt")] == ["note.txt"]
@@ -214,7 +214,7 @@ def test_what_is_not_there(store, experiment):
     experiment_id = client.get_run(run_id).info.experiment_id
     assert store.experiment_name(experiment_id) == experiment
     client.delete_experiment(experiment_id)
-    fresh = MlflowTracking(store.uri)
+    fresh = WritableStore(store.uri)
     with pytest.raises(Conflict, match="has been deleted") as refusal:
         fresh.create_run(experiment, None, {})
     assert refusal.value.hint == f"mlflow experiments restore --experiment-id {experiment_id}"
@@ -228,7 +228,7 @@ def test_errors_are_ours(store, experiment):
 
 
 def test_a_link_to_the_servers_pages(server, project):
-    store = MlflowTracking(server)
+    store = WritableStore(server)
     run_id = store.create_run("linked", None, {})
     run = store.get_run(run_id)
     assert run.link is not None
@@ -243,7 +243,7 @@ def test_a_server_that_does_not_answer(project, listening):
         sock.bind(("127.0.0.1", 0))
         if listening:
             sock.listen()
-        store = MlflowTracking(f"http://ana:s3cret@127.0.0.1:{sock.getsockname()[1]}")
+        store = WritableStore(f"http://ana:s3cret@127.0.0.1:{sock.getsockname()[1]}")
         began = time.monotonic()
         with pytest.raises(Unavailable, match="did not answer") as failure:
             store.reach(1.0)
