@@ -213,6 +213,9 @@ class NotebookHost(Protocol):
     def notebook(self) -> Path | None:
         """Return the absolute path of the notebook this kernel belongs to, if it can be told."""
 
+    def shows_widgets(self) -> bool:
+        """Tell whether somebody looks at this kernel now who can be shown a live widget."""
+
     def server_url(self) -> str | None:
         """Return the base path (``/user/ana/``) of the Jupyter server that started this kernel."""
 

@@ -60,7 +60,9 @@ def _tracking(uri: str, registry_uri: str | None, artifacts: Path | None) -> Tra
 
 def journals(settings: Settings) -> Journals:
     """Return the project's journals: where runs log to."""
-    return _journals(settings.journal, settings.root, settings.tracking_uri, str(settings.artifacts) if settings.embedded else "")
+    return _journals(
+        settings.journal, settings.root, settings.tracking_uri, str(settings.artifacts) if settings.embedded else ""
+    )
 
 
 @cache

@@ -59,7 +59,8 @@ class ShipperProcess:
         """Ship until there has been nothing to do for a while, or until it is told to stop."""
         signal.signal(signal.SIGTERM, self._stop)
         tick, active = _TICK_S, time.monotonic()
-        while not self.stopping:
+        # A project that is removed takes its shipper along.
+        while not self.stopping and self._folder.is_dir():
             busy = self._shipper.turn()
             self._report()
             now = time.monotonic()

@@ -65,6 +65,14 @@ class Journals:
             follower.close()
         return found
 
+    def backlog(self) -> int:
+        """Return how many bytes, at the most, wait to be shipped."""
+        return sum(
+            Follower(folder.path, folder.shipped().position).unread()
+            for folder in self._folders
+            if not folder.shipped().done
+        )
+
     def refused(self) -> dict[Path, int]:
         """Return the files that hold what a store refused for good, and how many entries each has."""
         found = ((folder.path / "refused.jsonl", folder.shipped().refused) for folder in self._folders)

@@ -164,6 +164,16 @@ class Follower:
                     yield reader.names, part
             self._note(reader, [])
 
+    def unread(self) -> int:
+        """Return how many bytes have not been read; what is set aside for more counts too."""
+        total = 0
+        for file in self._folder.glob("*.seg"):
+            writer, _, number = file.stem.partition("-")
+            segment, slot = self.position.get(writer, (0, 0))
+            if int(number) >= segment:
+                total += file.stat().st_size - (slot * slots.SIZE if int(number) == segment else 0)
+        return total
+
     def close(self) -> None:
         """Give the memory back."""
         for reader in self._readers.values():
