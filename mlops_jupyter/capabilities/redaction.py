@@ -9,10 +9,13 @@ from urllib.parse import quote, quote_plus, urlsplit, urlunsplit
 
 # `user:password@`, where the password may have a slash, a question mark or a hash that should have been quoted:
 # SQLAlchemy takes it, and to a URL parser the host would end there. What could be `host:port/path@` is none.
-_UNQUOTED = r"(?P<scheme>[a-z][\w+.-]*://)[^/?#@:%s]*:(?!\d+(?:[/?#%s]|$))[^@%s]*@"
+# All is bounded: a megabyte that a cell printed must not be searched anew from each of its characters.
+_SCHEME = r"[a-z][\w+.-]{0,40}://"
+_UNQUOTED = rf"(?P<scheme>{_SCHEME})[^/?#@:%s]{{0,4000}}:(?!\d+(?:[/?#%s]|$))[^@%s]{{0,4000}}@"
 _IN_A_URL = re.compile(_UNQUOTED.replace("%s", ""), re.IGNORECASE)
+_WORD = re.compile(r"\S+")
 _IN_A_TEXT = re.compile(
-    _UNQUOTED.replace("%s", r"\s") + r"|(?P<quoted>[a-z][\w+.-]*://)[^/?#@\s]*@",
+    _UNQUOTED.replace("%s", r"\s") + rf"|(?P<quoted>{_SCHEME})[^/?#@\s]{{0,8000}}@",
     re.IGNORECASE,
 )
 
@@ -30,7 +33,7 @@ def without_credentials(url: str) -> str:
     A scp-like git remote (``git@host:group/project.git``) names a transport user, no secret, and stays.
     """
     try:
-        parts = urlsplit(_IN_A_URL.sub(r"\g<scheme>", url, count=1))
+        parts = urlsplit(_IN_A_URL.sub(r"\g<scheme>", url, count=1) if "@" in url else url)
     except ValueError:
         return "(unreadable address)"
     if not parts.scheme or not parts.netloc:
@@ -40,7 +43,16 @@ def without_credentials(url: str) -> str:
 
 def redacted(text: str) -> str:
     """Return a text, such as another program's message, without the user and password of the URLs in it."""
-    return _IN_A_TEXT.sub(lambda found: found["scheme"] or found["quoted"], text)
+    if "://" not in text or "@" not in text:
+        return text
+    return _WORD.sub(_redacted_word, text)
+
+
+def _redacted_word(found: re.Match[str]) -> str:
+    word = found[0]
+    if "://" not in word or "@" not in word:
+        return word
+    return _IN_A_TEXT.sub(lambda url: url["scheme"] or url["quoted"], word)
 
 
 def scrubbed(text: str, environment: Mapping[str, str]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from urllib.parse import quote, quote_plus
 
 import pytest
@@ -142,3 +143,27 @@ def test_no_way_of_printing_shows_a_secret(secret):
 @given(st.text(), st.dictionaries(st.text(), st.text()))
 def test_any_text_and_environment_is_taken(text, environment):
     assert isinstance(scrubbed(text, environment), str)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "x" * 1_000_000,
+        "http://a:b" * 100_000,
+        "http://" * 140_000 + " ana@example.org",
+        "http://ana:1" + "0" * 1_000_000 + "@",
+        '{"url":"https://example.org/x","by":"ana@example.org"},' * 20_000,
+        "ana@example.org http://h " * 40_000,
+    ],
+    ids=lambda text: text[:12],
+)
+def test_a_megabyte_is_read_in_no_time(text):
+    done = threading.Event()
+
+    def work():
+        scrubbed(text, {"MY_TOKEN": "x" * 2000})
+        without_credentials(text)
+        done.set()
+
+    threading.Thread(target=work, daemon=True).start()
+    assert done.wait(60)
