@@ -8,7 +8,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple, Protocol
 
-from .records import Checkout, Parameter, Run, RunStart, RunTable
+from .records import Checkout, DatasetInput, Parameter, Run, RunTable
 
 # --- markers: what a parameter of a verb means to the grammar -------------------------------------------------
 
@@ -278,3 +278,10 @@ class NotebookExport(Protocol):
 
     def html(self, notebook: Path, output: Path) -> None:
         """Write the HTML file."""
+
+
+class Datasets(Protocol):
+    """Describes live tables and arrays that go into a run."""
+
+    def describe(self, name: str, value: object) -> DatasetInput:
+        """Describe one; raises `CommandError` when the value is none."""

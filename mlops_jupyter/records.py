@@ -300,3 +300,29 @@ class Checkout:
     branch: str | None
     dirty: bool
     remote: str | None
+
+
+@dataclass(frozen=True)
+class DatasetInput:
+    """Data that went into a run, as MLflow's dataset has it; the data itself is not kept.
+
+    Attributes
+    ----------
+    name
+        What the user calls it.
+    digest
+        Equal for equal content; ``profile`` says under ``digest_method`` what it is of.
+    source_type, source
+        Where it came from: a word and a JSON text.
+    schema
+        Names and types as a JSON text, if they can be told.
+    profile
+        Sizes as a JSON text; ``num_rows`` is always there.
+    """
+
+    name: str
+    digest: str
+    source_type: str
+    source: str
+    schema: str | None
+    profile: str
