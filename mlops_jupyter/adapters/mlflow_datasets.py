@@ -15,13 +15,7 @@ import mlflow.data
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-from mlflow.data.code_dataset_source import CodeDatasetSource
 from mlflow.exceptions import MlflowException
-from mlflow.utils.validation import (
-    MAX_DATASET_NAME_SIZE,
-    MAX_DATASET_SCHEMA_SIZE,
-    MAX_DATASET_SOURCE_SIZE,
-)
 
 from ..capabilities.content_digest import OBJECT_BYTES, TEXT_BYTES, Content, digest
 from ..capabilities.redaction import without_credentials
@@ -29,12 +23,12 @@ from ..errors import CommandError
 from ..records import DatasetInput
 
 _KINDS = "a pandas DataFrame or Series, a numpy array, a polars frame, an Arrow table or a Hugging Face dataset"
+# MLflow's own limits, in characters.
+LONGEST_NAME, LONGEST_SOURCE, LONGEST_SCHEMA = 500, 65_535, 1_048_575
 # MLflow looks at each value in Python to tell a column's type: five million rows take it half a minute.
 _ROWS_FOR_SCHEMA = 1000
 # Its constructors are made when it is imported, where type checkers do not see them.
 _mlflow: Any = mlflow.data
-# For what only its schema is asked of: to find a source, MLflow asks git and others.
-_NO_SOURCE = CodeDatasetSource(tags={})
 _TALKATIVE = ("mlflow.data.pandas_dataset", "mlflow.data.polars_dataset", "mlflow.data.numpy_dataset", "root")
 
 
@@ -49,12 +43,13 @@ class _Column(NamedTuple):
 class _Table(NamedTuple):
     """What is asked of every kind of table.
 
-    ``first`` gives MLflow's dataset of the table's first rows, of all columns or of the one at a position.
+    ``first`` gives MLflow's dataset of the table's first rows, of all columns or of the one at a position. A source
+    that is known already is given to it: to find one, MLflow asks git and others.
     """
 
     columns: list[_Column]
     content: Content
-    first: Callable[[int | None], Any]
+    first: Callable[[int | None, Any], Any]
 
 
 class MlflowDatasets:
@@ -85,8 +80,9 @@ class MlflowDatasets:
             raise CommandError(f"{name} is a {type(value).__name__}, no dataset", f"name {_KINDS}")
         computed = digest(table.content)
         with _quiet():
-            told = table.first(None).to_dict()
-            columns = _colspecs(table, told["schema"])
+            dataset = table.first(None, None)
+            told = dataset.to_dict()
+            columns = _colspecs(table, told["schema"], dataset.source)
         rows = table.content.rows
         profile = {"num_rows": rows, "num_elements": rows * len(columns), "digest_method": computed.method}
         return _input(name, computed.value, told, _schema(columns), profile)
@@ -106,12 +102,12 @@ def _array(name: str, array: np.ndarray[Any, Any]) -> DatasetInput:
 
 def _input(name: str, computed: str, told: dict[str, Any], schema: str | None, profile: object) -> DatasetInput:
     source = told["source"]
-    if len(source) > MAX_DATASET_SOURCE_SIZE:
+    if len(source) > LONGEST_SOURCE:
         source = json.dumps({"tags": {}}) if told["source_type"] == "code" else json.dumps({"uri": "(too long)"})
-    if schema is not None and len(schema) > MAX_DATASET_SCHEMA_SIZE:
+    if schema is not None and len(schema) > LONGEST_SCHEMA:
         schema = None
     return DatasetInput(
-        name=name[:MAX_DATASET_NAME_SIZE],
+        name=name[:LONGEST_NAME],
         digest=computed,
         source_type=told["source_type"],
         source=source,
@@ -149,11 +145,9 @@ def _pandas(frame: pd.DataFrame, attrs: dict[Any, Any]) -> _Table:
         for column in every:
             yield column.iloc[start:end]
 
-    def first(at: int | None) -> Any:
+    def first(at: int | None, source: Any) -> Any:
         part = frame.head(_ROWS_FOR_SCHEMA)
-        return _from_pandas(
-            part if at is None else part.iloc[:, [at]], attrs.get("source") if at is None else _NO_SOURCE
-        )
+        return _from_pandas(part if at is None else part.iloc[:, [at]], source or attrs.get("source"))
 
     row_bytes = sum(_value_bytes(column) for column in every)
     about = _about("pandas", columns, [str(column.dtype) for column in every])
@@ -171,11 +165,11 @@ def _value_bytes(column: pd.Series) -> int:
 
 
 def _from_pandas(frame: pd.DataFrame, source: object) -> Any:
-    if isinstance(source, CodeDatasetSource):
-        return _mlflow.from_pandas(frame, source=source, digest="-")
     if isinstance(source, str | os.PathLike):
+        source = without_credentials(os.fspath(source))
+    if isinstance(source, str | mlflow.data.dataset_source.DatasetSource):
         try:
-            return _mlflow.from_pandas(frame, source=without_credentials(os.fspath(source)), digest="-")
+            return _mlflow.from_pandas(frame, source=source, digest="-")
         except MlflowException:
             # It names no place that MLflow knows; the code that runs is the source then.
             pass
@@ -190,9 +184,9 @@ def _arrow(table: pa.Table) -> _Table:
     def block(start: int, end: int) -> Any:
         return table.slice(start, end - start).columns
 
-    def first(at: int | None) -> Any:
+    def first(at: int | None, source: Any) -> Any:
         part = table.slice(0, _ROWS_FOR_SCHEMA)
-        return _from_pandas((part if at is None else part.select([at])).to_pandas(), None if at is None else _NO_SOURCE)
+        return _from_pandas((part if at is None else part.select([at])).to_pandas(), source)
 
     row_bytes = sum(_arrow_bytes(field.type) for field in table.schema)
     return _Table(columns, Content(_about("arrow", columns, []), table.num_rows, row_bytes, block), first)
@@ -214,11 +208,9 @@ def _polars(frame: Any) -> _Table:
         for series in frame.get_columns():
             yield _polars_values(series.slice(start, end - start))
 
-    def first(at: int | None) -> Any:
+    def first(at: int | None, source: Any) -> Any:
         part = frame.head(_ROWS_FOR_SCHEMA)
-        if at is None:
-            return _mlflow.from_polars(part, digest="-")
-        return _mlflow.from_polars(part[:, [at]], source=_NO_SOURCE, digest="-")
+        return _mlflow.from_polars(part if at is None else part[:, [at]], source=source, digest="-")
 
     kinds = [getattr(_polars_values(series.clear()), "type", None) for series in frame.get_columns()]
     row_bytes = sum(OBJECT_BYTES if kind is None else _arrow_bytes(kind) for kind in kinds)
@@ -245,9 +237,9 @@ def _hugging_face(dataset: Any) -> _Table:
         for column in like.columns
     ]
 
-    def first(at: int | None) -> Any:
+    def first(at: int | None, source: Any) -> Any:
         if at is not None:
-            return like.first(at)
+            return like.first(at, source)
         return _mlflow.from_huggingface(dataset.select(range(min(_ROWS_FOR_SCHEMA, len(dataset)))), digest="-")
 
     content = like.content._replace(
@@ -260,19 +252,19 @@ def _about(kind: str, columns: list[_Column], more: list[str]) -> str:
     return json.dumps([kind, [[repr(column.name), column.type] for column in columns], more])
 
 
-def _colspecs(table: _Table, schema: str | None) -> list[dict[str, Any]]:
+def _colspecs(table: _Table, schema: str | None, source: Any) -> list[dict[str, Any]]:
     """Return the columns as MLflow's schema has them; a type that MLflow does not know, as the table calls it."""
     specs = json.loads(schema or "null")
     # One column that MLflow does not know leaves it without a schema: then each is asked for alone.
-    inferred = specs["mlflow_colspec"] if specs else [_colspec(table, at) for at in range(len(table.columns))]
+    inferred = specs["mlflow_colspec"] if specs else [_colspec(table, at, source) for at in range(len(table.columns))]
     return [
         {**spec, "name": name if isinstance(name, str | int) else str(name), "required": required}
         for spec, (name, _, required) in zip(inferred, table.columns, strict=True)
     ]
 
 
-def _colspec(table: _Table, at: int) -> dict[str, Any]:
-    inferred = table.first(at).schema
+def _colspec(table: _Table, at: int, source: Any) -> dict[str, Any]:
+    inferred = table.first(at, source).schema
     spec: dict[str, Any] = inferred.to_dict()[0] if inferred is not None else {"type": table.columns[at].type}
     return spec
 
@@ -281,8 +273,8 @@ def _schema(columns: list[dict[str, Any]]) -> str:
     """Return the schema; of very many columns the first ones and how many more there are."""
     whole = json.dumps({"mlflow_colspec": columns})
     kept = len(columns)
-    while len(whole) > MAX_DATASET_SCHEMA_SIZE and kept:
-        kept = min(kept - 1, kept * MAX_DATASET_SCHEMA_SIZE // len(whole))
+    while len(whole) > LONGEST_SCHEMA and kept:
+        kept = min(kept - 1, kept * LONGEST_SCHEMA // len(whole))
         rest = {"type": "string", "name": f"… and {len(columns) - kept:,} more columns", "required": False}
         whole = json.dumps({"mlflow_colspec": [*columns[:kept], rest]})
     return whole

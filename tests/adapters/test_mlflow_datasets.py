@@ -20,9 +20,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from mlflow.entities import Dataset, DatasetInput, InputTag
-from mlflow.utils.validation import _validate_dataset
+from mlflow.tracking.context import registry as registry_of_contexts
+from mlflow.utils.validation import (
+    MAX_DATASET_NAME_SIZE,
+    MAX_DATASET_SCHEMA_SIZE,
+    MAX_DATASET_SOURCE_SIZE,
+    _validate_dataset,
+)
 
 from mlops_jupyter import registry
+from mlops_jupyter.adapters import mlflow_datasets
 from mlops_jupyter.adapters.mlflow_datasets import MlflowDatasets
 from mlops_jupyter.capabilities import content_digest
 from mlops_jupyter.errors import CommandError
@@ -303,6 +310,8 @@ def test_a_frame_may_say_its_source(source, kind, told):
 
 
 def test_mlflow_s_limits_are_kept():
+    ours = (mlflow_datasets.LONGEST_NAME, mlflow_datasets.LONGEST_SOURCE, mlflow_datasets.LONGEST_SCHEMA)
+    assert ours == (MAX_DATASET_NAME_SIZE, MAX_DATASET_SOURCE_SIZE, MAX_DATASET_SCHEMA_SIZE)
     wide = describe(pd.DataFrame(np.zeros((1, 3000)), columns=[f"{'x' * 500}{i}" for i in range(3000)]), name="n" * 900)
     columns = json.loads(wide.schema)["mlflow_colspec"]
     assert columns[-1]["name"] == f"… and {3000 - len(columns) + 1:,} more columns"
@@ -356,6 +365,13 @@ def test_what_is_no_dataset(value):
     assert caught.value.message == f"train is a {type(value).__name__}, no dataset"
     for kind in ("pandas", "numpy", "polars", "Arrow", "Hugging Face"):
         assert kind in caught.value.hint
+
+
+def test_the_source_is_looked_for_once(monkeypatch):
+    asked = []
+    monkeypatch.setattr(registry_of_contexts, "resolve_tags", lambda: asked.append(1) or {})
+    describe(pd.DataFrame({f"c{i}": pd.to_timedelta([1], unit="s") for i in range(9)}))
+    assert asked == [1]
 
 
 def test_nothing_is_said_about_schemas_of_models(caplog, capfd):

@@ -28,6 +28,7 @@ from tests.conftest import REPOSITORY, Kernel
 
 _DOCUMENTED = {
     "mlflow",
+    "mlflow.data",
     "mlflow.entities",
     "mlflow.exceptions",
     "mlflow.protos.databricks_pb2",  # the error codes that MlflowException takes
