@@ -8,7 +8,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple, Protocol
 
-from .records import Checkout, DatasetInput, Parameter, Run, RunTable
+from .records import Checkout, DatasetInput, Parameter, Run, RunStart, RunTable
 
 # --- markers: what a parameter of a verb means to the grammar -------------------------------------------------
 

@@ -101,6 +101,8 @@ class RunStart:
         The tracking URI that the run goes to, with the credentials that it may hold.
     artifacts
         Where an experiment made for it puts its artifacts; empty leaves that to the store.
+    notebook
+        The notebook's absolute path, if it is known.
     cell_id
         The notebook cell's id; an earlier run of the same cell is looked up by it.
     known_as
@@ -119,6 +121,7 @@ class RunStart:
     tags: Mapping[str, str]
     store: str
     artifacts: str = ""
+    notebook: str | None = None
     cell_id: str | None = None
     known_as: str | None = None
     ends_with_process: bool = True

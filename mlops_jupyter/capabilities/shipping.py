@@ -18,6 +18,7 @@ from .journal import Batch, Follower, RunFolder, RunFolders, Shipped
 from .tracking import ERROR_TAG, LOCAL_ID_TAG, PARENT_TAG, RERUN_TAG
 
 HEARTBEAT_TAG = "mlops.alive"
+NOTE_TAG = "mlflow.note.content"
 COPIED_TAG = "mlops.copied_to"
 ENVIRONMENT_ARTIFACT = "mlops/environment.json"
 
@@ -69,6 +70,8 @@ class Shipper:
         The URI of the project's own sqlite file: runs open there while their server is away.
     environment
         Describes what is installed on a search path, as JSON text.
+    note
+        Finds what the notebook says directly above a run's cell.
     """
 
     def __init__(
@@ -77,11 +80,13 @@ class Shipper:
         sink: Callable[[str], RunSink],
         local: str,
         environment: Callable[[Sequence[str]], str],
+        note: Callable[[RunStart], str | None],
     ) -> None:
         self._folders = folders
         self._sink = sink
         self._local = local
         self._environment = environment
+        self._note = note
         self._work: dict[str, _Work] = {}
         self._pauses: dict[str, _Pause] = {}
         self.problems: dict[str, Exception] = {}
@@ -258,6 +263,8 @@ class Shipper:
             last = sink.last_of_cell(work.start)
             if last is not None:
                 tags[RERUN_TAG] = last
+        if NOTE_TAG not in tags and (note := self._note(work.start)) is not None:
+            tags[NOTE_TAG] = note
         return tags
 
     def _translate(self, name: str, value: str) -> str:

@@ -16,12 +16,13 @@ import traceback
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from contextvars import ContextVar
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
+from pathlib import Path
 from warnings import warn
 
-from ..errors import CommandError, Unavailable
-from ..protocols import PlainTracking
+from ..errors import CommandError, MlopsError, Unavailable
+from ..protocols import Datasets, PlainTracking
 from ..records import Run, RunStart, RunStatus
 from .journal import Journals, RunJournal, Shipped
 from .process_end import close_when_the_process_ends, give_signals_back
@@ -56,6 +57,8 @@ class Intent:
         The user's tags.
     params
         Names of variables whose values are logged as params when the body ends.
+    data
+        Names of variables that are logged as datasets when the body ends.
     autolog, log_models
         Whether frameworks log by themselves, and whether they also log models.
     parent
@@ -68,6 +71,7 @@ class Intent:
     name: str | None = None
     tags: Mapping[str, str] = field(default_factory=dict)
     params: tuple[str, ...] = ()
+    data: tuple[str, ...] = ()
     autolog: bool = True
     log_models: bool = False
     parent: str | None = None
@@ -89,15 +93,18 @@ class OpenRun:
         Returns the names the body can see, for ``intent.params``.
     notes
         What the user should read on the card.
+    datasets
+        Gives what describes data, for ``intent.data``.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0917 -- what a run is made of
         self,
         journal: RunJournal | None,
         plain: PlainTracking,
         intent: Intent,
         variables: Callable[[], Mapping[str, object]],
         notes: tuple[str, ...] = (),
+        datasets: Callable[[], Datasets] | None = None,
     ) -> None:
         start = None if journal is None else journal.start
         self.journal = journal
@@ -111,6 +118,7 @@ class OpenRun:
         self._intent = intent
         self._variables = variables
         self._notes = list(notes)
+        self._datasets = datasets
         self._dropped = 0
 
     @property
@@ -196,6 +204,7 @@ class OpenRun:
             journal.log_params(params)
         if tags:
             journal.log_tags(tags)
+        self._log_data(journal)
         if failure is not None:
             text = traceback_text or "".join(traceback.format_exception(failure))
             journal.log_text(TRACEBACK_ARTIFACT, text)
@@ -208,6 +217,21 @@ class OpenRun:
             if name not in variables:
                 self._notes.append(f"--param {name}: no variable of that name was set")
         return {name: as_text(variables[name]) for name in self._intent.params if name in variables}
+
+    def _log_data(self, journal: RunJournal) -> None:
+        if not self._intent.data or self._datasets is None:
+            return
+        variables, datasets = self._variables(), self._datasets()
+        for name in self._intent.data:
+            if name not in variables:
+                self._notes.append(f"--data {name}: no variable of that name was set")
+                continue
+            try:
+                journal.log_inputs([asdict(datasets.describe(name, variables[name]))])
+            except MlopsError as no_data:
+                self._notes.append(f"--data {name}: {no_data.message}")
+            except Exception as failed:  # noqa: BLE001 -- a lazy table runs its owner's code; the body's run must not die
+                self._notes.append(f"--data {name}: {short_form(failed)}")
 
     def _record(self, status: RunStatus, error: BaseException | None) -> Run:
         said = short_form(error) if error is not None and status != "FINISHED" else None
@@ -300,8 +324,10 @@ def open_run(
     *,
     provenance: Mapping[str, str],
     stem: str = "run",
+    notebook: Path | None = None,
     cell_id: str | None = None,
     variables: Callable[[], Mapping[str, object]] = dict,
+    datasets: Callable[[], Datasets] | None = None,
     search_path: Sequence[str] = (),
     tell: Callable[[str], None] = warn,
 ) -> OpenRun:
@@ -319,9 +345,11 @@ def open_run(
         Tags that say where the run comes from; the user's own win over them.
     stem
         What a run is called that has no name, with some digits of its id.
+    notebook
+        The notebook, for what it says above the cell.
     cell_id
         The notebook cell's id; a second run of the same cell is linked to the first.
-    variables
+    variables, datasets
         See `OpenRun`.
     search_path
         Where this process imports from: what is installed there is kept with the run.
@@ -345,6 +373,7 @@ def open_run(
         tags=tags,
         store=journals.store,
         artifacts=journals.artifacts,
+        notebook=None if notebook is None else str(notebook),
         cell_id=cell_id if cell_id is not None and _CELL_ID.fullmatch(cell_id) else None,
         search_path=tuple(search_path),
     )
@@ -353,7 +382,7 @@ def open_run(
     except Unavailable as lost:
         run = OpenRun(None, plain, intent, variables, notes=(f"not tracked: {lost.message}",))
     else:
-        run = OpenRun(journal, plain, intent, variables)
+        run = OpenRun(journal, plain, intent, variables, datasets=datasets)
         known[run_id] = journal
         if cell_id is not None:
             _last_of_cell[cell_id] = run_id

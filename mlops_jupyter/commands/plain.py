@@ -10,7 +10,6 @@ from typing import cast
 import wrapt
 
 from .. import registry
-from ..capabilities import tracking
 from ..protocols import OpenedRun, PlainTracking
 
 _MLFLOW = "mlflow"
@@ -31,7 +30,7 @@ class PlainMlflow:
         # Of each open body that autologs, whether it wants models; and how many of them MLflow has been told of.
         self._bodies: list[bool] = []
         self._told = 0
-        wrapt.register_post_import_hook(lambda _module: self._catch_up(), _MLFLOW)
+        wrapt.register_post_import_hook(lambda _module: _loaded(), _MLFLOW)
         for framework in FRAMEWORKS:
             wrapt.register_post_import_hook(lambda _module: self._tell_bodies(), framework)
 
@@ -78,17 +77,11 @@ class PlainMlflow:
             self._told += 1
             _loaded().autolog(on=True, models=self._bodies[self._told - 1])
 
-    @staticmethod
-    def _catch_up() -> None:
-        """Enter the runs that were open when MLflow was imported."""
-        for run in tracking.open_here():
-            _loaded().enter(run)
-
 
 def _session() -> PlainTracking | None:
     """Return MLflow's side, if somebody has imported MLflow."""
     module = sys.modules.get(_MLFLOW)
-    # While it is being imported, it has no runs yet; `PlainMlflow` catches up when it is done.
+    # While it is being imported, it has no runs yet; it is told of the open ones when it is done.
     if module is None or getattr(module.__spec__, "_initializing", False):
         return None
     return _loaded()

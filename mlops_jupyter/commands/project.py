@@ -16,7 +16,7 @@ import mlops_jupyter
 from .. import registry
 from ..capabilities.journal import Journals
 from ..capabilities.provenance import process_tags, source_tags
-from ..protocols import NotebookHost, SourceControl, Tracking
+from ..protocols import Datasets, NotebookHost, SourceControl, Tracking
 from ..records import Checkout
 from ..settings import Settings, announce
 from .plain import PlainMlflow
@@ -103,8 +103,13 @@ def plain() -> PlainMlflow:
     return PlainMlflow()
 
 
-def provenance(settings: Settings) -> tuple[str, dict[str, str]]:
-    """Say where a run from here comes from: a stem for its name, and its tags in MLflow's own words."""
+def datasets() -> Datasets:
+    """Return what describes the data of a run."""
+    return cast("Datasets", registry.load("datasets", "mlflow")())
+
+
+def provenance(settings: Settings) -> tuple[Path | None, str, dict[str, str]]:
+    """Say where a run from here comes from: its notebook, a stem for its name, its tags in MLflow's own words."""
     notebook = notebook_host().notebook()
     script = None if notebook is not None else _script()
     directory = Path.cwd() if notebook is None else notebook.parent
@@ -112,7 +117,7 @@ def provenance(settings: Settings) -> tuple[str, dict[str, str]]:
     tags |= source_tags(settings.root, notebook, checkout(directory, notebook))
     tags |= plain().context_tags()
     stem = notebook.stem if notebook is not None else Path(script).stem if script else "run"
-    return stem, tags
+    return notebook, stem, tags
 
 
 def _script() -> str | None:

@@ -6,12 +6,14 @@ import functools
 import inspect
 import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 from types import TracebackType
 from typing import Any, ParamSpec, Self, TypeVar, cast
 
 from .. import settings
+from ..capabilities.redaction import scrubbed
 from ..capabilities.tracking import Intent, OpenRun, known, open_run
 from ..capabilities.tracking import current as current_run
 from ..errors import CommandError, Conflict
@@ -34,6 +36,8 @@ class Choices:
     experiment: str | None
     tags: Mapping[str, str]
     params: tuple[str, ...]
+    data: tuple[str, ...]
+    live: bool | None
     parent: str | None
     autolog: bool | None
     log_models: bool | None
@@ -82,13 +86,14 @@ class Tracked:
         experiment = chosen.experiment or current.experiment
         if experiment_id is not None:
             experiment = plain.experiment_name(experiment_id) or f"id {experiment_id}"
-        stem, provenance = project.provenance(current)
+        notebook, stem, provenance = project.provenance(current)
         intent = Intent(
             experiment=experiment,
             experiment_id=experiment_id,
             name=chosen.name,
             tags=chosen.tags,
             params=chosen.params,
+            data=chosen.data,
             autolog=current.autolog if chosen.autolog is None else chosen.autolog,
             log_models=current.log_models if chosen.log_models is None else chosen.log_models,
             parent=_parent(chosen.parent, current) or within or os.environ.get(PARENT_VARIABLE) or None,
@@ -99,12 +104,34 @@ class Tracked:
             intent,
             provenance=provenance,
             stem=stem,
+            notebook=notebook,
             cell_id=cell_id,
             variables=variables,
-            search_path=sys.path,
+            datasets=project.datasets,
+            # The process that lists what is installed stands in another directory.
+            search_path=[str(Path(entry).absolute()) for entry in sys.path],
         )
         if chosen.experiment is None and experiment_id is None:
             settings.announce("MLFLOW_EXPERIMENT_NAME", current.experiment)
+
+    @property
+    def live(self) -> bool:
+        """Whether a chart shall be shown while the body runs: as asked for, else where somebody can see it."""
+        if self._run is None or not self._run.tracked:
+            return False
+        return project.notebook_host().shows_widgets() if self._choices.live is None else self._choices.live
+
+    def keep(self, texts: Mapping[str, str], documents: Mapping[str, str]) -> None:
+        """Keep texts, and JSON documents, with the run, each as the artifact of its name.
+
+        Secrets that this process knows of are left out of the texts; out of a document they must have been before.
+        """
+        if self._run is None or self._run.journal is None:
+            return
+        cleaned = {path: scrubbed(text, os.environ) for path, text in texts.items()}
+        for path, text in (cleaned | dict(documents)).items():
+            if text:
+                self._run.journal.log_text(path, text)
 
     def close(self, error: BaseException | None, traceback_text: str | None = None) -> Run:
         """Close the run with the truth and return it."""
@@ -193,6 +220,8 @@ def track(
     experiment: str | None = None,
     tag: Mapping[str, str] | None = None,
     param: Names = (),
+    data: Names = (),
+    live: bool | None = None,
     parent: str | None = None,
     autolog: bool | None = None,
     log_models: bool | None = None,
@@ -214,6 +243,10 @@ def track(
         Tags of the run, as key=value.
     param
         Variables whose values are logged as params when the body ends, as a,b.
+    data
+        Tables and arrays (pandas, numpy, polars, Arrow) that go in, as a,b: schema, size and digest are logged.
+    live
+        Show a chart while the cell runs [where somebody can see it].
     parent
         The id of the run that this one is a child of; a block or function within a tracked body is its child.
     autolog
@@ -238,6 +271,19 @@ def track(
     """
     if callable(name):
         raise CommandError("track takes a name, not a function", "write @mlops_jupyter.track() above the function")
-    names = param.split(",") if isinstance(param, str) else param
-    params = tuple(filter(None, names))
-    return Tracked(Choices(name, experiment, dict(tag or {}), params, parent, autolog, log_models), reporter)
+    choices = Choices(
+        name=name,
+        experiment=experiment,
+        tags=dict(tag or {}),
+        params=_names(param),
+        data=_names(data),
+        live=live,
+        parent=parent,
+        autolog=autolog,
+        log_models=log_models,
+    )
+    return Tracked(choices, reporter)
+
+
+def _names(told: str | Iterable[str]) -> tuple[str, ...]:
+    return tuple(filter(None, told.split(",") if isinstance(told, str) else told))

@@ -35,17 +35,16 @@ class MlflowSession:
         os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
         self._autologging = Autologging()
         # Of each run entered: the run that it was opened above.
-        self._outer: dict[str, str | None] = {}
+        self.outer: dict[str, str | None] = {}
         # Stores that were built before know of no journals.
         _tracking_store_registry._get_store_with_resolved_uri.cache_clear()  # noqa: SLF001
         if not isinstance(fluent._active_run_stack, _Stack):  # noqa: SLF001
-            fluent._active_run_stack = _Stack(fluent._active_run_stack)  # noqa: SLF001
+            fluent._active_run_stack = _Stack(fluent._active_run_stack, self.outer)  # noqa: SLF001
 
     def enter(self, run: OpenRun) -> None:
         """Make the run MLflow's active one in this thread, above any that is open."""
-        stack = fluent._active_run_stack.get()  # noqa: SLF001
-        self._outer[run.local_id] = stack[-1].info.run_id if stack else None
-        stack.append(_active(run))
+        # The stack looks for open runs whenever it is asked; now it notes what the run was opened above.
+        fluent._active_run_stack.get()  # noqa: SLF001
 
     def leave(self, run: OpenRun, status: str) -> None:
         """Take the run off; runs that were opened above it and left open are ended with the same status."""
@@ -56,7 +55,7 @@ class MlflowSession:
             if not (isinstance(other.info, _Info) and other.info.run is run):
                 stack.append(other)
                 mlflow.end_run(status)
-        self._outer.pop(run.local_id, None)
+        self.outer.pop(run.local_id, None)
         if announced is not None:
             os.environ["MLFLOW_RUN_ID"] = announced
 
@@ -80,25 +79,24 @@ class MlflowSession:
         """Return the name of an experiment; a server is not asked, which may be away."""
         if mlflow.get_tracking_uri().startswith(("http:", "https:", "databricks")):
             return None
-        found = mlflow.get_experiment(experiment_id)
-        return None if found is None else str(found.name)
+        return str(mlflow.get_experiment(experiment_id).name)
 
     def _take_off(self, stack: list[Any], run: OpenRun) -> list[Any]:
         """Take a run, and those that its body opened above it, off MLflow's stack of active runs.
 
         Coroutines of one thread share the stack: another body's run may lie above this one, and stays.
         """
-        if run.local_id not in self._outer:
+        if run.local_id not in self.outer:
             return []
         ids = [one.info.run.local_id if isinstance(one.info, _Info) else one.info.run_id for one in stack]
-        outer = self._outer[run.local_id]
+        outer = self.outer[run.local_id]
         if run.local_id in ids:
             start = ids.index(run.local_id)
-        elif outer is None:
+        elif not outer:
             start = 0
         else:
             start = ids.index(outer) + 1 if outer in ids else len(ids)
-        others = self._outer.keys() - {run.local_id}
+        others = self.outer.keys() - {run.local_id}
         end = next((place for place in range(start, len(ids)) if ids[place] in others), len(ids))
         taken = stack[start:end]
         del stack[start:end]
@@ -106,18 +104,23 @@ class MlflowSession:
 
 
 class _Stack(ThreadLocalVariable):
-    """MLflow's stack of active runs, of which each thread has its own; a worker thread sees the tracked body's run.
+    """MLflow's stack of active runs, of which each thread has its own, with the runs of tracked bodies on it.
 
-    A thread that opened no run itself, and is not the one that a tracked body runs in, finds the body's run at the
-    bottom of its stack, and finds it gone when the body has ended.
+    A body's own thread finds its run there from the first look on, whenever MLflow was imported. A thread that has no
+    run of its own finds the body's at the bottom of its stack, and finds it gone when the body has ended.
     """
 
-    def __init__(self, before: ThreadLocalVariable) -> None:
+    def __init__(self, before: ThreadLocalVariable, outer: dict[str, str | None]) -> None:
         super().__init__(default_factory=list)  # type: ignore[no-untyped-call]
         self.thread_local = before.thread_local
+        self._outer = outer
 
     def get(self) -> list[Any]:
         stack: list[Any] = super().get()  # type: ignore[no-untyped-call]
+        for own in tracking.open_here():
+            if own.local_id not in self._outer:
+                self._outer[own.local_id] = stack[-1].info.run_id if stack else None
+                stack.append(_active(own))
         run = tracking.current()
         lent = stack[0].info if stack and isinstance(stack[0].info, _Info) else None
         if lent is not None and lent.run is not run and not _is_own(lent.run):

@@ -44,7 +44,7 @@ class Batch:
     finished: list[Path] = field(default_factory=list)
 
     def __bool__(self) -> bool:
-        return bool(self.points or self.params or self.tags or self.rest)
+        return any((self.points, self.params, self.tags, self.rest))
 
     def takes(self, entry: dict[str, Any]) -> bool:
         """Tell whether one more entry fits."""
@@ -75,7 +75,7 @@ class SegmentReader:
     @property
     def pending(self) -> bool:
         """Whether something is there that has not been read."""
-        return self.slot < self._slots and self._map[self.slot * slots.SIZE + slots.COMMITTED] != 0
+        return self.slot < self._slots and bool(self._map[self.slot * slots.SIZE + slots.COMMITTED])
 
     def seek(self, slot: int) -> None:
         """Go to a slot that was reached before; the names on the way are read."""
