@@ -43,7 +43,7 @@ class _Work:
     follower: Follower
     last_ms: int = 0
     seen_alive: bool = False
-    heartbeat: float = 0.0
+    heartbeat: float = field(default_factory=time.monotonic)
     end_told: bool = False
     blocked_until: float = 0.0
 

@@ -6,7 +6,7 @@ import dataclasses
 import json
 import math
 import typing
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta, timezone
 from html.parser import HTMLParser
 from types import NoneType, UnionType
@@ -68,7 +68,7 @@ def made(hint: Any, text: str, *, full: bool = True) -> Any:
         return made(next(one for one in arguments if one is not NoneType), text) if full else None
     if origin is Literal:
         return arguments[0]
-    if origin is tuple:
+    if origin in {tuple, Sequence}:
         return (made(arguments[0], text),) * 3 if full else ()
     if isinstance(origin, type) and issubclass(origin, Mapping):
         return {f"{text}{number}": made(arguments[1], text) for number in range(20)} if full else {}

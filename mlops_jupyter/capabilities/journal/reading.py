@@ -90,8 +90,7 @@ class SegmentReader:
         left = at_most
         while left > 0 and self.pending:
             start = self.slot
-            while self.slot - start < left and self.pending and self._kind() == slots.POINT:
-                self.slot += 1
+            self._skip_points(left)
             if self.slot > start:
                 left -= self.slot - start
                 yield self._map[start * slots.SIZE : self.slot * slots.SIZE]
@@ -106,8 +105,10 @@ class SegmentReader:
         """Give the memory back."""
         self._map.close()
 
-    def _kind(self) -> int:
-        return int(self._map[self.slot * slots.SIZE + slots.KIND])
+    def _skip_points(self, at_most: int) -> None:
+        end = min(self.slot + at_most, self._slots)
+        while self.slot < end and self.pending and self._map[self.slot * slots.SIZE + slots.KIND] == slots.POINT:
+            self.slot += 1
 
     def _blob(self, length: int, key: int, kind: int) -> dict[str, Any] | None:
         start = (self.slot + 1) * slots.SIZE
