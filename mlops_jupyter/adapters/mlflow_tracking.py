@@ -6,13 +6,16 @@ Some of MLflow's names used here are not part of its documented interface; docs/
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import shlex
+import sqlite3
+import tempfile
 import threading
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, ClassVar
@@ -21,7 +24,7 @@ from urllib.request import url2pathname
 
 import httpx
 import mlflow
-from mlflow.entities import Experiment, Metric, Param, RunTag
+from mlflow.entities import DatasetInput, Experiment, Metric, Param, RunTag
 from mlflow.entities import Run as MlflowRun
 from mlflow.exceptions import MissingConfigException, MlflowException
 from mlflow.protos.databricks_pb2 import (
@@ -42,15 +45,19 @@ from mlflow.protos.databricks_pb2 import (
     UNAUTHENTICATED,
     ErrorCode,
 )
+from mlflow.protos.service_pb2 import GetMetricHistoryBulkInterval
+from mlflow.store.tracking.rest_store import RestStore
 from mlflow.tracking.context.registry import resolve_tags
 from mlflow.tracking.fluent import _active_run_stack
 from mlflow.utils.autologging_utils import (
     AUTOLOGGING_CONF_KEY_IS_GLOBALLY_CONFIGURED,
     AUTOLOGGING_INTEGRATIONS,
 )
+from mlflow.utils.proto_json_utils import message_to_json
 from sqlalchemy.exc import SQLAlchemyError
 
 from ..capabilities.redaction import redacted, without_credentials
+from ..capabilities.thinning import FEWEST, thin
 from ..errors import (
     CommandError,
     ConfigurationError,
@@ -62,12 +69,16 @@ from ..errors import (
     Unauthorized,
     Unavailable,
 )
-from ..records import Run, RunTable
+from ..records import Dataset, MetricPoint, Run, RunTable
 
 SERVICE = "MLflow"
 _SKLEARN_NOISE = "`y_pred` was renamed to `y_proba`"
 # MLflow's own limits of one batch call.
 _METRICS_A_CALL, _PARAMS_A_CALL, _TAGS_A_CALL = 1000, 100, 100
+_RUNS_A_CALL = 100
+# What MLflow searches and sorts by; their sizes are told to sqlite when they have grown so many times.
+_TABLES_TO_KNOW = ("metrics", "latest_metrics", "params", "tags")
+_FEW_ROWS, _GROWN = 1000, 4
 
 _CODES: dict[int, type[MlopsError]] = {
     RESOURCE_DOES_NOT_EXIST: NotFound,
@@ -327,45 +338,6 @@ class MlflowTracking:
         with _as_ours():
             return self._record(self._client.get_run(run_id))
 
-    def find_runs(self, experiment: str | None, query: str, sort: str, limit: int) -> RunTable:
-        """Search runs in MLflow's search syntax; ``experiment`` ``None`` searches all of them.
-
-        Raises
-        ------
-        CommandError
-            When MLflow does not understand the query or the order.
-        NotFound
-            When there is no such experiment.
-        """
-        with _as_ours():
-            # MLflow makes a database that it is asked to look into, and would then bring no old runs into it.
-            made = self._database is None or self._database.exists()
-            if experiment is None:
-                ids = [found.experiment_id for found in self._client.search_experiments()] if made else []
-            else:
-                found = self._client.get_experiment_by_name(experiment) if made else None
-                if found is None:
-                    raise NotFound(
-                        f"there is no experiment called {experiment} in {self.shown_uri}",
-                        "mlops runs --all-experiments",
-                    )
-                ids = [found.experiment_id]
-        if not ids:
-            return RunTable((), experiment or "(all)", query, sort, self.shown_uri)
-        try:
-            page = self._client.search_runs(ids, query, max_results=limit, order_by=[sort] if sort else None)
-        except MlflowException as error:
-            if error.error_code == ErrorCode.Name(INVALID_PARAMETER_VALUE):
-                raise CommandError(
-                    f"MLflow cannot read this query: {_first_line(error)}",
-                    "for example: mlops runs \"metrics.accuracy > 0.9 and params.depth = '3'\"",
-                ) from error
-            raise translate(error) from error
-        except (SQLAlchemyError, OSError) as error:
-            raise translate(error) from error
-        runs = tuple(self._record(run) for run in page)
-        return RunTable(runs, experiment or "(all)", query, sort, self.shown_uri, more=bool(page.token))
-
     def active_run_id(self) -> str | None:
         """Return the id of MLflow's active run in this thread."""
         run = mlflow.active_run()
@@ -485,10 +457,171 @@ class MlflowTracking:
             error=tags.get("mlops.error"),
         )
 
+    # --- reading many runs, and what a run holds ---
+
+    def find_runs(self, experiment: str | None, query: str, sort: str, limit: int, page: str | None = None) -> RunTable:
+        """Search runs in MLflow's search syntax; ``experiment`` ``None`` searches all of them.
+
+        Raises
+        ------
+        CommandError
+            When MLflow does not understand the query or the order.
+        NotFound
+            When there is no such experiment.
+        """
+        ids = self._experiments_to_search(experiment)
+        if not ids:
+            return RunTable((), experiment or "(all)", query, sort, self.shown_uri)
+        self._inform_planner()
+        try:
+            found = self._client.search_runs(
+                ids, query, max_results=limit, order_by=[sort] if sort else None, page_token=page
+            )
+        except MlflowException as error:
+            if error.error_code == ErrorCode.Name(INVALID_PARAMETER_VALUE):
+                raise CommandError(
+                    f"MLflow cannot read this query: {_first_line(error)}",
+                    "for example: mlops runs \"metrics.accuracy > 0.9 and params.depth = '3'\"",
+                ) from error
+            raise translate(error) from error
+        except (SQLAlchemyError, OSError) as error:
+            raise translate(error) from error
+        token = found.token.decode() if isinstance(found.token, bytes) else found.token
+        runs = tuple(self._record(run) for run in found)
+        return RunTable(runs, experiment or "(all)", query, sort, self.shown_uri, next_page=token or None)
+
+    def _experiments_to_search(self, experiment: str | None) -> list[str]:
+        with _as_ours():
+            # MLflow makes a database that it is asked to look into, and would then bring no old runs into it.
+            made = self._database is None or self._database.exists()
+            if experiment is not None:
+                found = self._client.get_experiment_by_name(experiment) if made else None
+                if found is None:
+                    raise NotFound(
+                        f"there is no experiment called {experiment} in {self.shown_uri}",
+                        "mlops runs --all-experiments",
+                    )
+                return [found.experiment_id]
+            ids: list[str] = []
+            token: str | None = None
+            while made:
+                page = self._client.search_experiments(page_token=token)
+                ids += [one.experiment_id for one in page]
+                token = page.token
+                if not token:
+                    break
+        return ids
+
+    def histories(self, run_ids: Sequence[str], metric: str, most: int) -> dict[str, tuple[MetricPoint, ...]]:
+        """Read a metric's points of several runs, thinned to ``most`` of each by the store itself.
+
+        MLflow's client reads whole histories only, a run at a time; its own pages do what is done here.
+        """
+        self._inform_planner()
+        store = self._client._tracking_client.store  # noqa: SLF001 -- docs/decisions/0005
+        points: dict[str, list[MetricPoint]] = {run_id: [] for run_id in run_ids}
+        for start in range(0, len(run_ids), _RUNS_A_CALL):
+            some = list(run_ids[start : start + _RUNS_A_CALL])
+            with _as_ours():
+                if isinstance(store, RestStore):
+                    asked = GetMetricHistoryBulkInterval(run_ids=some, metric_key=metric, max_results=most)
+                    answer = store._call_endpoint(GetMetricHistoryBulkInterval, message_to_json(asked))  # noqa: SLF001
+                    found = answer.metrics
+                else:
+                    found = store.get_metric_history_bulk_interval(some, metric, most, None, None)
+            for point in found:
+                points[point.run_id].append(MetricPoint(point.step, point.timestamp, point.value))
+        # Not every store keeps to the limit where several points have one step.
+        return {run_id: thin(found, max(most, FEWEST)) for run_id, found in points.items()}
+
+    def datasets(self, run_id: str) -> tuple[Dataset, ...]:
+        """Return the run's inputs."""
+        with _as_ours():
+            inputs = self._client.get_run(run_id).inputs
+        return tuple(_dataset(one) for one in inputs.dataset_inputs) if inputs else ()
+
+    def read_text(self, run_id: str, path: str) -> str | None:
+        """Read a text artifact, ``None`` when there is none of that path."""
+        directory, _, _ = path.rpartition("/")
+        with _as_ours():
+            # What a download of nothing raises is different with each kind of artifact store.
+            entries = self._client.list_artifacts(run_id, directory or None)
+            if not any(entry.path == path and not entry.is_dir for entry in entries):
+                return None
+            with tempfile.TemporaryDirectory() as folder:
+                file = Path(self._client.download_artifacts(run_id, path, folder))
+                return file.read_bytes().decode(errors="replace")
+
+    def _inform_planner(self) -> None:
+        """Let sqlite know how many rows its tables have.
+
+        Without that it takes a metric to have ten rows: to sort 100,000 runs by one then takes minutes, and a run's
+        history is looked for among the points of all. A sample is enough, it takes milliseconds; MLflow's own pages
+        gain as well.
+        """
+        if self._database is None or not self._database.exists():
+            return
+        with closing(sqlite3.connect(self._database, timeout=0, isolation_level=None)) as database:
+            try:
+                known = dict(database.execute("SELECT tbl, max(CAST(stat AS INTEGER)) FROM sqlite_stat1 GROUP BY tbl"))
+            except sqlite3.OperationalError:
+                # There is no such table before the first time.
+                known = {}
+            try:
+                for table in _TABLES_TO_KNOW:
+                    (rows,) = database.execute(f"SELECT max(rowid) FROM {table}").fetchone()  # noqa: S608 -- ours
+                    if (rows or 0) > max(_FEW_ROWS, _GROWN * known.get(table, 0)):
+                        database.execute("PRAGMA analysis_limit=400").fetchall()
+                        database.execute(f"ANALYZE {table}")
+            except sqlite3.DatabaseError:
+                # Another process writes, or the file cannot be written, or is no database: MLflow's own call, which
+                # comes next, is right without this, and says what is the matter if anything is.
+                return
+
     def _link(self, experiment_id: str, run_id: str) -> str | None:
         if not self.uri.startswith(("http://", "https://")):
             return None
         return f"{self.shown_uri.rstrip('/')}/#/experiments/{experiment_id}/runs/{run_id}"
+
+
+def _dataset(logged: DatasetInput) -> Dataset:
+    data = logged.dataset
+    schema, profile = _object(data.schema), _object(data.profile)
+    columns: dict[str, str] = {}
+    for place, one in enumerate(schema.get("mlflow_colspec") or ()):
+        columns[str(one.get("name", place))] = str(one.get("type"))
+    for part, specs in (schema.get("mlflow_tensorspec") or {}).items():
+        # Features and targets, each one tensor or several by name.
+        for name, spec in specs.items() if isinstance(specs, dict) and "tensor-spec" not in specs else [("", specs)]:
+            columns[f"{part}.{name}".strip(".")] = json.dumps(spec, sort_keys=True)
+    if not columns and data.schema and data.schema != "null":
+        columns["schema"] = data.schema
+    shape = profile.get("features_shape")
+    rows = profile.get("num_rows", shape[0] if isinstance(shape, list) and shape else None)
+    source = data.source
+    if data.source_type == "code":
+        # Its tags are those of the run itself.
+        source = "code"
+    elif len(named := _object(source)) == 1:
+        source = str(next(iter(named.values())))
+    context = next((tag.value for tag in logged.tags if tag.key == "mlflow.data.context"), "")
+    return Dataset(
+        name=data.name,
+        digest=data.digest,
+        context=context,
+        columns=columns,
+        rows=rows if isinstance(rows, int) else None,
+        source=without_credentials(source) if "://" in source else source,
+    )
+
+
+def _object(text: str | None) -> dict[str, Any]:
+    """Read a JSON object; anything else has nothing to say."""
+    try:
+        found = json.loads(text or "null")
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 def _forget_filter(message: str) -> None:

@@ -6,7 +6,7 @@ import dataclasses
 import json
 import math
 import typing
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta, timezone
 from html.parser import HTMLParser
 from types import NoneType, UnionType
@@ -68,7 +68,7 @@ def made(hint: Any, text: str, *, full: bool = True) -> Any:
         return made(next(one for one in arguments if one is not NoneType), text) if full else None
     if origin is Literal:
         return arguments[0]
-    if origin is tuple:
+    if origin in {tuple, Sequence}:
         return (made(arguments[0], text),) * 3 if full else ()
     if isinstance(origin, type) and issubclass(origin, Mapping):
         return {f"{text}{number}": made(arguments[1], text) for number in range(20)} if full else {}
@@ -88,7 +88,8 @@ def made(hint: Any, text: str, *, full: bool = True) -> Any:
 
 def record(kind: Any, text: str, *, full: bool = True) -> Any:
     hints = get_type_hints(kind)
-    values = {field.name: made(hints[field.name], text, full=full) for field in dataclasses.fields(kind)}
+    said = [field.name for field in dataclasses.fields(kind) if "unsaid" not in field.metadata]
+    values = {name: made(hints[name], text, full=full) for name in said}
     if "duration_s" in values:
         values["duration_s"] = 61.0 if full else None  # a length is never NaN, as a metric may be
     return kind(**values)
@@ -266,7 +267,7 @@ def test_an_empty_table_says_so():
 
 
 def test_a_table_that_was_cut_says_how_to_see_more():
-    assert "… there are more: mlops runs --limit 2\n" in render.text(table(run(1), more=True))
+    assert "… there are more: mlops runs --limit 2\n" in render.text(table(run(1), next_page="x"))
 
 
 def test_children_are_marked():
