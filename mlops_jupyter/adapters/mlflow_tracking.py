@@ -76,6 +76,7 @@ _SKLEARN_NOISE = "`y_pred` was renamed to `y_proba`"
 # MLflow's own limits of one batch call.
 _METRICS_A_CALL, _PARAMS_A_CALL, _TAGS_A_CALL = 1000, 100, 100
 _RUNS_A_CALL = 100
+_BARS = "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR"
 # What MLflow searches and sorts by; their sizes are told to sqlite when they have grown so many times.
 _TABLES_TO_KNOW = ("metrics", "latest_metrics", "params", "tags")
 _FEW_ROWS, _GROWN = 1000, 4
@@ -126,6 +127,20 @@ def _as_ours() -> Iterator[None]:
         yield
     except (MlflowException, SQLAlchemyError, OSError) as error:
         raise translate(error) from error
+
+
+@contextmanager
+def _without_bars() -> Iterator[None]:
+    """Keep MLflow from drawing a progress bar for each small file that we read."""
+    said = os.environ.get(_BARS)
+    os.environ[_BARS] = "false"
+    try:
+        yield
+    finally:
+        if said is None:
+            del os.environ[_BARS]
+        else:
+            os.environ[_BARS] = said
 
 
 class MlflowTracking:
@@ -548,7 +563,7 @@ class MlflowTracking:
             entries = self._client.list_artifacts(run_id, directory or None)
             if not any(entry.path == path and not entry.is_dir for entry in entries):
                 return None
-            with tempfile.TemporaryDirectory() as folder:
+            with tempfile.TemporaryDirectory() as folder, self._changing, _without_bars():
                 file = Path(self._client.download_artifacts(run_id, path, folder))
                 return file.read_bytes().decode(errors="replace")
 

@@ -28,6 +28,7 @@ _POINT = ("step", "time_ms", "value")
 VIEWS: dict[str, str] = {
     "Run": _VIEWS + "run",
     "RunTable": _VIEWS + "runs",
+    "Comparison": _VIEWS + "compare",
     "Execution": _VIEWS + "execution",
     "Diagnosis": _VIEWS + "diagnosis",
     "Setup": _VIEWS + "setup",
@@ -84,11 +85,12 @@ def json_pieces(record: object) -> Iterator[str]:
         if name not in lazy:
             yield _indented(as_json(getattr(record, name))).replace("\n", "\n  ")
             continue
-        start = "[\n    "
+        yield "["
+        start = "\n    "
         for value in getattr(record, name):
             yield start + _indented(as_json(value)).replace("\n", "\n    ")
             start = ",\n    "
-        yield "\n  ]"
+        yield "]" if start == "\n    " else "\n  ]"
     yield "\n}"
 
 

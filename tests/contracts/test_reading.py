@@ -139,9 +139,7 @@ def embedded(project):
 def plan(file):
     """How sqlite finds a run's history."""
     with closing(sqlite3.connect(file)) as database:
-        asked = (
-            "SELECT value, timestamp, step FROM metrics WHERE run_uuid = ? AND key = ? ORDER BY step, timestamp, value"
-        )
+        asked = "SELECT value, timestamp, step, is_nan FROM metrics WHERE run_uuid = ? AND key = ? ORDER BY 3, 2, 1, 4"
         return database.execute(f"EXPLAIN QUERY PLAN {asked}", ("a", "b")).fetchone()[3]
 
 
