@@ -576,27 +576,30 @@ class MlflowTracking:
         """
         if self._database is None or not self._database.exists():
             return
-        with closing(sqlite3.connect(self._database, timeout=0, isolation_level=None)) as database:
-            try:
-                known = dict(database.execute("SELECT tbl, max(CAST(stat AS INTEGER)) FROM sqlite_stat1 GROUP BY tbl"))
-            except sqlite3.OperationalError:
-                # There is no such table before the first time.
-                known = {}
-            try:
+        try:
+            with closing(sqlite3.connect(self._database, timeout=0, isolation_level=None)) as database:
+                database.execute("PRAGMA analysis_limit=400").fetchall()
+                known = _known_sizes(database)
                 for table in _TABLES_TO_KNOW:
                     (rows,) = database.execute(f"SELECT max(rowid) FROM {table}").fetchone()  # noqa: S608 -- ours
                     if (rows or 0) > max(_FEW_ROWS, _GROWN * known.get(table, 0)):
-                        database.execute("PRAGMA analysis_limit=400").fetchall()
                         database.execute(f"ANALYZE {table}")
-            except sqlite3.DatabaseError:
-                # Another process writes, or the file cannot be written, or is no database: MLflow's own call, which
-                # comes next, is right without this, and says what is the matter if anything is.
-                return
+        except sqlite3.DatabaseError:
+            # Another process writes, or the file cannot be written, or is no database: MLflow's own call, which
+            # comes next, is right without this, and says what is the matter if anything is.
+            return
 
     def _link(self, experiment_id: str, run_id: str) -> str | None:
         if not self.uri.startswith(("http://", "https://")):
             return None
         return f"{self.shown_uri.rstrip('/')}/#/experiments/{experiment_id}/runs/{run_id}"
+
+
+def _known_sizes(database: sqlite3.Connection) -> dict[str, int]:
+    """Return how many rows sqlite takes its tables to have; it has no word of that before it was told first."""
+    if not database.execute("SELECT 1 FROM sqlite_master WHERE name = 'sqlite_stat1'").fetchone():
+        return {}
+    return dict(database.execute("SELECT tbl, max(CAST(stat AS INTEGER)) FROM sqlite_stat1 GROUP BY tbl"))
 
 
 def _dataset(logged: DatasetInput) -> Dataset:

@@ -58,9 +58,7 @@ def compare(*runs: Object, lower: Names = (), higher: Names = ()) -> Comparison:
     store = project.tracking(current, writes=False)
     store.reach(_REACH_TIMEOUT_S)
     experiment = project.experiment(current, store)
-    found = [
-        store.get_run(one.run_id) if isinstance(one, Run) else find_run(store, str(one), experiment) for one in runs
-    ]
+    found = [_meant(store, one, experiment) for one in runs]
     if len({run.run_id for run in found}) < len(found):
         raise CommandError("the same run is named twice", "mlops runs lists them: mlops compare RUN RUN")
     lower, higher = _names(lower), _names(higher)
@@ -68,6 +66,14 @@ def compare(*runs: Object, lower: Names = (), higher: Names = ()) -> Comparison:
     metrics = comparison.metrics(found, lower, higher)
     recorded = [_recorded(store, run) for run in found]
     return Comparison(_with_histories(store, found, metrics), metrics, comparison.sections(recorded))
+
+
+def _meant(store: Tracking, one: object, experiment: str) -> Run:
+    if not isinstance(one, Run):
+        return find_run(store, str(one), experiment)
+    if not one.run_id:
+        raise CommandError(f"{one.name or 'a run'} was not tracked, so nothing of it is stored", "mlops runs")
+    return store.get_run(one.run_id)
 
 
 def _names(given: Names) -> tuple[str, ...]:

@@ -10,6 +10,7 @@ import mlops_jupyter
 from mlops_jupyter.adapters.mlflow_tracking import MlflowTracking
 from mlops_jupyter.errors import CommandError, Conflict, NotFound, Unavailable
 from mlops_jupyter.faces import render
+from mlops_jupyter.records import Run
 
 
 @pytest.fixture
@@ -94,6 +95,22 @@ def test_how_many_runs(make, terminal):
         mlops_jupyter.compare(one, "one")
     done = terminal("compare")
     assert (done.code, done.err.splitlines()[0]) == (2, "CommandError: compare: missing argument 'RUNS...'")
+
+
+def test_a_run_that_was_not_tracked(make):
+    with pytest.raises(CommandError, match="fit was not tracked"):
+        mlops_jupyter.compare(make("one"), Run("", "fit", "", "UNTRACKED"))
+
+
+def test_the_charts_call_the_runs_as_the_tables_do(project):
+    store = MlflowTracking(f"sqlite:///{project}/.mlops/mlflow.db")
+    made = [store.create_run("churn", name, {}) for name in ("one", "two")]
+    for run_id, names in zip(made, (("late",), ("early", "late")), strict=True):
+        points = [(name, step / 9, datetime.now(UTC), step) for name in names for step in range(9)]
+        store.log(run_id, metrics=points)
+    page = render.mime_bundle(mlops_jupyter.compare(*made))["text/html"]
+    assert page.index("<b>late</b>") < page.index("<b>early</b>")
+    assert page.index(f"one {made[0][:8]}") < page.index(f"two {made[1][:8]}")
 
 
 def test_which_way_is_better(make):

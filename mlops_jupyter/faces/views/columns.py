@@ -34,7 +34,7 @@ _COLOURS = {
 }
 
 
-def text_table(head: Sequence[str], rows: Iterable[Sequence[str]], *, width: int | None = None) -> str:
+def text_table(head: Sequence[str], rows: Iterable[Sequence[str]], *, width: int | None = None, indent: int = 0) -> str:
     """Align rows of words in columns.
 
     Parameters
@@ -46,6 +46,8 @@ def text_table(head: Sequence[str], rows: Iterable[Sequence[str]], *, width: int
     width
         How long a line may be; left out, as long as a terminal that is written to is wide. Words are cut, and when
         that is not enough, the last columns are left out.
+    indent
+        How many spaces each line begins with.
     """
     every = iter([[_one_line(word) for word in head]])
     every = chain(every, ([_one_line(word) for word in row] for row in rows))
@@ -54,11 +56,11 @@ def text_table(head: Sequence[str], rows: Iterable[Sequence[str]], *, width: int
     room = _terminal_width() if width is None else width
     cut = room is not None
     if room is not None:
-        widths = _fitted(widths, room)
+        widths = _fitted(widths, room - indent)
     lines = []
     for line in chain(first, every):
         words = [(shortened(word, most) if cut else word).ljust(most) for word, most in zip(line, widths, strict=False)]
-        lines.append("  ".join(words).rstrip() + ("  …" if len(widths) < len(line) else ""))
+        lines.append(" " * indent + "  ".join(words).rstrip() + ("  …" if len(widths) < len(line) else ""))
     return "\n".join(lines)
 
 

@@ -143,7 +143,9 @@ def _headed(title: str, inner: str) -> str:
 def _curves(comparison: Comparison) -> str:
     """Draw each metric that at least one run logged more than once, all runs in one picture."""
     drawn = {
-        metric.name: {label(run): run.history[metric.name] for run in comparison.runs if metric.name in run.history}
+        metric.name: {label(run): run.history[metric.name] for run in comparison.runs if run.history.get(metric.name)}
         for metric in comparison.metrics
     }
-    return line_charts({name: series for name, series in drawn.items() if any(len(p) > 1 for p in series.values())})
+    curved = {name: series for name, series in drawn.items() if any(len(points) > 1 for points in series.values())}
+    # The charts give the runs their letters as they come: first a metric that all have, so that A is A above, too.
+    return line_charts(dict(sorted(curved.items(), key=lambda item: -len(item[1]))))
