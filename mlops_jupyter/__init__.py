@@ -11,6 +11,10 @@ from importlib import import_module
 
 __version__ = "0.1.0"
 
+# Whether plain MLflow code of this process logs by way of our journals too: since the extension was loaded, or a run
+# was tracked. MLflow asks before anything of ours has been imported.
+journaling = False
+
 
 def __getattr__(name: str) -> object:
     # The verbs are looked up at first use: importing this package must cost nothing.
@@ -27,6 +31,8 @@ def __dir__() -> list[str]:
 
 def load_ipython_extension(shell: object) -> None:
     """Register the magics: ``%load_ext mlops_jupyter``."""
+    global journaling  # noqa: PLW0603
+    journaling = True
     import_module("mlops_jupyter.faces.magic").load(shell)
 
 

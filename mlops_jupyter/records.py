@@ -91,6 +91,53 @@ UNSAID: Mapping[str, bool] = {"unsaid": True}
 
 
 @dataclass(frozen=True)
+class RunStart:
+    """What a run is, as its journal says it before any store knows of it.
+
+    Attributes
+    ----------
+    run_id
+        The run's id here: 32 hexadecimal digits. A database takes it as its own, a server gives another.
+    experiment, experiment_id
+        The experiment's name, or its id when that is what is known.
+    name
+        The run's name.
+    started_ms
+        Milliseconds of the epoch.
+    tags
+        The run's tags, those of its provenance among them.
+    store
+        The tracking URI that the run goes to, with the credentials that it may hold.
+    artifacts
+        Where an experiment made for it puts its artifacts; empty leaves that to the store.
+    notebook
+        The notebook's absolute path, if it is known.
+    cell_id
+        The notebook cell's id; an earlier run of the same cell is looked up by it.
+    known_as
+        The store's id of a run that plain MLflow code has created.
+    ends_with_process
+        Whether a run that has not been closed is KILLED when its process is gone.
+    search_path
+        Where the process imports from, for the list of what is installed; empty for a run without one.
+    """
+
+    run_id: str
+    experiment: str
+    experiment_id: str | None
+    name: str
+    started_ms: int
+    tags: Mapping[str, str]
+    store: str
+    artifacts: str = ""
+    notebook: str | None = None
+    cell_id: str | None = None
+    known_as: str | None = None
+    ends_with_process: bool = True
+    search_path: Sequence[str] = ()
+
+
+@dataclass(frozen=True)
 class RunTable:
     """Runs in the order asked for, with what was asked.
 
@@ -428,3 +475,29 @@ class Checkout:
     branch: str | None
     dirty: bool
     remote: str | None
+
+
+@dataclass(frozen=True)
+class DatasetInput:
+    """Data that went into a run, as MLflow's dataset has it; the data itself is not kept.
+
+    Attributes
+    ----------
+    name
+        What the user calls it.
+    digest
+        Equal for equal content; ``profile`` says under ``digest_method`` what it is of.
+    source_type, source
+        Where it came from: a word and a JSON text.
+    schema
+        Names and types as a JSON text, if they can be told.
+    profile
+        Sizes as a JSON text; ``num_rows`` is always there.
+    """
+
+    name: str
+    digest: str
+    source_type: str
+    source: str
+    schema: str | None
+    profile: str

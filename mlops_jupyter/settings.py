@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
 from .errors import ConfigurationError
 
@@ -76,6 +78,11 @@ class Settings:
         return self.root / STATE_DIRECTORY
 
     @property
+    def journal(self) -> Path:
+        """Where runs are written before they are in the store."""
+        return self.state / "journal"
+
+    @property
     def artifacts(self) -> Path:
         """Where the embedded store puts artifacts."""
         return self.state / "artifacts"
@@ -123,6 +130,25 @@ class Settings:
         there = self.state.is_dir()
         if not os.access(self.state if there else self.root, os.W_OK):
             raise self._nowhere("it is read-only" if there else os.strerror(errno.EACCES))
+
+    def check_store(self) -> None:
+        """Raise `ConfigurationError` when MLflow would refuse the store, or its file cannot be written."""
+        uri = self.tracking_uri
+        if uri.startswith("file:") and os.environ.get("MLFLOW_ALLOW_FILE_STORE", "").lower() not in {"true", "1"}:
+            folder = Path(url2pathname(urlsplit(uri).path))
+            target = f"sqlite:///{folder.parent}/mlflow.db"
+            raise ConfigurationError(
+                f"{folder} is MLflow's old file store, which MLflow no longer opens",
+                shlex.join(["mlflow", "migrate-filestore", "--source", str(folder), "--target", target]),
+            )
+        if uri.startswith("sqlite:///"):
+            database = Path(uri.removeprefix("sqlite:///"))
+            for path in (database, database.parent):
+                if path.exists() and not os.access(path, os.W_OK):
+                    raise ConfigurationError(
+                        f"cannot write to {path}, which holds the runs",
+                        "make it writable, or name a store elsewhere in MLFLOW_TRACKING_URI",
+                    )
 
     def _nowhere(self, reason: str) -> ConfigurationError:
         return ConfigurationError(

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,6 +21,8 @@ import pytest
 from jupyter_client.manager import start_new_kernel
 
 from mlops_jupyter import settings
+from mlops_jupyter.capabilities.journal import Journals
+from mlops_jupyter.commands.project import start_shipper
 from mlops_jupyter.records import Run
 
 # A machine that does other work too is no failure.
@@ -71,7 +77,9 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterat
 
 
 @pytest.fixture
-def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, clean_environment: None, template_store: Path) -> Path:
+def project(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, clean_environment: None, template_store: Path
+) -> Iterator[Path]:
     """An empty project directory, which is the working directory, with a store that is ready."""
     root = tmp_path / "churn"
     (root / ".mlops").mkdir(parents=True)
@@ -79,7 +87,29 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, clean_environment: 
     (root / "mlops.toml").write_text('experiment = "churn"\n')
     monkeypatch.chdir(root)
     settings.forget_root()
-    return root
+    yield root
+    end_shipper(root)
+
+
+def end_shipper(root: Path) -> None:
+    """End a project's shipper, if there is one: nobody will ask it for anything any more."""
+    state = root / ".mlops" / "journal" / "shipper.json"
+    with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+        os.kill(json.loads(state.read_text())["pid"], signal.SIGTERM)
+
+
+def eventually(condition: Callable[[], bool], timeout_s: float = 60) -> None:
+    """Wait for what another process does and announces to nobody."""
+    deadline = time.monotonic() + timeout_s
+    while not condition():
+        assert time.monotonic() < deadline, "it has not happened"
+        time.sleep(0.05)
+
+
+def ship(root: Path, timeout_s: float = 60) -> dict[str, str | None]:
+    """Wait until everything that was logged in a project is in the store; return what is held up, and why."""
+    folder = root / ".mlops" / "journal"
+    return Journals(folder, "", "", lambda: start_shipper(folder, root)).flush(timeout_s)
 
 
 @pytest.fixture
@@ -87,8 +117,9 @@ def stored_runs(project: Path) -> Callable[[], list[Run]]:
     """Read all runs of the project, oldest first, from another process, as they are in the store."""
 
     def read() -> list[Run]:
-        from mlops_jupyter.adapters.mlflow_tracking import MlflowTracking
+        from mlops_jupyter.adapters.mlflow.tracking import MlflowTracking
 
+        assert ship(project) == {}
         store = MlflowTracking(f"sqlite:///{project}/.mlops/mlflow.db")
         return list(store.find_runs(None, "", "attributes.start_time ASC", 1000))
 

@@ -86,7 +86,7 @@ def test_two_of_one_name_are_one_too_many(install):
     install("rival", "tracking", "mlflow = rival:Store", "class Store: pass\n")
     with pytest.raises(ConfigurationError) as caught:
         registry.load("tracking", "mlflow")
-    targets = sorted(["mlops_jupyter.adapters.mlflow_tracking:MlflowTracking", "rival:Store"])
+    targets = sorted(["mlops_jupyter.adapters.mlflow.tracking:MlflowTracking", "rival:Store"])
     assert caught.value.message in {
         f"two tracking adapters are called mlflow: {' and '.join(order)}" for order in (targets, targets[::-1])
     }

@@ -53,6 +53,19 @@ class JupyterNotebook:
             return Path(session).absolute()
         return _ask_servers()
 
+    def shows_widgets(self) -> bool:
+        """Tell whether somebody looks at this kernel who can be shown a live widget.
+
+        A kernel that papermill, nbclient or nbconvert has started has no session of a Jupyter server; one that was
+        started from a notebook inherits that notebook's, but not its server as its parent.
+        """
+        if not in_kernel() or NOTEBOOK_VARIABLE in os.environ:
+            return False
+        if "__vsc_ipynb_file__" in vars(sys.modules["__main__"]):
+            return True
+        parent = os.environ.get("JPY_PARENT_PID", "")
+        return "JPY_SESSION_NAME" in os.environ and any(str(server.pid) == parent for server in _servers())
+
     def server_url(self) -> str | None:
         """Return the base path of the Jupyter server that started this kernel."""
         if not in_kernel():

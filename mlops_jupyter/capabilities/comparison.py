@@ -195,7 +195,10 @@ def _last_sources(one: Recorded) -> dict[str, str] | None:
             ident = str(cell.get("id") or f"[{cell.get('execution_count')}]")
             sources.pop(ident, None)
             sources[ident] = cell["source"]
-    return {ident: source for ident, source in sources.items() if source != one.cell}
+    if sources and one.cell is not None:
+        # It is the last that ran, and may have run before.
+        sources.popitem()
+    return sources
 
 
 def _tags(runs: Sequence[Recorded]) -> Section:

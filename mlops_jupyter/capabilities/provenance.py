@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from ..records import Checkout
@@ -30,3 +31,21 @@ def source_tags(root: Path, notebook: Path | None, checkout: Checkout | None) ->
             if value is not None:
                 tags[f"mlflow.source.git.{name}"] = value
     return tags
+
+
+def process_tags(user: str, script: str | None, told: Mapping[str, object]) -> dict[str, str]:
+    """Return the tags that MLflow gives a run of any process.
+
+    Parameters
+    ----------
+    user
+        Who runs it.
+    script
+        The script that runs, if one does.
+    told
+        What ``MLFLOW_RUN_CONTEXT`` holds: tags that somebody outside gives the runs of a process.
+    """
+    tags = {"mlflow.user": user, "mlflow.source.type": "LOCAL"}
+    if script is not None:
+        tags["mlflow.source.name"] = script
+    return tags | {name: str(value) for name, value in told.items()}

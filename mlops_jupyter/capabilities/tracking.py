@@ -1,37 +1,43 @@
 """The life of a tracked body: one run, opened, logged to from any thread, closed with the truth.
 
 A body is a cell, a ``with`` block or a function. What ended it decides the status: nothing or ``sys.exit(0)``
-FINISHED; an interrupt or a cancelled ``await`` KILLED; anything else FAILED. A store that cannot be reached
-never stops the body; the record says that it was not tracked.
+FINISHED; an interrupt or a cancelled ``await`` KILLED; anything else FAILED. What is logged goes to the run's
+journal, and from there to the store in its own time.
 """
 
 from __future__ import annotations
 
 import asyncio
-import atexit
 import os
 import re
-import signal
 import threading
+import time
 import traceback
-from collections.abc import Callable, Mapping
+import uuid
+from collections.abc import Callable, Mapping, Sequence
 from contextvars import ContextVar
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
-from types import FrameType
+from pathlib import Path
+from warnings import warn
 
-from ..errors import CommandError, MlopsError, Rejected, ServiceError
-from ..protocols import Tracking
-from ..records import Run, RunStatus
+from ..errors import CommandError, MlopsError, Unavailable
+from ..protocols import Datasets, PlainTracking
+from ..records import Run, RunStart, RunStatus
+from .journal import Journals, RunJournal, Shipped
+from .process_end import close_when_the_process_ends, give_signals_back
+from .redaction import without_credentials
 
 CELL_ID_TAG = "mlops.cell_id"
 RERUN_TAG = "mlops.rerun_of"
+LOCAL_ID_TAG = "mlops.local_id"
 ERROR_TAG = "mlops.error"
 NAMED_TAG = "mlops.params"
 PARENT_TAG = "mlflow.parentRunId"
 TRACEBACK_ARTIFACT = "mlops/traceback.txt"
 
-_REACH_TIMEOUT_S = 3.0
+# How long a body's end waits for a server to give the run its id: the card then names the run's page.
+_ID_WAIT_S = 3.0
 _SHORT_ERROR = 500
 _PARAM_VALUE = 6000
 _CELL_ID = re.compile(r"[\w-]+")
@@ -51,6 +57,8 @@ class Intent:
         The user's tags.
     params
         Names of variables whose values are logged as params when the body ends.
+    data
+        Names of variables that are logged as datasets when the body ends.
     autolog, log_models
         Whether frameworks log by themselves, and whether they also log models.
     parent
@@ -63,6 +71,7 @@ class Intent:
     name: str | None = None
     tags: Mapping[str, str] = field(default_factory=dict)
     params: tuple[str, ...] = ()
+    data: tuple[str, ...] = ()
     autolog: bool = True
     log_models: bool = False
     parent: str | None = None
@@ -74,61 +83,78 @@ class OpenRun:
 
     Parameters
     ----------
-    tracking
-        The store; ``None`` when it could not be reached and the body runs untracked.
+    journal
+        Where it logs to; ``None`` when the body runs untracked.
+    plain
+        What plain MLflow code of this process sees.
     intent
         What was asked.
-    run_id
-        Empty when untracked.
     variables
         Returns the names the body can see, for ``intent.params``.
     notes
         What the user should read on the card.
+    datasets
+        Gives what describes data, for ``intent.data``.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0917 -- what a run is made of
         self,
-        tracking: Tracking | None,
+        journal: RunJournal | None,
+        plain: PlainTracking,
         intent: Intent,
-        run_id: str,
         variables: Callable[[], Mapping[str, object]],
         notes: tuple[str, ...] = (),
+        datasets: Callable[[], Datasets] | None = None,
     ) -> None:
-        self.run_id = run_id
-        self.name = intent.name or ""
+        start = None if journal is None else journal.start
+        self.journal = journal
+        self.local_id = "" if start is None else start.run_id
+        self.name = (intent.name if start is None else start.name) or ""
         self.experiment = intent.experiment
         self.thread = threading.get_ident()
         self.process = os.getpid()
         self.started = datetime.now(UTC)
-        self._tracking = tracking
+        self._plain = plain
         self._intent = intent
         self._variables = variables
         self._notes = list(notes)
-        self._steps: dict[str, int] = {}
+        self._datasets = datasets
         self._dropped = 0
-        self._lock = threading.Lock()
 
     @property
     def tracked(self) -> bool:
-        """Whether a store holds this run."""
-        return self._tracking is not None
+        """Whether a journal holds this run."""
+        return self.journal is not None
 
-    def log(self, metrics: Mapping[str, float], step: int | None = None) -> None:
+    @property
+    def known_id(self) -> str:
+        """The store's id of the run as far as it is known now, else the journal's."""
+        return self.local_id if self.journal is None else self.journal.home_id() or self.local_id
+
+    @property
+    def run_id(self) -> str:
+        """The store's id of the run; a server that is asked for it for the first time may take a moment."""
+        return self.local_id if self.journal is None else self.journal.home_id(_ID_WAIT_S) or self.local_id
+
+    @property
+    def tags(self) -> Mapping[str, str]:
+        """The run's tags so far."""
+        return self._intent.tags if self.journal is None else self.journal.tags
+
+    def log(self, metrics: Mapping[str, object], step: int | None = None) -> None:
         """Log metrics at one instant; without ``step`` each metric counts up from 0 by itself."""
-        now = datetime.now(UTC)
-        with self._lock:
-            points = []
-            for name, value in metrics.items():
-                at = self._steps.get(name, 0) if step is None else step
-                self._steps[name] = at + 1
-                points.append((name, value, now, at))
-            if self._tracking is None:
-                self._dropped += len(points)
-                return
-        self._tracking.log(self.run_id, metrics=points)
+        for value in metrics.values():
+            if type(value) is not float:
+                # All are looked at before the first is kept: a value that is no number loses none.
+                metrics = {name: as_number(name, value) for name, value in metrics.items()}
+                break
+        if self.journal is None:
+            self._dropped += len(metrics)
+            return
+        self.journal.log(metrics, step)  # type: ignore[arg-type]
 
-    def close(self, error: BaseException | None, traceback_text: str | None = None) -> Run:
-        """End the run with the truth and return it; a store that has gone away is told in the notes.
+    def close(self, error: BaseException | None, traceback_text: str | None = None, *, hurried: bool = False) -> Run:
+        """End the run with the truth and return it.
 
         Parameters
         ----------
@@ -136,50 +162,52 @@ class OpenRun:
             What ended the body, ``None`` when it ran to its end.
         traceback_text
             The traceback to keep, when the caller has a better one than the exception's own.
+        hurried
+            Whether the process is about to end: then nothing is waited for.
         """
         _open.remove(self)
-        _give_signals_back()
+        give_signals_back(open_runs=bool(_open))
         status = status_of(error)
-        if self._tracking is None:
+        journal = self.journal
+        if journal is None:
             if self._dropped:
                 self._notes.append(f"{self._dropped} logged metric values were dropped")
-            return self._unsaved("UNTRACKED", error)
+            return self._record("UNTRACKED", error)
         if self._intent.autolog:
-            self._tracking.autolog(on=False, models=False)
+            self._plain.autolog(on=False, models=False)
         try:
-            self._tracking.reach(_REACH_TIMEOUT_S)
-            try:
-                self._write_end(self._tracking, status, error, traceback_text)
-            except KeyboardInterrupt:
-                # The user interrupts again while we write: the run must still not stay RUNNING.
-                status = "KILLED"
-            self._tracking.leave_run(self.run_id, status)
-            run = self._tracking.get_run(self.run_id)
-        except ServiceError as lost:
-            self._tracking.detach_run(self.run_id)
-            self._notes.append(
-                f"MLflow was lost before the run could be closed, so it still says RUNNING: {lost.message}"
-            )
-            return self._unsaved(status, error)
-        return replace(run, notes=tuple(self._notes))
+            self._write_end(journal, status, error, traceback_text)
+            self._plain.leave(self, status)
+        except KeyboardInterrupt:
+            # The user interrupts again while we write: the run must still not stay RUNNING.
+            status = "KILLED"
+        journal.end(status)
+        if not hurried and journal.renumbered:
+            journal.home_id(_ID_WAIT_S)
+        record = self._record(status, error)
+        journal.close()
+        return record
 
     def _write_end(
-        self, tracking: Tracking, status: RunStatus, error: BaseException | None, traceback_text: str | None
+        self, journal: RunJournal, status: RunStatus, error: BaseException | None, traceback_text: str | None
     ) -> None:
         params = self._named_params()
         failure = None if status == "FINISHED" else error
         tags = {} if failure is None else {ERROR_TAG: short_form(failure)}
         if params:
             tags[NAMED_TAG] = ",".join(params)
-        if params or tags:
-            try:
-                tracking.log(self.run_id, params=params, tags=tags)
-            except ServiceError as refused:
-                # Autologging may have logged the same name with its own value, which MLflow never overwrites.
-                self._notes.append(f"--param was not logged: {refused.message}")
+        for name in [name for name, value in params.items() if journal.params.get(name, value) != value]:
+            # Autologging may have logged the same name with its own value, which MLflow never overwrites.
+            self._notes.append(f"--param {name} was not logged: the run has it already, as {journal.params[name]}")
+            del params[name]
+        if params:
+            journal.log_params(params)
+        if tags:
+            journal.log_tags(tags)
+        self._log_data(journal)
         if failure is not None:
             text = traceback_text or "".join(traceback.format_exception(failure))
-            tracking.log_text(self.run_id, TRACEBACK_ARTIFACT, text)
+            journal.log_text(TRACEBACK_ARTIFACT, text)
 
     def _named_params(self) -> dict[str, str]:
         if not self._intent.params:
@@ -190,23 +218,87 @@ class OpenRun:
                 self._notes.append(f"--param {name}: no variable of that name was set")
         return {name: as_text(variables[name]) for name in self._intent.params if name in variables}
 
-    def _unsaved(self, status: RunStatus, error: BaseException | None) -> Run:
+    def _log_data(self, journal: RunJournal) -> None:
+        if not self._intent.data or self._datasets is None:
+            return
+        variables, datasets = self._variables(), self._datasets()
+        for name in self._intent.data:
+            if name not in variables:
+                self._notes.append(f"--data {name}: no variable of that name was set")
+                continue
+            try:
+                journal.log_inputs([asdict(datasets.describe(name, variables[name]))])
+            except MlopsError as no_data:
+                self._notes.append(f"--data {name}: {no_data.message}")
+            except Exception as failed:  # noqa: BLE001 -- a lazy table runs its owner's code; the body's run must not die
+                self._notes.append(f"--data {name}: {short_form(failed)}")
+
+    def _record(self, status: RunStatus, error: BaseException | None) -> Run:
+        said = short_form(error) if error is not None and status != "FINISHED" else None
+        if self.journal is not None:
+            return as_record(self.journal, status, experiment=self.experiment, error=said, notes=self._notes)
         return Run(
-            run_id=self.run_id,
+            run_id="",
             name=self.name,
             experiment=self.experiment,
             status=status,
             started=self.started,
             duration_s=(datetime.now(UTC) - self.started).total_seconds(),
-            tracking_uri="" if self._tracking is None else self._tracking.shown_uri,
-            error=None if error is None else short_form(error),
+            error=said,
             notes=tuple(self._notes),
         )
+
+
+def as_record(
+    journal: RunJournal, status: RunStatus, *, experiment: str, error: str | None = None, notes: Sequence[str] = ()
+) -> Run:
+    """Tell a run as its journal knows it, before it is closed."""
+    start, series, shipped = journal.start, journal.series(), journal.shipped()
+    started = datetime.fromtimestamp(start.started_ms / 1000, UTC)
+    ended_ms = journal.ended_ms or time.time_ns() // 1_000_000
+    said = list(notes)
+    if journal.dropped:
+        said.append(f"{journal.dropped} logged values were dropped: the disk is full")
+    if (late := _lateness(journal, shipped)) is not None:
+        said.append(late)
+    return Run(
+        run_id=journal.home_id() or start.run_id,
+        name=start.name,
+        experiment=experiment,
+        status=status,
+        started=started,
+        duration_s=(ended_ms - start.started_ms) / 1000,
+        params=dict(journal.params),
+        metrics={name: one.newest[2] for name, one in series.items()},
+        tags=dict(journal.tags),
+        parent=journal.tags.get(PARENT_TAG),
+        tracking_uri=without_credentials(start.store),
+        link=shipped.link,
+        error=error,
+        notes=tuple(said),
+        history={name: one.points() for name, one in series.items()},
+        points={name: one.count for name, one in series.items()},
+    )
+
+
+def _lateness(journal: RunJournal, shipped: Shipped) -> str | None:
+    """Say why a run is not in its store at its end, where that is not just a matter of moments."""
+    where = without_credentials(journal.start.store)
+    if shipped.error is not None:
+        meanwhile = "the project's own sqlite file has it" if shipped.local else "it is kept in the project's journal"
+        return f"not in {where} yet: {shipped.error}; {meanwhile} until then (mlops doctor --ship)"
+    if journal.renumbered and journal.home_id() is None:
+        return f"on its way to {where}, which has not given it an id yet"
+    return None
 
 
 # The runs open in this process, oldest first; and the last run of each cell, to link a re-run to it.
 _open: list[OpenRun] = []
 _last_of_cell: dict[str, str] = {}
+# The journals of the runs that this process has opened, by their ids here.
+known: dict[str, RunJournal] = {}
+# How long the process's end waits for the shipper, at the most; a kernel's manager waits no longer.
+exit_wait_s = 3.0
 # The run last opened in this context, of which each asyncio task has its own; it may have ended since.
 _here: ContextVar[OpenRun | None] = ContextVar("mlops_jupyter_run", default=None)
 
@@ -219,132 +311,134 @@ def current() -> OpenRun | None:
     return next((run for run in reversed(_open) if run.thread == own), _open[-1] if _open else None)
 
 
+def open_here() -> list[OpenRun]:
+    """Return the tracked runs that this thread has open, the oldest first."""
+    here = threading.get_ident()
+    return [run for run in _open if run.tracked and run.thread == here and run.process == os.getpid()]
+
+
 def open_run(
-    tracking: Tracking,
+    journals: Journals,
+    plain: PlainTracking,
     intent: Intent,
     *,
+    provenance: Mapping[str, str],
+    stem: str = "run",
+    notebook: Path | None = None,
     cell_id: str | None = None,
     variables: Callable[[], Mapping[str, object]] = dict,
+    datasets: Callable[[], Datasets] | None = None,
+    search_path: Sequence[str] = (),
+    tell: Callable[[str], None] = warn,
 ) -> OpenRun:
-    """Open a run for a body that is about to start.
+    """Open a run for a body that is about to start; nothing is waited for.
 
     Parameters
     ----------
-    tracking
-        The store.
+    journals
+        Where its journal will lie.
+    plain
+        What plain MLflow code of this process sees.
     intent
         What was asked.
+    provenance
+        Tags that say where the run comes from; the user's own win over them.
+    stem
+        What a run is called that has no name, with some digits of its id.
+    notebook
+        The notebook, for what it says above the cell.
     cell_id
         The notebook cell's id; a second run of the same cell is linked to the first.
-    variables
+    variables, datasets
         See `OpenRun`.
-
-    Raises
-    ------
-    NotFound, Conflict, ConfigurationError
-        When what was asked for cannot be had; a store that does not answer is no error here.
+    search_path
+        Where this process imports from: what is installed there is kept with the run.
+    tell
+        Told in a sentence what the user should know while the body runs.
     """
+    run_id = uuid.uuid4().hex
+    tags = {**provenance, **intent.tags}
+    if intent.parent is not None:
+        tags[PARENT_TAG] = intent.parent
+    if cell_id is not None:
+        tags[CELL_ID_TAG] = cell_id
+        if cell_id in _last_of_cell:
+            tags[RERUN_TAG] = _last_of_cell[cell_id]
+    start = RunStart(
+        run_id=run_id,
+        experiment=intent.experiment,
+        experiment_id=intent.experiment_id,
+        name=intent.name or f"{stem}-{run_id[:6]}",
+        started_ms=time.time_ns() // 1_000_000,
+        tags=tags,
+        store=journals.store,
+        artifacts=journals.artifacts,
+        notebook=None if notebook is None else str(notebook),
+        cell_id=cell_id if cell_id is not None and _CELL_ID.fullmatch(cell_id) else None,
+        search_path=tuple(search_path),
+    )
     try:
-        tracking.reach(_REACH_TIMEOUT_S)
-        if intent.experiment_id is not None:
-            intent = replace(intent, experiment=tracking.experiment_name(intent.experiment_id))
-        tags = dict(intent.tags)
-        if intent.parent is not None:
-            tags[PARENT_TAG] = tracking.get_run(intent.parent).run_id
-        if cell_id is not None:
-            tags[CELL_ID_TAG] = cell_id
-            if (last := _last_run_of(tracking, intent.experiment, cell_id)) is not None:
-                tags[RERUN_TAG] = last
-        run_id = tracking.create_run(intent.experiment, intent.name, tags)
-        try:
-            tracking.enter_run(run_id)
-        except Rejected:
-            # Nobody would ever close it.
-            tracking.finish_run(run_id, "FAILED")
-            raise
-    except ServiceError as lost:
-        run = OpenRun(None, intent, "", variables, notes=(f"not tracked: {lost.message}",))
+        journal = journals.open(start, tell)
+    except Unavailable as lost:
+        run = OpenRun(None, plain, intent, variables, notes=(f"not tracked: {lost.message}",))
     else:
-        run = OpenRun(tracking, intent, run_id, variables)
+        run = OpenRun(journal, plain, intent, variables, datasets=datasets)
+        known[run_id] = journal
         if cell_id is not None:
             _last_of_cell[cell_id] = run_id
-        if intent.autolog:
-            tracking.autolog(on=True, models=intent.log_models)
-    _close_when_the_process_ends()
+    close_when_the_process_ends(_kill_open_runs)
     _open.append(run)
     _here.set(run)
+    if run.tracked:
+        plain.enter(run)
+        if intent.autolog:
+            plain.autolog(on=True, models=intent.log_models)
     return run
 
 
-def _last_run_of(tracking: Tracking, experiment: str, cell_id: str) -> str | None:
-    if cell_id in _last_of_cell or not _CELL_ID.fullmatch(cell_id):
-        return _last_of_cell.get(cell_id)
-    # An earlier kernel may have run this cell.
-    query = f"tags.`{CELL_ID_TAG}` = '{cell_id}'"
-    try:
-        found = tracking.find_runs(experiment, query, "attributes.start_time DESC", 1)
-    except MlopsError as error:
-        if isinstance(error, ServiceError):
-            raise
-        return None
-    return found[0].run_id if len(found) else None
+def adopt(journals: Journals, run_id: str, *, own: bool = False) -> RunJournal:
+    """Give a run that plain MLflow code has opened a journal, so that logging to it waits for nothing.
 
-
-_exit_hook_set = False
-_forking = threading.local()
-
-
-def _close_when_the_process_ends() -> None:
-    """End open runs as KILLED when the process exits or is told to terminate.
-
-    MLflow's own hook would call them FINISHED. Hooks run last in, first out, and MLflow has set its own when
-    it was imported, which a store in hand proves. A SIGTERM that nobody handles runs no hook at all.
+    Parameters
+    ----------
+    journals
+        Where the journal will lie.
+    run_id
+        The store's id of the run.
+    own
+        Whether the run is this process's to end: it is then KILLED when the process dies.
     """
-    global _exit_hook_set  # noqa: PLW0603
-    if not _exit_hook_set:
-        _exit_hook_set = True
-        atexit.register(_kill_open_runs)
-        os.register_at_fork(before=_before_fork, after_in_parent=_after_fork, after_in_child=_after_fork_in_child)
-    in_main_thread = threading.current_thread() is threading.main_thread()
-    if in_main_thread and signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
-        signal.signal(signal.SIGTERM, _terminate)
-
-
-def _give_signals_back() -> None:
-    in_main_thread = threading.current_thread() is threading.main_thread()
-    if not _open and in_main_thread and signal.getsignal(signal.SIGTERM) is _terminate:
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
-
-
-def _terminate(number: int, _frame: FrameType | None) -> None:
-    # The body may be in the middle of a call to the store and hold its locks: another thread writes, or gives up.
-    closing = threading.Thread(target=_kill_open_runs, daemon=True)
-    closing.start()
-    closing.join(_REACH_TIMEOUT_S)
-    signal.signal(number, signal.SIG_DFL)
-    signal.raise_signal(number)
-
-
-# A forked worker may log to the open runs, but their end is not its own: its pool terminates it. Python forgets a
-# signal that arrives while it forks if a handler of Python's takes it, so it has to wait until the default is back.
-def _before_fork() -> None:
-    _forking.mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
-
-
-def _after_fork() -> None:
-    signal.pthread_sigmask(signal.SIG_SETMASK, _forking.mask)
-
-
-def _after_fork_in_child() -> None:
-    if signal.getsignal(signal.SIGTERM) is _terminate:
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    _after_fork()
+    start = RunStart(
+        # Another process may have a journal for the same run.
+        run_id=uuid.uuid4().hex,
+        experiment="",
+        experiment_id=None,
+        name="",
+        started_ms=time.time_ns() // 1_000_000,
+        tags={},
+        store=journals.store,
+        known_as=run_id,
+        ends_with_process=own,
+    )
+    close_when_the_process_ends(_kill_open_runs)
+    known[run_id] = journals.open(start, warn)
+    return known[run_id]
 
 
 def _kill_open_runs() -> None:
     for run in reversed(_open.copy()):
         if run.process == os.getpid():
-            run.close(KeyboardInterrupt("the process ended while the body was running"))
+            run.close(KeyboardInterrupt("the process ended while the body was running"), hurried=True)
+    for journal in [one for one in known.values() if one.start.known_as and one.process == os.getpid()]:
+        if journal.start.ends_with_process and journal.ended is None:
+            journal.end("KILLED")
+        journal.close()
+    # In a container nothing outlives the main process: what is under way has a moment to arrive.
+    left = [journal for journal in known.values() if journal.process == os.getpid() and not journal.settled]
+    deadline = time.monotonic() + exit_wait_s
+    for journal in left:
+        if journal.settle(deadline - time.monotonic()).error is not None:
+            return
 
 
 def status_of(error: BaseException | None) -> RunStatus:

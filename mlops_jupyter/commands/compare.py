@@ -57,6 +57,7 @@ def compare(*runs: Object, lower: Names = (), higher: Names = ()) -> Comparison:
     current = settings.current()
     store = project.tracking(current, writes=False)
     store.reach(_REACH_TIMEOUT_S)
+    notes = project.flush(current)
     experiment = project.experiment(current, store)
     found = [_meant(store, one, experiment) for one in runs]
     if len({run.run_id for run in found}) < len(found):
@@ -65,7 +66,7 @@ def compare(*runs: Object, lower: Names = (), higher: Names = ()) -> Comparison:
     _check_metrics(found, lower, higher)
     metrics = comparison.metrics(found, lower, higher)
     recorded = [_recorded(store, run) for run in found]
-    return Comparison(_with_histories(store, found, metrics), metrics, comparison.sections(recorded))
+    return Comparison(_with_histories(store, found, metrics), metrics, comparison.sections(recorded), notes)
 
 
 def _meant(store: Tracking, one: object, experiment: str) -> Run:

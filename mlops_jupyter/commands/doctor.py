@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -13,16 +14,26 @@ from jupyter_client.kernelspec import KernelSpecManager
 
 from .. import settings
 from ..errors import CheckFailed, ConfigurationError, MlopsError, Unavailable
+from ..protocols import Reporter, Silent
 from ..records import Check, Diagnosis
 from . import project
 from .status import notes
 
 _PACKAGES = ("ipython", "ipykernel", "jupyterlab", "jupyter-server-proxy", "mlflow", "papermill", "nbconvert")
 _REACH_TIMEOUT_S = 4.0
+# Shipping is looked at so often, and given up when nothing has moved for so long.
+_SHIP_LOOK_S, _SHIP_GIVE_UP_S = 0.5, 30.0
 
 
-def doctor() -> Diagnosis:
+def doctor(*, ship: bool = False, reporter: Reporter = Silent()) -> Diagnosis:  # noqa: B008 -- stateless
     """Check what is installed, reachable and configured, and say what mends it.
+
+    Parameters
+    ----------
+    ship
+        First bring everything that runs have logged to the store, also what an earlier session left behind.
+    reporter
+        Where progress is told.
 
     Returns
     -------
@@ -34,7 +45,9 @@ def doctor() -> Diagnosis:
     CheckFailed
         When something does not work; warnings alone raise nothing.
     """
-    checks = [*_packages(), *_settings(), *_store(), *_git(), *_kernel()]
+    if ship:
+        _ship(reporter)
+    checks = [*_packages(), *_settings(), *_store(), *_journal(), *_git(), *_kernel()]
     diagnosis = Diagnosis(tuple(checks))
     if diagnosis.failed:
         names = ", ".join(check.name for check in diagnosis.failed)
@@ -86,6 +99,45 @@ def _store() -> Iterator[Check]:
         return
     held = "it holds runs" if len(found) else "it is empty"
     yield Check("store", "ok", f"{store.shown_uri} answers, {held} (from {current.tracking_uri_from})")
+
+
+def _ship(reporter: Reporter) -> None:
+    current = settings.current()
+    if not current.journal.is_dir():
+        return
+    journals = project.journals(current)
+    total = max(journals.backlog(), 1)
+    left = journals.flush(_SHIP_LOOK_S, hurry=True)
+    moved, seen = time.monotonic(), journals.backlog()
+    while left and time.monotonic() - moved < _SHIP_GIVE_UP_S and not reporter.cancelled():
+        reporter.progress(f"{len(left)} runs on their way to the store", max(0, total - seen), total)
+        left = journals.flush(_SHIP_LOOK_S, hurry=bool(any(left.values())))
+        now = journals.backlog()
+        if now != seen:
+            moved, seen = time.monotonic(), now
+    reporter.progress("shipped" if not left else f"{len(left)} runs are left", total, total)
+
+
+def _journal() -> Iterator[Check]:
+    try:
+        current = settings.current()
+    except ConfigurationError:
+        # Said above.
+        return
+    if not current.journal.is_dir():
+        return
+    journals = project.journals(current)
+    left = journals.waiting()
+    reasons = sorted({reason for reason in left.values() if reason})
+    if reasons:
+        what = "1 run is" if len(left) == 1 else f"{len(left)} runs are"
+        yield Check("journal", "warning", f"{what} not in the store yet: {reasons[0]}", "mlops doctor --ship")
+    elif left:
+        yield Check("journal", "ok", f"{len(left)} on the way to the store")
+    else:
+        yield Check("journal", "ok", "all runs are in the store")
+    for file, count in journals.refused().items():
+        yield Check("journal", "warning", f"the store refused {count} values for good; {file} has them and the reasons")
 
 
 def _mend(error: MlopsError) -> str | None:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import sys
-
 from .. import settings
 from ..capabilities import tracking
+from ..capabilities.journal import RunJournal
 from ..errors import Conflict
 from . import project
 
@@ -30,22 +29,16 @@ def log(step: int | None = None, **metrics: object) -> None:
     Conflict
         When no run is open; MLflow would start one here and leave it RUNNING.
     """
-    values = {name: tracking.as_number(name, value) for name, value in metrics.items()}
-    if (run := tracking.current()) is None:
-        run = _run_of_mlflow()
-    run.log(values, step)
+    run = tracking.current()
+    if run is not None:
+        run.log(metrics, step)
+    else:
+        values = {name: tracking.as_number(name, value) for name, value in metrics.items()}
+        _journal_of_mlflow().log(values, step)
 
 
-_plain_runs: dict[str, tracking.OpenRun] = {}
-
-
-def _run_of_mlflow() -> tracking.OpenRun:
-    # Without mlflow imported nobody can have opened a run, and importing it to find that out takes seconds.
-    if "mlflow" in sys.modules:
-        store = project.tracking(settings.current())
-        if (run_id := store.active_run_id()) is not None:
-            if run_id not in _plain_runs:
-                intent = tracking.Intent(experiment="")
-                _plain_runs[run_id] = tracking.OpenRun(store, intent, run_id, variables=dict)
-            return _plain_runs[run_id]
+def _journal_of_mlflow() -> RunJournal:
+    """Return the journal of the run that ``mlflow.start_run`` has opened, here or before we were asked."""
+    if (run_id := project.plain().active_run_id()) is not None:
+        return tracking.known.get(run_id) or tracking.adopt(project.journals(settings.current()), run_id)
     raise Conflict("no run is open, so there is nothing to log to", "put %%mlops track above the cell")

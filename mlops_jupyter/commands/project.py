@@ -1,15 +1,28 @@
-"""The project a verb works in: its store, its notebook, its repository."""
+"""The project a verb works in: its store, its journals, its notebook, its repository."""
 
 from __future__ import annotations
 
+import getpass
+import json
+import os
+import subprocess
+import sys
 from functools import cache
 from pathlib import Path
 from typing import cast
 
+import mlops_jupyter
+
 from .. import registry
-from ..protocols import NotebookHost, SourceControl, Tracking
+from ..capabilities.journal import Journals
+from ..capabilities.provenance import process_tags, source_tags
+from ..protocols import Datasets, NotebookHost, SourceControl, Tracking
 from ..records import Checkout
 from ..settings import Settings, announce
+from .plain import PlainMlflow
+
+# Reading first sees to it that what was logged is there to be read; the first of all has to wait for MLflow's import.
+_FLUSH_TIMEOUT_S = 15.0
 
 
 def tracking(settings: Settings, *, writes: bool = True) -> Tracking:
@@ -22,15 +35,95 @@ def tracking(settings: Settings, *, writes: bool = True) -> Tracking:
     ConfigurationError
         When the project's directory cannot be written, or the store cannot be used.
     """
-    if settings.embedded and writes:
+    prepare(settings, writes=writes)
+    return _tracking(settings.tracking_uri, settings.registry_uri, settings.artifacts if settings.embedded else None)
+
+
+def prepare(settings: Settings, *, writes: bool = True) -> None:
+    """See to it that the project can hold runs, and tell plain MLflow code of this process where they go.
+
+    Raises
+    ------
+    ConfigurationError
+        When the project's directory cannot be written, or MLflow would refuse the store.
+    """
+    settings.check_store()
+    if writes:
         settings.prepare_state()
     announce("MLFLOW_TRACKING_URI", settings.tracking_uri)
-    return _tracking(settings.tracking_uri, settings.registry_uri, settings.artifacts if settings.embedded else None)
 
 
 @cache
 def _tracking(uri: str, registry_uri: str | None, artifacts: Path | None) -> Tracking:
     return cast("Tracking", registry.load("tracking", "mlflow")(uri, registry_uri, artifacts))
+
+
+def journals(settings: Settings) -> Journals:
+    """Return the project's journals: where runs log to."""
+    return _journals(
+        settings.journal, settings.root, settings.tracking_uri, str(settings.artifacts) if settings.embedded else ""
+    )
+
+
+@cache
+def _journals(folder: Path, root: Path, uri: str, artifacts: str) -> Journals:
+    return Journals(folder, uri, artifacts, lambda: start_shipper(folder, root))
+
+
+def start_shipper(folder: Path, root: Path) -> None:
+    """Start the process that brings journals to the store; it ends by itself, also when another is there."""
+    with (folder / "shipper.log").open("ab") as log:
+        subprocess.Popen(
+            [sys.executable, "-m", "mlops_jupyter.faces.shipper", str(root)],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            cwd=root,
+            # The kernel's manager ends the kernel's process group, and the shipper has to outlive it.
+            start_new_session=True,
+        )
+
+
+def flush(settings: Settings) -> tuple[str, ...]:
+    """Wait, briefly, until all that was logged is in the store; say in sentences what is not."""
+    if not settings.journal.is_dir():
+        return ()
+    left = journals(settings).flush(_FLUSH_TIMEOUT_S)
+    reasons = sorted({reason for reason in left.values() if reason})
+    if not left:
+        return ()
+    why = f": {reasons[0]}" if reasons else ""
+    return (f"{len(left)} {'run is' if len(left) == 1 else 'runs are'} not all in the store yet{why}",)
+
+
+@cache
+def plain() -> PlainMlflow:
+    """Return what plain MLflow code of this process sees; from now on it logs by way of our journals."""
+    mlops_jupyter.journaling = True
+    return PlainMlflow()
+
+
+def datasets() -> Datasets:
+    """Return what describes the data of a run."""
+    return cast("Datasets", registry.load("datasets", "mlflow")())
+
+
+def provenance(settings: Settings) -> tuple[Path | None, str, dict[str, str]]:
+    """Say where a run from here comes from: its notebook, a stem for its name, its tags in MLflow's own words."""
+    notebook = notebook_host().notebook()
+    script = None if notebook is not None else _script()
+    directory = Path.cwd() if notebook is None else notebook.parent
+    tags = process_tags(getpass.getuser(), script, json.loads(os.environ.get("MLFLOW_RUN_CONTEXT") or "{}"))
+    tags |= source_tags(settings.root, notebook, checkout(directory, notebook))
+    tags |= plain().context_tags()
+    stem = notebook.stem if notebook is not None else Path(script).stem if script else "run"
+    return notebook, stem, tags
+
+
+def _script() -> str | None:
+    # An interactive session, a kernel among them, has no script; `python -c` has one called "-c".
+    main = getattr(sys.modules["__main__"], "__file__", None)
+    return None if main is None or sys.argv[0] in {"", "-c"} or "ipykernel" in sys.modules else str(main)
 
 
 def experiment(settings: Settings, store: Tracking) -> str:

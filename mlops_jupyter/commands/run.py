@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import difflib
+import getpass
 import json
 import os
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+import time
+import uuid
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, cast
 
 from .. import registry, settings
 from ..capabilities.parameters import as_parameters
-from ..capabilities.provenance import source_tags
-from ..capabilities.tracking import ERROR_TAG, PARENT_TAG, TRACEBACK_ARTIFACT, as_text
+from ..capabilities.provenance import process_tags, source_tags
+from ..capabilities.tracking import ERROR_TAG, PARENT_TAG, TRACEBACK_ARTIFACT, as_record, as_text
 from ..errors import CommandError, ConfigurationError, ExecutionFailed, MlopsError, NotFound
 from ..protocols import (
     CellProgress,
@@ -26,11 +30,11 @@ from ..protocols import (
     Silent,
     Tracking,
 )
-from ..records import CellFailure, Execution, Parameter, Run, RunStatus
+from ..records import CellFailure, Execution, Parameter, Run, RunStart, RunStatus
 from . import project
 from .track import PARENT_VARIABLE
 
-_REACH_TIMEOUT_S = 4.0
+_ID_WAIT_S = 5.0
 _STATUS: dict[str, RunStatus] = {
     "done": "FINISHED",
     "raised": "FAILED",
@@ -86,8 +90,6 @@ def run(
         When the notebook cannot be read, is not valid, or its kernel is not installed.
     CommandError
         When a parameter is not declared by the notebook.
-    Unavailable
-        When the store does not answer; nothing is executed then.
     ExecutionFailed
         When a cell raised, took longer than the limit, or lost its kernel.
     """
@@ -100,20 +102,11 @@ def run(
         # The worker reads the notebook while MLflow is imported here.
         store = project.tracking(current)
         given = as_parameters(path.name, loaded.parameters, parameters or {})
-        store.reach(_REACH_TIMEOUT_S)
-        job = _Job(
-            path=path,
-            store=store,
-            experiment=experiment or project.experiment(current, store),
-            parameters=given,
-            declared=loaded.parameters or (),
-            root=current.root,
-        )
-        run_id = job.begin()
-        target = _target(output, current.output, path, run_id)
+        job = _Job(path, current, store, experiment, given, loaded.parameters or ())
+        target = _target(output, current.output, path, job.local_id)
         reporter.progress(f"{path.name} starts", 0, loaded.cells)
-        outcome = _execute(loaded, job, run_id, target, timeout or current.timeout_s, reporter)
-    execution = job.end(run_id, target, html=html, cells=loaded.cells, outcome=outcome)
+        outcome = _execute(loaded, job, target, timeout or current.timeout_s, reporter)
+    execution = job.end(target, html=html, cells=loaded.cells, outcome=outcome)
     if outcome.kind == "done":
         return execution
     reporter.show(execution)
@@ -148,8 +141,8 @@ def _target(output: Path | None, directory: Path, path: Path, run_id: str) -> Pa
     return target
 
 
-def _execute(  # noqa: PLR0917 -- the pieces of one call
-    loaded: LoadedNotebook, job: _Job, run_id: str, target: Path, timeout_s: int | None, reporter: Reporter
+def _execute(
+    loaded: LoadedNotebook, job: _Job, target: Path, timeout_s: int | None, reporter: Reporter
 ) -> NotebookOutcome:
     def tell(at: CellProgress) -> None:
         done = at.cell + 1 if at.ended else at.cell
@@ -159,92 +152,121 @@ def _execute(  # noqa: PLR0917 -- the pieces of one call
         outcome = loaded.execute(
             target,
             parameters=job.parameters,
-            environment=job.environment(run_id),
+            environment=job.environment(),
             timeout_s=timeout_s,
             on_progress=tell,
         )
     except MlopsError as error:
-        job.store.log(run_id, tags={ERROR_TAG: error.message[:500]})
-        job.store.finish_run(run_id, "FAILED")
+        job.fail(error)
         raise
     reporter.progress(f"{job.path.name} {outcome.kind}", loaded.cells, loaded.cells)
     return outcome
 
 
-@dataclass(frozen=True)
 class _Job:
-    """One notebook on its way through the store."""
+    """One notebook on its way: its run is open from here on."""
 
-    path: Path
-    store: Tracking
-    experiment: str
-    parameters: Mapping[str, object]
-    declared: tuple[Parameter, ...]
-    root: Path
+    def __init__(  # noqa: PLR0917 -- what the verb knows
+        self,
+        path: Path,
+        current: settings.Settings,
+        store: Tracking,
+        experiment: str | None,
+        parameters: Mapping[str, object],
+        declared: Sequence[Parameter],
+    ) -> None:
+        self.path = path
+        self.parameters = parameters
+        self._values = {one.name: one.default for one in declared} | dict(parameters)
+        self._current = current
+        self._store = store
+        self._experiment_id = None if experiment else current.experiment_id
+        self._experiment = experiment or current.experiment
+        self._journal = project.journals(current).open(self._start(), warnings.warn)
+        self.local_id = self._journal.start.run_id
+        self._journal.log_params({name: as_text(value) for name, value in self._values.items()})
 
-    def begin(self) -> str:
-        """Open the notebook's run, with its parameters."""
-        tags = source_tags(self.root, self.path, project.checkout(self.path.parent, self.path))
+    def _start(self) -> RunStart:
+        current = self._current
+        tags = process_tags(getpass.getuser(), None, {})
+        tags |= source_tags(current.root, self.path, project.checkout(self.path.parent, self.path))
         tags["mlops.kind"] = "notebook"
         if outer := os.environ.get("MLFLOW_RUN_ID") or os.environ.get(PARENT_VARIABLE):
             tags[PARENT_TAG] = outer
         if self.parameters:
             tags["mlops.overrides"] = ",".join(self.parameters)
-        run_id = self.store.create_run(self.experiment, self.path.stem, tags)
-        values = {one.name: one.default for one in self.declared} | dict(self.parameters)
-        self.store.log(run_id, params={name: as_text(value) for name, value in values.items()})
-        return run_id
+        return RunStart(
+            run_id=uuid.uuid4().hex,
+            experiment=self._experiment,
+            experiment_id=self._experiment_id,
+            name=self.path.stem,
+            started_ms=time.time_ns() // 1_000_000,
+            tags=tags,
+            store=current.tracking_uri,
+        )
 
-    def environment(self, run_id: str) -> dict[str, str | None]:
+    def environment(self) -> dict[str, str | None]:
         """Return what the notebook's kernel is told; ``None`` takes a variable away."""
-        return {
-            "MLFLOW_TRACKING_URI": self.store.uri,
-            "MLFLOW_EXPERIMENT_NAME": self.experiment,
+        told: dict[str, str | None] = {
+            "MLFLOW_TRACKING_URI": self._current.tracking_uri,
             # Plain mlflow code would take the first run it opens for the one of this id, and rename it.
             "MLFLOW_RUN_ID": None,
-            PARENT_VARIABLE: run_id,
+            PARENT_VARIABLE: self.local_id,
             "MLOPS_JUPYTER_NOTEBOOK": str(self.path),
-            settings.ROOT_VARIABLE: str(self.root),
+            settings.ROOT_VARIABLE: str(self._current.root),
         }
+        if self._experiment_id is None:
+            told["MLFLOW_EXPERIMENT_NAME"] = self._experiment
+        return told
 
-    def end(self, run_id: str, target: Path, *, html: bool, cells: int, outcome: NotebookOutcome) -> Execution:
+    def fail(self, error: MlopsError) -> None:
+        """Close the run of a notebook that could not be executed."""
+        self._journal.log_tags({ERROR_TAG: error.message[:500]})
+        self._journal.end("FAILED")
+        self._journal.close()
+
+    def end(self, target: Path, *, html: bool, cells: int, outcome: NotebookOutcome) -> Execution:
         """Close the run and its children with the truth, and keep what was executed."""
         failure = None if outcome.kind == "done" else CellFailure(*outcome[1:])
         if failure is not None:
-            self._keep_failure(run_id, failure)
+            self._keep_failure(failure)
         page = target.with_suffix(".html") if html and target.is_file() else None
         if page is not None:
             cast("NotebookExport", registry.load("notebook_export", "nbconvert")()).html(target, page)
         for file in filter(None, (target, page)):
             if file.is_file():
-                self.store.log_file(run_id, "mlops/executed", file)
-        self.store.finish_run(run_id, _STATUS[outcome.kind])
+                self._journal.log_file("mlops/executed", file)
+        status = _STATUS[outcome.kind]
+        self._journal.end(status)
+        # A server says the run's id and page a moment later.
+        self._journal.home_id(_ID_WAIT_S)
+        record = as_record(self._journal, status, experiment=self._experiment)
+        self._journal.close()
+        record, children = self._with_children(record)
         return Execution(
             notebook=str(self.path),
             output=str(target),
             html=None if page is None else str(page),
             cells=cells,
-            parameters={one.name: one.default for one in self.declared} | dict(self.parameters),
-            run=self.store.get_run(run_id),
-            children=self._children(run_id),
+            parameters=self._values,
+            run=record,
+            children=children,
             failure=failure,
         )
 
-    def _keep_failure(self, run_id: str, failure: CellFailure) -> None:
+    def _keep_failure(self, failure: CellFailure) -> None:
         tags = {ERROR_TAG: (f"{failure.ename}: {failure.evalue}" if failure.evalue else failure.ename)[:500]}
         if failure.cell is not None:
             tags["mlops.failed_cell"] = str(failure.cell)
-            self.store.log_text(run_id, "mlops/failed_cell.txt", failure.source)
-        self.store.log_text(run_id, TRACEBACK_ARTIFACT, failure.traceback or json.dumps(failure.evalue))
-        self.store.log(run_id, tags=tags)
+            self._journal.log_text("mlops/failed_cell.txt", failure.source)
+        self._journal.log_text(TRACEBACK_ARTIFACT, failure.traceback or json.dumps(failure.evalue))
+        self._journal.log_tags(tags)
 
-    def _children(self, run_id: str) -> tuple[Run, ...]:
-        query = f"tags.`{PARENT_TAG}` = '{run_id}'"
-        found = []
-        for child in self.store.find_runs(None, query, "attributes.start_time ASC", 1000):
-            if child.status == "RUNNING":
-                # The kernel is gone, so whatever it left open was killed.
-                self.store.finish_run(child.run_id, "KILLED")
-                child = replace(child, status="KILLED")  # noqa: PLW2901
-            found.append(child)
-        return tuple(found)
+    def _with_children(self, record: Run) -> tuple[Run, tuple[Run, ...]]:
+        """Read the run and its children once all is in the store; runs of a kernel that died are closed by then."""
+        left = project.flush(self._current)
+        if left:
+            return replace(record, notes=(*record.notes, *left)), ()
+        query = f"tags.`{PARENT_TAG}` = '{record.run_id}'"
+        found = self._store.find_runs(None, query, "attributes.start_time ASC", 1000)
+        return self._store.get_run(record.run_id), tuple(found)

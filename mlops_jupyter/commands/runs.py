@@ -65,6 +65,7 @@ def runs(
     current = settings.current()
     store = project.tracking(current, writes=False)
     store.reach(_REACH_TIMEOUT_S)
+    notes = project.flush(current)
     where = None if all_experiments else experiment or project.experiment(current, store)
     order = order_clause(sort)
     try:
@@ -76,10 +77,10 @@ def runs(
         table = RunTable((), where or "(all)", query, order, store.shown_uri)
     shown = table.runs[:PAGE]
     if sort is not None and shown and not any(_has(run, order) for run in shown):
-        table = replace(table, notes=(f"no run shown has {sort}, so the order is MLflow's own",))
+        notes += (f"no run shown has {sort}, so the order is MLflow's own",)
     if (old := settings.old_file_store(current.root, Path.cwd())) is not None:
-        table = replace(table, notes=(*table.notes, settings.explain_old_store(old, current)))
-    return table
+        notes += (settings.explain_old_store(old, current),)
+    return replace(table, notes=notes)
 
 
 def _found(store: Tracking, experiment: str | None, query: str, order: str, limit: int) -> RunTable:

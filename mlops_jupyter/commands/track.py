@@ -6,13 +6,15 @@ import functools
 import inspect
 import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 from types import TracebackType
 from typing import Any, ParamSpec, Self, TypeVar, cast
 
 from .. import settings
-from ..capabilities.tracking import Intent, OpenRun, as_number, open_run
+from ..capabilities.redaction import scrubbed
+from ..capabilities.tracking import Intent, OpenRun, known, open_run
 from ..capabilities.tracking import current as current_run
 from ..errors import CommandError, Conflict
 from ..protocols import Names, Reporter, Silent
@@ -20,6 +22,7 @@ from ..records import Run
 from . import project
 
 PARENT_VARIABLE = "MLOPS_JUPYTER_PARENT_RUN_ID"
+_REACH_TIMEOUT_S = 3.0
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -33,6 +36,8 @@ class Choices:
     experiment: str | None
     tags: Mapping[str, str]
     params: tuple[str, ...]
+    data: tuple[str, ...]
+    live: bool | None
     parent: str | None
     autolog: bool | None
     log_models: bool | None
@@ -66,7 +71,7 @@ class Tracked:
         """Log metrics to this run, from any thread; see `mlops_jupyter.log`."""
         if self._run is None:
             raise Conflict("this run is not open, so there is nothing to log to", "log inside the tracked body")
-        self._run.log({name: as_number(name, value) for name, value in metrics.items()}, step)
+        self._run.log(metrics, step)
 
     def open(
         self, variables: Callable[[], Mapping[str, object]], cell_id: str | None = None, *, within: str | None = None
@@ -75,22 +80,58 @@ class Tracked:
         if self._run is not None:
             raise Conflict("this run is open already", "call track() again for a second one")
         current, chosen = settings.current(), self._choices
-        store = project.tracking(current)
-        # The name of an experiment known by its id is the store's to tell, once it has been reached.
+        project.prepare(current)
+        plain = project.plain()
         experiment_id = None if chosen.experiment else current.experiment_id
+        experiment = chosen.experiment or current.experiment
+        if experiment_id is not None:
+            experiment = plain.experiment_name(experiment_id) or f"id {experiment_id}"
+        notebook, stem, provenance = project.provenance(current)
         intent = Intent(
-            experiment=chosen.experiment or ("" if experiment_id else current.experiment),
+            experiment=experiment,
             experiment_id=experiment_id,
             name=chosen.name,
             tags=chosen.tags,
             params=chosen.params,
+            data=chosen.data,
             autolog=current.autolog if chosen.autolog is None else chosen.autolog,
             log_models=current.log_models if chosen.log_models is None else chosen.log_models,
-            parent=chosen.parent or within or os.environ.get(PARENT_VARIABLE) or None,
+            parent=_parent(chosen.parent, current) or within or os.environ.get(PARENT_VARIABLE) or None,
         )
-        self._run = open_run(store, intent, cell_id=cell_id, variables=variables)
-        if chosen.experiment is None and self._run.tracked:
-            settings.announce("MLFLOW_EXPERIMENT_NAME", self._run.experiment)
+        self._run = open_run(
+            project.journals(current),
+            plain,
+            intent,
+            provenance=provenance,
+            stem=stem,
+            notebook=notebook,
+            cell_id=cell_id,
+            variables=variables,
+            datasets=project.datasets,
+            # The process that lists what is installed stands in another directory.
+            search_path=[str(Path(entry).absolute()) for entry in sys.path],
+        )
+        if chosen.experiment is None and experiment_id is None:
+            settings.announce("MLFLOW_EXPERIMENT_NAME", current.experiment)
+
+    @property
+    def live(self) -> bool:
+        """Whether a chart shall be shown while the body runs: as asked for, else where somebody can see it."""
+        if self._run is None or not self._run.tracked:
+            return False
+        return project.notebook_host().shows_widgets() if self._choices.live is None else self._choices.live
+
+    def keep(self, texts: Mapping[str, str], documents: Mapping[str, str]) -> None:
+        """Keep texts, and JSON documents, with the run, each as the artifact of its name.
+
+        Secrets that this process knows of are left out of the texts; out of a document they must have been before.
+        """
+        if self._run is None or self._run.journal is None:
+            return
+        cleaned = {path: scrubbed(text, os.environ) for path, text in texts.items()}
+        for path, text in (cleaned | dict(documents)).items():
+            if text:
+                self._run.journal.log_text(path, text)
 
     def close(self, error: BaseException | None, traceback_text: str | None = None) -> Run:
         """Close the run with the truth and return it."""
@@ -145,7 +186,17 @@ class Tracked:
 def _around() -> str | None:
     """Return the run of the tracked body that a block or function opens in."""
     around = current_run()
-    return around.run_id if around is not None and around.tracked else None
+    return around.local_id if around is not None and around.tracked else None
+
+
+def _parent(told: str | None, current: settings.Settings) -> str | None:
+    """Return the id of the parent that the user names; one that is not of this process has to be in the store."""
+    if told is None or told in known:
+        return told
+    project.flush(current)
+    store = project.tracking(current)
+    store.reach(_REACH_TIMEOUT_S)
+    return store.get_run(told).run_id
 
 
 class _Block:
@@ -169,6 +220,8 @@ def track(
     experiment: str | None = None,
     tag: Mapping[str, str] | None = None,
     param: Names = (),
+    data: Names = (),
+    live: bool | None = None,
     parent: str | None = None,
     autolog: bool | None = None,
     log_models: bool | None = None,
@@ -183,13 +236,17 @@ def track(
     Parameters
     ----------
     name
-        The run's name; MLflow invents one when it is left out.
+        The run's name; else the notebook's or script's with some digits of the run's id.
     experiment
         The experiment; else the one of ``mlflow.set_experiment``, of MLFLOW_EXPERIMENT_NAME, or of mlops.toml.
     tag
         Tags of the run, as key=value.
     param
         Variables whose values are logged as params when the body ends, as a,b.
+    data
+        Tables and arrays (pandas, numpy, polars, Arrow) that go in, as a,b: schema, size and digest are logged.
+    live
+        Show a chart while the cell runs [where somebody can see it].
     parent
         The id of the run that this one is a child of; a block or function within a tracked body is its child.
     autolog
@@ -207,12 +264,26 @@ def track(
     Raises
     ------
     ConfigurationError
-        When runs have nowhere to go. A server that is down raises nothing: the body runs, its card says so.
+        When runs have nowhere to go. A server that is down raises nothing: what the body logs is kept and shipped
+        when the server answers, and the card says so.
     NotFound
         When there is no such parent run.
     """
     if callable(name):
         raise CommandError("track takes a name, not a function", "write @mlops_jupyter.track() above the function")
-    names = param.split(",") if isinstance(param, str) else param
-    params = tuple(filter(None, names))
-    return Tracked(Choices(name, experiment, dict(tag or {}), params, parent, autolog, log_models), reporter)
+    choices = Choices(
+        name=name,
+        experiment=experiment,
+        tags=dict(tag or {}),
+        params=_names(param),
+        data=_names(data),
+        live=live,
+        parent=parent,
+        autolog=autolog,
+        log_models=log_models,
+    )
+    return Tracked(choices, reporter)
+
+
+def _names(told: str | Iterable[str]) -> tuple[str, ...]:
+    return tuple(filter(None, told.split(",") if isinstance(told, str) else told))

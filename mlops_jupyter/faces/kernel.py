@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import html
 import json
+import os
 import sys
 import traceback
 from collections.abc import Callable
@@ -16,15 +18,19 @@ from IPython.core.error import StdinNotImplementedError
 from IPython.display import DisplayHandle, display
 
 from .. import grammar
+from ..capabilities.redaction import scrubbed
 from ..errors import CheckFailed, CommandError, MlopsError
 from ..grammar import Call, HelpAsked
 from ..verbs import VERBS
 from . import render
+from .captured import CapturedOutput
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import ExecutionResult, InteractiveShell
 
+    from ..capabilities.executed_cells import ExecutedCells
     from ..commands.track import Tracked
+    from ..records import Run
     from .magic import Cell
 
 _STATUS = "status"
@@ -100,16 +106,33 @@ def open_cell(shell: InteractiveShell | None, options: str, cell: Cell | None) -
         raise CommandError("the cell was not run, because --help was asked", "take --help out of the first line")
     tracked = _tracked(call)
     _with_debug(call, lambda: tracked.open(lambda: shell.user_ns, cell.cell_id))
-    cell.tracked = tracked
+    cell.tracked = TrackedCell(tracked)
 
 
-def close_cell(tracked: Tracked, result: ExecutionResult | None) -> None:
+class TrackedCell:
+    """A tracked cell that runs: its run, and what it prints."""
+
+    def __init__(self, tracked: Tracked) -> None:
+        self.tracked = tracked
+        self._output = CapturedOutput()
+        self._output.start()
+
+    def close(self, error: BaseException | None, traceback_text: str | None, source: str, executed: str) -> Run:
+        """Close the run, with the cell's source and output and the cells executed so far on it."""
+        printed = self._output.stop().text
+        self.tracked.keep({"mlops/cell.py": source, "mlops/output.txt": printed}, {"mlops/cells.json": executed})
+        return self.tracked.close(error, traceback_text)
+
+
+def close_cell(cell: TrackedCell, result: ExecutionResult | None, executed: ExecutedCells) -> None:
     """Close the run of a cell that has ended, and show its card."""
     # An interrupt that hits an asynchronous cell outside of the user's code leaves no result behind.
     error = asyncio.CancelledError() if result is None else result.error_before_exec or result.error_in_exec
     text = None if error is None else _traceback_of_cell(error)
     try:
-        display(tracked.close(error, text))
+        source = "" if result is None or result.info is None else result.info.raw_cell
+        clean = functools.partial(scrubbed, environment=os.environ)
+        display(cell.close(error, text, source, executed.as_json(clean)))
     except MlopsError as failed:
         # The cell's own outcome stands; what went wrong here must be read all the same.
         print("\n".join(failed.lines()), file=sys.stderr)  # noqa: T201

@@ -43,11 +43,19 @@ class _State:
     """What is registered, and of each thread the cells that run now, the innermost last."""
 
     shell: InteractiveShell | None = None
+    executed: Any = None
     cells: dict[int, list[Cell]] = {}  # noqa: RUF012 -- the process has one kernel
 
 
 def _kernel() -> Any:
     return import_module("mlops_jupyter.faces.kernel")
+
+
+def _executed() -> Any:
+    # Loading the extension has no time for it; the first cell that ends has.
+    if _State.executed is None:
+        _State.executed = import_module("mlops_jupyter.capabilities.executed_cells").ExecutedCells()
+    return _State.executed
 
 
 def load(shell: InteractiveShell) -> None:
@@ -144,8 +152,10 @@ def _end_aloud(result: ExecutionResult | None) -> None:
     # The cell that loaded the extension has begun before it could be noted.
     stack = _State.cells.get(get_ident())
     tracked = stack.pop().tracked if stack else None
+    if result is not None and info is not None and info.store_history:
+        _executed().ran(info.cell_id, result.execution_count or 0, info.raw_cell, result.success)
     if tracked is not None:
-        _kernel().close_cell(tracked, result)
+        _kernel().close_cell(tracked, result, _executed())
 
 
 _EVENTS: dict[str, Callable[..., None]] = {

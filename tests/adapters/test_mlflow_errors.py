@@ -13,7 +13,7 @@ from mlflow import exceptions
 from mlflow.exceptions import ERROR_CODE_TO_HTTP_STATUS, MlflowException, RestException
 from mlflow.protos.databricks_pb2 import INVALID_STATE, NOT_FOUND, ErrorCode
 
-from mlops_jupyter.adapters.mlflow_tracking import translate
+from mlops_jupyter.adapters.mlflow.errors import translate
 from mlops_jupyter.errors import (
     ConfigurationError,
     Conflict,

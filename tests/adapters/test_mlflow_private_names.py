@@ -30,6 +30,7 @@ from tests.conftest import REPOSITORY, Kernel
 
 _DOCUMENTED = {
     "mlflow",
+    "mlflow.data",
     "mlflow.entities",
     "mlflow.exceptions",
     "mlflow.protos.databricks_pb2",  # the error codes that MlflowException takes
@@ -37,12 +38,12 @@ _DOCUMENTED = {
     "mlflow.tracking.context.abstract_context",  # what a plugin derives from
 }
 _UNDOCUMENTED = {
-    ("adapters/mlflow_tracking.py", "mlflow.store.tracking.rest_store", "RestStore"),
+    ("adapters/mlflow/reading.py", "mlflow.store.tracking.rest_store", "RestStore"),
     ("adapters/mlflow_tracking.py", "mlflow.tracking.context.registry", "resolve_tags"),
     ("adapters/mlflow_tracking.py", "mlflow.tracking.fluent", "_active_run_stack"),
     ("adapters/mlflow_tracking.py", "mlflow.utils.autologging_utils", "AUTOLOGGING_CONF_KEY_IS_GLOBALLY_CONFIGURED"),
     ("adapters/mlflow_tracking.py", "mlflow.utils.autologging_utils", "AUTOLOGGING_INTEGRATIONS"),
-    ("adapters/mlflow_tracking.py", "mlflow.utils.proto_json_utils", "message_to_json"),
+    ("adapters/mlflow/reading.py", "mlflow.utils.proto_json_utils", "message_to_json"),
     ("adapters/mlflow_ui_app.py", "mlflow.server.fastapi_app", "app"),
 }
 

@@ -197,11 +197,11 @@ def test_the_secret_is_in_no_log_and_on_no_command_line(pages):
 
 
 def test_the_pages_show_the_project_s_runs(pages):
-    from mlops_jupyter.adapters.mlflow_tracking import MlflowTracking
+    from tests.fakes.store import WritableStore
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MLFLOW_TRACKING_URI", pages.uri)
-        store = MlflowTracking(pages.uri)
+        store = WritableStore(pages.uri)
         run_id = store.create_run("churn", "fit", {})
         store.log(run_id, metrics=[("acc", 0.5, datetime.now(UTC), 0)])
         experiment = store._experiment("churn").experiment_id

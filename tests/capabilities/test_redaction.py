@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from urllib.parse import quote
+import json
+import threading
+from urllib.parse import quote, quote_plus
 
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from mlops_jupyter.capabilities.redaction import redacted, without_credentials
+from mlops_jupyter.capabilities.redaction import redacted, scrubbed, without_credentials
 
 SCHEMES = st.sampled_from(["http", "https", "postgresql", "mysql+pymysql", "mssql+pyodbc", "ssh", "git+https"])
 # Something that cannot be part of what stays: the host, the port and the path.
@@ -83,3 +85,85 @@ def test_a_message_loses_only_the_credentials_in_it(text, shown):
 def test_no_message_keeps_a_quoted_credential(before, scheme, password, after):
     url = f"{scheme}://ana:{quote(password, safe='')}@host/"
     assert "s3cret" not in redacted(f"{before} {url} {after}")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "GITLAB_TOKEN",
+        "MLFLOW_TRACKING_PASSWORD",
+        "AWS_SECRET_ACCESS_KEY",
+        "OPENAI_APIKEY",
+        "openai_api_key",
+        "KEY",
+        "API_KEYS",
+        "PGPASSWD",
+        "TOKEN_2",
+    ],
+)
+def test_a_secret_variable_s_value_leaves_its_name(name):
+    said = scrubbed("using glpat-12345 for glpat-12345!", {name: "glpat-12345"})
+    assert said == f"using [{name}] for [{name}]!"
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("HOME", "/home/ana"),
+        ("TOKENIZERS_PARALLELISM", "disable-all"),
+        ("KEYBOARD", "dvorak-de"),
+        ("SSH_KEY_PATH", "/home/ana"),
+        ("KEY", "ana"),
+        ("KEY", ""),
+        ("SECRET", "Enabled"),
+    ],
+)
+def test_other_variables_leave_the_text_alone(name, value):
+    text = f"/home/ana said {value}, Enabled and dvorak-de"
+    assert scrubbed(text, {name: value}) == text
+
+
+def test_the_longer_of_two_secrets_goes_first():
+    environment = {"A_TOKEN": "abcdef", "B_TOKEN": "abcdef-ghi"}
+    assert scrubbed("abcdef-ghi abcdef", environment) == "[B_TOKEN] [A_TOKEN]"
+
+
+def test_urls_lose_their_credentials_too():
+    assert scrubbed("from http://ana:hunter2@h/x", {"A_KEY": "hunter2"}) == "from http://h/x"
+
+
+@given(SECRET.filter(lambda text: len(text.strip()) >= 6))
+def test_no_way_of_printing_shows_a_secret(secret):
+    environment = {"MY_TOKEN": secret}
+    for printed in (secret, repr(secret), json.dumps(secret), quote_plus(secret), f"<{secret}>"):
+        assert secret.strip() not in scrubbed(f"before {printed} after", environment)
+        assert "s3cret" not in scrubbed(f"before {printed} after", environment)
+
+
+@given(st.text(), st.dictionaries(st.text(), st.text()))
+def test_any_text_and_environment_is_taken(text, environment):
+    assert isinstance(scrubbed(text, environment), str)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "x" * 1_000_000,
+        "http://a:b" * 100_000,
+        "http://" * 140_000 + " ana@example.org",
+        "http://ana:1" + "0" * 1_000_000 + "@",
+        '{"url":"https://example.org/x","by":"ana@example.org"},' * 20_000,
+        "ana@example.org http://h " * 40_000,
+    ],
+    ids=lambda text: text[:12],
+)
+def test_a_megabyte_is_read_in_no_time(text):
+    done = threading.Event()
+
+    def work():
+        scrubbed(text, {"MY_TOKEN": "x" * 2000})
+        without_credentials(text)
+        done.set()
+
+    threading.Thread(target=work, daemon=True).start()
+    assert done.wait(60)

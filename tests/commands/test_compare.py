@@ -7,15 +7,15 @@ from datetime import UTC, datetime
 import pytest
 
 import mlops_jupyter
-from mlops_jupyter.adapters.mlflow_tracking import MlflowTracking
 from mlops_jupyter.errors import CommandError, Conflict, NotFound, Unavailable
 from mlops_jupyter.faces import render
 from mlops_jupyter.records import Run
+from tests.fakes.store import WritableStore
 
 
 @pytest.fixture
 def make(project):
-    store = MlflowTracking(f"sqlite:///{project}/.mlops/mlflow.db")
+    store = WritableStore(f"sqlite:///{project}/.mlops/mlflow.db")
 
     def run(name, *, experiment="churn", **metrics):
         run_id = store.create_run(experiment, name, {})
@@ -103,7 +103,7 @@ def test_a_run_that_was_not_tracked(make):
 
 
 def test_the_charts_call_the_runs_as_the_tables_do(project):
-    store = MlflowTracking(f"sqlite:///{project}/.mlops/mlflow.db")
+    store = WritableStore(f"sqlite:///{project}/.mlops/mlflow.db")
     made = [store.create_run("churn", name, {}) for name in ("one", "two")]
     for run_id, names in zip(made, (("late",), ("early", "late")), strict=True):
         points = [(name, step / 9, datetime.now(UTC), step) for name in names for step in range(9)]

@@ -17,9 +17,9 @@ import nbformat
 import psutil
 import pytest
 
-from mlops_jupyter.adapters.mlflow_tracking import MlflowTracking
 from mlops_jupyter.records import Run
 from tests.fakes.notebooks import write_notebook
+from tests.fakes.store import WritableStore
 
 LOAD = "%load_ext mlops_jupyter"
 TRACKED = "%%mlops track fit --param lr --no-autolog\nimport mlops_jupyter\nmlops_jupyter.log(loss=1 / (lr * 10))"
@@ -37,7 +37,7 @@ def artifact(project: Path) -> Callable[[str, str], str]:
     def read(run_id: str, path: str) -> str:
         import mlflow
 
-        store = MlflowTracking(f"sqlite:///{project}/.mlops/mlflow.db")
+        store = WritableStore(f"sqlite:///{project}/.mlops/mlflow.db")
         return Path(mlflow.MlflowClient(store.uri).download_artifacts(run_id, path)).read_text()
 
     return read
@@ -159,7 +159,7 @@ def test_plain_mlflow_runs_are_children_of_the_notebooks_run(project, terminal, 
 
 @pytest.mark.parametrize("variable", ["MLFLOW_RUN_ID", "MLOPS_JUPYTER_PARENT_RUN_ID"])
 def test_child_of_the_run_around_it(project, terminal, stored_runs, variable):
-    store = MlflowTracking(f"sqlite:///{project}/.mlops/mlflow.db")
+    store = WritableStore(f"sqlite:///{project}/.mlops/mlflow.db")
     outer = store.create_run("churn", "pipeline", {})
     write_notebook(project / "train.ipynb", "1")
     assert terminal("run", "train.ipynb", **{variable: outer}).code == 0

@@ -19,7 +19,7 @@ from pathlib import Path
 import pytest
 
 import mlops_jupyter
-from mlops_jupyter.adapters.mlflow_tracking import MlflowTracking
+from mlops_jupyter.adapters.mlflow.tracking import MlflowTracking
 from mlops_jupyter.errors import (
     CommandError,
     MissingDependency,
@@ -31,12 +31,13 @@ from mlops_jupyter.errors import (
 )
 from mlops_jupyter.faces import render
 from mlops_jupyter.faces import terminal as face
+from tests.fakes.store import WritableStore
 
 
 @pytest.fixture
 def make(project) -> Callable[..., str]:
     """Make a finished run in the project's store."""
-    store = MlflowTracking(f"sqlite:///{project}/.mlops/mlflow.db")
+    store = WritableStore(f"sqlite:///{project}/.mlops/mlflow.db")
 
     def run(name: str, *, experiment: str = "churn", params: dict | None = None, **metrics: float) -> str:
         run_id = store.create_run(experiment, name, {"team": "blue"})
@@ -175,12 +176,12 @@ def test_as_a_data_frame(make):
 
 
 def test_curves_are_read_when_they_are_drawn(project, monkeypatch):
-    store = MlflowTracking(f"sqlite:///{project}/.mlops/mlflow.db")
+    store = WritableStore(f"sqlite:///{project}/.mlops/mlflow.db")
     run_id = store.create_run("churn", "one", {})
     at = datetime.now(UTC)
     store.log(run_id, metrics=[(name, step / 10, at, step) for name in ("acc", "loss") for step in range(300)])
     asked = []
-    reading = MlflowTracking.histories
+    reading = WritableStore.histories
     monkeypatch.setattr(MlflowTracking, "histories", lambda *words: asked.append(words[2]) or reading(*words))
     table = mlops_jupyter.runs()
     assert render.text(table)
@@ -415,7 +416,7 @@ def test_a_database_whose_driver_is_not_installed(project, monkeypatch):
 def test_credentials_do_not_reach_the_records_and_their_links(project, terminal, monkeypatch):
     """The link on a run card is for the reader of a notebook, who may be anybody."""
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "https://ana:hunter2@mlflow.corp/team/")
-    store = MlflowTracking(os.environ["MLFLOW_TRACKING_URI"])
+    store = WritableStore(os.environ["MLFLOW_TRACKING_URI"])
     assert store.shown_uri == "https://mlflow.corp/team/"
     assert store._link("1", "ab") == "https://mlflow.corp/team/#/experiments/1/runs/ab"
     assert "hunter2" not in json.dumps(terminal("status", "--json").out)
@@ -432,14 +433,14 @@ def test_looking_leaves_no_trace(tmp_path, clean_environment, terminal):
 
 
 def test_an_order_that_no_run_has_is_said(project, terminal):
-    store = MlflowTracking(f"sqlite:///{project}/.mlops/mlflow.db")
+    store = WritableStore(f"sqlite:///{project}/.mlops/mlflow.db")
     store.create_run("churn", "one", {})
     assert "note: no run shown has nosuch, so the order is MLflow's own" in terminal("runs", "--sort", "nosuch").out
     assert "note" not in terminal("runs", "--sort", "start_time").out
 
 
 def test_what_was_named_or_asked_for_is_a_column(project, terminal):
-    store = MlflowTracking(f"sqlite:///{project}/.mlops/mlflow.db")
+    store = WritableStore(f"sqlite:///{project}/.mlops/mlflow.db")
     run_id = store.create_run("churn", "one", {"mlops.params": "zeta"})
     metrics = {f"training_{name}": 0.5 for name in "abcdef"} | {"accuracy": 0.75}
     at = datetime.now(UTC)

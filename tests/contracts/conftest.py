@@ -1,70 +1,44 @@
-"""The stores that the contract suites run over: sqlite, and a real MLflow server."""
+"""The servers that contract suites run against: one of each for the session, started when a test asks for it."""
 
 from __future__ import annotations
 
-import os
-import signal
-import socket
-import subprocess
-import sys
+import shutil
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
-import httpx
-import psutil
 import pytest
 
-from mlops_jupyter.adapters.mlflow_tracking import MlflowTracking
+from tests.fakes.servers import MlflowServer, postgresql, s3
+from tests.fakes.store import WritableStore
 
 
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory, template_store: Path) -> Iterator[str]:
-    """A real MLflow server with its own sqlite and artifacts."""
+    """A real MLflow server with its own sqlite and artifacts; its address."""
     directory = tmp_path_factory.mktemp("server")
-    (directory / "mlflow.db").write_bytes(template_store.read_bytes())
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("MLFLOW_")}
-    environment |= {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "MLFLOW_DISABLE_TELEMETRY": "true"}
-    environment["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{environment['PATH']}"
-    with (directory / "log").open("w") as log:
-        process = subprocess.Popen(
-            [
-                *(sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port)),
-                *("--backend-store-uri", f"sqlite:///{directory}/mlflow.db", "--workers", "1"),
-                *("--artifacts-destination", str(directory / "artifacts")),
-            ],
-            cwd=directory,
-            env=environment,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-        )
-    address = f"http://127.0.0.1:{port}"
-    try:
-        end = time.monotonic() + 120
-        while True:
-            assert process.poll() is None and time.monotonic() < end, (directory / "log").read_text()  # noqa: PT018
-            try:
-                if httpx.get(f"{address}/health", timeout=2).is_success:
-                    break
-            except httpx.TransportError:
-                time.sleep(0.1)
-        yield address
-    finally:
-        family = psutil.Process(process.pid).children(recursive=True)
-        process.send_signal(signal.SIGTERM)
-        process.wait(30)
-        for child in psutil.wait_procs(family, timeout=10)[1]:
-            child.kill()
+    shutil.copy(template_store, directory / "mlflow.db")
+    with MlflowServer(directory, f"sqlite:///{directory}/mlflow.db", str(directory / "artifacts")) as running:
+        yield running.address
 
 
-@pytest.fixture(params=["sqlite", "server"])
-def store(request: pytest.FixtureRequest, project: Path) -> MlflowTracking:
+@pytest.fixture(scope="session")
+def server_at_scale(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A real MLflow server whose runs are in a PostgreSQL and whose artifacts in an S3; its address."""
+    directory = tmp_path_factory.mktemp("server-at-scale")
+    with (
+        postgresql() as runs,
+        s3(tmp_path_factory.mktemp("s3")) as bucket,
+        MlflowServer(directory, runs, bucket.uri, **bucket.environment) as running,
+    ):
+        yield running.address
+
+
+@pytest.fixture(params=["sqlite", "server", "server_at_scale"])
+def store(request: pytest.FixtureRequest, project: Path) -> WritableStore:
     if request.param == "sqlite":
-        return MlflowTracking(f"sqlite:///{project}/.mlops/mlflow.db", None, project / ".mlops" / "artifacts")
-    return MlflowTracking(request.getfixturevalue("server"))
+        return WritableStore(f"sqlite:///{project}/.mlops/mlflow.db", None, project / ".mlops" / "artifacts")
+    return WritableStore(request.getfixturevalue(request.param))
 
 
 @pytest.fixture

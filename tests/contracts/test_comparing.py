@@ -32,7 +32,9 @@ def train(store, experiment, name, *, seed, frame, packages, cell=CELL):
     environment = ENVIRONMENT | {"distributions": ENVIRONMENT["distributions"] | packages}
     store.log_text(run_id, "mlops/environment.json", json.dumps(environment))
     store.log_text(run_id, "mlops/cell.py", cell)
-    store.log_text(run_id, "mlops/cells.json", json.dumps([{"id": "a", "execution_count": 1, "source": "X = 1"}]))
+    sources = ("X = 1", f"%%mlops track\n{cell}")
+    cells = [{"id": f"c{n}", "execution_count": n, "source": source, "ok": True} for n, source in enumerate(sources)]
+    store.log_text(run_id, "mlops/cells.json", json.dumps(cells))
     store.finish_run(run_id, "FINISHED")
     return run_id
 

@@ -13,8 +13,8 @@ import pandas as pd
 import pytest
 from mlflow.entities import DatasetInput, InputTag
 
-from mlops_jupyter.adapters.mlflow_tracking import MlflowTracking
 from mlops_jupyter.errors import NotFound
+from tests.fakes.store import WritableStore
 
 OLDEST = "attributes.start_time ASC"
 AT = datetime(2026, 1, 2, tzinfo=UTC)
@@ -37,8 +37,8 @@ def test_pages_follow_one_another_to_the_end(store, experiment):
 
 def test_all_experiments_are_searched_however_many_there_are(store, experiment, monkeypatch):
     made = {store.create_run(f"{experiment}-{number}", None, {}) for number in range(3)}
-    search = store._client.search_experiments
-    monkeypatch.setattr(store._client, "search_experiments", lambda **options: search(max_results=1, **options))
+    search = store.client.search_experiments
+    monkeypatch.setattr(store.client, "search_experiments", lambda **options: search(max_results=1, **options))
     assert made <= {run.run_id for run in store.find_runs(None, "", OLDEST, 1000)}
 
 
@@ -130,7 +130,7 @@ def test_data_that_says_nothing_of_itself(store, experiment):
 
 @pytest.fixture
 def embedded(project):
-    store = MlflowTracking(f"sqlite:///{project}/.mlops/mlflow.db")
+    store = WritableStore(f"sqlite:///{project}/.mlops/mlflow.db")
     run_id = store.create_run("churn", None, {})
     store.log(run_id, metrics=[("loss", 0.5, AT, step) for step in range(1500)])
     return store, run_id, project / ".mlops" / "mlflow.db"

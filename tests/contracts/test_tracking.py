@@ -1,19 +1,20 @@
-"""What every store of runs must do: over sqlite, and over a real MLflow server."""
+"""What every store of runs must do: over sqlite, over a real MLflow server, and over one with PostgreSQL and S3."""
 
 from __future__ import annotations
 
 import math
 import socket
 import time
+import uuid
 from datetime import UTC, datetime
 from pathlib import Path
 
 import mlflow
 import pytest
 
-from mlops_jupyter.adapters.mlflow_tracking import MlflowTracking
-from mlops_jupyter.capabilities.tracking import Intent, open_run
-from mlops_jupyter.errors import CommandError, Conflict, MlopsError, NotFound, Rejected, Unavailable
+from mlops_jupyter.errors import CommandError, Conflict, MlopsError, NotFound, Unavailable
+from mlops_jupyter.records import RunStart
+from tests.fakes.store import WritableStore
 
 NEWEST = "attributes.start_time DESC"
 
@@ -25,17 +26,13 @@ def test_a_run_from_beginning_to_end(store, experiment):
     assert (run.name, run.experiment, run.status, run.duration_s) == ("first", experiment, "RUNNING", None)
     assert run.tags["team"] == "risk"
 
-    store.enter_run(run_id)
-    assert store.active_run_id() == run_id
-    mlflow.log_metric("plain", 1.5)
     at = datetime(2026, 1, 2, tzinfo=UTC)
     store.log(run_id, metrics=[("loss", 0.5, at, 0), ("loss", 0.25, at, 1)], params={"lr": "0.1"}, tags={"a": "b"})
-    store.leave_run(run_id, "FINISHED")
-    assert store.active_run_id() is None
+    store.finish_run(run_id, "FINISHED")
 
     run = store.get_run(run_id)
     assert run.status == "FINISHED"
-    assert run.metrics == {"plain": 1.5, "loss": 0.25}
+    assert run.metrics == {"loss": 0.25}
     assert run.params == {"lr": "0.1"}
     assert run.tags["a"] == "b"
     assert run.duration_s is not None
@@ -82,7 +79,7 @@ def test_artifacts(store, experiment, tmp_path):
 
 def test_artifacts_of_the_embedded_store_lie_in_the_project(project, monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
-    store = MlflowTracking(f"sqlite:///{project}/.mlops/mlflow.db", None, project / ".mlops" / "artifacts")
+    store = WritableStore(f"sqlite:///{project}/.mlops/mlflow.db", None, project / ".mlops" / "artifacts")
     run_id = store.create_run("a/b ü", None, {})
     store.log_text(run_id, "note.txt", "here")
     assert [file.name for file in (project / ".mlops" / "artifacts").rglob("note.txt")] == ["note.txt"]
@@ -109,39 +106,6 @@ def test_search(store, experiment):
         store.find_runs("nowhere", "", NEWEST, 10)
 
 
-def test_runs_of_others_left_open_end_with_the_body(store, experiment):
-    outer = store.create_run(experiment, "outer", {})
-    store.enter_run(outer)
-    with_nested = mlflow.start_run(nested=True, run_name="inner")
-    store.leave_run(outer, "FAILED")
-    assert store.get_run(outer).status == "FAILED"
-    assert store.get_run(with_nested.info.run_id).status == "FAILED"
-    assert store.active_run_id() is None
-
-
-def test_a_run_that_the_body_ended_itself_gets_the_last_word(store, experiment):
-    run_id = store.create_run(experiment, None, {})
-    store.enter_run(run_id)
-    mlflow.end_run()
-    assert store.get_run(run_id).status == "FINISHED"
-    store.leave_run(run_id, "KILLED")
-    assert store.get_run(run_id).status == "KILLED"
-
-
-def test_a_users_run_around_stays_open(store, experiment):
-    mlflow.set_experiment(experiment)
-    users = mlflow.start_run()
-    run_id = store.create_run(experiment, None, {})
-    assert store.get_run(run_id).parent is None
-    store.enter_run(run_id)
-    store.leave_run(run_id, "FINISHED")
-    assert store.active_run_id() == users.info.run_id
-    store.enter_run(second := store.create_run(experiment, None, {}))
-    store.detach_run(second)
-    assert store.active_run_id() == users.info.run_id
-    mlflow.end_run()
-
-
 def test_what_is_not_there(store, experiment):
     with pytest.raises(NotFound):
         store.get_run("0" * 32)
@@ -152,7 +116,7 @@ def test_what_is_not_there(store, experiment):
     experiment_id = client.get_run(run_id).info.experiment_id
     assert store.experiment_name(experiment_id) == experiment
     client.delete_experiment(experiment_id)
-    fresh = MlflowTracking(store.uri)
+    fresh = WritableStore(store.uri)
     with pytest.raises(Conflict, match="has been deleted") as refusal:
         fresh.create_run(experiment, None, {})
     assert refusal.value.hint == f"mlflow experiments restore --experiment-id {experiment_id}"
@@ -166,7 +130,7 @@ def test_errors_are_ours(store, experiment):
 
 
 def test_a_link_to_the_servers_pages(server, project):
-    store = MlflowTracking(server)
+    store = WritableStore(server)
     run_id = store.create_run("linked", None, {})
     run = store.get_run(run_id)
     assert run.link is not None
@@ -181,7 +145,7 @@ def test_a_server_that_does_not_answer(project, listening):
         sock.bind(("127.0.0.1", 0))
         if listening:
             sock.listen()
-        store = MlflowTracking(f"http://ana:s3cret@127.0.0.1:{sock.getsockname()[1]}")
+        store = WritableStore(f"http://ana:s3cret@127.0.0.1:{sock.getsockname()[1]}")
         began = time.monotonic()
         with pytest.raises(Unavailable, match="did not answer") as failure:
             store.reach(1.0)
@@ -190,10 +154,79 @@ def test_a_server_that_does_not_answer(project, listening):
     assert "s3cret" not in store.shown_uri
 
 
-def test_a_run_that_cannot_be_entered_is_not_left_running(store, experiment, monkeypatch):
-    monkeypatch.setattr(store, "enter_run", lambda run_id: (_ for _ in ()).throw(Rejected("MLflow", "no")))
-    opened = open_run(store, Intent(experiment=experiment, autolog=False))
-    assert not opened.tracked
-    assert opened.close(None).notes == ("not tracked: no",)
-    (run,) = store.find_runs(experiment, "", NEWEST, 10)
-    assert run.status == "FAILED"
+# --- the writing side: whatever is cut short is done again, and is done once -----------------------------------
+
+
+def start_of(experiment: str, **more: object) -> RunStart:
+    return RunStart(
+        **{
+            "run_id": uuid.uuid4().hex,
+            "experiment": experiment,
+            "experiment_id": None,
+            "name": "journaled",
+            "started_ms": 1_767_312_000_000,
+            "tags": {},
+            "store": "",
+            **more,
+        }
+    )
+
+
+def test_a_run_that_is_created_again_is_found(store, experiment):
+    start = start_of(experiment)
+    assert store.sink.find(start) is None
+    run_id = store.sink.create(start, {"mlflow.user": "ana", "team": "risk"})
+    assert store.sink.find(start) == run_id
+    run = store.get_run(run_id)
+    assert (run.name, run.status, run.started) == ("journaled", "RUNNING", datetime(2026, 1, 2, tzinfo=UTC))
+    assert run.tags["team"] == "risk"
+    if store.uri.startswith("sqlite:"):
+        assert run_id == start.run_id
+        assert store.sink.create(start, {}) == run_id
+    else:
+        assert run.tags["mlops.local_id"] == start.run_id
+
+
+def test_points_sent_twice_are_there_once(store, experiment):
+    run_id = store.sink.create(start_of(experiment), {})
+    points = [("loss", 1 / (step + 1), 1_767_312_000_000 + step, step) for step in range(1000)]
+    points[7] = ("loss", math.nan, points[7][2], 7)
+    points[8] = ("loss", math.inf, points[8][2], 8)
+    for _ in range(2):
+        store.sink.write(run_id, points, {"lr": "0.1"}, {"a": "b"})
+        store.sink.end(run_id, "KILLED", 1_767_312_001_000)
+    client = mlflow.MlflowClient(store.uri)
+    history = client.get_metric_history(run_id, "loss")
+    assert sorted(point.step for point in history) == list(range(1000))
+    assert math.isnan(next(point.value for point in history if point.step == 7))
+    run = store.get_run(run_id)
+    assert (run.status, run.duration_s, run.params) == ("KILLED", 1.0, {"lr": "0.1"})
+
+
+def test_the_last_run_of_a_cell_is_found(store, experiment):
+    start = start_of(experiment, cell_id="cell-7")
+    assert store.sink.last_of_cell(start) is None
+    earlier = store.sink.create(start_of(experiment), {"mlops.cell_id": "cell-7"})
+    store.sink.create(start_of(experiment), {"mlops.cell_id": "cell-8"})
+    assert store.sink.last_of_cell(start) == earlier
+
+
+def test_what_plain_code_wrote_is_copied(store, experiment, project, tmp_path):
+    local = WritableStore(f"sqlite:///{project}/.mlops/local.db", None, project / ".mlops" / "artifacts")
+    mine, target = (place.sink.create(start_of(experiment), {}) for place in (local, store))
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model" / "weights.bin").write_bytes(b"\x00\xff")
+    client = mlflow.MlflowClient(local.uri)
+    client.log_artifacts(mine, str(tmp_path / "model"), "model/inner")
+    client.log_text(mine, "ours", "mlops/traceback.txt")
+    data = {"name": "train", "digest": "d1", "source_type": "code", "source": "{}", "schema": None, "profile": "{}"}
+    local.sink.inputs(mine, [{**data, "context": "validation"}])
+
+    local.sink.copy_rest(mine, store.sink, target)
+
+    copied = mlflow.MlflowClient(store.uri)
+    assert Path(copied.download_artifacts(target, "model/inner/weights.bin")).read_bytes() == b"\x00\xff"
+    assert copied.list_artifacts(target, "mlops") == []
+    (dataset,) = copied.get_run(target).inputs.dataset_inputs
+    assert (dataset.dataset.name, dataset.dataset.digest) == ("train", "d1")
+    assert [(tag.key, tag.value) for tag in dataset.tags] == [("mlflow.data.context", "validation")]

@@ -8,21 +8,18 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import signal
-import socket
-import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
-import httpx
 import nbformat
 import psutil
 import pytest
 from playwright.sync_api import Page, expect, sync_playwright
 
 from tests.conftest import REPOSITORY
+from tests.fakes.servers import answers, free_port, serving
 
 TOKEN = "test-token"
 FLAGS = [
@@ -44,47 +41,20 @@ def lab(project: Path) -> Iterator[str]:
     """A JupyterLab server in the project, which holds the tutorial; the base address."""
     (project / "notebooks").mkdir()
     shutil.copy(REPOSITORY / "notebooks" / "01_track.ipynb", project / "notebooks")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     quiet = Path(os.environ["HOME"], ".jupyter/lab/user-settings/@jupyterlab/apputils-extension")
     quiet.mkdir(parents=True)
     (quiet / "notification.jupyterlab-settings").write_text('{"fetchNews": "false", "checkForUpdates": false}')
-    log = (project.parent / "lab.log").open("w")
-    server = subprocess.Popen(
-        [
-            *(sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", f"--port={port}"),
-            *(
-                f"--ServerApp.root_dir={project}",
-                "--LabApp.expose_app_in_browser=True",  # the tests ask it whether the kernel is ready
-                f"--IdentityProvider.token={TOKEN}",
-                "--ServerApp.base_url=/user/ana/",
-            ),
-        ],
-        cwd=project,
-        stdout=log,
-        stderr=subprocess.STDOUT,
-        start_new_session=True,
-    )
+    words = [
+        *(sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", f"--port={port}"),
+        f"--ServerApp.root_dir={project}",
+        "--LabApp.expose_app_in_browser=True",  # the tests ask it whether the kernel is ready
+        f"--IdentityProvider.token={TOKEN}",
+        "--ServerApp.base_url=/user/ana/",
+    ]
     base = f"http://127.0.0.1:{port}/user/ana/"
-    try:
-        end = time.monotonic() + 60
-        while True:
-            assert server.poll() is None, (project.parent / "lab.log").read_text()
-            assert time.monotonic() < end, "JupyterLab did not start"
-            try:
-                if httpx.get(f"{base}api/status", params={"token": TOKEN}, timeout=2).is_success:
-                    break
-            except httpx.TransportError:
-                time.sleep(0.1)
+    with serving(words, project, lambda: answers(f"{base}api/status", token=TOKEN), log=project.parent / "lab.log"):
         yield base
-    finally:
-        family = psutil.Process(server.pid).children(recursive=True)
-        server.send_signal(signal.SIGTERM)
-        server.wait(30)
-        for child in psutil.wait_procs(family, timeout=10)[1]:
-            child.kill()
-        log.close()
 
 
 @pytest.fixture

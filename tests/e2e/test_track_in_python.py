@@ -14,7 +14,7 @@ import pytest
 from mlflow import MlflowClient
 
 from mlops_jupyter.records import Run
-from tests.conftest import Kernel
+from tests.conftest import Kernel, ship
 
 Script = Callable[[str], subprocess.Popen[str]]
 
@@ -38,11 +38,13 @@ def finish(process: subprocess.Popen[str]) -> tuple[int, str, str]:
 
 
 def metric_points(project: Path, run: Run, name: str) -> list[tuple[int, float]]:
+    assert ship(project) == {}
     client = MlflowClient(f"sqlite:///{project}/.mlops/mlflow.db")
     return sorted((point.step, point.value) for point in client.get_metric_history(run.run_id, name))
 
 
 def traceback_kept(project: Path, run: Run) -> str:
+    assert ship(project) == {}
     stored = MlflowClient(f"sqlite:///{project}/.mlops/mlflow.db").get_run(run.run_id)
     return (Path(unquote(urlparse(stored.info.artifact_uri).path)) / "mlops" / "traceback.txt").read_text()
 
@@ -484,11 +486,6 @@ def test_a_block_within_a_tracked_cell_is_its_child(kernel: Kernel, stored_runs:
     assert {run.status for run in found.values()} == {"FINISHED"}
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="DESIGN 4: mlflow.log_metric from a worker thread shall go to the cell's run; MLflow opens one and leaves "
-    "it RUNNING, because its active run is thread-local. mlops_jupyter.log does go there.",
-)
 def test_plain_mlflow_in_a_worker_thread_logs_to_the_cells_run(
     kernel: Kernel, stored_runs: Callable[[], list[Run]]
 ) -> None:

@@ -22,7 +22,7 @@ from mlflow import MlflowClient
 from mlflow.entities import Run as StoredRun
 from papermill.exceptions import PapermillExecutionError
 
-from tests.conftest import Kernel, Reply
+from tests.conftest import Kernel, Reply, end_shipper, eventually, ship
 from tests.fakes.notebooks import write_notebook
 
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
@@ -32,6 +32,9 @@ _ENDLESS = "import time\nprint('started', flush=True)\nwhile True:\n    time.sle
 
 
 def store_of(root: Path) -> MlflowClient:
+    """Return the store with everything in it that has been logged so far."""
+    left = ship(root)
+    assert left == {}, left
     return MlflowClient(f"sqlite:///{root}/.mlops/mlflow.db")
 
 
@@ -45,10 +48,13 @@ class Desk:
 
     def __init__(self, root: Path, start: Callable[[], Kernel]) -> None:
         self.root = root
-        self.store = store_of(root)
         self.start = start
         self.kernel = start()
         self.run = self.kernel.run
+
+    @property
+    def store(self) -> MlflowClient:
+        return store_of(self.root)
 
     def stored(self, reply: Reply) -> StoredRun:
         (card,) = reply.records("run")
@@ -87,6 +93,7 @@ def desk(tmp_path_factory: pytest.TempPathFactory, template_store: Path) -> Iter
     yield Desk(root, start)
     for kernel in started:
         kernel.stop()
+    end_shipper(root)
 
 
 @pytest.fixture(scope="module")
@@ -116,7 +123,7 @@ def test_a_body_that_runs_to_its_end_is_finished(desk: Desk) -> None:
     assert desk.store.get_experiment(run.info.experiment_id).name == "churn"
     assert run.data.metrics == {"accuracy": 0.9}
     assert "mlops.error" not in run.data.tags
-    assert desk.store.list_artifacts(run.info.run_id) == []
+    assert [one.path for one in desk.store.list_artifacts(run.info.run_id, "mlops")] == ["mlops/environment.json"]
     assert desk.run("print(found, mlflow.active_run())").stdout == "7 None\n"
 
 
@@ -573,7 +580,7 @@ def test_a_param_that_mlflow_refuses_does_not_hide_the_end(desk: Desk) -> None:
     (card,) = reply.records("run")
     assert card["status"] == "FINISHED"
     assert len(card["notes"]) == 1
-    assert card["notes"][0].startswith("--param was not logged: ")
+    assert card["notes"][0].startswith("--param width was not logged: ")
     assert desk.stored(reply).data.params == {"width": "1"}
 
 
@@ -882,6 +889,7 @@ def test_a_server_that_is_down_costs_seconds_and_the_body_runs(
     request: pytest.FixtureRequest,
     monkeypatch: pytest.MonkeyPatch,
     start_kernel: Callable[..., Kernel],
+    project: Path,
     server: str,
     experiment_id: str | None,
 ) -> None:
@@ -899,18 +907,23 @@ def test_a_server_that_is_down_costs_seconds_and_the_body_runs(
     assert (reply.status, reply.stdout) == ("ok", "ran\n")
     assert took_s < 5
     (card,) = reply.records("run")
-    assert (card["status"], card["run_id"], card["name"]) == ("UNTRACKED", "", "offline")
-    told = [note for note in card["notes"] if note.startswith("not tracked: ")]
-    assert len(told) == 1
-    assert address in told[0]
-    assert "\n" not in told[0]
-    assert "2 logged metric values were dropped" in card["notes"]
-    assert reply.displayed[-1]["text/plain"].startswith("UNTRACKED  offline")
+    assert (card["status"], card["name"]) == ("FINISHED", "offline")
+    (told,) = card["notes"]
+    assert address in told
+    assert "\n" not in told
 
-    if server == "closed_port":
-        failing = kernel.run("%%mlops track\n1 / 0")
-        assert failing.ename == "ZeroDivisionError"
-        assert failing.records("run")[0]["status"] == "UNTRACKED"
+    # Meanwhile the run is in the project's own sqlite file.
+    store = MlflowClient(f"sqlite:///{project}/.mlops/mlflow.db")
+    eventually(lambda: [run.info.status for run in all_runs(store)] == ["FINISHED"])
+    (run,) = all_runs(store)
+    assert (run.info.run_id, run.data.metrics) == (card["run_id"], {"loss": 0.25})
+    assert [point.value for point in store.get_metric_history(card["run_id"], "loss")] == [0.5, 0.25]
+
+    failing = kernel.run("%%mlops track\n1 / 0")
+    assert failing.ename == "ZeroDivisionError"
+    (card,) = failing.records("run")
+    assert card["status"] == "FAILED"
+    assert "the project's own sqlite file has it" in card["notes"][0]
 
 
 def test_an_error_of_ours_survives_papermill_with_class_and_message(project: Path) -> None:

@@ -242,9 +242,9 @@ def test_errors_and_bugs_in_a_kernel(kernel):
 
 @pytest.fixture
 def run_with_odd_numbers(project):
-    from mlops_jupyter.adapters.mlflow_tracking import MlflowTracking
+    from tests.fakes.store import WritableStore
 
-    store = MlflowTracking(f"sqlite:///{project}/.mlops/mlflow.db")
+    store = WritableStore(f"sqlite:///{project}/.mlops/mlflow.db")
     run_id = store.create_run("churn", "odd", {})
     now = datetime.now(UTC)
     store.log(run_id, metrics=[("nan", float("nan"), now, 0), ("half", 0.5, now, 0)])

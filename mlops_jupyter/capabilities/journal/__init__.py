@@ -1,0 +1,26 @@
+"""The journal: what a run logs, kept in files that survive the process, until it is in the store.
+
+A run has a folder. Each process that logs to the run appends to segments of its own, files that it has mapped
+into its memory: a point is written once its call returns, and nothing that happens to the process afterwards
+takes it away. `shipping` brings it to the store.
+"""
+
+from .folder import RunFolder, RunFolders, Shipped
+from .journals import Journals
+from .link import ShipperLink
+from .reading import Batch, Follower, SegmentReader
+from .run import RunJournal
+from .writing import JournalWriter
+
+__all__ = [
+    "Batch",
+    "Follower",
+    "JournalWriter",
+    "Journals",
+    "RunFolder",
+    "RunFolders",
+    "RunJournal",
+    "SegmentReader",
+    "Shipped",
+    "ShipperLink",
+]

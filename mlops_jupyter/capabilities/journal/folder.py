@@ -1,0 +1,195 @@
+"""Where journals lie: one folder a run, and what is known about the run beside its points."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from ...errors import Unavailable
+from ...records import RunStart
+from .reading import Position
+from .writing import hold
+
+_START, _OWNER, _SHIPPED, _FILES = "run.json", "owner.alive", "shipped.json", "files"
+
+
+@dataclass(frozen=True)
+class Shipped:
+    """How far a run has been shipped.
+
+    Attributes
+    ----------
+    run_id
+        The id that the store gave the run; ``None`` before it was created there.
+    link
+        The run's page in the store's web pages.
+    creating
+        Whether it was about to be created there: if that was cut short, it has to be looked for.
+    local
+        Whether it was created in the project's own sqlite file first, its store being away.
+    position, local_position
+        How far the journal is read for the store, and for the sqlite file.
+    status, end_ms
+        How and when the run ended (milliseconds of the epoch), once that is read.
+    done
+        Whether all is in the store, the end too.
+    refused
+        How many entries the store refused for good; they are kept in ``refused.jsonl``.
+    error
+        Why nothing goes on, in a sentence.
+    """
+
+    run_id: str | None = None
+    link: str | None = None
+    creating: bool = False
+    local: bool = False
+    position: Position = field(default_factory=dict)
+    local_position: Position = field(default_factory=dict)
+    status: str | None = None
+    end_ms: int = 0
+    done: bool = False
+    refused: int = 0
+    error: str | None = None
+
+
+class RunFolder:
+    """A run's folder."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._alive: int | None = None
+
+    @property
+    def name(self) -> str:
+        """The run's id in this journal."""
+        return self.path.name
+
+    @property
+    def files(self) -> Path:
+        """Where artifacts wait."""
+        return self.path / _FILES
+
+    def begin(self, start: RunStart) -> None:
+        """Make the folder, say in it what the run is, and that this process is alive.
+
+        Raises
+        ------
+        Unavailable
+            When the disk is full or the folder cannot be written.
+        """
+        try:
+            self.path.mkdir(parents=True, mode=0o700)
+            self._alive = hold(self.path / _OWNER)
+            _write(self.path / _START, asdict(start))
+        except OSError as error:
+            raise Unavailable("journal", f"cannot write to {self.path}: {error.strerror}", "mlops doctor") from error
+
+    def let_go(self) -> None:
+        """Give the lock back: nobody of this process writes any more."""
+        if self._alive is not None:
+            os.close(self._alive)
+            self._alive = None
+
+    def owner_lives(self) -> bool:
+        """Tell whether the process that opened the run is there still; to be asked by another process only."""
+        return _held(self.path / _OWNER)
+
+    def anyone_writes(self) -> bool:
+        """Tell whether the owner, or a process that it forked, may still write; to be asked by another process only."""
+        return any(_held(file) for file in self.path.glob("*.alive"))
+
+    def start(self) -> RunStart | None:
+        """Read what the run is; ``None`` while the folder is being made."""
+        found = _read(self.path / _START)
+        return None if found is None else RunStart(**found)
+
+    def shipped(self) -> Shipped:
+        """Read how far the run has been shipped."""
+        found = _read(self.path / _SHIPPED)
+        if found is None:
+            return Shipped()
+        for key in ("position", "local_position"):
+            found[key] = {writer: (at[0], at[1]) for writer, at in found[key].items()}
+        return Shipped(**found)
+
+    def note(self, shipped: Shipped, **changes: Any) -> Shipped:
+        """Write how far the run has been shipped."""
+        changed = replace(shipped, **changes)
+        if changed != shipped or not (self.path / _SHIPPED).exists():
+            _write(self.path / _SHIPPED, asdict(changed))
+        return changed
+
+    def refuse(self, what: dict[str, Any], reason: str) -> None:
+        """Keep what the store refused for good."""
+        with (self.path / "refused.jsonl").open("a", encoding="utf-8") as file:
+            file.write(json.dumps({"refused": what, "reason": reason}, ensure_ascii=False) + "\n")
+
+    def remove(self) -> None:
+        """Remove the folder: everything is in the store."""
+        shutil.rmtree(self.path)
+
+
+class RunFolders:
+    """All journals of a project.
+
+    Parameters
+    ----------
+    root
+        The folder that holds them.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def __iter__(self) -> Iterator[RunFolder]:
+        """Yield the runs, the oldest first."""
+        found = []
+        with contextlib.suppress(FileNotFoundError), os.scandir(self.root) as entries:
+            for entry in entries:
+                if entry.is_dir():
+                    with contextlib.suppress(FileNotFoundError):
+                        found.append(((Path(entry.path) / _START).stat().st_mtime_ns, entry.path))
+        for _, path in sorted(found):
+            yield RunFolder(Path(path))
+
+    def of(self, name: str) -> RunFolder:
+        """Return the folder of a run, which may not be there."""
+        return RunFolder(self.root / name)
+
+
+def _held(path: Path) -> bool:
+    # Closing the file gives up every lock that the asking process itself has on it.
+    try:
+        file = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return True
+    finally:
+        os.close(file)
+    return False
+
+
+def _write(path: Path, data: dict[str, Any]) -> None:
+    new = path.with_name(f"{path.name}.{os.getpid()}.new")
+    descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        json.dump(data, file, ensure_ascii=False)
+    new.rename(path)
+
+
+def _read(path: Path) -> dict[str, Any] | None:
+    try:
+        found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
+    return found

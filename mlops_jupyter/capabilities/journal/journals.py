@@ -1,0 +1,101 @@
+"""A project's journals, as a process that logs sees them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from ...records import RunStart
+from .folder import RunFolders
+from .link import ShipperLink
+from .reading import Follower
+from .run import RunJournal
+
+_LOOK_S = 0.01
+
+
+class Journals:
+    """Opens journals, and waits for what is in them to reach the store.
+
+    Parameters
+    ----------
+    root
+        The folder of the journals.
+    store
+        The tracking URI that runs opened here go to.
+    artifacts
+        Where experiments made for them put their artifacts; empty leaves that to the store.
+    start_shipper
+        Starts a shipper, which ends by itself when another is there.
+    """
+
+    def __init__(self, root: Path, store: str, artifacts: str, start_shipper: Callable[[], None]) -> None:
+        self.store = store
+        self.artifacts = artifacts
+        self._folders = RunFolders(root)
+        self._link = ShipperLink(root, start_shipper)
+        self._opened: set[str] = set()
+
+    def open(self, start: RunStart, tell: Callable[[str], None]) -> RunJournal:
+        """Open the journal of a run.
+
+        Raises
+        ------
+        Unavailable
+            When its folder cannot be made: the disk is full or read-only.
+        """
+        journal = RunJournal(start, self._folders.of(start.run_id), self._link, tell)
+        self._opened.add(start.run_id)
+        self._link.wake()
+        return journal
+
+    def waiting(self) -> dict[str, str | None]:
+        """Return the runs of which something is not in the store yet, with what holds each of them up."""
+        found = {}
+        for folder in self._folders:
+            shipped = folder.shipped()
+            if shipped.done:
+                continue
+            follower = Follower(folder.path, shipped.local_position if shipped.local else shipped.position)
+            # Asking after a lock of this process's own would give it up.
+            dead = folder.name not in self._opened and not folder.owner_lives()
+            if follower.pending() or shipped.run_id is None or shipped.status is not None or dead:
+                found[folder.name] = shipped.error
+            follower.close()
+        return found
+
+    def backlog(self) -> int:
+        """Return how many bytes, at the most, wait to be shipped."""
+        return sum(
+            Follower(folder.path, folder.shipped().position).unread()
+            for folder in self._folders
+            if not folder.shipped().done
+        )
+
+    def refused(self) -> dict[Path, int]:
+        """Return the files that hold what a store refused for good, and how many entries each has."""
+        found = ((folder.path / "refused.jsonl", folder.shipped().refused) for folder in self._folders)
+        return {path: count for path, count in found if count}
+
+    def flush(self, timeout_s: float, *, hurry: bool = False) -> dict[str, str | None]:
+        """Wait, so long at the most, until all journals are in the store; return what is left as `waiting` does.
+
+        Parameters
+        ----------
+        timeout_s
+            Seconds.
+        hurry
+            Ask stores that did not answer again at once, instead of giving up on them at once.
+        """
+        left = self.waiting()
+        if not left:
+            return left
+        self._link.wake(hurry=hurry)
+        deadline = time.monotonic() + timeout_s
+        while left and time.monotonic() < deadline:
+            if not hurry and all(left.values()):
+                return left
+            time.sleep(_LOOK_S)
+            left = self.waiting()
+        return left

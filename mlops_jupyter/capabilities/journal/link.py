@@ -1,0 +1,51 @@
+"""The kernel's line to the shipper: a named pipe that it listens at while it lives."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+PIPE = "shipper.pipe"
+HURRY = b"!"
+# A shipper that has been started needs so long to listen at the most.
+_STARTING_S = 3.0
+
+
+class ShipperLink:
+    """Wakes a project's shipper, and starts it when there is none.
+
+    Parameters
+    ----------
+    root
+        The folder of the journals.
+    start
+        Starts a shipper, which ends by itself when another is there.
+    """
+
+    def __init__(self, root: Path, start: Callable[[], None]) -> None:
+        self._root = root
+        self._start = start
+        self._started = -_STARTING_S
+
+    def wake(self, *, hurry: bool = False) -> None:
+        """Have the shipper look now; in a hurry, it asks stores that did not answer again at once."""
+        try:
+            pipe = os.open(self._root / PIPE, os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        except OSError as error:
+            # Nobody listens, or nobody ever has.
+            if error.errno not in {errno.ENXIO, errno.ENOENT}:
+                raise
+            if time.monotonic() - self._started >= _STARTING_S:
+                self._started = time.monotonic()
+                self._start()
+            return
+        try:
+            # A full pipe has woken it already, and one that ends right now will have looked once more.
+            with contextlib.suppress(BlockingIOError, BrokenPipeError):
+                os.write(pipe, HURRY if hurry else b"\n")
+        finally:
+            os.close(pipe)

@@ -1,0 +1,246 @@
+"""The reading side: what has been appended since the last look."""
+
+from __future__ import annotations
+
+import json
+import mmap
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from . import slots
+
+Position = dict[str, tuple[int, int]]
+"""Of each writing process, by its id: the segment it is read from, and how many of its slots are read."""
+
+# MLflow's own limits of one batch call.
+_METRICS, _OTHERS = 1000, 100
+
+
+@dataclass
+class Batch:
+    """What fits into one call to a store, in the order appended.
+
+    Attributes
+    ----------
+    points
+        Name, value, time in milliseconds of the epoch, step.
+    params, tags
+        As in MLflow.
+    rest
+        Other entries, in order: artifacts, inputs, the end.
+    position
+        How far the journal is read with this batch.
+    finished
+        Segments that nothing more will be read from.
+    """
+
+    points: list[tuple[str, float, int, int]] = field(default_factory=list)
+    params: dict[str, str] = field(default_factory=dict)
+    tags: dict[str, str] = field(default_factory=dict)
+    rest: list[dict[str, Any]] = field(default_factory=list)
+    position: Position = field(default_factory=dict)
+    finished: list[Path] = field(default_factory=list)
+
+    def __bool__(self) -> bool:
+        return any((self.points, self.params, self.tags, self.rest))
+
+    def takes(self, entry: dict[str, Any]) -> bool:
+        """Tell whether one more entry fits."""
+        params, tags = entry.get("params", {}), entry.get("tags", {})
+        return len(self.params) + len(params) <= _OTHERS and len(self.tags) + len(tags) <= _OTHERS
+
+    def add(self, entry: dict[str, Any]) -> None:
+        """Take an entry."""
+        self.params |= entry.pop("params", {})
+        self.tags |= entry.pop("tags", {})
+        if entry:
+            self.rest.append(entry)
+
+
+class SegmentReader:
+    """Reads one segment, from its start or from a slot that was reached before."""
+
+    def __init__(self, path: Path) -> None:
+        with path.open("rb") as file:
+            self._map: Any = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+        self.path = path
+        self.writer, _, number = path.stem.partition("-")
+        self.number = int(number)
+        self.slot = 0
+        self.names: list[str] = []
+        self._slots = len(self._map) // slots.SIZE
+
+    @property
+    def pending(self) -> bool:
+        """Whether something is there that has not been read."""
+        return self.slot < self._slots and bool(self._map[self.slot * slots.SIZE + slots.COMMITTED])
+
+    def seek(self, slot: int) -> None:
+        """Go to a slot that was reached before; the names on the way are read."""
+        while self.slot < slot and self.pending:
+            length, _, _, key, kind, _ = slots.SLOT.unpack_from(self._map, self.slot * slots.SIZE)
+            if kind != slots.POINT:
+                self._blob(length, key, kind)
+            self.slot += 1 if kind == slots.POINT else 1 + slots.slots_of(length)
+
+    def parts(self, at_most: int) -> Iterator[bytes | dict[str, Any]]:
+        """Yield what follows: points as whole slots one after the other, entries as objects; ``names`` grows."""
+        left = at_most
+        while left > 0 and self.pending:
+            start = self.slot
+            self._skip_points(left)
+            if self.slot > start:
+                left -= self.slot - start
+                yield self._map[start * slots.SIZE : self.slot * slots.SIZE]
+                continue
+            length, _, _, key, kind, _ = slots.SLOT.unpack_from(self._map, self.slot * slots.SIZE)
+            entry = self._blob(length, key, kind)
+            self.slot += 1 + slots.slots_of(length)
+            if entry is not None:
+                yield entry
+
+    def close(self) -> None:
+        """Give the memory back."""
+        self._map.close()
+
+    def _skip_points(self, at_most: int) -> None:
+        end = min(self.slot + at_most, self._slots)
+        while self.slot < end and self.pending and self._map[self.slot * slots.SIZE + slots.KIND] == slots.POINT:
+            self.slot += 1
+
+    def _blob(self, length: int, key: int, kind: int) -> dict[str, Any] | None:
+        start = (self.slot + 1) * slots.SIZE
+        blob = self._map[start : start + length]
+        if kind == slots.NAME:
+            if key == len(self.names):
+                self.names.append(blob.decode())
+            return None
+        entry: dict[str, Any] = json.loads(blob)
+        return entry
+
+
+class Follower:
+    """Reads all of a run's journal, from a position on.
+
+    Parameters
+    ----------
+    folder
+        The run's folder.
+    position
+        Where to begin; ``None`` means at the start.
+    without
+        A writing process that is not read.
+    """
+
+    def __init__(self, folder: Path, position: Position | None = None, *, without: str = "") -> None:
+        self.position: Position = dict(position or {})
+        self._without = without
+        self._folder = folder
+        self._readers: dict[str, SegmentReader] = {}
+
+    def pending(self) -> bool:
+        """Tell whether anything has not been read."""
+        return any(reader.pending for reader in self._current())
+
+    def batch(self) -> Batch:
+        """Read what fits into one call; it is empty when everything has been read."""
+        batch = Batch()
+        for reader in self._current():
+            while reader.pending and len(batch.points) < _METRICS:
+                before = reader.slot
+                if not self._fill(batch, reader):
+                    reader.slot = before
+                    break
+            self._note(reader, batch.finished)
+        batch.position = dict(self.position)
+        return batch
+
+    def slots(self, at_most: int) -> Iterator[tuple[list[str], bytes]]:
+        """Yield points as they lie in the journal, with the names that their keys mean; entries are skipped."""
+        for reader in self._current():
+            for part in reader.parts(at_most):
+                if isinstance(part, bytes):
+                    yield reader.names, part
+            self._note(reader, [])
+
+    def unread(self) -> int:
+        """Return how many bytes have not been read; what is set aside for more counts too."""
+        total = 0
+        for file in self._folder.glob("*.seg"):
+            writer, _, number = file.stem.partition("-")
+            segment, slot = self.position.get(writer, (0, 0))
+            if int(number) >= segment:
+                total += file.stat().st_size - (slot * slots.SIZE if int(number) == segment else 0)
+        return total
+
+    def close(self) -> None:
+        """Give the memory back."""
+        for reader in self._readers.values():
+            reader.close()
+        self._readers.clear()
+
+    @staticmethod
+    def _fill(batch: Batch, reader: SegmentReader) -> bool:
+        """Read one stretch of points, or one entry; tell whether it was taken."""
+        part = next(reader.parts(_METRICS - len(batch.points)), None)
+        if isinstance(part, bytes):
+            names = reader.names
+            batch.points += [
+                (names[key], value, time_ms, step) for step, time_ms, value, key, _, _ in slots.SLOT.iter_unpack(part)
+            ]
+        elif part is not None:
+            if batch and not batch.takes(part):
+                return False
+            batch.add(part)
+        return True
+
+    def _note(self, reader: SegmentReader, finished: list[Path]) -> None:
+        """Note how far a segment is read; at its end the position is the start of the next."""
+        if self._is_done(reader):
+            finished.append(reader.path)
+            self.position[reader.writer] = (reader.number + 1, 0)
+        else:
+            self.position[reader.writer] = (reader.number, reader.slot)
+
+    def _is_done(self, reader: SegmentReader) -> bool:
+        # Asked in this order: a writer that begins a segment adds nothing to the one before.
+        return self._segment(reader.writer, reader.number + 1).exists() and not reader.pending
+
+    def _current(self) -> Iterator[SegmentReader]:
+        """Yield of each writer the segment that is read now."""
+        for writer, first in self._writers().items():
+            number, slot = self.position.get(writer, (first, 0))
+            reader = self._reader(writer, max(number, first), slot if number >= first else 0)
+            while reader is not None and self._is_done(reader):
+                reader = self._reader(writer, reader.number + 1, 0)
+            if reader is not None:
+                yield reader
+
+    def _reader(self, writer: str, number: int, slot: int) -> SegmentReader | None:
+        old = self._readers.get(writer)
+        if old is not None and old.number == number:
+            return old
+        try:
+            reader = SegmentReader(self._segment(writer, number))
+        except FileNotFoundError:
+            return None
+        if old is not None:
+            old.close()
+        reader.seek(slot)
+        self._readers[writer] = reader
+        return reader
+
+    def _segment(self, writer: str, number: int) -> Path:
+        return self._folder / f"{writer}-{number}.seg"
+
+    def _writers(self) -> dict[str, int]:
+        """Return each process that has written, with its first segment that is left."""
+        found: dict[str, int] = {}
+        for file in self._folder.glob("*.seg"):
+            writer, _, number = file.stem.partition("-")
+            if writer == self._without:
+                continue
+            found[writer] = min(int(number), found.get(writer, int(number)))
+        return found

@@ -1,0 +1,73 @@
+"""What stays in memory of one metric while its run is open."""
+
+from __future__ import annotations
+
+from ...records import MetricPoint
+
+# Points kept of each metric for its picture, at the most.
+_KEPT = 512
+
+_Point = tuple[int, int, float]
+
+
+class Series:
+    """How many points a metric has, its last one, and a picture of all: of each stretch the lowest and the highest.
+
+    A stretch is one point as long as there are few, and doubles whenever there are too many.
+    """
+
+    __slots__ = ("_high", "_low", "_points", "_seen", "_stretch", "count", "newest")
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.newest: _Point = (0, 0, 0.0)
+        self._points: list[_Point] = []
+        self._stretch = 1
+        self._seen = 0
+        self._low = self._high = self.newest
+
+    def add(self, step: int, time_ms: int, value: float) -> None:
+        """Take one more point."""
+        self.newest = point = (step, time_ms, value)
+        self.count += 1
+        if self._stretch == 1:
+            self._points.append(point)
+            if len(self._points) >= _KEPT:
+                self._halve()
+            return
+        if self._seen == 0:
+            self._low = self._high = point
+        elif value < self._low[2]:
+            self._low = point
+        elif value > self._high[2]:
+            self._high = point
+        self._seen += 1
+        if self._seen == self._stretch:
+            self._seen = 0
+            self._points += _extremes([self._low, self._high])
+            if len(self._points) >= _KEPT:
+                self._halve()
+
+    def points(self) -> tuple[MetricPoint, ...]:
+        """Return the points kept, in the order logged; the newest is among them."""
+        kept = list(self._points)
+        if self._seen:
+            kept += _extremes([self._low, self._high])
+        if self.count and (not kept or kept[-1] is not self.newest):
+            kept.append(self.newest)
+        return tuple(MetricPoint(*point) for point in kept)
+
+    def _halve(self) -> None:
+        points = self._points
+        self._points = [point for at in range(0, len(points), 4) for point in _extremes(points[at : at + 4])]
+        # From single points on, four become two: a stretch then is two points wide, and holds two of them.
+        self._stretch = max(4, self._stretch * 2)
+
+
+def _extremes(points: list[_Point]) -> list[_Point]:
+    """Return the lowest and the highest of some points, the earlier first."""
+    low = min(range(len(points)), key=lambda at: points[at][2])
+    high = max(range(len(points)), key=lambda at: points[at][2])
+    # Equal values, and NaN, of which neither is lower: one of them stands for all.
+    places = sorted({low, high}, key=lambda at: points[at][1:2] + points[at][:1])
+    return [points[at] for at in places] if points[low] is not points[high] else [points[low]]

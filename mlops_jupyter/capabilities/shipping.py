@@ -1,0 +1,396 @@
+"""Shipping: what journals hold goes to the store, in order and once, and runs of dead processes get their end.
+
+A point that is sent twice is one point to MLflow's databases, which key it by run, name, time, step and value; so
+a batch whose acknowledgement was lost is sent again. How far a run has come is noted after each batch.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from ..errors import Conflict, MlopsError, NotFound, Unauthorized, Unavailable
+from ..protocols import RunSink
+from ..records import RunStart
+from .journal import Batch, Follower, RunFolder, RunFolders, Shipped
+from .tracking import ERROR_TAG, LOCAL_ID_TAG, PARENT_TAG, RERUN_TAG
+
+HEARTBEAT_TAG = "mlops.alive"
+NOTE_TAG = "mlflow.note.content"
+COPIED_TAG = "mlops.copied_to"
+ENVIRONMENT_ARTIFACT = "mlops/environment.json"
+
+_REACH_S = 3.0
+_FIRST_PAUSE_S, _LONGEST_PAUSE_S = 1.0, 30.0
+_HEARTBEAT_S = 60.0
+# A run gives way to the others after so many batches.
+_BATCHES_A_TURN = 20
+# How long the folder of a run that a server has renumbered is kept: code may still speak of it by its first id.
+_REMEMBERED_S = 24 * 3600.0
+
+_Point = tuple[str, float, int, int]
+
+
+@dataclass
+class _Work:
+    """A run that is being shipped."""
+
+    folder: RunFolder
+    start: RunStart
+    shipped: Shipped
+    follower: Follower
+    last_ms: int = 0
+    seen_alive: bool = False
+    heartbeat: float = field(default_factory=time.monotonic)
+    end_told: bool = False
+    blocked_until: float = 0.0
+
+
+@dataclass
+class _Pause:
+    """A store that does not answer: when it is asked again."""
+
+    until: float = 0.0
+    length: float = field(default=_FIRST_PAUSE_S)
+    reason: str = ""
+
+
+class Shipper:
+    """Ships the journals of a project.
+
+    Parameters
+    ----------
+    folders
+        The journals.
+    sink
+        Gives the store behind a tracking URI.
+    local
+        The URI of the project's own sqlite file: runs open there while their server is away.
+    environment
+        Describes what is installed on a search path, as JSON text.
+    note
+        Finds what the notebook says directly above a run's cell.
+    """
+
+    def __init__(
+        self,
+        folders: RunFolders,
+        sink: Callable[[str], RunSink],
+        local: str,
+        environment: Callable[[Sequence[str]], str],
+        note: Callable[[RunStart], str | None],
+    ) -> None:
+        self._folders = folders
+        self._sink = sink
+        self._local = local
+        self._environment = environment
+        self._note = note
+        self._work: dict[str, _Work] = {}
+        self._pauses: dict[str, _Pause] = {}
+        self.problems: dict[str, Exception] = {}
+
+    def turn(self) -> bool:
+        """Do some of what there is to do; tell whether there was anything."""
+        busy = False
+        for folder in self._folders:
+            try:
+                busy |= self._turn_of(folder)
+            except MlopsError as error:
+                self._give_up_for_now(folder, error)
+            except Exception as error:  # noqa: BLE001 -- one run's trouble must not keep the others from the store
+                self.problems[folder.name] = error
+                self._give_up_for_now(folder, MlopsError(f"{type(error).__name__}: {error}"))
+        return busy
+
+    def left(self) -> bool:
+        """Tell whether runs are open, or wait for a store that may come back."""
+        return any(not work.shipped.done for work in self._work.values())
+
+    def alive(self) -> bool:
+        """Tell whether a process has a run open."""
+        return any(work.folder.owner_lives() for work in self._work.values() if not work.shipped.done)
+
+    def hurry(self) -> None:
+        """Ask stores that did not answer again at once."""
+        self._pauses.clear()
+        for work in self._work.values():
+            work.blocked_until = 0.0
+
+    def _turn_of(self, folder: RunFolder) -> bool:
+        work = self._work.get(folder.name) or self._take_up(folder)
+        now = time.monotonic()
+        if work is None or now < work.blocked_until:
+            return False
+        if work.shipped.done:
+            return self._forget(work)
+        # Asked before reading: a process that ends says so in the journal first.
+        alive = folder.owner_lives()
+        work.seen_alive |= alive
+        if work.shipped.local or self._is_away(work):
+            busy = self._ship_locally(work)
+        else:
+            busy = self._ship(work, self._sink_of(work.start.store), local=False)
+        if not busy and not alive and work.shipped.status is None:
+            if not work.start.ends_with_process:
+                # Somebody else's run, to which only points were logged from here.
+                work.shipped = work.folder.note(work.shipped, done=True)
+                return self._forget(work)
+            self._reap(work)
+        if work.shipped.status is not None and not busy:
+            busy = self._finish(work)
+        elif alive and now - work.heartbeat > _HEARTBEAT_S and not self._is_away(work):
+            work.heartbeat = now
+            self._sink(self._place(work)).write(self._id(work), (), {}, {HEARTBEAT_TAG: _clock()})
+        return busy
+
+    def _take_up(self, folder: RunFolder) -> _Work | None:
+        start = folder.start()
+        if start is None:
+            return None
+        shipped = folder.shipped()
+        position = shipped.local_position if shipped.local else shipped.position
+        work = _Work(folder, start, shipped, Follower(folder.path, position))
+        self._work[folder.name] = work
+        return work
+
+    def _give_up_for_now(self, folder: RunFolder, error: MlopsError) -> None:
+        work = self._work.pop(folder.name, None)
+        if work is None:
+            return
+        work.follower.close()
+        if isinstance(error, Unavailable | Unauthorized):
+            pause = self._pauses.setdefault(work.start.store, _Pause())
+            pause.until = time.monotonic() + pause.length
+            pause.length = min(pause.length * 2, _LONGEST_PAUSE_S)
+            pause.reason = error.message
+        shipped = work.folder.note(work.folder.shipped(), error=error.message)
+        again = self._take_up(folder)
+        if again is not None:
+            again.shipped, again.seen_alive, again.heartbeat = shipped, work.seen_alive, work.heartbeat
+            if not isinstance(error, Unavailable | Unauthorized):
+                again.blocked_until = time.monotonic() + _LONGEST_PAUSE_S
+
+    # --- where a run goes -------------------------------------------------------------------------------------
+
+    def _sink_of(self, uri: str) -> RunSink:
+        pause = self._pauses.get(uri)
+        if pause is not None and time.monotonic() < pause.until:
+            raise Unavailable("MLflow", pause.reason)
+        sink = self._sink(uri)
+        if pause is not None:
+            sink.reach(_REACH_S)
+            del self._pauses[uri]
+        return sink
+
+    def _is_away(self, work: _Work) -> bool:
+        """Tell whether the run's store does not answer, before the run exists there."""
+        uri = work.start.store
+        if work.shipped.run_id is not None or not uri.startswith(("http://", "https://")):
+            return False
+        try:
+            self._sink_of(uri).reach(_REACH_S)
+        except (Unavailable, Unauthorized) as away:
+            if uri not in self._pauses:
+                self._pauses[uri] = _Pause(time.monotonic() + _FIRST_PAUSE_S, _FIRST_PAUSE_S * 2, away.message)
+            work.shipped = work.folder.note(work.shipped, error=away.message)
+            return True
+        return False
+
+    def _place(self, work: _Work) -> str:
+        return self._local if work.shipped.local else work.start.store
+
+    @staticmethod
+    def _id(work: _Work) -> str:
+        return work.start.run_id if work.shipped.local else work.shipped.run_id or work.start.run_id
+
+    def _ship_locally(self, work: _Work) -> bool:
+        """Open the run in the project's own sqlite file, to be copied to its store later."""
+        if not work.shipped.local:
+            if work.start.store == self._local:
+                raise Unavailable("MLflow", work.shipped.error or "the store does not answer")
+            sink = self._sink(self._local)
+            # Experiments have other ids there.
+            sink.create(replace(work.start, experiment_id=None), self._tags(work, sink))
+            work.shipped = work.folder.note(work.shipped, local=True)
+        return self._ship(work, self._sink(self._local), local=True)
+
+    # --- what is shipped --------------------------------------------------------------------------------------
+
+    def _ship(self, work: _Work, sink: RunSink, *, local: bool) -> bool:
+        if not local and work.shipped.run_id is None:
+            self._create(work, sink)
+        run_id = self._id(work) if local else work.shipped.run_id or ""
+        sent = False
+        for _ in range(_BATCHES_A_TURN):
+            batch = work.follower.batch()
+            if not batch:
+                break
+            sent = True
+            self._send(work, sink, run_id, batch)
+            if local:
+                # The segments stay: they are read once more for the run's own store.
+                work.shipped = work.folder.note(work.shipped, local_position=batch.position)
+            else:
+                work.shipped = work.folder.note(work.shipped, position=batch.position, error=None)
+                for file in batch.finished:
+                    file.unlink()
+        return sent
+
+    def _create(self, work: _Work, sink: RunSink) -> None:
+        start = work.start
+        run_id = start.known_as
+        if run_id is None:
+            if work.shipped.creating:
+                run_id = sink.find(start)
+            else:
+                work.shipped = work.folder.note(work.shipped, creating=True)
+        if run_id is None:
+            run_id = sink.create(start, self._tags(work, sink))
+        if start.search_path:
+            path = work.folder.files / ENVIRONMENT_ARTIFACT
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(self._environment(start.search_path), encoding="utf-8")
+        work.shipped = work.folder.note(work.shipped, run_id=run_id, link=sink.link(run_id), creating=False, error=None)
+        if start.search_path:
+            sink.artifact(run_id, ENVIRONMENT_ARTIFACT, work.folder.files / ENVIRONMENT_ARTIFACT)
+
+    def _tags(self, work: _Work, sink: RunSink) -> dict[str, str]:
+        """Return the run's tags, in the store's own ids."""
+        tags = {name: self._translate(name, value) for name, value in work.start.tags.items()}
+        if work.start.cell_id is not None and RERUN_TAG not in tags:
+            last = sink.last_of_cell(work.start)
+            if last is not None:
+                tags[RERUN_TAG] = last
+        if NOTE_TAG not in tags and (note := self._note(work.start)) is not None:
+            tags[NOTE_TAG] = note
+        return tags
+
+    def _translate(self, name: str, value: str) -> str:
+        if name not in {PARENT_TAG, RERUN_TAG}:
+            return value
+        return self._folders.of(value).shipped().run_id or value
+
+    def _send(self, work: _Work, sink: RunSink, run_id: str, batch: Batch) -> None:
+        if batch.points:
+            work.last_ms = max(work.last_ms, batch.points[-1][2])
+        tags = {name: self._translate(name, value) for name, value in batch.tags.items()}
+        if batch.points or batch.params or tags:
+            self._write(work, sink, run_id, batch.points, batch.params, tags)
+        for entry in batch.rest:
+            try:
+                if "artifact" in entry:
+                    sink.artifact(run_id, entry["artifact"], work.folder.files / entry["artifact"])
+                elif "inputs" in entry:
+                    sink.inputs(run_id, entry["inputs"])
+                elif "name" in entry:
+                    sink.rename(run_id, entry["name"])
+                elif "end" in entry:
+                    work.end_told = False
+                    work.shipped = work.folder.note(work.shipped, status=entry["end"], end_ms=entry["time_ms"])
+            except (Unavailable, Unauthorized, NotFound, Conflict):
+                raise
+            except MlopsError as refused:
+                self._refuse(work, entry, refused)
+
+    def _write(  # noqa: PLR0917 -- what one call to the store takes
+        self,
+        work: _Work,
+        sink: RunSink,
+        run_id: str,
+        points: Sequence[_Point],
+        params: Mapping[str, str],
+        tags: Mapping[str, str],
+    ) -> None:
+        """Write; when the store refuses, find the entries that it does not take, and keep those aside."""
+        try:
+            sink.write(run_id, points, params, tags)
+        except (Unavailable, Unauthorized, NotFound, Conflict):
+            raise
+        except MlopsError as refused:
+            if len(points) + len(params) + len(tags) == 1:
+                self._refuse(work, {"points": list(points), "params": dict(params), "tags": dict(tags)}, refused)
+                return
+            for part in _halves(points, params, tags):
+                self._write(work, sink, run_id, *part)
+
+    @staticmethod
+    def _refuse(work: _Work, what: dict[str, Any], refused: MlopsError) -> None:
+        work.folder.refuse(what, refused.message)
+        work.shipped = work.folder.note(work.shipped, refused=work.shipped.refused + 1)
+
+    # --- how a run ends ---------------------------------------------------------------------------------------
+
+    def _reap(self, work: _Work) -> None:
+        """Say how a run ended whose process has died without a word."""
+        # If nobody watched, the last thing that it did is the best that is known.
+        died = time.time_ns() // 1_000_000 if work.seen_alive else work.last_ms or work.start.started_ms
+        sink = self._sink(self._place(work))
+        sink.write(self._id(work), (), {}, {ERROR_TAG: "the process ended without closing the run"})
+        work.shipped = work.folder.note(work.shipped, status="KILLED", end_ms=died)
+
+    def _finish(self, work: _Work) -> bool:
+        sink = self._sink(self._place(work))
+        if not work.end_told:
+            sink.end(self._id(work), work.shipped.status or "KILLED", work.shipped.end_ms)
+            work.end_told = True
+        if work.folder.anyone_writes():
+            return False
+        if work.shipped.local:
+            self._copy_home(work, sink)
+            return True
+        work.shipped = work.folder.note(work.shipped, done=True, error=None)
+        return self._forget(work)
+
+    def _copy_home(self, work: _Work, local: RunSink) -> None:
+        """Bring a run that was opened in the sqlite file to its store, now that it has ended."""
+        home = self._sink_of(work.start.store)
+        home.reach(_REACH_S)
+        if work.shipped.run_id is None:
+            self._create(work, home)
+        run_id = work.shipped.run_id or ""
+        work.follower.close()
+        work.follower = Follower(work.folder.path, work.shipped.position)
+        while batch := work.follower.batch():
+            self._send(work, home, run_id, batch)
+            work.shipped = work.folder.note(work.shipped, position=batch.position)
+        home.write(run_id, (), {}, {LOCAL_ID_TAG: work.start.run_id})
+        local.copy_rest(work.start.run_id, home, run_id)
+        home.end(run_id, work.shipped.status or "KILLED", work.shipped.end_ms)
+        local.write(work.start.run_id, (), {}, {COPIED_TAG: run_id})
+        work.shipped = work.folder.note(work.shipped, done=True, local=False, error=None)
+
+    def _forget(self, work: _Work) -> bool:
+        """Remove the folder of a run that is in its store, unless code may still know it by its first id."""
+        if work.follower.pending():
+            # A forked process has written after the end.
+            work.shipped = work.folder.note(work.shipped, done=False)
+            return True
+        if work.folder.anyone_writes() or work.shipped.refused:
+            return False
+        age = time.time() - work.start.started_ms / 1000
+        if work.shipped.run_id not in {work.start.run_id, work.start.known_as} and age < _REMEMBERED_S:
+            return False
+        work.follower.close()
+        del self._work[work.folder.name]
+        work.folder.remove()
+        return False
+
+
+def _halves(
+    points: Sequence[_Point], params: Mapping[str, str], tags: Mapping[str, str]
+) -> list[tuple[Sequence[_Point], Mapping[str, str], Mapping[str, str]]]:
+    """Divide a refused batch: metrics by two, everything else one by one."""
+    if params or tags:
+        alone: list[tuple[Sequence[_Point], Mapping[str, str], Mapping[str, str]]] = (
+            [(points, {}, {})] if points else []
+        )
+        alone += [((), {name: value}, {}) for name, value in params.items()]
+        return alone + [((), {}, {name: value}) for name, value in tags.items()]
+    middle = len(points) // 2
+    return [(points[:middle], {}, {}), (points[middle:], {}, {})]
+
+
+def _clock() -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())

@@ -1,0 +1,49 @@
+"""Shipping, as the shipper process does it: everything that a project's journals hold."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+from typing import cast
+
+from .. import registry
+from ..capabilities.environment import describe
+from ..capabilities.journal import RunFolders
+from ..capabilities.notes import note_above
+from ..capabilities.shipping import Shipper
+from ..protocols import RunSink, SourceControl
+from ..records import RunStart
+from ..settings import Settings, embedded_uri
+
+
+def shipper(settings: Settings) -> Shipper:
+    """Return what ships a project's journals."""
+    local = embedded_uri(settings.root)
+
+    @cache
+    def sink(uri: str) -> RunSink:
+        artifacts: Path | None = settings.artifacts if uri == local else None
+        return cast("RunSink", registry.load("run_sink", "mlflow")(uri, artifacts))
+
+    return Shipper(RunFolders(settings.journal), sink, local, _environment, _note)
+
+
+def _note(start: RunStart) -> str | None:
+    if start.notebook is None or start.cell_id is None:
+        return None
+    try:
+        notebook = json.loads(Path(start.notebook).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        # Moved, or just being written: the note is a courtesy.
+        return None
+    return note_above(notebook, start.cell_id) if isinstance(notebook, dict) else None
+
+
+def _environment(search_path: Sequence[str]) -> str:
+    return json.dumps(
+        describe(search_path, cast("SourceControl", registry.load("source_control", "git")())),
+        indent=1,
+        ensure_ascii=False,
+    )

@@ -1,0 +1,204 @@
+"""MLflow's stores, with the runs of this process journaled.
+
+What plain MLflow code, autologging and framework callbacks log to a run that is open here is appended to its journal
+and returns. Every other call about such a run waits, briefly, until the journal has been shipped, and then goes to
+MLflow's own store; calls about other runs pass through.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from mlflow.entities import LifecycleStage, Metric, Param, RunInfo, RunStatus, RunTag
+from mlflow.exceptions import MlflowException
+from mlflow.protos.databricks_pb2 import INVALID_PARAMETER_VALUE
+from mlflow.utils.validation import (
+    _validate_batch_log_data,
+    _validate_batch_log_limits,
+    _validate_metric,
+    _validate_param,
+    _validate_param_keys_unique,
+    _validate_tag,
+)
+
+from ... import settings
+from ...capabilities import tracking
+from ...capabilities.journal import RunJournal
+from ...commands import project
+
+_FLUSH_TIMEOUT_S = 5.0
+_STEPS = 2**63
+# The arguments by which MLflow's stores name runs.
+_RUN_ARGUMENTS = ("run_id", "run_ids", "source_run_id", "run_uuid")
+# What asks about runs without naming them.
+_SEARCHES = ("search_runs", "_search_runs", "search_logged_models")
+_ENDED = {RunStatus.FINISHED, RunStatus.FAILED, RunStatus.KILLED}
+
+
+def journaled(store: Any) -> Any:
+    """Make a store of MLflow's one that journals; it stays an instance of its own class."""
+    kind = type(store)
+    if kind not in _classes:
+        _classes[kind] = _journaling(kind)
+    store.__class__ = _classes[kind]
+    return store
+
+
+# Of each class of MLflow's, ours.
+_classes: dict[type, type] = {}
+
+
+def _journaling(kind: type) -> type:
+    """Return a class of stores that journals what its base would write."""
+    calls = {
+        name: _waiting(function)
+        for name, function in inspect.getmembers(kind, inspect.isfunction)
+        if name not in vars(_Journaled)
+        and (name in _SEARCHES or set(_RUN_ARGUMENTS) & inspect.signature(function).parameters.keys())
+        # Internal pieces of a call: it has been waited for.
+        and (name in _SEARCHES or not name.startswith("_"))
+    }
+    return type(kind.__name__, (_Journaled, kind), {"__module__": kind.__module__, **calls})
+
+
+def _waiting(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Let a call about runs wait for their journals, and speak to the store by the store's ids."""
+    parameters = list(inspect.signature(function).parameters)[1:]
+    places = [(parameters.index(name), name) for name in _RUN_ARGUMENTS if name in parameters]
+
+    @functools.wraps(function)
+    def call(store: Any, *args: Any, **kwargs: Any) -> Any:
+        if not places:
+            _flush_all()
+            return function(store, *args, **kwargs)
+        given = list(args)
+        for place, name in places:
+            if place < len(given):
+                given[place] = _shipped(given[place])
+            elif name in kwargs:
+                kwargs[name] = _shipped(kwargs[name])
+        return function(store, *given, **kwargs)
+
+    return call
+
+
+class _Journaled:
+    """The writing calls of a store, for runs that are open here."""
+
+    def log_metric(self, run_id: str, metric: Metric) -> Any:
+        journal = _open(run_id)
+        if journal is None or metric.model_id is not None:
+            return super().log_metric(_shipped(run_id), metric)  # type: ignore[misc]
+        _validate_metric(metric.key, metric.value, metric.timestamp, metric.step)
+        journal.point(metric.key, float(metric.value), metric.step, metric.timestamp)
+        return None
+
+    def log_param(self, run_id: str, param: Param) -> Any:
+        journal = _open(run_id)
+        if journal is None:
+            return super().log_param(_shipped(run_id), param)  # type: ignore[misc]
+        checked = _validate_param(param.key, param.value)
+        _log_params(run_id, journal, [checked])
+        return None
+
+    def set_tag(self, run_id: str, tag: RunTag) -> Any:
+        journal = _open(run_id)
+        if journal is None:
+            return super().set_tag(_shipped(run_id), tag)  # type: ignore[misc]
+        checked = _validate_tag(tag.key, tag.value)
+        journal.log_tags({checked.key: checked.value})
+        return None
+
+    def log_batch(
+        self, run_id: str, metrics: Sequence[Metric] = (), params: Sequence[Param] = (), tags: Sequence[RunTag] = ()
+    ) -> Any:
+        journal = _open(run_id)
+        if journal is None or any(metric.model_id is not None for metric in metrics):
+            return super().log_batch(_shipped(run_id), metrics, params, tags)  # type: ignore[misc]
+        metrics, params, tags = _validate_batch_log_data(metrics, params, tags)
+        _validate_batch_log_limits(metrics, params, tags)
+        _validate_param_keys_unique(params)
+        _log_params(run_id, journal, params)
+        for metric in metrics:
+            journal.point(metric.key, float(metric.value), metric.step, metric.timestamp)
+        if tags:
+            journal.log_tags({tag.key: tag.value for tag in tags})
+        return None
+
+    def update_run_info(self, run_id: str, run_status: Any, end_time: int | None, run_name: str | None) -> Any:
+        journal = _open(run_id)
+        if journal is None:
+            return super().update_run_info(_shipped(run_id), run_status, end_time, run_name)  # type: ignore[misc]
+        status = RunStatus.to_string(run_status) if run_status is not None else None
+        if run_name:
+            journal.rename(run_name)
+        if run_status in _ENDED:
+            journal.end(str(status), end_time)
+            if journal.start.known_as is not None:
+                # Nobody else closes a run that plain code has opened.
+                journal.close()
+        return RunInfo(
+            run_id=run_id,
+            experiment_id=journal.start.experiment_id or "",
+            user_id=journal.tags.get("mlflow.user", ""),
+            status=status or "RUNNING",
+            start_time=journal.start.started_ms,
+            end_time=end_time,
+            lifecycle_stage=LifecycleStage.ACTIVE,
+            run_name=run_name or journal.start.name,
+        )
+
+    def create_run(self, experiment_id: str, user_id: str, start_time: int, tags: Any, run_name: str | None) -> Any:
+        """Create a run that plain code opens, and give it a journal."""
+        for tag in tags or []:
+            if tag.key == tracking.PARENT_TAG:
+                tag._value = _shipped(tag.value)  # noqa: SLF001 -- MLflow's tags have no other way
+        run = super().create_run(experiment_id, user_id, start_time, tags, run_name)  # type: ignore[misc]
+        in_kernel = project.notebook_host().is_kernel()
+        tracking.adopt(project.journals(settings.current()), run.info.run_id, own=in_kernel)
+        return run
+
+
+def _log_params(run_id: str, journal: RunJournal, params: Sequence[Param]) -> None:
+    """Append params; one that has another value already is refused as MLflow does."""
+    for param in params:
+        old = journal.params.get(param.key, param.value)
+        if old != param.value:
+            raise MlflowException(
+                f"Changing param values is not allowed. Param with key='{param.key}' was already logged with "
+                f"value='{old}' for run ID='{run_id}'. Attempted logging new value '{param.value}'.",
+                INVALID_PARAMETER_VALUE,
+            )
+    if params:
+        journal.log_params({param.key: param.value for param in params})
+
+
+def _open(run_id: str) -> RunJournal | None:
+    """Return the journal of a run that is open here, by the id of either."""
+    journal = tracking.known.get(run_id) or _by_home_id(run_id)
+    return None if journal is None or journal.closed else journal
+
+
+def _by_home_id(run_id: str) -> RunJournal | None:
+    # Only where a server has given runs other ids than their journals have.
+    return next((one for one in tracking.known.values() if one.renumbered and one.home_id() == run_id), None)
+
+
+def _shipped(run_id: Any) -> Any:
+    """Wait until a run's journal is in the store; return the store's id of the run."""
+    if isinstance(run_id, list | tuple):
+        return [_shipped(one) for one in run_id]
+    journal = tracking.known.get(run_id) or _by_home_id(run_id)
+    if journal is None:
+        return run_id
+    if not journal.settled:
+        journal.flush(_FLUSH_TIMEOUT_S)
+    return journal.home_id(_FLUSH_TIMEOUT_S) or run_id
+
+
+def _flush_all() -> None:
+    if any(not journal.settled for journal in tracking.known.values()):
+        project.flush(settings.current())
