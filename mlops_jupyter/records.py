@@ -8,9 +8,17 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Literal
+from typing import Literal, NamedTuple
 
 RunStatus = Literal["RUNNING", "SCHEDULED", "FINISHED", "FAILED", "KILLED", "UNTRACKED"]
+
+
+class MetricPoint(NamedTuple):
+    """One value of a metric: its step, its instant (milliseconds of the epoch) and the value."""
+
+    step: int
+    time_ms: int
+    value: float
 
 
 @dataclass(frozen=True)
@@ -37,6 +45,10 @@ class Run:
         The short form of what ended a run FAILED or KILLED.
     notes
         Sentences the user should read: why a run is untracked, a parameter that was never set.
+    history
+        Of each metric, points thinned to a few hundred at the most, in the order logged; empty when not read.
+    points
+        How many points each metric has, where known.
     """
 
     run_id: str
@@ -53,6 +65,8 @@ class Run:
     link: str | None = None
     error: str | None = None
     notes: tuple[str, ...] = ()
+    history: Mapping[str, tuple[MetricPoint, ...]] = field(default_factory=dict)
+    points: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def notebook(self) -> str | None:

@@ -14,8 +14,14 @@ from datetime import datetime
 from importlib import import_module
 from typing import Any
 
+from ..capabilities.thinning import FEWEST, thin
+
 _VIEWS = "mlops_jupyter.faces.views."
 _RECORDS = "mlops_jupyter.records"
+# Of one metric, the points that JSON carries; and of all metrics together in what a notebook keeps, where each number
+# of them takes a line.
+_CURVE, _CURVES_KEPT = 100, 200
+_POINT = ("step", "time_ms", "value")
 
 VIEWS: dict[str, str] = {
     "Run": _VIEWS + "run",
@@ -40,8 +46,8 @@ def text(record: object) -> str:
     return str(record) if found is None else str(found.text(record))
 
 
-def as_json(record: object) -> Any:
-    """Return a record as JSON values.
+def as_json(record: object, *, curve: int = _CURVE) -> Any:
+    """Return a record as JSON values, with the history of each metric thinned to ``curve`` points.
 
     Instants are ISO 8601; numbers that JSON has no words for are ``"NaN"``, ``"Infinity"`` and ``"-Infinity"``,
     as in the JSON mapping of Protocol Buffers that MLflow's own API uses. What a record computes is included.
@@ -49,16 +55,40 @@ def as_json(record: object) -> Any:
     if dataclasses.is_dataclass(record) and not isinstance(record, type):
         names = [field.name for field in dataclasses.fields(record)]
         names += [name for name, member in vars(type(record)).items() if isinstance(member, property)]
-        return {name: as_json(getattr(record, name)) for name in names}
+        told = {name: as_json(getattr(record, name), curve=curve) for name in names if name != "history"}
+        if "history" in names:
+            told["history"] = _columns(record, curve)
+        return told
     if isinstance(record, Mapping):
-        return {str(name): as_json(value) for name, value in record.items()}
+        return {str(name): as_json(value, curve=curve) for name, value in record.items()}
     if isinstance(record, list | tuple):
-        return [as_json(value) for value in record]
+        return [as_json(value, curve=curve) for value in record]
     if isinstance(record, datetime):
         return record.isoformat()
     if isinstance(record, float) and not math.isfinite(record):
         return "NaN" if math.isnan(record) else "Infinity" if record > 0 else "-Infinity"
     return record if record is None or isinstance(record, str | int | float | bool) else str(record)
+
+
+def _columns(run: Any, curve: int) -> dict[str, Any]:
+    """Return a run's history, column by column, in so many points a metric; none where they would draw no line."""
+    if curve < FEWEST:
+        return {}
+    thinned = {name: thin(points, curve) for name, points in run.history.items()}
+    return {
+        str(name): {column: as_json([getattr(point, column) for point in points]) for column in _POINT}
+        for name, points in thinned.items()
+    }
+
+
+def _metrics_drawn(record: object) -> int:
+    """Count the histories in a record and the runs that it holds."""
+    if isinstance(record, list | tuple):
+        return sum(map(_metrics_drawn, record))
+    if not dataclasses.is_dataclass(record) or isinstance(record, type):
+        return 0
+    values = {field.name: getattr(record, field.name) for field in dataclasses.fields(record)}
+    return len(values.pop("history", ())) + sum(map(_metrics_drawn, values.values()))
 
 
 def mime_type(record: object) -> str:
@@ -69,7 +99,9 @@ def mime_type(record: object) -> str:
 def mime_bundle(record: object, **_: object) -> dict[str, Any]:
     """Return every form of a record, for a front end to choose from."""
     found = view(record)
-    return {"text/plain": found.text(record), "text/html": found.html(record), mime_type(record): as_json(record)}
+    curve = min(_CURVE, _CURVES_KEPT // max(1, _metrics_drawn(record)))
+    kept = as_json(record, curve=curve)
+    return {"text/plain": found.text(record), "text/html": found.html(record), mime_type(record): kept}
 
 
 def shell() -> Any:

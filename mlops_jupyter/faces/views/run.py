@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from html import escape
 
-from ...records import Run
+from ...records import MetricPoint, Run
+from .chart import line_charts, summary
 from .columns import CARD, FAINT, badge, duration, metric_names, notes_html, number, pairs, shortened, when
 
 _SHOWN_IN_TEXT = 12
@@ -21,6 +22,12 @@ def text(run: Run) -> str:
             shown = [f"{name}={shortened(value, 40)}" for name, value in list(values.items())[:_SHOWN_IN_TEXT]]
             more = f" … and {len(values) - _SHOWN_IN_TEXT} more" if len(values) > _SHOWN_IN_TEXT else ""
             lines.append(f"  {title}: {'  '.join(shown)}{more}")
+    curves = _curves(run)
+    for name in list(curves)[:_SHOWN_IN_TEXT]:
+        count = f" · {run.points[name]:,} points" if name in run.points else ""
+        lines.append(f"  {shortened(name, 40)}: {summary(curves[name])}{count}")
+    if len(curves) > _SHOWN_IN_TEXT:
+        lines.append(f"  … and the curves of {len(curves) - _SHOWN_IN_TEXT} more metrics")
     lines += [f"  note: {note}" for note in run.notes]
     if run.link:
         lines.append(f"  {run.link}")
@@ -44,6 +51,7 @@ def html(run: Run) -> str:
     error = f'<div style="margin-top:4px"><code>{escape(run.error)}</code></div>' if run.error else ""
     return (
         f'<div style="{CARD}"><div>{head}</div>{identity}{error}{notes_html(run.notes)}'
+        f"{line_charts({name: {run.name: points} for name, points in _curves(run).items()})}"
         f"{pairs('metrics', _metrics(run))}"
         f"{pairs('params', run.params)}</div>"
     )
@@ -52,3 +60,8 @@ def html(run: Run) -> str:
 def _metrics(run: Run) -> dict[str, str]:
     """Return the metrics in words, those that autologging adds about the training last."""
     return {name: number(run.metrics[name]) for name in metric_names(run.metrics)}
+
+
+def _curves(run: Run) -> dict[str, tuple[MetricPoint, ...]]:
+    """Return the histories that are worth a picture: of a metric logged once, its value says all."""
+    return {name: run.history[name] for name in metric_names(run.history) if len(run.history[name]) > 1}
