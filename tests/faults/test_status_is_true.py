@@ -47,8 +47,9 @@ ENDS = {"shutdown": shut_down, "restart": restart, "SIGKILL": kill}
 
 
 def only_status(project: Path) -> str:
-    (run,) = runs_of(project)
-    return str(run.info.status)
+    """Return the status of the project's run once it has one; a second run is no run's status."""
+    found = [str(run.info.status) for run in runs_of(project)]
+    return found[0] if len(found) == 1 else f"{len(found)} runs"
 
 
 @pytest.mark.parametrize("how", ENDS)
