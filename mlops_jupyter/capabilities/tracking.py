@@ -38,6 +38,8 @@ TRACEBACK_ARTIFACT = "mlops/traceback.txt"
 
 # How long a body's end waits for a server to give the run its id: the card then names the run's page.
 _ID_WAIT_S = 3.0
+# And how long code waits that asks for the id: the first run of a session has to wait for the shipper to start.
+_ID_ASKED_S = 10.0
 _SHORT_ERROR = 500
 _PARAM_VALUE = 6000
 _CELL_ID = re.compile(r"[\w-]+")
@@ -134,7 +136,7 @@ class OpenRun:
     @property
     def run_id(self) -> str:
         """The store's id of the run; a server that is asked for it for the first time may take a moment."""
-        return self.local_id if self.journal is None else self.journal.home_id(_ID_WAIT_S) or self.local_id
+        return self.local_id if self.journal is None else self.journal.home_id(_ID_ASKED_S) or self.local_id
 
     @property
     def tags(self) -> Mapping[str, str]:

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from _pytest.terminal import TerminalReporter
 from mlflow import MlflowClient
+from mlflow.exceptions import MlflowException
 
 from tests import conftest
 from tests.fakes.servers import MlflowServer
@@ -90,9 +91,20 @@ def uri_of(project: Path) -> str:
     return f"sqlite:///{project}/.mlops/mlflow.db"
 
 
+def known_as(uri: str, run_id: str) -> str:
+    """Return the store's id of a run: a server that was slow or away may have given one after the run began."""
+    client = MlflowClient(uri)
+    try:
+        return str(client.get_run(run_id).info.run_id)
+    except MlflowException:
+        everywhere = [experiment.experiment_id for experiment in client.search_experiments()]
+        (found,) = client.search_runs(everywhere, f"tags.`mlops.local_id` = '{run_id}'")
+        return str(found.info.run_id)
+
+
 def points_in(uri: str, run_id: str, key: str = "loss") -> Counter[Point]:
     """Return the points of a metric as MLflow has them, each with how often."""
-    history = MlflowClient(uri).get_metric_history(run_id, key)
+    history = MlflowClient(uri).get_metric_history(known_as(uri, run_id), key)
     whole = Counter((point.key, point.step, point.timestamp, point.value) for point in history)
     assert set(whole.values()) <= {1}
     return Counter((point.key, point.step, point.value) for point in history)

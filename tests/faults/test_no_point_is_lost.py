@@ -20,14 +20,14 @@ from mlflow import MlflowClient
 from tests.conftest import Kernel, end_shipper
 from tests.fakes.servers import MlflowServer
 from tests.fakes.training import Training, expected, wait_for
-from tests.faults.conftest import points_in, uri_of
+from tests.faults.conftest import known_as, points_in, uri_of
 
 OUTAGE_S = float(os.environ.get("MLOPS_TEST_OUTAGE_S", "8"))
 SMALL_DISK = "3m"
 
 
 def status_in(uri: str, run_id: str) -> str:
-    return str(MlflowClient(uri).get_run(run_id).info.status)
+    return str(MlflowClient(uri).get_run(known_as(uri, run_id)).info.status)
 
 
 # --- the process that logs -----------------------------------------------------------------------------------
