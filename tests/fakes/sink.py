@@ -54,7 +54,9 @@ class FakeSink:
         self.written: list[tuple[int, int, int]] = []
         self.away: Exception | None = None
         self.refuses: Callable[[str, str], bool] = lambda _kind, _name: False
+        # The call at which the process ends, and whether the store has done its work by then.
         self.crash_at = -1
+        self.crash_late = True
         self.before: Callable[[str], None] = lambda _call: None
 
     def is_away(self, *, away: bool) -> None:
@@ -154,7 +156,7 @@ class FakeSink:
             raise self.away
         number = len(self.calls)
         self.calls.append(name)
-        do()
+        if number != self.crash_at or self.crash_late:
+            do()
         if number == self.crash_at:
-            # The work is done, and nobody has heard of it.
             raise Crash
