@@ -22,7 +22,7 @@ USE_VENV = export PATH="$(CURDIR)/.venv/bin:$$PATH"
 # Not dependencies of the package, but held in constraints.txt all the same: what installs and builds it.
 BUILD_TOOLS := editables hatchling uv
 
-.PHONY: help setup demo test lint format docs bench lock clean
+.PHONY: help setup demo test lint format docs widgets bench lock clean
 
 help: ## List the targets
 	@echo "mlops-jupyter: make TARGET"
@@ -115,6 +115,13 @@ docs: setup ## Write docs/verbs.md from the verbs' docstrings
 	echo "==> Writing docs/verbs.md"
 	.venv/bin/python tests/write_verbs.py
 
+widgets: ## Build the widgets' browser half into mlops_jupyter/widgets (needs Node 20 or newer and npm)
+	@echo "==> Building labextension/src into mlops_jupyter/widgets"
+	cd labextension
+	npm ci --no-audit --no-fund --loglevel=error
+	npm run --silent check
+	npm run --silent build
+
 bench: setup ## Run the benchmarks
 	@$(USE_VENV)
 	for benchmark in benchmarks/*.py; do
@@ -138,5 +145,5 @@ lock: .venv/bin/uv ## Write constraints.txt anew from pyproject.toml
 
 clean: ## Remove .venv, caches and build products; the runs under .mlops stay
 	@echo "==> Removing .venv, caches and build products"
-	rm -rf .venv build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	rm -rf .venv build dist labextension/node_modules .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -18,10 +18,8 @@ from time import perf_counter
 from typing import Any
 
 from measuring import (
-    CACHE,
     EXTENSIONS,
     HERE,
-    REPOSITORY,
     Failed,
     ask,
     byte_compile,
@@ -37,9 +35,9 @@ from measuring import (
     verdict,
     write_json,
 )
+from measuring.peers import installed, python_of
 
 PYTHON = Path(sys.executable)
-WANDB_PYTHON = CACHE / "wandb" / "bin" / "python"
 DO_NOTHING, LATER_DO_NOTHING, CLICK = "do-nothing", "do-nothing, later", "import click"
 
 
@@ -69,7 +67,7 @@ def cases(wandb: str) -> list[Case]:
     rows = [
         Case("%load_ext of a do-nothing extension", DO_NOTHING, DO_NOTHING, "load_ext", "do_nothing"),
         Case("%load_ext mlops_jupyter", DO_NOTHING, "ours", "load_ext", "mlops_jupyter"),
-        Case(f"%load_ext wandb ({wandb})", DO_NOTHING, "wandb", "load_ext", "wandb", WANDB_PYTHON),
+        Case(f"%load_ext wandb ({wandb})", DO_NOTHING, "wandb", "load_ext", "wandb", python_of("wandb")),
         Case("import mlflow", DO_NOTHING, "mlflow", "import", "mlflow"),
         Case("import mlops_jupyter", DO_NOTHING, "our import", "import", "mlops_jupyter"),
         Case("later: do-nothing extension", LATER_DO_NOTHING, LATER_DO_NOTHING, "load_ext_later", "do_nothing"),
@@ -79,35 +77,6 @@ def cases(wandb: str) -> list[Case]:
         Case("python -c pass", CLICK, "pass", command=(PYTHON, "-c", "pass")),
     ]
     return rows if wandb else [row for row in rows if row.key != "wandb"]
-
-
-def wandb_version() -> str:
-    """Return the version of the wandb in its own environment, which is made when it is missing; empty without."""
-    asking = (WANDB_PYTHON, "-c", "import IPython, json, wandb; print(json.dumps(wandb.__version__))")
-    env = environment(CACHE)
-    CACHE.mkdir(parents=True, exist_ok=True)
-    found = ask(asking, cwd=CACHE, env=env)
-    if isinstance(found, Failed):
-        progress("installing wandb into build/bench/wandb (once)")
-        uv = PYTHON.with_name("uv")
-        make = (uv, "--quiet", "venv", "--clear", "--python", PYTHON, CACHE / "wandb")
-        # The same IPython as ours, and byte-compiled as ours is.
-        held = ("-c", REPOSITORY / "constraints.txt", "--compile-bytecode")
-        install = (uv, "--quiet", "pip", "install", "--python", WANDB_PYTHON, *held, "wandb", "ipython")
-        for command in (make, install):
-            try:
-                subprocess.run([str(word) for word in command], capture_output=True, text=True, check=True, timeout=300)
-            except subprocess.CalledProcessError as error:
-                print(f"wandb could not be installed, so its row is missing: {error.stderr.strip()}")
-                return ""
-            except (OSError, subprocess.TimeoutExpired) as error:
-                print(f"wandb could not be installed, so its row is missing: {error}")
-                return ""
-        found = ask(asking, cwd=CACHE, env=env)
-    if isinstance(found, Failed):
-        print(f"wandb does not work here, so its row is missing: {found.why}")
-        return ""
-    return str(found)
 
 
 def measure(case: Case, folder: Path) -> dict[str, Any] | Failed:
@@ -133,7 +102,7 @@ def measure(case: Case, folder: Path) -> dict[str, Any] | Failed:
 def main() -> None:
     told = options("Measure what loading costs.", rounds=15)
     where = machine()
-    rows = cases(wandb_version())
+    rows = cases(installed("wandb", ["ipython"]))
     with tempfile.TemporaryDirectory() as made:
         folder = Path(made)
         for turn in range(told.rounds + 1):

@@ -8,7 +8,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple, Protocol
 
-from .records import Checkout, DatasetInput, Parameter, Run, RunStart, RunTable
+from .records import Checkout, Dataset, DatasetInput, MetricPoint, Parameter, Run, RunStart, RunTable
 
 # --- markers: what a parameter of a verb means to the grammar -------------------------------------------------
 
@@ -89,8 +89,17 @@ class Tracking(Protocol):
     def get_run(self, run_id: str) -> Run:
         """Read one run."""
 
-    def find_runs(self, experiment: str | None, query: str, sort: str, limit: int) -> RunTable:
-        """Search; ``experiment`` ``None`` means all."""
+    def find_runs(self, experiment: str | None, query: str, sort: str, limit: int, page: str | None = None) -> RunTable:
+        """Search; ``experiment`` ``None`` means all, ``page`` is the ``next_page`` of the runs before."""
+
+    def histories(self, run_ids: Sequence[str], metric: str, most: int) -> Mapping[str, tuple[MetricPoint, ...]]:
+        """Read a metric's points of several runs, thinned to ``most`` of each, by rising step."""
+
+    def datasets(self, run_id: str) -> tuple[Dataset, ...]:
+        """Return the run's data, in the order it was logged."""
+
+    def read_text(self, run_id: str, path: str) -> str | None:
+        """Read a text artifact, ``None`` when there is none of that path."""
 
 
 class RunSink(Protocol):

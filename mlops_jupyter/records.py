@@ -5,10 +5,13 @@ Durations end in ``_s`` and are seconds; instants are timezone-aware UTC datetim
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Literal, NamedTuple
+from importlib import import_module
+from typing import Any, Literal, NamedTuple
+
+from .errors import MissingDependency
 
 RunStatus = Literal["RUNNING", "SCHEDULED", "FINISHED", "FAILED", "KILLED", "UNTRACKED"]
 
@@ -81,6 +84,12 @@ class Run:
         return self.tags.get("mlflow.source.git.commit")
 
 
+# Of each run, by its id, its metrics' points.
+Histories = Mapping[str, Mapping[str, tuple[MetricPoint, ...]]]
+# In a field's metadata: not part of the record's JSON.
+UNSAID: Mapping[str, bool] = {"unsaid": True}
+
+
 @dataclass(frozen=True)
 class RunStart:
     """What a run is, as its journal says it before any store knows of it.
@@ -130,15 +139,37 @@ class RunStart:
 
 @dataclass(frozen=True)
 class RunTable:
-    """Runs in the order asked for, with what was asked."""
+    """Runs in the order asked for, with what was asked.
 
-    runs: tuple[Run, ...]
+    Attributes
+    ----------
+    runs
+        The runs. Of very many only a page at a time is kept: iterating reads on, and again from the start.
+    experiment, query, sort
+        Where was looked, for what, and in which order.
+    tracking_uri
+        The store that holds the runs, without credentials.
+    notes
+        Sentences the user should read.
+    next_page
+        What the store calls the runs after these; ``None`` when there are none, or when ``runs`` reads on itself.
+    histories
+        Reads the histories of the table's first runs, for a face that draws them.
+    """
+
+    runs: Sequence[Run]
     experiment: str
     query: str
     sort: str
     tracking_uri: str
-    more: bool = False
     notes: tuple[str, ...] = ()
+    next_page: str | None = field(default=None, metadata=UNSAID)
+    histories: Callable[[], Histories] = field(default=dict, repr=False, compare=False, metadata=UNSAID)
+
+    @property
+    def more(self) -> bool:
+        """Whether the store has more runs than these."""
+        return self.next_page is not None or bool(getattr(self.runs, "more", False))
 
     @property
     def everywhere(self) -> bool:
@@ -153,6 +184,147 @@ class RunTable:
 
     def __getitem__(self, index: int) -> Run:
         return self.runs[index]
+
+    def to_pandas(self) -> Any:
+        """Return the runs as a pandas DataFrame: a row a run, columns ``metrics.NAME``, ``params.NAME`` and so on.
+
+        Raises
+        ------
+        MissingDependency
+            When pandas is not installed.
+        """
+        try:
+            pandas = import_module("pandas")
+        except ModuleNotFoundError as error:
+            raise MissingDependency("a table as a DataFrame", "pandas") from error
+        facts = ("run_id", "name", "experiment", "status", "started", "duration_s", "parent")
+        columns: dict[str, list[Any]] = {name: [] for name in facts}
+        named: dict[str, dict[str, list[Any]]] = {"metrics": {}, "params": {}, "tags": {}}
+        rows = 0
+        for run in self.runs:
+            for fact in facts:
+                columns[fact].append(getattr(run, fact))
+            for kind, found in named.items():
+                for name, value in getattr(run, kind).items():
+                    column = found.setdefault(name, [])
+                    column.extend([None] * (rows - len(column)))
+                    column.append(value)
+            rows += 1
+        for kind, found in named.items():
+            for name in sorted(found):
+                column = found[name]
+                columns[f"{kind}.{name}"] = column + [None] * (rows - len(column))
+        frame = pandas.DataFrame(columns)
+        frame["started"] = pandas.to_datetime(frame["started"], utc=True)
+        for name in ("duration_s", *(f"metrics.{name}" for name in named["metrics"])):
+            frame[name] = pandas.to_numeric(frame[name])
+        return frame
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """What a run read or wrote: an input of MLflow's.
+
+    Attributes
+    ----------
+    name, digest
+        As in MLflow.
+    context
+        What for ("training"), if it was said.
+    columns
+        Each column's type; of a tensor, its type and shape.
+    rows
+        How many rows, if the profile says so.
+    source
+        Where it came from: an address or a path, or in one word the code itself.
+    """
+
+    name: str
+    digest: str
+    context: str = ""
+    columns: Mapping[str, str] = field(default_factory=dict)
+    rows: int | None = None
+    source: str = ""
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One thing in which runs differ: of each run, in their order, its value; ``None`` where it has none."""
+
+    name: str
+    values: tuple[str | None, ...]
+
+
+@dataclass(frozen=True)
+class Section:
+    """One kind of things that were compared.
+
+    Attributes
+    ----------
+    name
+        "params", "data", "environment", "cell" (the tracked one), "cells" (all that had run), "tags".
+    differences
+        What differs, and nothing else, among the runs of which it is recorded.
+    same
+        How many things are the same in all of them.
+    not_recorded
+        The ids of the runs of which nothing of this kind is known: they are neither equal nor different.
+    text
+        A unified diff, where one says more.
+    """
+
+    name: str
+    differences: tuple[Difference, ...] = ()
+    same: int = 0
+    not_recorded: tuple[str, ...] = ()
+    text: str = ""
+
+
+@dataclass(frozen=True)
+class MetricComparison:
+    """One metric of several runs.
+
+    Attributes
+    ----------
+    name
+        The metric's name.
+    values
+        Of each run its last value, ``None`` where it has none.
+    direction
+        Which is better.
+    direction_from
+        What says so: the metric's name, or the option.
+    best
+        The places of the best runs, from 0; none where all are the same or nothing can be compared.
+    """
+
+    name: str
+    values: tuple[float | None, ...]
+    direction: Literal["lower", "higher"]
+    direction_from: Literal["name", "--lower", "--higher"]
+    best: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Runs side by side.
+
+    Attributes
+    ----------
+    runs
+        The runs in the order asked for, with the histories of their metrics.
+    metrics
+        Every metric that one of them has.
+    sections
+        What else was compared, one kind after the other.
+    notes
+        Sentences the user should read.
+    """
+
+    runs: tuple[Run, ...]
+    metrics: tuple[MetricComparison, ...]
+    sections: tuple[Section, ...]
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -15,8 +15,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
-from urllib.request import url2pathname
+from urllib.parse import unquote, urlsplit
 
 from .errors import ConfigurationError
 
@@ -135,7 +134,7 @@ class Settings:
         """Raise `ConfigurationError` when MLflow would refuse the store, or its file cannot be written."""
         uri = self.tracking_uri
         if uri.startswith("file:") and os.environ.get("MLFLOW_ALLOW_FILE_STORE", "").lower() not in {"true", "1"}:
-            folder = Path(url2pathname(urlsplit(uri).path))
+            folder = Path(unquote(urlsplit(uri).path))
             target = f"sqlite:///{folder.parent}/mlflow.db"
             raise ConfigurationError(
                 f"{folder} is MLflow's old file store, which MLflow no longer opens",

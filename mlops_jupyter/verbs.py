@@ -39,6 +39,12 @@ VERBS: dict[str, Verb] = {
     "track": Verb(_COMMANDS + "track:track", "Run a cell, a block or a function as an MLflow run.", "writes", "kernel"),
     "log": Verb(_COMMANDS + "log:log", "Log metrics to the open run.", "writes", "code"),
     "runs": Verb(_COMMANDS + "runs:runs", "List runs, newest first.", "reads", "anywhere"),
+    "compare": Verb(
+        _COMMANDS + "compare:compare",
+        "Put runs side by side: what differs between them, and which is better.",
+        "reads",
+        "anywhere",
+    ),
     "run": Verb(_COMMANDS + "run:run", "Run a notebook headless, as an MLflow run.", "writes", "anywhere"),
     "ui": Verb(_COMMANDS + "ui:ui", "Open a tool's web pages inside Jupyter.", "reads", "anywhere"),
 }

@@ -251,6 +251,16 @@ def test_a_pair_is_cut_at_its_first_equals_sign(key, value):
         assert grammar.parse(["look", *option]).arguments["pair"] == {key.strip(): value}
 
 
+def test_several_arguments_arrive_in_their_order():
+    call = grammar.parse(["compare", "b", "--lower", "loss", "a", "c"])
+    assert (call.arguments["runs"], call.arguments["lower"]) == (("b", "a", "c"), ("loss",))
+    thing = object()
+    call = grammar.parse(["compare", *expand("$thing a", thing=thing)])
+    assert call.arguments["runs"] == (thing, "a")
+    with pytest.raises(CommandError, match="missing argument 'RUNS"):
+        grammar.parse(["compare"])
+
+
 def test_pairs_collect_and_the_last_of_a_name_wins():
     assert look("-q a=1 --pair b=2 -q a=3")["pair"] == {"a": "3", "b": "2"}
     assert look("-q a=$n", n=4)["pair"] == {"a": "4"}

@@ -25,6 +25,7 @@ CONTRACT: dict[str, set[str]] = {
     "track": {"NAME", "--experiment", "--tag", "--param", "--parent", "--autolog", "--no-autolog"},
     "log": {"STEP"},
     "runs": {"QUERY", "--sort", "--limit"},
+    "compare": {"RUNS"},
     "run": {"NOTEBOOK", "-p", "--output", "--html", "--timeout"},
     "ui": {"TOOL"},
 }

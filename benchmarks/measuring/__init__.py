@@ -14,7 +14,7 @@ import os
 import platform
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -31,9 +31,12 @@ _OTHERS = ("MLFLOW_", "MLOPS_JUPYTER_", "WANDB_", "JPY_", "JUPYTER", "GIT_", "PY
 _TIMEOUT_S = 300
 
 
-def options(description: str, *, rounds: int) -> argparse.Namespace:
-    """Read the command line that every benchmark has."""
+def options(
+    description: str, *, rounds: int, more: Callable[[argparse.ArgumentParser], object] = lambda _: None
+) -> argparse.Namespace:
+    """Read the command line that every benchmark has, and what `more` adds to it."""
     parser = argparse.ArgumentParser(description=description)
+    more(parser)
     parser.add_argument("--rounds", type=int, default=rounds, help=f"how often each case is measured [{rounds}]")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write every measured value there, too")
     told = parser.parse_args()

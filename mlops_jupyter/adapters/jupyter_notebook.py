@@ -6,17 +6,18 @@ server put into the kernel's environment, and last the server's sessions API, wh
 
 from __future__ import annotations
 
+import http.client
 import json
 import os
 import re
+import ssl
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import urljoin
+from urllib.parse import urljoin, urlsplit
 
-import httpx
 from jupyter_core.paths import jupyter_runtime_dir
 
 NOTEBOOK_VARIABLE = "MLOPS_JUPYTER_NOTEBOOK"
@@ -98,18 +99,33 @@ def _ask_servers() -> Path | None:
     if kernel_id is None:
         return None
     for server in _servers():
-        headers = {"Authorization": f"token {server.token}"} if server.token else {}
         try:
-            answer = httpx.get(urljoin(server.url, "api/sessions"), headers=headers, timeout=_TIMEOUT_S)
-            sessions: Any = answer.json() if answer.is_success else []
-            paths = [session["path"] for session in sessions if session["kernel"]["id"] == kernel_id]
-        except (httpx.HTTPError, ValueError, KeyError, TypeError):
+            paths = [session["path"] for session in _sessions(server) if session["kernel"]["id"] == kernel_id]
+        except (http.client.HTTPException, OSError, ValueError, KeyError, TypeError):
             # It is gone, wants a password, or another program has its port by now.
             continue
         for path in paths:
             if str(path).endswith(".ipynb"):
                 return server.root / str(path)
     return None
+
+
+def _sessions(server: _Server) -> Any:
+    # An HTTP library would cost the first tracked cell more than all the rest of it.
+    address = urlsplit(urljoin(server.url, "api/sessions"))
+    host, port = address.hostname or "localhost", address.port
+    connection = (
+        http.client.HTTPSConnection(host, port, timeout=_TIMEOUT_S, context=ssl.create_default_context())
+        if address.scheme == "https"
+        else http.client.HTTPConnection(host, port, timeout=_TIMEOUT_S)
+    )
+    try:
+        headers = {"Authorization": f"token {server.token}"} if server.token else {}
+        connection.request("GET", address.path, headers=headers)
+        answer = connection.getresponse()
+        return json.loads(answer.read()) if answer.status == http.client.OK else []
+    finally:
+        connection.close()
 
 
 def _kernel_id() -> str | None:

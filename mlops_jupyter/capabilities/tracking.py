@@ -297,8 +297,8 @@ _open: list[OpenRun] = []
 _last_of_cell: dict[str, str] = {}
 # The journals of the runs that this process has opened, by their ids here.
 known: dict[str, RunJournal] = {}
-# How long the process's end waits for the shipper, at the most; a kernel's manager waits no longer.
-exit_wait_s = 3.0
+# How long the process's end waits for the shipper, at the most; it need not where the shipper outlives the process.
+exit_wait_s = 0.0
 # The run last opened in this context, of which each asyncio task has its own; it may have ended since.
 _here: ContextVar[OpenRun | None] = ContextVar("mlops_jupyter_run", default=None)
 
@@ -433,7 +433,6 @@ def _kill_open_runs() -> None:
         if journal.start.ends_with_process and journal.ended is None:
             journal.end("KILLED")
         journal.close()
-    # In a container nothing outlives the main process: what is under way has a moment to arrive.
     left = [journal for journal in known.values() if journal.process == os.getpid() and not journal.settled]
     deadline = time.monotonic() + exit_wait_s
     for journal in left:

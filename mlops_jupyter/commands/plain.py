@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Mapping
 from functools import cache
@@ -13,6 +14,7 @@ from .. import registry
 from ..protocols import OpenedRun, PlainTracking
 
 _MLFLOW = "mlflow"
+_SYSTEM_METRICS = "MLFLOW_ENABLE_SYSTEM_METRICS_LOGGING"
 # What ``mlflow.autolog`` knows (its table is private; a test holds this one equal to it).
 FRAMEWORKS = frozenset(
     """
@@ -36,6 +38,9 @@ class PlainMlflow:
 
     def enter(self, run: OpenedRun) -> None:
         """Make a run the active one of this thread."""
+        if os.environ.get(_SYSTEM_METRICS, "").lower() in {"true", "1"}:
+            # The user wants something that MLflow does in a thread of its own.
+            _loaded()
         if (session := _session()) is not None:
             session.enter(run)
 

@@ -14,6 +14,7 @@ from typing import cast
 import mlops_jupyter
 
 from .. import registry
+from ..capabilities import tracking as tracking_of_runs
 from ..capabilities.journal import Journals
 from ..capabilities.provenance import process_tags, source_tags
 from ..protocols import Datasets, NotebookHost, SourceControl, Tracking
@@ -23,6 +24,8 @@ from .plain import PlainMlflow
 
 # Reading first sees to it that what was logged is there to be read; the first of all has to wait for MLflow's import.
 _FLUSH_TIMEOUT_S = 15.0
+# A kernel's manager may not wait as long; then the kernel is killed, and its journal is complete all the same.
+_EXIT_WAIT_S = 30.0
 
 
 def tracking(settings: Settings, *, writes: bool = True) -> Tracking:
@@ -51,6 +54,8 @@ def prepare(settings: Settings, *, writes: bool = True) -> None:
     if writes:
         settings.prepare_state()
     announce("MLFLOW_TRACKING_URI", settings.tracking_uri)
+    if settings.registry_uri is not None:
+        announce("MLFLOW_REGISTRY_URI", settings.registry_uri)
 
 
 @cache
@@ -100,7 +105,15 @@ def flush(settings: Settings) -> tuple[str, ...]:
 def plain() -> PlainMlflow:
     """Return what plain MLflow code of this process sees; from now on it logs by way of our journals."""
     mlops_jupyter.journaling = True
+    tracking_of_runs.exit_wait_s = _EXIT_WAIT_S if _nothing_outlives_us() else 0.0
     return PlainMlflow()
+
+
+def _nothing_outlives_us() -> bool:
+    # A CI job and a container end with their main process, the shipper among the rest.
+    variables = ("CI", "KUBERNETES_SERVICE_HOST", "container")
+    files = (Path("/.dockerenv"), Path("/run/.containerenv"))
+    return any(map(os.environ.get, variables)) or any(file.exists() for file in files)
 
 
 def datasets() -> Datasets:

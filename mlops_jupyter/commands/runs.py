@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
+from functools import cache, partial
 from pathlib import Path
 from typing import Annotated
 
 from .. import settings
-from ..capabilities.run_query import order_clause
+from ..capabilities.run_pages import PAGE, PagedRuns
+from ..capabilities.run_query import columns, order_clause
 from ..errors import CommandError, NotFound
-from ..protocols import Short
-from ..records import Run, RunTable
+from ..protocols import Short, Tracking
+from ..records import MetricPoint, Run, RunTable
 from . import project
 
 # With MLflow's import before it, an answer or an error within 5 seconds.
 _REACH_TIMEOUT_S = 2.5
+# Of so many runs and metrics, so many points each, curves are drawn.
+_CURVED_RUNS, _CURVED_METRICS, _CURVE = 20, 3, 24
 
 
 def runs(
@@ -43,7 +48,8 @@ def runs(
     Returns
     -------
     RunTable
-        The runs in order; iterate it, index it, or read ``.runs``.
+        The runs in order; iterate it, index it, or call ``.to_pandas()``. Above 2,000 runs it reads them page by page
+        as it is iterated.
 
     Raises
     ------
@@ -59,20 +65,44 @@ def runs(
     current = settings.current()
     store = project.tracking(current, writes=False)
     store.reach(_REACH_TIMEOUT_S)
+    notes = project.flush(current)
     where = None if all_experiments else experiment or project.experiment(current, store)
     order = order_clause(sort)
     try:
-        table = store.find_runs(where, query, order, limit)
+        table = _found(store, where, query, order, limit)
     except NotFound:
         # The project's own experiment comes to life with its first run.
         if experiment is not None:
             raise
         table = RunTable((), where or "(all)", query, order, store.shown_uri)
-    if sort is not None and table.runs and not any(_has(run, order) for run in table.runs):
-        table = replace(table, notes=(f"no run shown has {sort}, so the order is MLflow's own",))
+    shown = table.runs[:PAGE]
+    if sort is not None and shown and not any(_has(run, order) for run in shown):
+        notes += (f"no run shown has {sort}, so the order is MLflow's own",)
     if (old := settings.old_file_store(current.root, Path.cwd())) is not None:
-        table = replace(table, notes=(*table.notes, settings.explain_old_store(old, current)))
-    return table
+        notes += (settings.explain_old_store(old, current),)
+    return replace(table, notes=notes)
+
+
+def _found(store: Tracking, experiment: str | None, query: str, order: str, limit: int) -> RunTable:
+    """Search, and read what is more than one page of the store's only when somebody wants it."""
+    table = store.find_runs(experiment, query, order, min(limit, PAGE))
+    curved = table.runs[:_CURVED_RUNS]
+    table = replace(table, histories=cache(partial(_histories, store, curved, query, order)))
+    if table.next_page is None or limit <= PAGE:
+        return table
+    runs = PagedRuns(table, lambda page: store.find_runs(experiment, query, order, PAGE, page), limit)
+    return replace(table, runs=runs, next_page=None)
+
+
+def _histories(
+    store: Tracking, runs: Sequence[Run], query: str, order: str
+) -> dict[str, dict[str, tuple[MetricPoint, ...]]]:
+    found: dict[str, dict[str, tuple[MetricPoint, ...]]] = {run.run_id: {} for run in runs}
+    for metric in columns(runs, query, order)[0][:_CURVED_METRICS]:
+        having = [run.run_id for run in runs if metric in run.metrics]
+        for run_id, points in store.histories(having, metric, _CURVE).items():
+            found[run_id][metric] = points
+    return found
 
 
 def _has(run: Run, order: str) -> bool:

@@ -47,7 +47,7 @@ def status() -> Status:
 
 def _as_record(run: tracking.OpenRun) -> Run:
     return Run(
-        run_id=run.run_id,
+        run_id=run.known_id,
         name=run.name,
         experiment="",
         status="RUNNING" if run.tracked else "UNTRACKED",

@@ -6,15 +6,16 @@ import functools
 import inspect
 import os
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, ParamSpec, Self, TypeVar, cast
 
 from .. import settings
+from ..capabilities.journal import Follower
 from ..capabilities.redaction import scrubbed
-from ..capabilities.tracking import Intent, OpenRun, known, open_run
+from ..capabilities.tracking import PARENT_TAG, Intent, OpenRun, known, open_run
 from ..capabilities.tracking import current as current_run
 from ..errors import CommandError, Conflict
 from ..protocols import Names, Reporter, Silent
@@ -23,6 +24,7 @@ from . import project
 
 PARENT_VARIABLE = "MLOPS_JUPYTER_PARENT_RUN_ID"
 _REACH_TIMEOUT_S = 3.0
+_POINTS_A_LOOK = 100_000
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -120,6 +122,28 @@ class Tracked:
         if self._run is None or not self._run.tracked:
             return False
         return project.notebook_host().shows_widgets() if self._choices.live is None else self._choices.live
+
+    @property
+    def name(self) -> str:
+        """The open run's name."""
+        return "" if self._run is None else self._run.name
+
+    @property
+    def parent(self) -> str | None:
+        """The open run's parent, if it has one."""
+        return None if self._run is None else self._run.tags.get(PARENT_TAG)
+
+    def follow(self) -> Callable[[], list[tuple[str, Sequence[str], bytes]]]:
+        """Return a function that reads what the open run has logged since its last call.
+
+        It returns the run's name, the names of metrics, and whole slots of the journal (`journal.slots`), whose keys
+        are places in that list.
+        """
+        run = self._run
+        if run is None or run.journal is None:
+            return list
+        follower = Follower(run.journal.folder.path)
+        return lambda: [(run.name, names, slots) for names, slots in follower.slots(_POINTS_A_LOOK)]
 
     def keep(self, texts: Mapping[str, str], documents: Mapping[str, str]) -> None:
         """Keep texts, and JSON documents, with the run, each as the artifact of its name.

@@ -24,13 +24,13 @@ from ..grammar import Call, HelpAsked
 from ..verbs import VERBS
 from . import render
 from .captured import CapturedOutput
+from .live import LiveView
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import ExecutionResult, InteractiveShell
 
     from ..capabilities.executed_cells import ExecutedCells
     from ..commands.track import Tracked
-    from ..records import Run
     from .magic import Cell
 
 _STATUS = "status"
@@ -106,22 +106,27 @@ def open_cell(shell: InteractiveShell | None, options: str, cell: Cell | None) -
         raise CommandError("the cell was not run, because --help was asked", "take --help out of the first line")
     tracked = _tracked(call)
     _with_debug(call, lambda: tracked.open(lambda: shell.user_ns, cell.cell_id))
-    cell.tracked = TrackedCell(tracked)
+    cell.tracked = TrackedCell(tracked, cell.cell_id)
 
 
 class TrackedCell:
-    """A tracked cell that runs: its run, and what it prints."""
+    """A tracked cell that runs: its run, what it prints, and what is shown below it meanwhile."""
 
-    def __init__(self, tracked: Tracked) -> None:
+    def __init__(self, tracked: Tracked, cell_id: str | None) -> None:
         self.tracked = tracked
+        self._live = LiveView(tracked.name, tracked.follow(), tracked.parent or cell_id) if tracked.live else None
         self._output = CapturedOutput()
         self._output.start()
 
-    def close(self, error: BaseException | None, traceback_text: str | None, source: str, executed: str) -> Run:
-        """Close the run, with the cell's source and output and the cells executed so far on it."""
+    def close(self, error: BaseException | None, traceback_text: str | None, source: str, executed: str) -> None:
+        """Close the run, with the cell's source and output and the cells executed so far on it; show its card."""
         printed = self._output.stop().text
         self.tracked.keep({"mlops/cell.py": source, "mlops/output.txt": printed}, {"mlops/cells.json": executed})
-        return self.tracked.close(error, traceback_text)
+        run = self.tracked.close(error, traceback_text)
+        if self._live is not None:
+            self._live.finish(run)
+        else:
+            display(run)
 
 
 def close_cell(cell: TrackedCell, result: ExecutionResult | None, executed: ExecutedCells) -> None:
@@ -132,7 +137,7 @@ def close_cell(cell: TrackedCell, result: ExecutionResult | None, executed: Exec
     try:
         source = "" if result is None or result.info is None else result.info.raw_cell
         clean = functools.partial(scrubbed, environment=os.environ)
-        display(cell.close(error, text, source, executed.as_json(clean)))
+        cell.close(error, text, source, executed.as_json(clean))
     except MlopsError as failed:
         # The cell's own outcome stands; what went wrong here must be read all the same.
         print("\n".join(failed.lines()), file=sys.stderr)  # noqa: T201

@@ -1,15 +1,17 @@
 """Records as text, HTML and JSON, for every face.
 
-The table names a view module for each record; a view has ``text(record) -> str`` and ``html(record) -> str``.
+The table names a view module for each record; a view has ``text(record) -> str`` and ``html(record) -> str``, and
+``excerpt(record)`` when a record may be more than a saved notebook should hold.
 JSON is made here, from the record itself.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import json
 import math
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from importlib import import_module
 from typing import Any
@@ -26,6 +28,7 @@ _POINT = ("step", "time_ms", "value")
 VIEWS: dict[str, str] = {
     "Run": _VIEWS + "run",
     "RunTable": _VIEWS + "runs",
+    "Comparison": _VIEWS + "compare",
     "Execution": _VIEWS + "execution",
     "Diagnosis": _VIEWS + "diagnosis",
     "Setup": _VIEWS + "setup",
@@ -53,21 +56,58 @@ def as_json(record: object, *, curve: int = _CURVE) -> Any:
     as in the JSON mapping of Protocol Buffers that MLflow's own API uses. What a record computes is included.
     """
     if dataclasses.is_dataclass(record) and not isinstance(record, type):
-        names = [field.name for field in dataclasses.fields(record)]
-        names += [name for name, member in vars(type(record)).items() if isinstance(member, property)]
+        names = _names(record)
         told = {name: as_json(getattr(record, name), curve=curve) for name in names if name != "history"}
         if "history" in names:
             told["history"] = _columns(record, curve)
         return told
     if isinstance(record, Mapping):
         return {str(name): as_json(value, curve=curve) for name, value in record.items()}
-    if isinstance(record, list | tuple):
+    if isinstance(record, Sequence) and not isinstance(record, str | bytes | bytearray | memoryview):
         return [as_json(value, curve=curve) for value in record]
     if isinstance(record, datetime):
         return record.isoformat()
     if isinstance(record, float) and not math.isfinite(record):
         return "NaN" if math.isnan(record) else "Infinity" if record > 0 else "-Infinity"
     return record if record is None or isinstance(record, str | int | float | bool) else str(record)
+
+
+def json_pieces(record: object) -> Iterator[str]:
+    """Write a record as indented JSON, piece by piece: of runs that are read page by page, one page is kept."""
+    lazy = {name for name in _names(record) if _reads_on(getattr(record, name))}
+    if not lazy:
+        yield _indented(as_json(record))
+        return
+    between = "{\n  "
+    for name in _names(record):
+        yield f"{between}{json.dumps(name)}: "
+        between = ",\n  "
+        if name not in lazy:
+            yield _indented(as_json(getattr(record, name))).replace("\n", "\n  ")
+            continue
+        yield "["
+        start = "\n    "
+        for value in getattr(record, name):
+            yield start + _indented(as_json(value)).replace("\n", "\n    ")
+            start = ",\n    "
+        yield "]" if start == "\n    " else "\n  ]"
+    yield "\n}"
+
+
+def _names(record: object) -> list[str]:
+    """Name what a record's JSON holds: its fields, and what it computes."""
+    if not dataclasses.is_dataclass(record):
+        return []
+    names = [field.name for field in dataclasses.fields(record) if "unsaid" not in field.metadata]
+    return names + [name for name, member in vars(type(record)).items() if isinstance(member, property)]
+
+
+def _reads_on(value: object) -> bool:
+    return isinstance(value, Sequence) and not isinstance(value, str | bytes | list | tuple)
+
+
+def _indented(value: Any) -> str:
+    return json.dumps(value, indent=2, ensure_ascii=False)
 
 
 def _columns(run: Any, curve: int) -> dict[str, Any]:
@@ -99,6 +139,8 @@ def mime_type(record: object) -> str:
 def mime_bundle(record: object, **_: object) -> dict[str, Any]:
     """Return every form of a record, for a front end to choose from."""
     found = view(record)
+    if hasattr(found, "excerpt"):
+        record = found.excerpt(record)
     curve = min(_CURVE, _CURVES_KEPT // max(1, _metrics_drawn(record)))
     kept = as_json(record, curve=curve)
     return {"text/plain": found.text(record), "text/html": found.html(record), mime_type(record): kept}

@@ -106,7 +106,7 @@ def main(root: Path) -> int:
     """Ship a project's journals, if nobody else does."""
     os.environ[settings.ROOT_VARIABLE] = str(root)
     # Its own back-off is kinder to a server, and to the runs that wait for others, than retries within a call.
-    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "30")
     current = settings.current()
     folder = current.journal

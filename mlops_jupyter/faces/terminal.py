@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import json
 import sys
 import traceback
 from typing import Any
@@ -174,8 +173,11 @@ def _read(path: str) -> str:
 
 
 def _show(record: Any, *, as_json: bool) -> None:
-    if record is not None:
-        click.echo(json.dumps(render.as_json(record), indent=2, ensure_ascii=False) if as_json else render.text(record))
+    if record is None:
+        return
+    for piece in render.json_pieces(record) if as_json else (render.text(record),):
+        click.echo(piece, nl=False)
+    click.echo()
 
 
 def _ask(question: str) -> bool | None:

@@ -1,8 +1,8 @@
 """From a plain annotated function to a click command.
 
-A positional parameter is an argument, a keyword-only one an option; ``bool`` is a flag, ``Literal`` choices,
-``Mapping`` repeated ``key=value``; the numpydoc docstring is the help. A parameter called ``reporter`` is what
-a face supplies and no part of the command.
+A positional parameter is an argument, ``*names`` one or more, a keyword-only one an option; ``bool`` is a flag,
+``Literal`` choices, ``Mapping`` repeated ``key=value``; the numpydoc docstring is the help. A parameter called
+``reporter`` is what a face supplies and no part of the command.
 """
 
 from __future__ import annotations
@@ -160,7 +160,7 @@ def command(name: str, callback: Callable[[Call], Any] | None = None) -> click.C
 
     def call(**arguments: Any) -> Any:
         face = {option: arguments.pop(option, False) for option in FACE_OPTIONS}
-        parsed = Call(name, verb, _with_its_source(name, function), arguments, **face)
+        parsed = Call(name, verb, _with_its_source(name, _by_keyword(function)), arguments, **face)
         return parsed if callback is None else callback(parsed)
 
     about = "\n\n".join(filter(None, (documentation.short_description, documentation.long_description)))
@@ -204,6 +204,8 @@ def _parameter(parameter: inspect.Parameter, hint: Any, text: str) -> click.Para
         ]
         return _Mapping(flags, multiple=True, type=_Pair(), default=(), help=text, metavar="KEY=VALUE")
     kind = _click_type(hint, markers)
+    if parameter.kind is parameter.VAR_POSITIONAL:
+        return _Argument([parameter.name], text, type=kind, nargs=-1, required=True)
     if _SOURCE in markers:
         return _Argument([parameter.name], text, type=kind, required=False)
     if parameter.kind is not parameter.KEYWORD_ONLY:
@@ -269,6 +271,20 @@ def _with_its_source(name: str, function: Callable[..., Any]) -> Callable[..., A
         if arguments[source] is None:
             raise CommandError(f"{name}: missing argument '{source.upper()}'", f"mlops {name} --help")
         return function(**arguments)
+
+    return calling
+
+
+def _by_keyword(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Let a function that takes ``*runs`` be called with ``runs=[…]``, as a parsed line calls every verb."""
+    every = inspect.signature(function).parameters.values()
+    several = next((one.name for one in every if one.kind is one.VAR_POSITIONAL), None)
+    if several is None:
+        return function
+
+    @functools.wraps(function)
+    def calling(**arguments: Any) -> Any:
+        return function(*arguments.pop(several), **arguments)
 
     return calling
 

@@ -16,6 +16,8 @@ import mlflow
 import pytest
 from mlflow import environment_variables
 from mlflow.exceptions import MlflowException
+from mlflow.protos.service_pb2 import GetMetricHistoryBulkInterval
+from mlflow.store.tracking.rest_store import RestStore
 from mlflow.tracking import fluent
 from mlflow.tracking.context.registry import resolve_tags
 from mlflow.tracking.fluent import _active_run_stack
@@ -32,13 +34,16 @@ _DOCUMENTED = {
     "mlflow.entities",
     "mlflow.exceptions",
     "mlflow.protos.databricks_pb2",  # the error codes that MlflowException takes
+    "mlflow.protos.service_pb2",  # the messages of its REST API, which is documented
     "mlflow.tracking.context.abstract_context",  # what a plugin derives from
 }
 _UNDOCUMENTED = {
+    ("adapters/mlflow/reading.py", "mlflow.store.tracking.rest_store", "RestStore"),
     ("adapters/mlflow_tracking.py", "mlflow.tracking.context.registry", "resolve_tags"),
     ("adapters/mlflow_tracking.py", "mlflow.tracking.fluent", "_active_run_stack"),
     ("adapters/mlflow_tracking.py", "mlflow.utils.autologging_utils", "AUTOLOGGING_CONF_KEY_IS_GLOBALLY_CONFIGURED"),
     ("adapters/mlflow_tracking.py", "mlflow.utils.autologging_utils", "AUTOLOGGING_INTEGRATIONS"),
+    ("adapters/mlflow/reading.py", "mlflow.utils.proto_json_utils", "message_to_json"),
     ("adapters/mlflow_ui_app.py", "mlflow.server.fastapi_app", "app"),
 }
 
@@ -289,3 +294,17 @@ def test_disabling_through_mlflow_takes_the_patches_away(python: Kernel) -> None
         "mlflow.autolog(disable=True, silent=True)\n"
         "assert LinearRegression.fit is not fit",
     )
+
+
+# --- mlflow.store.tracking: bulk histories ----------------------------------------------------------------------
+
+
+def test_a_client_has_a_store_that_reads_histories_in_bulk(store: mlflow.MlflowClient) -> None:
+    """What it answers is held by tests/contracts/test_reading.py, over sqlite and over a server."""
+    over_http = mlflow.MlflowClient("http://127.0.0.1:1")._tracking_client.store
+    assert isinstance(over_http, RestStore)
+    assert callable(over_http._call_endpoint)
+    assert over_http._METHOD_TO_INFO[GetMetricHistoryBulkInterval][1] == "GET"
+
+    assert not isinstance(store._tracking_client.store, RestStore)
+    assert store._tracking_client.store.get_metric_history_bulk_interval([], "loss", 10, None, None) == []

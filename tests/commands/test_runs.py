@@ -5,15 +5,21 @@ from __future__ import annotations
 import json
 import os
 import socket
+import sqlite3
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import pytest
 
 import mlops_jupyter
+from mlops_jupyter.adapters.mlflow.tracking import MlflowTracking
 from mlops_jupyter.errors import (
     CommandError,
     MissingDependency,
@@ -23,6 +29,7 @@ from mlops_jupyter.errors import (
     Unauthorized,
     Unavailable,
 )
+from mlops_jupyter.faces import render
 from mlops_jupyter.faces import terminal as face
 from tests.fakes.store import WritableStore
 
@@ -116,6 +123,91 @@ def test_in_a_terminal(make, terminal):
     assert row.split()[2] == "b"
     assert more == "… there are more: mlops runs --limit 2"
     assert foot.startswith("experiment churn at sqlite:///")
+
+
+@pytest.fixture
+def many(make, project) -> list[str]:
+    """Names of many runs, newest first: one of MLflow's, and copies of its rows."""
+    run_id = make("0", acc=0.5, params={"depth": "3"})
+    rows = [(f"{number:032x}", str(number), number) for number in range(1, 5001)]
+    with closing(sqlite3.connect(project / ".mlops" / "mlflow.db")) as database, database:
+        for table, changed in (("runs", ("name", "start_time")), ("latest_metrics", ()), ("params", ())):
+            columns = [row[1] for row in database.execute(f"PRAGMA table_info({table})")]
+            values = {"run_uuid": "?1", **{name: f"?{place}" for place, name in enumerate(changed, start=2)}}
+            if "start_time" in changed:
+                values["start_time"] = "start_time + ?3"
+            taken = ", ".join(values.get(column, column) for column in columns)
+            copied = f"SELECT {taken} FROM {table} WHERE run_uuid = '{run_id}'"  # noqa: S608 -- names from the schema
+            asked = f"INSERT INTO {table} ({', '.join(columns)}) {copied}"
+            database.executemany(asked, [row[: 1 + len(changed)] for row in rows])
+    return [name for _, name, _ in reversed(rows)] + ["0"]
+
+
+def test_more_runs_than_a_page(many, terminal):
+    table = mlops_jupyter.runs(limit=1_000_000)
+    assert [run.name for run in table] == many
+    assert (len(table), table.more, table[4000].name) == (5001, False, many[4000])
+    some = mlops_jupyter.runs(limit=4500)
+    assert ([run.name for run in some], some.more) == (many[:4500], True)
+    assert len(mlops_jupyter.runs(limit=2000).runs) == 2000
+    frame = table.to_pandas()
+    assert list(frame.name) == many
+
+    shown = terminal("runs", "-n", "1000000").out.splitlines()
+    assert len(shown) == 5003
+    assert [line.split()[2] for line in shown[1:-1]] == many
+    told = json.loads(terminal("runs", "-n", "4500", "--json").out)
+    assert ([run["name"] for run in told["runs"]], told["more"]) == (many[:4500], True)
+
+
+def test_as_a_data_frame(make):
+    first = make("a", acc=0.5, params={"depth": "3"})
+    make("b", loss=float("nan"), params={"rate": "0.1"})
+    frame = mlops_jupyter.runs(sort="start_time asc").to_pandas()
+    assert list(frame.columns[:7]) == ["run_id", "name", "experiment", "status", "started", "duration_s", "parent"]
+    assert {"metrics.acc", "metrics.loss", "params.depth", "params.rate", "tags.team"} <= set(frame.columns)
+    assert frame.set_index("name").loc["a", "metrics.acc"] == 0.5
+    assert frame["metrics.acc"].dtype == frame["metrics.loss"].dtype == "float64"
+    assert frame["metrics.loss"].isna().all()
+    assert str(frame.started.dt.tz) == "UTC"
+    assert (frame.run_id[0], frame["params.rate"].isna().tolist()) == (first, [True, False])
+    empty = mlops_jupyter.runs("metrics.acc > 2").to_pandas()
+    assert (len(empty), "run_id" in empty) == (0, True)
+
+
+def test_curves_are_read_when_they_are_drawn(project, monkeypatch):
+    store = WritableStore(f"sqlite:///{project}/.mlops/mlflow.db")
+    run_id = store.create_run("churn", "one", {})
+    at = datetime.now(UTC)
+    store.log(run_id, metrics=[(name, step / 10, at, step) for name in ("acc", "loss") for step in range(300)])
+    asked = []
+    reading = WritableStore.histories
+    monkeypatch.setattr(MlflowTracking, "histories", lambda *words: asked.append(words[2]) or reading(*words))
+    table = mlops_jupyter.runs()
+    assert render.text(table)
+    assert render.as_json(table)
+    assert asked == []
+    for _ in range(2):
+        assert render.mime_bundle(table)["text/html"].count("<svg") == 2
+    assert asked == ["acc", "loss"]
+
+
+def test_a_terminal_is_as_wide_as_it_is(make, project):
+    """On a terminal a line holds no more than fits; what is piped is never cut."""
+    make("a name that is rather long", acc=0.5, params={"depth": "3" * 15, "rate": "0.1"})
+    keyboard, tty = os.openpty()
+    command = [str(Path(sys.executable).parent / "mlops"), "runs"]
+    piped = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert len(piped.stdout.splitlines()[1]) > 100
+    try:
+        done = subprocess.run(command, stdout=tty, check=True, env=os.environ | {"COLUMNS": "70"})
+        lines = os.read(keyboard, 10_000).decode().splitlines()
+    finally:
+        os.close(tty)
+        os.close(keyboard)
+    assert done.returncode == 0
+    assert max(map(len, lines[:2])) <= 70
+    assert "…" in lines[1]
 
 
 # --- what cannot be shown ----------------------------------------------------------------------------------------

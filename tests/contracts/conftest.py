@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import shutil
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.fakes.servers import MlflowServer, postgresql, s3
+from tests.fakes.store import WritableStore
 
 
 @pytest.fixture(scope="session")
@@ -30,3 +32,16 @@ def server_at_scale(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         MlflowServer(directory, runs, bucket.uri, **bucket.environment) as running,
     ):
         yield running.address
+
+
+@pytest.fixture(params=["sqlite", "server", "server_at_scale"])
+def store(request: pytest.FixtureRequest, project: Path) -> WritableStore:
+    if request.param == "sqlite":
+        return WritableStore(f"sqlite:///{project}/.mlops/mlflow.db", None, project / ".mlops" / "artifacts")
+    return WritableStore(request.getfixturevalue(request.param))
+
+
+@pytest.fixture
+def experiment(request: pytest.FixtureRequest) -> str:
+    """A name of its own for each test: the server outlives them."""
+    return f"{request.node.name}-{time.monotonic_ns()}"

@@ -19,19 +19,6 @@ from tests.fakes.store import WritableStore
 NEWEST = "attributes.start_time DESC"
 
 
-@pytest.fixture(params=["sqlite", "server", "server_at_scale"])
-def store(request: pytest.FixtureRequest, project: Path) -> WritableStore:
-    if request.param == "sqlite":
-        return WritableStore(f"sqlite:///{project}/.mlops/mlflow.db", None, project / ".mlops" / "artifacts")
-    return WritableStore(request.getfixturevalue(request.param))
-
-
-@pytest.fixture
-def experiment(request: pytest.FixtureRequest) -> str:
-    """A name of its own for each test: the server outlives them."""
-    return f"{request.node.name}-{time.monotonic_ns()}"
-
-
 def test_a_run_from_beginning_to_end(store, experiment):
     store.reach(5)
     run_id = store.create_run(experiment, "first", {"team": "risk"})

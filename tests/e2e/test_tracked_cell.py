@@ -885,7 +885,7 @@ def closed_port() -> int:
     [("closed_port", None), ("silent_port", None), ("silent_port", "7")],
     ids=["closed", "silent", "silent, experiment by id"],
 )
-def test_a_server_that_is_down_costs_seconds_and_the_body_runs(
+def test_a_server_that_is_down_costs_seconds_and_the_body_runs(  # noqa: PLR0917 -- fixtures
     request: pytest.FixtureRequest,
     monkeypatch: pytest.MonkeyPatch,
     start_kernel: Callable[..., Kernel],

@@ -153,6 +153,18 @@ def test_runs(by_terminal, by_magic, project):
 
 
 @row
+def test_compare(by_terminal, by_magic, kernel, project):
+    for number in (3, 1):
+        by_magic(f"%%mlops track n{number} --no-autolog\nimport mlops_jupyter\nmlops_jupyter.log(score={number})")
+    first = by_terminal("compare", "n3", "n1", "--lower", "score")
+    assert first == by_magic("%mlops compare n3 n1 --lower=score")
+    kernel.run("best = mlops_jupyter.runs(sort='score')[0]")
+    assert first == by_magic("%mlops compare $best n1 --lower=score")
+    assert first == by_python(mlops_jupyter.compare("n3", "n1", lower="score"))
+    assert [(metric["name"], metric["best"]) for metric in first["metrics"]] == [("score", [1])]
+
+
+@row
 def test_run(by_terminal, by_magic, project):
     write_notebook(project / "train.ipynb", "print(depth)", parameters="depth = 4")
     first = by_terminal("run", "train.ipynb", "-p", "depth=6")

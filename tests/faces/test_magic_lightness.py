@@ -116,7 +116,7 @@ def test_the_magic_s_question_mark_lists_the_verbs(kernel):
     reply = kernel.client.execute_interactive("%mlops?", timeout=30, output_hook=lambda _: None)
     (page,) = reply["content"]["payload"]
     for name, verb in VERBS.items():
-        assert (f"  {name:<6}  {verb.line}" in page["data"]["text/plain"]) == (verb.place != "code")
+        assert (f"  {name:<7}  {verb.line}" in page["data"]["text/plain"]) == (verb.place != "code")
     assert (
         kernel.run("%mlops --help").stdout.splitlines()[0]
         == "%mlops VERB …          one verb; %mlops alone shows where you stand"

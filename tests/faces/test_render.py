@@ -88,7 +88,8 @@ def made(hint: Any, text: str, *, full: bool = True) -> Any:
 
 def record(kind: Any, text: str, *, full: bool = True) -> Any:
     hints = get_type_hints(kind)
-    values = {field.name: made(hints[field.name], text, full=full) for field in dataclasses.fields(kind)}
+    said = [field.name for field in dataclasses.fields(kind) if "unsaid" not in field.metadata]
+    values = {name: made(hints[name], text, full=full) for name in said}
     if "duration_s" in values:
         values["duration_s"] = 61.0 if full else None  # a length is never NaN, as a metric may be
     return kind(**values)
@@ -259,6 +260,72 @@ def test_the_table_shows_metrics_most_runs_have_and_params_that_differ():
     assert foot == "experiment churn at sqlite:///x"
 
 
+def test_a_table_draws_the_curves_that_were_read():
+    runs = [run(n, metrics={"acc": 0.5, "late": 1.0}) for n in (1, 2)]
+    points = tuple(MetricPoint(step, 0, step / 10) for step in range(5))
+    curves = {runs[0].run_id: {"acc": points, "late": points[:1]}, runs[1].run_id: {}}
+    asked = []
+    found = table(*runs, histories=lambda: asked.append(1) or curves)
+    assert "svg" not in render.text(found)
+    assert "histories" not in render.as_json(found)
+    assert asked == []
+    page = Page(render.mime_bundle(found)["text/html"])
+    assert [tag for tag, _ in page.tags].count("svg") == 1
+    assert "acc from 0 to 0.4" in page.text
+
+
+def test_a_notebook_keeps_so_many_runs_and_says_so():
+    found = table(*(run(n) for n in range(1, 1001)))
+    bundle = render.mime_bundle(found)
+    assert len(bundle[render.mime_type(found)]["runs"]) == 200
+    assert len(Page(bundle["text/html"]).text) < 40_000
+    assert "the first 200 runs are shown" in bundle["text/plain"]
+    assert "the first 200 runs are shown" in Page(bundle["text/html"]).text
+    assert render.text(found).count("FINISHED") == 1000
+    assert "the first" not in render.text(found)
+
+
+def test_json_in_pieces_is_the_same_json():
+    class Lazy(Sequence):
+        def __init__(self, runs):
+            self.runs = runs
+
+        def __len__(self):
+            return len(self.runs)
+
+        def __getitem__(self, place):
+            return self.runs[place]
+
+    runs = [run(n, params={"a": "two\nlines"}) for n in (1, 2)]
+    for some in (runs, []):
+        whole, lazy = table(*some), table()
+        object.__setattr__(lazy, "runs", Lazy(some))
+        pieces = "".join(render.json_pieces(lazy))
+        assert json.loads(pieces) == json.loads("".join(render.json_pieces(whole))) == render.as_json(whole)
+    assert "".join(render.json_pieces(table(*runs))) == json.dumps(render.as_json(table(*runs)), indent=2)
+
+
+@pytest.mark.parametrize("room", [20, 40, 60, 80, 100, 500])
+def test_a_table_fits_the_terminal(room):
+    head = ("run", "status", "name", "started (UTC)", *(f"metric{n}" for n in range(6)))
+    rows = [("0123abcd", "FINISHED", "a name " * 4, "2026-01-01 00:00:00", *(["0.123456"] * 6)) for _ in range(3)]
+    lines = columns.text_table(head, rows, width=room).splitlines()
+    assert max(map(len, lines)) <= room
+    wide = columns.text_table(head, rows)
+    natural = max(map(len, wide.splitlines()))
+    assert natural > 120
+    assert columns.text_table(head, rows, width=natural) == wide
+
+
+def test_a_table_that_lost_columns_says_so():
+    lines = columns.text_table(["abcdefgh"] * 10, [["12345678"] * 10], width=40).splitlines()
+    assert lines == ["abcdefgh  abcdefgh  abcdefgh  …", "12345678  12345678  12345678  …"]
+
+
+def test_what_a_name_holds_does_not_move_the_cursor():
+    assert columns.text_table(("a",), [("x\x1b[2Jy\r\nz",)]) == "a\nx [2Jy  z"
+
+
 def test_an_empty_table_says_so():
     assert render.text(table()) == "no runs in churn\nexperiment churn at sqlite:///x"
     assert render.text(table(query="metrics.acc > 1")).splitlines()[0] == "no runs in churn match metrics.acc > 1"
@@ -266,7 +333,7 @@ def test_an_empty_table_says_so():
 
 
 def test_a_table_that_was_cut_says_how_to_see_more():
-    assert "… there are more: mlops runs --limit 2\n" in render.text(table(run(1), more=True))
+    assert "… there are more: mlops runs --limit 2\n" in render.text(table(run(1), next_page="x"))
 
 
 def test_children_are_marked():

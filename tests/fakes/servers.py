@@ -113,15 +113,20 @@ class MlflowServer:
         ]
         self._environment = plain_environment(MLFLOW_SERVER_ENABLE_JOB_EXECUTION="false", **environment)
         self._running = ExitStack()
+        self._up = False
 
     def start(self) -> None:
-        """Start it and wait until it answers."""
+        """Start it and wait until it answers; nothing when it runs."""
+        if self._up:
+            return
         ready, log = f"{self.address}/health", self._directory / "log"
         served = serving(self._words, self._directory, lambda: answers(ready), log=log, environment=self._environment)
         self._running.enter_context(served)
+        self._up = True
 
     def stop(self) -> None:
         """Stop it, if it runs."""
+        self._up = False
         self._running.close()
 
     def __enter__(self) -> Self:

@@ -13,6 +13,8 @@ from typing import Any
 
 import mlflow
 from mlflow.entities import Run, RunData, RunInfo, RunInputs, RunOutputs, RunTag
+from mlflow.environment_variables import MLFLOW_ENABLE_SYSTEM_METRICS_LOGGING
+from mlflow.system_metrics.system_metrics_monitor import SystemMetricsMonitor
 from mlflow.tracking import fluent
 from mlflow.tracking._tracking_service.utils import _tracking_store_registry
 from mlflow.tracking.context.default_context import DefaultRunContext
@@ -36,6 +38,7 @@ class MlflowSession:
         self._autologging = Autologging()
         # Of each run entered: the run that it was opened above.
         self.outer: dict[str, str | None] = {}
+        self._monitors: dict[str, SystemMetricsMonitor] = {}
         # Stores that were built before know of no journals.
         _tracking_store_registry._get_store_with_resolved_uri.cache_clear()  # noqa: SLF001
         if not isinstance(fluent._active_run_stack, _Stack):  # noqa: SLF001
@@ -45,9 +48,14 @@ class MlflowSession:
         """Make the run MLflow's active one in this thread, above any that is open."""
         # The stack looks for open runs whenever it is asked; now it notes what the run was opened above.
         fluent._active_run_stack.get()  # noqa: SLF001
+        if MLFLOW_ENABLE_SYSTEM_METRICS_LOGGING.get():
+            monitor = self._monitors[run.local_id] = SystemMetricsMonitor(run.local_id)
+            monitor.start()
 
     def leave(self, run: OpenRun, status: str) -> None:
         """Take the run off; runs that were opened above it and left open are ended with the same status."""
+        if (monitor := self._monitors.pop(run.local_id, None)) is not None:
+            monitor.finish()
         stack = fluent._active_run_stack.get()  # noqa: SLF001
         # end_run forgets MLFLOW_RUN_ID, by which a headless notebook's plain mlflow calls find its run.
         announced = os.environ.get("MLFLOW_RUN_ID")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import os
+import tempfile
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -17,8 +19,9 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from ...capabilities.redaction import without_credentials
 from ...errors import CommandError, Conflict, MissingDependency, NotFound, Unavailable
-from ...records import Run, RunTable
+from ...records import Dataset, MetricPoint, Run, RunTable
 from .errors import SERVICE, as_ours, first_line, translate
+from .reading import dataset, histories, inform_planner, without_bars
 
 
 class MlflowTracking:
@@ -97,7 +100,7 @@ class MlflowTracking:
         with as_ours():
             return self._record(self.client.get_run(run_id))
 
-    def find_runs(self, experiment: str | None, query: str, sort: str, limit: int) -> RunTable:
+    def find_runs(self, experiment: str | None, query: str, sort: str, limit: int, page: str | None = None) -> RunTable:
         """Search runs in MLflow's search syntax; ``experiment`` ``None`` searches all of them.
 
         Raises
@@ -107,23 +110,14 @@ class MlflowTracking:
         NotFound
             When there is no such experiment.
         """
-        with as_ours():
-            # MLflow makes a database that it is asked to look into, and would then bring no old runs into it.
-            made = self._database is None or self._database.exists()
-            if experiment is None:
-                ids = [found.experiment_id for found in self.client.search_experiments()] if made else []
-            else:
-                found = self.client.get_experiment_by_name(experiment) if made else None
-                if found is None:
-                    raise NotFound(
-                        f"there is no experiment called {experiment} in {self.shown_uri}",
-                        "mlops runs --all-experiments",
-                    )
-                ids = [found.experiment_id]
+        ids = self._experiments_to_search(experiment)
         if not ids:
             return RunTable((), experiment or "(all)", query, sort, self.shown_uri)
+        inform_planner(self._database)
         try:
-            page = self.client.search_runs(ids, query, max_results=limit, order_by=[sort] if sort else None)
+            found = self.client.search_runs(
+                ids, query, max_results=limit, order_by=[sort] if sort else None, page_token=page
+            )
         except MlflowException as error:
             if error.error_code == ErrorCode.Name(INVALID_PARAMETER_VALUE):
                 raise CommandError(
@@ -133,8 +127,55 @@ class MlflowTracking:
             raise translate(error) from error
         except (SQLAlchemyError, OSError) as error:
             raise translate(error) from error
-        runs = tuple(self._record(run) for run in page)
-        return RunTable(runs, experiment or "(all)", query, sort, self.shown_uri, more=bool(page.token))
+        token = found.token.decode() if isinstance(found.token, bytes) else found.token
+        runs = tuple(self._record(run) for run in found)
+        return RunTable(runs, experiment or "(all)", query, sort, self.shown_uri, next_page=token or None)
+
+    def _experiments_to_search(self, experiment: str | None) -> list[str]:
+        with as_ours():
+            # MLflow makes a database that it is asked to look into, and would then bring no old runs into it.
+            made = self._database is None or self._database.exists()
+            if experiment is not None:
+                found = self.client.get_experiment_by_name(experiment) if made else None
+                if found is None:
+                    raise NotFound(
+                        f"there is no experiment called {experiment} in {self.shown_uri}",
+                        "mlops runs --all-experiments",
+                    )
+                return [found.experiment_id]
+            ids: list[str] = []
+            token: str | None = None
+            while made:
+                page = self.client.search_experiments(page_token=token)
+                ids += [one.experiment_id for one in page]
+                token = page.token
+                if not token:
+                    break
+        return ids
+
+    def histories(self, run_ids: Sequence[str], metric: str, most: int) -> dict[str, tuple[MetricPoint, ...]]:
+        """Read a metric's points of several runs, thinned to ``most`` of each by the store itself."""
+        inform_planner(self._database)
+        with as_ours():
+            return histories(self.client, run_ids, metric, most)
+
+    def datasets(self, run_id: str) -> tuple[Dataset, ...]:
+        """Return the run's inputs."""
+        with as_ours():
+            inputs = self.client.get_run(run_id).inputs
+        return tuple(dataset(one) for one in inputs.dataset_inputs) if inputs else ()
+
+    def read_text(self, run_id: str, path: str) -> str | None:
+        """Read a text artifact, ``None`` when there is none of that path."""
+        directory, _, _ = path.rpartition("/")
+        with as_ours():
+            # What a download of nothing raises is different with each kind of artifact store.
+            entries = self.client.list_artifacts(run_id, directory or None)
+            if not any(entry.path == path and not entry.is_dir for entry in entries):
+                return None
+            with tempfile.TemporaryDirectory() as folder, without_bars():
+                file = Path(self.client.download_artifacts(run_id, path, folder))
+                return file.read_bytes().decode(errors="replace")
 
     def experiment(self, name: str) -> Experiment:
         """Return an experiment by its name; it is made at need.

@@ -193,6 +193,10 @@ class RunJournal:
             self._link.wake()
         return self._wait(done, timeout_s)
 
+    def placed(self, timeout_s: float) -> Shipped:
+        """Wait until the run exists somewhere: in its store, or in the project's sqlite file meanwhile."""
+        return self._wait(lambda shipped: shipped.run_id is not None or shipped.local, timeout_s)
+
     def settle(self, timeout_s: float) -> Shipped:
         """Wait until a closed run is in its store with all that it has, or until it is known what holds it up."""
         return self._wait(lambda shipped: shipped.done or shipped.error is not None, timeout_s)

@@ -15,6 +15,7 @@ from typing import Any
 from mlflow.entities import LifecycleStage, Metric, Param, RunInfo, RunStatus, RunTag
 from mlflow.exceptions import MlflowException
 from mlflow.protos.databricks_pb2 import INVALID_PARAMETER_VALUE
+from mlflow.tracking._tracking_service.utils import _get_store
 from mlflow.utils.validation import (
     _validate_batch_log_data,
     _validate_batch_log_limits,
@@ -30,11 +31,21 @@ from ...capabilities.journal import RunJournal
 from ...commands import project
 
 _FLUSH_TIMEOUT_S = 5.0
+# The first run of a session waits for the shipper's import of MLflow; without an answer, MLflow would ask the server
+# for minutes.
+_PLACE_TIMEOUT_S = 20.0
 _STEPS = 2**63
 # The arguments by which MLflow's stores name runs.
 _RUN_ARGUMENTS = ("run_id", "run_ids", "source_run_id", "run_uuid")
 # What asks about runs without naming them.
-_SEARCHES = ("search_runs", "_search_runs", "search_logged_models")
+_SEARCHES = (
+    "search_runs",
+    "_search_runs",
+    "search_logged_models",
+    # A run that has just been opened makes its experiment when it is shipped.
+    "get_experiment_by_name",
+    "search_experiments",
+)
 _ENDED = {RunStatus.FINISHED, RunStatus.FAILED, RunStatus.KILLED}
 
 
@@ -60,6 +71,8 @@ def _journaling(kind: type) -> type:
         and (name in _SEARCHES or set(_RUN_ARGUMENTS) & inspect.signature(function).parameters.keys())
         # Internal pieces of a call: it has been waited for.
         and (name in _SEARCHES or not name.startswith("_"))
+        # These wait in a thread of MLflow's, and then come by the calls that are journaled.
+        and not name.endswith("_async")
     }
     return type(kind.__name__, (_Journaled, kind), {"__module__": kind.__module__, **calls})
 
@@ -75,6 +88,10 @@ def _waiting(function: Callable[..., Any]) -> Callable[..., Any]:
             _flush_all()
             return function(store, *args, **kwargs)
         given = list(args)
+        named = [given[place] if place < len(given) else kwargs.get(name) for place, name in places]
+        if any(isinstance(one, str) and _is_local(one) for one in named) and store is not _local_store():
+            # The server is away: until it answers, the run is in the project's own sqlite file.
+            return getattr(_local_store(), function.__name__)(*args, **kwargs)
         for place, name in places:
             if place < len(given):
                 given[place] = _shipped(given[place])
@@ -194,9 +211,20 @@ def _shipped(run_id: Any) -> Any:
     journal = tracking.known.get(run_id) or _by_home_id(run_id)
     if journal is None:
         return run_id
-    if not journal.settled:
-        journal.flush(_FLUSH_TIMEOUT_S)
+    if not journal.settled and journal.flush(_FLUSH_TIMEOUT_S).local:
+        return run_id
     return journal.home_id(_FLUSH_TIMEOUT_S) or run_id
+
+
+def _is_local(run_id: str) -> bool:
+    journal = tracking.known.get(run_id)
+    if journal is None or not journal.renumbered or journal.home_id() is not None:
+        return False
+    return journal.placed(_PLACE_TIMEOUT_S).local and journal.flush(_FLUSH_TIMEOUT_S).local
+
+
+def _local_store() -> Any:
+    return _get_store(settings.embedded_uri(settings.current().root))
 
 
 def _flush_all() -> None:

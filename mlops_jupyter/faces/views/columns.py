@@ -6,15 +6,20 @@ same in JupyterLab's light and dark themes, in an exported file and on GitHub, w
 
 from __future__ import annotations
 
+import shutil
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from html import escape
+from itertools import chain, islice
 
 CARD = (
     "border:1px solid rgba(127,127,127,0.35);border-radius:6px;padding:8px 12px;margin:4px 0;"
     "max-width:60em;font-size:0.92em;line-height:1.45"
 )
 FAINT = "opacity:0.65"
+# So many rows decide the widths of columns, which are cut to no less than this.
+_MEASURED, _NARROWEST = 2000, 8
 _CELL = "text-align:left;padding:1px 14px 1px 0;white-space:nowrap"
 _COLOURS = {
     "FINISHED": "#2e7d32",
@@ -29,13 +34,60 @@ _COLOURS = {
 }
 
 
-def text_table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """Align rows of words in columns."""
-    lines = [tuple(head), *map(tuple, rows)]
-    widths = [max(len(line[column]) for line in lines) for column in range(len(head))]
-    return "\n".join(
-        "  ".join(word.ljust(width) for word, width in zip(line, widths, strict=True)).rstrip() for line in lines
-    )
+def text_table(head: Sequence[str], rows: Iterable[Sequence[str]], *, width: int | None = None, indent: int = 0) -> str:
+    """Align rows of words in columns.
+
+    Parameters
+    ----------
+    head
+        The columns' names.
+    rows
+        The rows; of very many, the first ones decide how wide the columns are.
+    width
+        How long a line may be; left out, as long as a terminal that is written to is wide. Words are cut, and when
+        that is not enough, the last columns are left out.
+    indent
+        How many spaces each line begins with.
+    """
+    every = iter([[_one_line(word) for word in head]])
+    every = chain(every, ([_one_line(word) for word in row] for row in rows))
+    first = list(islice(every, _MEASURED))
+    widths = [max(len(line[column]) for line in first) for column in range(len(head))]
+    room = _terminal_width() if width is None else width
+    cut = room is not None
+    if room is not None:
+        widths = _fitted(widths, room - indent)
+    lines = []
+    for line in chain(first, every):
+        words = [(shortened(word, most) if cut else word).ljust(most) for word, most in zip(line, widths, strict=False)]
+        lines.append(" " * indent + "  ".join(words).rstrip() + ("  …" if len(widths) < len(line) else ""))
+    return "\n".join(lines)
+
+
+def _terminal_width() -> int | None:
+    """Return how many letters a line of the terminal holds; ``None`` when nobody looks at one."""
+    out = sys.stdout
+    return shutil.get_terminal_size().columns if out is not None and out.isatty() else None
+
+
+def _fitted(widths: Sequence[int], room: int) -> list[int]:
+    """Make the widest columns narrower until all fit; columns that then still do not are left out."""
+    fitted = list(widths)
+    while (over := sum(fitted) + 2 * (len(fitted) - 1) - room) > 0 and max(fitted) > _NARROWEST:
+        widest = max(fitted)
+        next_to_it = max((one for one in fitted if one < widest), default=_NARROWEST)
+        wide = [place for place, one in enumerate(fitted) if one == widest]
+        off = max(1, min(widest - max(next_to_it, _NARROWEST), -(-over // len(wide))))
+        for place in wide:
+            fitted[place] -= off
+    while len(fitted) > 1 and sum(fitted) + 2 * (len(fitted) - 1) + (3 if len(fitted) < len(widths) else 0) > room:
+        fitted.pop()
+    return fitted
+
+
+def _one_line(word: str) -> str:
+    """Leave out what would move a terminal's cursor."""
+    return word if word.isprintable() else "".join(letter if letter.isprintable() else " " for letter in word)
 
 
 def html_table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

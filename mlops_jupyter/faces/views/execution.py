@@ -17,8 +17,7 @@ def text(execution: Execution) -> str:
         lines.append(f"  {_ended(execution)}:")
         lines += [f"    {line}" for line in execution.failure.source.splitlines()[:8]]
     if execution.children:
-        table = text_table(("", "cell", "took", "metrics"), ((s, n, t, m) for s, n, t, m in _children(execution)))
-        lines += [f"  {line}" for line in table.splitlines()]
+        lines.append(text_table(("", "cell", "took", "metrics"), _children(execution), indent=2))
     lines.append(f"executed notebook: {execution.output}")
     if execution.html is not None:
         lines.append(f"as a web page:     {execution.html}")

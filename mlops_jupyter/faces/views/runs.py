@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-import re
+import dataclasses
 from html import escape
 
-from ...records import Run, RunTable
+from ...capabilities.run_pages import PAGE
+from ...capabilities.run_query import columns
+from ...records import Histories, Run, RunTable
+from .chart import sparkline
 from .columns import (
     CARD,
     FAINT,
     badge,
     duration,
     html_table,
-    metric_names,
     notes_html,
     number,
     shortened,
@@ -20,19 +22,27 @@ from .columns import (
     when,
 )
 
-_METRICS, _PARAMS = 4, 4
 _NAME, _VALUE = 28, 18
-_ASKED = re.compile(r"""(?:metrics|params)\.(?:`([^`]+)`|"([^"]+)"|([\w./-]+))""")
-# What was named by --param, and what overrode a notebook's defaults.
-_NAMING_TAGS = ("mlops.params", "mlops.overrides")
+# What a notebook keeps of a table.
+_KEPT = 200
+
+
+def excerpt(table: RunTable) -> RunTable:
+    """Return the table with so many runs as a saved notebook should hold."""
+    some = tuple(table.runs[: _KEPT + 1])
+    if len(some) <= _KEPT:
+        return table
+    note = f"the first {_KEPT} runs are shown; the object that the call returns has all that were asked for"
+    return dataclasses.replace(table, runs=some[:_KEPT], next_page="more", notes=(*table.notes, note))
 
 
 def text(table: RunTable) -> str:
     """Return the table as columns of text."""
-    if not table.runs:
+    first = table.runs[:PAGE]
+    if not first:
         lines = [f"no runs in {table.experiment}" + (f" match {table.query}" if table.query else "")]
     else:
-        metrics, params = _columns(table)
+        metrics, params = columns(first, table.query, table.sort)
         head = ("run", "status", "name", "started (UTC)", "took", *metrics, *params)
         lines = [text_table(head, (_row(run, metrics, params, everywhere=table.everywhere) for run in table.runs))]
         if table.more:
@@ -43,40 +53,32 @@ def text(table: RunTable) -> str:
 
 def html(table: RunTable) -> str:
     """Return the table as HTML."""
+    table = excerpt(table)
     foot = f'<div style="{FAINT}">experiment {escape(table.experiment)} at {escape(table.tracking_uri)}</div>'
     if not table.runs:
         what = f"No runs{' match <code>' + escape(table.query) + '</code>' if table.query else ' yet'}."
         return f'<div style="{CARD}">{what}{foot}{notes_html(table.notes)}</div>'
-    metrics, params = _columns(table)
+    metrics, params = columns(table.runs, table.query, table.sort)
+    histories = table.histories()
     rows = []
     for run in table.runs:
         ident, status, *words = _row(run, metrics, params, everywhere=table.everywhere)
         shown = escape(ident)
         if run.link:
             shown = f'<a href="{escape(run.link)}" target="_blank" rel="noopener">{shown}</a>'
-        rows.append((f"<code>{shown}</code>", badge(status), *map(escape, words)))
+        cells = [escape(word) for word in words]
+        for place, name in enumerate(metrics, start=len(words) - len(metrics) - len(params)):
+            cells[place] += _curve(histories, run, name)
+        rows.append((f"<code>{shown}</code>", badge(status), *cells))
     more = "<div>… there are more; ask with --limit.</div>" if table.more else ""
     head = ("run", "status", "name", "started (UTC)", "took", *metrics, *params)
     return f'<div style="{CARD};max-width:none">{html_table(head, rows)}{more}{foot}{notes_html(table.notes)}</div>'
 
 
-def _columns(table: RunTable) -> tuple[list[str], list[str]]:
-    """Choose the columns: what was asked for, then what the user named, then what most runs have or what differs."""
-    asked = {name for found in _ASKED.findall(f"{table.query} {table.sort}") for name in found}
-    named = {name for run in table.runs for tag in _NAMING_TAGS for name in run.tags.get(tag, "").split(",") if name}
-    metrics: dict[str, int] = {}
-    values: dict[str, set[str | None]] = {}
-    for run in table.runs:
-        for name in run.metrics:
-            metrics[name] = metrics.get(name, 0) + 1
-        for name, value in run.params.items():
-            values.setdefault(name, set()).add(value)
-    by_use = sorted(metrics, key=lambda name: (name not in asked, -metrics[name], name))
-    by_interest = sorted(
-        values,
-        key=lambda name: (name not in asked, name not in named, len(values[name]) < 2, name),  # noqa: PLR2004
-    )
-    return metric_names(by_use)[:_METRICS], by_interest[:_PARAMS]
+def _curve(histories: Histories, run: Run, metric: str) -> str:
+    """Draw a metric beside its last value; one that was logged once has no curve."""
+    points = histories.get(run.run_id, {}).get(metric, ())
+    return f" {sparkline([point.value for point in points], label=metric)}" if len(points) > 1 else ""
 
 
 def _row(run: Run, metrics: list[str], params: list[str], *, everywhere: bool) -> tuple[str, ...]:

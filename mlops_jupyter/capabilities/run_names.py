@@ -1,0 +1,68 @@
+"""Which run a user means: by its id, by the beginning of it as in git, or by its name."""
+
+from __future__ import annotations
+
+import re
+
+from ..errors import CommandError, Conflict, NotFound
+from ..protocols import Tracking
+from ..records import Run
+from .run_query import NEWEST_FIRST
+
+_ID, _ABBREVIATED = re.compile(r"[0-9a-f]{32}"), re.compile(r"[0-9a-f]{4,31}")
+_SHOWN = 5
+
+
+def find_run(store: Tracking, word: str, experiment: str) -> Run:
+    """Return the one run that is meant.
+
+    Parameters
+    ----------
+    store
+        Where runs are kept.
+    word
+        An id, at least four letters of its beginning, or a run's name.
+    experiment
+        Where a name is looked for first.
+
+    Raises
+    ------
+    NotFound
+        When there is none.
+    Conflict
+        When there are several; they are listed.
+    """
+    word = word.strip()
+    if not word:
+        raise CommandError("a run's id or name cannot be empty", "mlops runs")
+    if _ID.fullmatch(word.lower()):
+        return store.get_run(word.lower())
+    found: dict[str, Run] = {}
+    if _ABBREVIATED.fullmatch(word.lower()):
+        found = _search(store, None, f"attributes.run_id LIKE '{word.lower()}%'")
+    named = _named(store, word, experiment)
+    found |= named
+    if not found:
+        raise NotFound(f"there is no run {word} in {store.shown_uri}", "mlops runs --all-experiments")
+    if len(found) > 1:
+        several = [f"{run.run_id[:12]} {run.name} ({run.experiment})" for run in list(found.values())[:_SHOWN]]
+        more = ", …" if len(found) > _SHOWN else ""
+        raise Conflict(f"{word} may be any of {', '.join(several)}{more}", "write more of the run's id")
+    return next(iter(found.values()))
+
+
+def _named(store: Tracking, name: str, experiment: str) -> dict[str, Run]:
+    """Look for a name, first where the project's runs are."""
+    if "'" in name and '"' in name:
+        raise CommandError(f"a name with both quotation marks cannot be searched for: {name}", "write the run's id")
+    mark = '"' if "'" in name else "'"
+    query = f"attributes.run_name = {mark}{name}{mark}"
+    try:
+        return _search(store, experiment, query) or _search(store, None, query)
+    except NotFound:
+        # The project's experiment comes to life with its first run.
+        return _search(store, None, query)
+
+
+def _search(store: Tracking, experiment: str | None, query: str) -> dict[str, Run]:
+    return {run.run_id: run for run in store.find_runs(experiment, query, NEWEST_FIRST, _SHOWN + 1)}
