@@ -94,19 +94,24 @@ class Shipper:
     def turn(self) -> bool:
         """Do some of what there is to do; tell whether there was anything."""
         busy = False
-        for folder in self._folders:
+        folders = list(self._folders)
+        for name in self._work.keys() - {folder.name for folder in folders}:
+            # Removed by somebody: nothing is left to ship.
+            self._work.pop(name).follower.close()
+        for folder in folders:
             try:
                 busy |= self._turn_of(folder)
-            except MlopsError as error:
-                self._give_up_for_now(folder, error)
             except Exception as error:  # noqa: BLE001 -- one run's trouble must not keep the others from the store
-                self.problems[folder.name] = error
-                self._give_up_for_now(folder, MlopsError(f"{type(error).__name__}: {error}"))
+                self._trouble(folder, error)
         return busy
+
+    def unfinished(self) -> set[str]:
+        """Return the runs that it has looked at and that are not all in their store."""
+        return {name for name, work in self._work.items() if not work.shipped.done}
 
     def left(self) -> bool:
         """Tell whether runs are open, or wait for a store that may come back."""
-        return any(not work.shipped.done for work in self._work.values())
+        return bool(self.unfinished())
 
     def alive(self) -> bool:
         """Tell whether a process has a run open."""
@@ -130,8 +135,13 @@ class Shipper:
         work.seen_alive |= alive
         if work.shipped.local or self._is_away(work):
             busy = self._ship_locally(work)
+        elif (pause := self._paused(work.start.store)) is not None:
+            if work.shipped.run_id is None or work.shipped.status is not None or work.follower.pending():
+                work.shipped = folder.note(work.shipped, error=pause.reason)
+            return False
         else:
             busy = self._ship(work, self._sink_of(work.start.store), local=False)
+            work.shipped = folder.note(work.shipped, error=None)
         if not busy and not alive and work.shipped.status is None:
             if not work.start.ends_with_process:
                 # Somebody else's run, to which only points were logged from here.
@@ -140,7 +150,7 @@ class Shipper:
             self._reap(work)
         if work.shipped.status is not None and not busy:
             busy = self._finish(work)
-        elif alive and now - work.heartbeat > _HEARTBEAT_S and not self._is_away(work):
+        elif alive and now - work.heartbeat > _HEARTBEAT_S:
             work.heartbeat = now
             self._sink(self._place(work)).write(self._id(work), (), {}, {HEARTBEAT_TAG: _clock()})
         return busy
@@ -151,9 +161,18 @@ class Shipper:
             return None
         shipped = folder.shipped()
         position = shipped.local_position if shipped.local else shipped.position
-        work = _Work(folder, start, shipped, Follower(folder.path, position))
+        work = _Work(folder, start, shipped, Follower(folder.path, position), shipped.last_ms)
         self._work[folder.name] = work
         return work
+
+    def _trouble(self, folder: RunFolder, error: Exception) -> None:
+        if not isinstance(error, MlopsError):
+            self.problems[folder.name] = error
+            error = MlopsError(f"{type(error).__name__}: {error}")
+        try:
+            self._give_up_for_now(folder, error)
+        except Exception as second:  # noqa: BLE001 -- the folder has been removed, or the disk is full
+            self.problems[folder.name] = second
 
     def _give_up_for_now(self, folder: RunFolder, error: MlopsError) -> None:
         work = self._work.pop(folder.name, None)
@@ -161,10 +180,7 @@ class Shipper:
             return
         work.follower.close()
         if isinstance(error, Unavailable | Unauthorized):
-            pause = self._pauses.setdefault(work.start.store, _Pause())
-            pause.until = time.monotonic() + pause.length
-            pause.length = min(pause.length * 2, _LONGEST_PAUSE_S)
-            pause.reason = error.message
+            self._pause(work.start.store, error)
         shipped = work.folder.note(work.folder.shipped(), error=error.message)
         again = self._take_up(folder)
         if again is not None:
@@ -174,12 +190,20 @@ class Shipper:
 
     # --- where a run goes -------------------------------------------------------------------------------------
 
-    def _sink_of(self, uri: str) -> RunSink:
+    def _pause(self, uri: str, error: MlopsError) -> None:
+        """Leave a store alone for a while, each time for longer."""
+        pause = self._pauses.setdefault(uri, _Pause())
+        pause.until = time.monotonic() + pause.length
+        pause.length = min(pause.length * 2, _LONGEST_PAUSE_S)
+        pause.reason = error.message
+
+    def _paused(self, uri: str) -> _Pause | None:
         pause = self._pauses.get(uri)
-        if pause is not None and time.monotonic() < pause.until:
-            raise Unavailable("MLflow", pause.reason)
+        return pause if pause is not None and time.monotonic() < pause.until else None
+
+    def _sink_of(self, uri: str) -> RunSink:
         sink = self._sink(uri)
-        if pause is not None:
+        if uri in self._pauses:
             sink.reach(_REACH_S)
             del self._pauses[uri]
         return sink
@@ -187,16 +211,21 @@ class Shipper:
     def _is_away(self, work: _Work) -> bool:
         """Tell whether the run's store does not answer, before the run exists there."""
         uri = work.start.store
-        if work.shipped.run_id is not None or not uri.startswith(("http://", "https://")):
+        exists = work.shipped.run_id is not None or work.start.known_as is not None
+        if exists or not uri.startswith(("http://", "https://")):
             return False
-        try:
-            self._sink_of(uri).reach(_REACH_S)
-        except (Unavailable, Unauthorized) as away:
-            if uri not in self._pauses:
-                self._pauses[uri] = _Pause(time.monotonic() + _FIRST_PAUSE_S, _FIRST_PAUSE_S * 2, away.message)
-            work.shipped = work.folder.note(work.shipped, error=away.message)
-            return True
-        return False
+        pause = self._paused(uri)
+        if pause is None:
+            try:
+                self._sink(uri).reach(_REACH_S)
+            except (Unavailable, Unauthorized) as away:
+                self._pause(uri, away)
+                pause = self._pauses[uri]
+            else:
+                self._pauses.pop(uri, None)
+                return False
+        work.shipped = work.folder.note(work.shipped, error=pause.reason)
+        return True
 
     def _place(self, work: _Work) -> str:
         return self._local if work.shipped.local else work.start.store
@@ -221,21 +250,25 @@ class Shipper:
     def _ship(self, work: _Work, sink: RunSink, *, local: bool) -> bool:
         if not local and work.shipped.run_id is None:
             self._create(work, sink)
+        if not local:
+            self._send_environment(work, sink)
         run_id = self._id(work) if local else work.shipped.run_id or ""
         sent = False
         for _ in range(_BATCHES_A_TURN):
             batch = work.follower.batch()
-            if not batch:
+            if not batch and not batch.finished:
                 break
-            sent = True
+            sent = sent or bool(batch)
             self._send(work, sink, run_id, batch)
             if local:
                 # The segments stay: they are read once more for the run's own store.
-                work.shipped = work.folder.note(work.shipped, local_position=batch.position)
+                changes: dict[str, Any] = {"local_position": batch.position}
             else:
-                work.shipped = work.folder.note(work.shipped, position=batch.position, error=None)
+                changes = {"position": batch.position, "error": None}
+                # First: a full disk has no room for the note.
                 for file in batch.finished:
-                    file.unlink()
+                    file.unlink(missing_ok=True)
+            work.shipped = work.folder.note(work.shipped, last_ms=work.last_ms, **changes)
         return sent
 
     def _create(self, work: _Work, sink: RunSink) -> None:
@@ -253,8 +286,19 @@ class Shipper:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(self._environment(start.search_path), encoding="utf-8")
         work.shipped = work.folder.note(work.shipped, run_id=run_id, link=sink.link(run_id), creating=False, error=None)
-        if start.search_path:
-            sink.artifact(run_id, ENVIRONMENT_ARTIFACT, work.folder.files / ENVIRONMENT_ARTIFACT)
+
+    def _send_environment(self, work: _Work, sink: RunSink) -> None:
+        """Send what is installed, which waits as a file since the run was created."""
+        path = work.folder.files / ENVIRONMENT_ARTIFACT
+        if not work.start.search_path or not path.exists():
+            return
+        try:
+            sink.artifact(work.shipped.run_id or "", ENVIRONMENT_ARTIFACT, path)
+        except (Unavailable, Unauthorized, NotFound, Conflict):
+            raise
+        except MlopsError as refused:
+            self._refuse(work, {"artifact": ENVIRONMENT_ARTIFACT}, refused)
+        path.unlink()
 
     def _tags(self, work: _Work, sink: RunSink) -> dict[str, str]:
         """Return the run's tags, in the store's own ids."""
@@ -280,19 +324,24 @@ class Shipper:
             self._write(work, sink, run_id, batch.points, batch.params, tags)
         for entry in batch.rest:
             try:
-                if "artifact" in entry:
-                    sink.artifact(run_id, entry["artifact"], work.folder.files / entry["artifact"])
-                elif "inputs" in entry:
-                    sink.inputs(run_id, entry["inputs"])
-                elif "name" in entry:
-                    sink.rename(run_id, entry["name"])
-                elif "end" in entry:
-                    work.end_told = False
-                    work.shipped = work.folder.note(work.shipped, status=entry["end"], end_ms=entry["time_ms"])
+                self._send_entry(work, sink, run_id, entry)
             except (Unavailable, Unauthorized, NotFound, Conflict):
                 raise
             except MlopsError as refused:
                 self._refuse(work, entry, refused)
+
+    def _send_entry(self, work: _Work, sink: RunSink, run_id: str, entry: Mapping[str, Any]) -> None:
+        if "artifact" in entry:
+            sink.artifact(run_id, entry["artifact"], work.folder.files / entry["artifact"])
+        elif "inputs" in entry:
+            sink.inputs(run_id, entry["inputs"])
+        elif "name" in entry:
+            sink.rename(run_id, entry["name"])
+        elif "end" in entry:
+            work.end_told = False
+            work.shipped = work.folder.note(work.shipped, status=entry["end"], end_ms=entry["time_ms"])
+        elif "garbled" in entry:
+            raise MlopsError("the journal is damaged here")
 
     def _write(  # noqa: PLR0917 -- what one call to the store takes
         self,
@@ -338,6 +387,8 @@ class Shipper:
         if work.folder.anyone_writes():
             return False
         if work.shipped.local:
+            if self._paused(work.start.store) is not None:
+                return False
             self._copy_home(work, sink)
             return True
         work.shipped = work.folder.note(work.shipped, done=True, error=None)
@@ -349,6 +400,7 @@ class Shipper:
         home.reach(_REACH_S)
         if work.shipped.run_id is None:
             self._create(work, home)
+        self._send_environment(work, home)
         run_id = work.shipped.run_id or ""
         work.follower.close()
         work.follower = Follower(work.folder.path, work.shipped.position)

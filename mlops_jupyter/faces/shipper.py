@@ -74,6 +74,10 @@ class ShipperProcess:
             if self._woken(tick):
                 tick = _TICK_S
 
+    def unfinished(self) -> set[str]:
+        """Return the runs that it knows of and leaves to the next."""
+        return self._shipper.unfinished()
+
     def close(self) -> None:
         """Listen no longer."""
         os.close(self._pipe)
@@ -121,7 +125,8 @@ def main(root: Path) -> int:
             finally:
                 process.close()
                 (folder / _STATE).unlink(missing_ok=True)
-            left = _waiting(folder)
+            # What it has looked at, and left for a reason.
+            left = process.unfinished()
         # Whoever wrote while this process was about to end saw it alive and started no other.
         if process.stopping or not _waiting(folder) - left:
             return 0

@@ -36,6 +36,8 @@ class Shipped:
         Whether it was created in the project's own sqlite file first, its store being away.
     position, local_position
         How far the journal is read for the store, and for the sqlite file.
+    last_ms
+        The instant of the last point that is shipped.
     status, end_ms
         How and when the run ended (milliseconds of the epoch), once that is read.
     done
@@ -52,6 +54,7 @@ class Shipped:
     local: bool = False
     position: Position = field(default_factory=dict)
     local_position: Position = field(default_factory=dict)
+    last_ms: int = 0
     status: str | None = None
     end_ms: int = 0
     done: bool = False
@@ -128,7 +131,7 @@ class RunFolder:
 
     def refuse(self, what: dict[str, Any], reason: str) -> None:
         """Keep what the store refused for good."""
-        with (self.path / "refused.jsonl").open("a", encoding="utf-8") as file:
+        with (self.path / "refused.jsonl").open("a", encoding="utf-8", errors="replace") as file:
             file.write(json.dumps({"refused": what, "reason": reason}, ensure_ascii=False) + "\n")
 
     def remove(self) -> None:
@@ -182,7 +185,8 @@ def _held(path: Path) -> bool:
 def _write(path: Path, data: dict[str, Any]) -> None:
     new = path.with_name(f"{path.name}.{os.getpid()}.new")
     descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+    # Half a surrogate pair, as in the name of a file that is no UTF-8, is text to no store.
+    with os.fdopen(descriptor, "w", encoding="utf-8", errors="replace") as file:
         json.dump(data, file, ensure_ascii=False)
     new.rename(path)
 

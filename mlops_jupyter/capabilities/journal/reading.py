@@ -15,7 +15,7 @@ Position = dict[str, tuple[int, int]]
 """Of each writing process, by its id: the segment it is read from, and how many of its slots are read."""
 
 # MLflow's own limits of one batch call.
-_METRICS, _OTHERS = 1000, 100
+_ALL, _OTHERS = 1000, 100
 
 
 @dataclass
@@ -49,7 +49,13 @@ class Batch:
     def takes(self, entry: dict[str, Any]) -> bool:
         """Tell whether one more entry fits."""
         params, tags = entry.get("params", {}), entry.get("tags", {})
-        return len(self.params) + len(params) <= _OTHERS and len(self.tags) + len(tags) <= _OTHERS
+        fits = len(self.params) + len(params) <= _OTHERS and len(self.tags) + len(tags) <= _OTHERS
+        return fits and self.room >= len(params) + len(tags)
+
+    @property
+    def room(self) -> int:
+        """How many more values fit into the call."""
+        return _ALL - len(self.points) - len(self.params) - len(self.tags)
 
     def add(self, entry: dict[str, Any]) -> None:
         """Take an entry."""
@@ -115,9 +121,13 @@ class SegmentReader:
         blob = self._map[start : start + length]
         if kind == slots.NAME:
             if key == len(self.names):
-                self.names.append(blob.decode())
+                self.names.append(blob.decode(errors="replace"))
             return None
-        entry: dict[str, Any] = json.loads(blob)
+        try:
+            entry: dict[str, Any] = json.loads(blob)
+        except ValueError:
+            # A machine that loses its power may have written the slot and not what it announces.
+            return {"garbled": blob.hex()}
         return entry
 
 
@@ -148,7 +158,7 @@ class Follower:
         """Read what fits into one call; it is empty when everything has been read."""
         batch = Batch()
         for reader in self._current():
-            while reader.pending and len(batch.points) < _METRICS:
+            while reader.pending and batch.room > 0:
                 before = reader.slot
                 if not self._fill(batch, reader):
                     reader.slot = before
@@ -184,7 +194,7 @@ class Follower:
     @staticmethod
     def _fill(batch: Batch, reader: SegmentReader) -> bool:
         """Read one stretch of points, or one entry; tell whether it was taken."""
-        part = next(reader.parts(_METRICS - len(batch.points)), None)
+        part = next(reader.parts(batch.room), None)
         if isinstance(part, bytes):
             names = reader.names
             batch.points += [
@@ -209,14 +219,13 @@ class Follower:
         return self._segment(reader.writer, reader.number + 1).exists() and not reader.pending
 
     def _current(self) -> Iterator[SegmentReader]:
-        """Yield of each writer the segment that is read now."""
+        """Yield of each writer the segment that is read now, and those that follow once it has been read."""
         for writer, first in self._writers().items():
             number, slot = self.position.get(writer, (first, 0))
             reader = self._reader(writer, max(number, first), slot if number >= first else 0)
-            while reader is not None and self._is_done(reader):
-                reader = self._reader(writer, reader.number + 1, 0)
-            if reader is not None:
+            while reader is not None:
                 yield reader
+                reader = self._reader(writer, reader.number + 1, 0) if self._is_done(reader) else None
 
     def _reader(self, writer: str, number: int, slot: int) -> SegmentReader | None:
         old = self._readers.get(writer)
@@ -225,7 +234,9 @@ class Follower:
         try:
             reader = SegmentReader(self._segment(writer, number))
         except FileNotFoundError:
-            return None
+            # Somebody else reads too, and has removed what is shipped.
+            left = self._writers().get(writer)
+            return None if left is None or left <= number else self._reader(writer, left, 0)
         if old is not None:
             old.close()
         reader.seek(slot)

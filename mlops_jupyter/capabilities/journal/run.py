@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import itertools
+import operator
 import os
 import shutil
 import time
@@ -10,13 +12,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ...errors import CommandError
+from ...errors import CommandError, Unavailable
 from ...records import RunStart
 from .folder import RunFolder, Shipped
 from .link import ShipperLink
 from .reading import Follower
 from .series import Series
-from .writing import JournalWriter
+from .writing import JournalWriter, check_name
 
 _STEPS = 2**63
 _LOOK_S = 0.005
@@ -81,9 +83,12 @@ class RunJournal:
         """Append metrics at one instant; without ``step`` each counts up from 0 by itself."""
         now = time.time_ns() // 1_000_000
         writer = self._writer
+        if not metrics.keys() <= self._steps.keys():
+            # All are looked at before the first is kept.
+            for name in metrics:
+                check_name(name)
         if step is not None:
-            if not -_STEPS <= step < _STEPS:
-                raise CommandError(f"the step {step} does not fit 64 bits", "count steps from 0")
+            step = _whole(step)
             for name, value in metrics.items():
                 writer.point(name, value, step, now)
                 self._steps[name] = itertools.count(step + 1)
@@ -111,18 +116,12 @@ class RunJournal:
 
     def log_text(self, path: str, text: str) -> None:
         """Append a text artifact."""
-        file = self.folder.files / path
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(text, encoding="utf-8")
-        self._entry({"artifact": path})
+        self._keep(path, lambda file: file.write_text(text, encoding="utf-8", errors="backslashreplace"))
 
     def log_file(self, directory: str, source: Path) -> None:
         """Append a file, copied, as an artifact below a directory."""
         path = f"{directory}/{source.name}" if directory else source.name
-        file = self.folder.files / path
-        file.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(source, file)
-        self._entry({"artifact": path})
+        self._keep(path, lambda file: shutil.copyfile(source, file))
 
     def log_inputs(self, inputs: Sequence[Mapping[str, Any]]) -> None:
         """Append dataset inputs, each with the fields of MLflow's Dataset and ``context``."""
@@ -136,13 +135,12 @@ class RunJournal:
         """Append how the run ended; a later call overrules an earlier one."""
         self.ended = status
         self.ended_ms = time.time_ns() // 1_000_000 if time_ms is None else time_ms
-        self._entry({"end": status, "time_ms": self.ended_ms})
+        self._entry({"end": status, "time_ms": self.ended_ms}, last=True)
 
     def close(self) -> None:
         """Let go of the folder, which the shipper may then remove, and have everything shipped."""
         self.closed = True
         self._writer.close()
-        self._writer.series.clear()
         self.folder.let_go()
         self._link.wake()
 
@@ -212,6 +210,31 @@ class RunJournal:
             shipped = self.folder.shipped()
         return shipped
 
-    def _entry(self, data: Mapping[str, Any]) -> None:
-        if not self._writer.entry(data):
+    def _entry(self, data: Mapping[str, Any], *, last: bool = False) -> None:
+        if not self._writer.entry(data, last=last):
             self._writer.dropped += 1
+
+    def _keep(self, path: str, write: Callable[[Path], object]) -> None:
+        """Append an artifact, once its file is written; a full disk drops it as it drops points."""
+        file = self.folder.files / path
+        try:
+            file.parent.mkdir(parents=True, exist_ok=True)
+            write(file)
+        except OSError as error:
+            if error.errno not in {errno.ENOSPC, errno.EDQUOT}:
+                raise Unavailable("journal", f"cannot keep {path}: {error}", "mlops doctor") from error
+            file.unlink(missing_ok=True)
+            self._writer.dropped += 1
+            return
+        self._entry({"artifact": path})
+
+
+def _whole(step: int) -> int:
+    """Return a step as a plain number; raise `CommandError` when it is none of 64 bits."""
+    try:
+        whole = operator.index(step)
+    except TypeError as error:
+        raise CommandError(f"the step {step!r} is no whole number", "count steps from 0") from error
+    if not -_STEPS <= whole < _STEPS:
+        raise CommandError(f"the step {whole} does not fit 64 bits", "count steps from 0")
+    return whole

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import fcntl
+import itertools
 import json
 import mmap
 import os
+import posixpath
 import re
+import struct
 import threading
 import time
 import weakref
@@ -25,7 +29,10 @@ _NAME = re.compile(r"[/\w.\- :]{1,250}")
 _ROOM_WAIT_S = 2.0
 _LOUD_BYTES = 256 * 1024 * 1024
 
-_pack = slots.SLOT.pack_into
+# Of each segment, kept for how the run ended: a full disk must not make a run that has ended look like one that died.
+_RESERVED = 8 * slots.SIZE
+
+_pack, _SLOT = slots.SLOT.pack_into, slots.SIZE
 
 
 class JournalWriter:
@@ -58,42 +65,63 @@ class JournalWriter:
         self._name = f"{os.getpid()}x{time.time_ns():x}"
         self._segment = -1
         self._map: Any = None
-        self._at = self._end = 0
+        # Where the next slot goes, up to where, and up to where with the room kept for the run's end.
+        self._at = self._end = self._limit = 0
         self._keys: dict[str, int] = {}
+        self._next_key = 0
+        self._files = itertools.count()
         self.series: dict[str, Series] = {}
 
     def point(self, name: str, value: float, step: int, time_ms: int) -> None:
-        """Append one point; it is kept once this returns. ``step`` must fit 64 bits.
+        """Append one point; it is kept once this returns.
 
         Raises
         ------
         CommandError
-            When no store of MLflow's would take the name.
+            When no store of MLflow's would take the name, or step or time do not fit 64 bits.
         Unavailable
             When the folder is gone or cannot be written.
         """
         with self._lock:
-            key = self._keys.get(name)
-            if key is None or self._at >= self._end:
-                key = self._introduce(name)
-                if key is None:
+            keys = self._keys
+            key = keys.get(name)
+            # A signal's handler may log as well, after any call here, and begin the next segment.
+            while key is None or self._at >= self._end or keys is not self._keys:
+                if not self._introduce(name):
                     self.dropped += 1
                     return
+                keys = self._keys
+                key = keys.get(name)
+            # Nothing interrupts from the test above until the slot is written: a handler finds the place taken, and
+            # an exception that it raises leaves a whole slot.
             at = self._at
+            self._at = at + _SLOT
             try:
                 _pack(self._map, at, step, time_ms, value, key, slots.POINT, 1)
-            finally:
-                # An interrupt arrives after the call above, never within: the slot is taken.
-                self._at = at + slots.SIZE
+            except struct.error as unfit:
+                self._at = at
+                raise CommandError(
+                    f"step {step!r} and time {time_ms!r} of the metric {name} must be whole numbers of 64 bits",
+                    "count steps from 0",
+                ) from unfit
             self.series[name].add(step, time_ms, value)
 
-    def entry(self, data: Mapping[str, Any]) -> bool:
-        """Append anything else, as a JSON object; tell whether there was room."""
-        blob = json.dumps(data, ensure_ascii=False, separators=(",", ":")).encode()
+    def entry(self, data: Mapping[str, Any], *, last: bool = False) -> bool:
+        """Append anything else, as a JSON object; tell whether there was room.
+
+        ``last`` marks what a run must not end without: room for it is set aside in each segment.
+        """
+        # Half a surrogate pair, as in the name of a file that is no UTF-8, is text to no store.
+        blob = json.dumps(data, ensure_ascii=False, separators=(",", ":")).encode(errors="replace")
+        length, span = len(blob), _span(blob)
         with self._lock:
-            if not self._room(_span(blob)):
-                return False
-            self._append(blob, 0, slots.ENTRY)
+            while self._at + span > (self._limit if last else self._end):
+                if not self._room(span):
+                    return False
+            at = self._at
+            self._at = at + span
+            self._map[at + _SLOT : at + _SLOT + length] = blob
+            _pack(self._map, at, length, 0, 0.0, 0, slots.ENTRY, 1)
             return True
 
     def position(self) -> tuple[str, int, int]:
@@ -108,107 +136,121 @@ class JournalWriter:
                 self._alive = None
             if self._map is not None:
                 self._map.close()
-            self._map, self._at, self._end, self._keys = None, 0, 0, {}
+            self._map, self._at, self._end, self._limit = None, 0, 0, 0
+            self._keys, self._next_key, self.series = {}, 0, {}
 
     def continue_in_child(self) -> None:
         """Begin segments of a forked child's own; the mapping is the parent's, which goes on writing into it."""
         self._begin()
         self._alive = None
 
-    def _introduce(self, name: str) -> int | None:
-        """Make room for a point, in a segment whose list of names has this one; ``None`` without room."""
-        if not _NAME.fullmatch(name):
-            raise CommandError(
-                f"no store takes a metric called {name[:60]!r}",
-                "use up to 250 letters, digits, spaces and / _ . - :",
-            )
+    def _introduce(self, name: str) -> bool:
+        """Make room for a point, in a segment whose list of names has this one; tell whether there was any."""
+        check_name(name)
         blob = name.encode()
-        if len(self._keys) >= slots.KEYS:
-            self._end = self._at
-        if not self._room(_span(blob) + slots.SIZE):
-            return None
-        key = self._keys.get(name)
-        if key is None:
-            key = len(self._keys)
-            self._append(blob, key, slots.NAME)
-            self._keys[name] = key
-            self.series.setdefault(name, Series())
-        return key
-
-    def _append(self, blob: bytes, key: int, kind: int) -> None:
-        at = self._at
-        body = at + slots.SIZE
-        self._map[body : body + len(blob)] = blob
-        try:
-            _pack(self._map, at, len(blob), 0, 0.0, key, kind, 1)
-        finally:
-            self._at = at + _span(blob)
+        length, span = len(blob), _span(blob)
+        if name not in self.series:
+            self.series[name] = Series()
+        while self._at + span + _SLOT > self._end or self._next_key >= slots.KEYS:
+            if not self._room(span + _SLOT):
+                return False
+        keys, at, key = self._keys, self._at, self._next_key
+        if name in keys:
+            return True
+        self._at, self._next_key = at + span, key + 1
+        self._map[at + _SLOT : at + _SLOT + length] = blob
+        _pack(self._map, at, length, 0, 0.0, key, slots.NAME, 1)
+        keys[name] = key
+        return True
 
     def _room(self, needed: int) -> bool:
-        """See to it that so many bytes fit into the segment; a new one at need."""
-        if self._at + needed <= self._end:
-            return True
+        """Begin a segment that so many bytes fit into, and the run's end; tell whether the disk had room for it."""
+        needed += _RESERVED
         size = min(slots.FIRST_SEGMENT * slots.GROWTH ** (self._segment + 1), slots.LARGEST_SEGMENT)
-        made = self._allocate(max(size, -(-needed // mmap.PAGESIZE) * mmap.PAGESIZE))
-        if made is None:
+        made = self._allocate(size, -(-needed // mmap.PAGESIZE) * mmap.PAGESIZE)
+        if not made:
             return False
-        if self._map is not None:
-            self._map.close()
-        self._map, self._at, self._end, self._keys = made, 0, len(made), {}
         self._wake()
         self._speak_up()
         return True
 
-    def _allocate(self, size: int) -> mmap.mmap | None:
+    def _allocate(self, size: int, needed: int) -> bool:
         # A disk found full is not asked anew at every point.
         if self._full_since is not None and time.monotonic() - self._full_since < _ROOM_WAIT_S:
-            return None
+            return False
         deadline = time.monotonic() + (_ROOM_WAIT_S if self._full_since is None else 0)
-        made = self._new_file(size)
-        while made is None and time.monotonic() < deadline:
+        made = self._new_file(max(size, needed))
+        while not made and time.monotonic() < deadline:
             self._wake()
             # Shipping gives segments back; there is no event for it.
             time.sleep(0.05)
-            made = self._new_file(max(mmap.PAGESIZE * 4, size // slots.GROWTH))
-        if made is None:
-            if self._full_since is None:
-                self._tell(f"the disk that holds {self._folder.parent} is full: metrics are dropped until it has room")
-            self._full_since = time.monotonic()
-        else:
+            made = self._new_file(max(mmap.PAGESIZE * 4, size // slots.GROWTH, needed))
+        if made:
             self._full_since = None
-        return made
+            return True
+        if self._full_since is None:
+            self._tell(f"the disk that holds {self._folder.parent} is full: metrics are dropped until it has room")
+        self._full_since = time.monotonic()
+        return False
 
-    def _new_file(self, size: int) -> mmap.mmap | None:
-        path = self._folder / f"{self._name}-{self._segment + 1}.seg"
-        new = path.with_suffix(".new")
+    def _new_file(self, size: int) -> bool:
+        """Begin the next segment; tell whether the disk had room."""
         try:
             if self._alive is None:
                 self._alive = hold(self._folder / f"{self._name}.alive")
+            # An interrupt may have come between a segment's getting its name and its being written to.
+            begun = self._segment
+            number = begun + 1
+            while os.path.exists(path := f"{self._folder}/{self._name}-{number}.seg"):  # noqa: PTH110
+                number += 1
+            new = f"{path}.{next(self._files)}.new"
             file = os.open(new, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
             try:
                 # Without the room set aside now, a disk that is full later would kill the process (SIGBUS).
                 os.posix_fallocate(file, 0, size)
                 made = mmap.mmap(file, size)
-                new.rename(path)
-            except OSError:
-                new.unlink()
-                raise
+                if self._segment == begun:
+                    # Whoever reads leaves a segment for good once the next is there.
+                    self._end = self._limit = self._at
+                    os.rename(new, path)  # noqa: PTH104 -- a Path's own code could be interrupted here
+                # Else a signal's handler has begun a segment meanwhile.
+                if self._segment == begun:
+                    self._segment, self._map, self._at = number, made, 0
+                    self._end, self._limit, self._keys, self._next_key = size - _RESERVED, size, {}, 0
             finally:
                 os.close(file)
+                with contextlib.suppress(FileNotFoundError):
+                    os.unlink(new)  # noqa: PTH108
         except OSError as error:
             if error.errno in {errno.ENOSPC, errno.EDQUOT}:
-                return None
+                return False
             raise Unavailable("journal", f"cannot write to {self._folder}: {error.strerror}", "mlops doctor") from error
-        self._segment += 1
-        return made
+        return True
 
     def _speak_up(self) -> None:
         if self._segment < self._loud // slots.LARGEST_SEGMENT:
             return
-        kept = sum(file.stat().st_size for file in self._folder.glob("*.seg"))
+        kept = 0
+        for file in self._folder.glob("*.seg"):
+            # Shipped meanwhile.
+            with contextlib.suppress(FileNotFoundError):
+                kept += file.stat().st_size
         if kept >= self._loud:
             self._tell(f"{kept >> 20} MB of metrics wait in {self._folder} for a store that does not take them")
             self._loud = kept * 2
+
+
+def check_name(name: object) -> None:
+    """Raise `CommandError` when no store of MLflow's would take a metric of that name."""
+    if not isinstance(name, str) or not _NAME.fullmatch(name):
+        raise CommandError(
+            f"no store takes a metric called {str(name)[:60]!r}", "use up to 250 letters, digits, spaces and / _ . - :"
+        )
+    plain = posixpath.normpath(name)
+    if plain != name or plain == "." or plain.startswith(("..", "/")):
+        raise CommandError(
+            f"no store takes a metric called {name[:60]!r}: as a path it means {plain[:60]!r}", "name it plainly"
+        )
 
 
 def hold(path: Path) -> int:
