@@ -60,7 +60,7 @@ def test_the_chart_grows_under_the_cell_and_its_picture_stays(
     assert page.locator(".jp-InputArea-prompt", has_text="[*]:").count() > 0
     chart.scroll_into_view_if_needed()
     until(lambda: told(chart, "drawn") > 50, "nothing was drawn")
-    browser.picture(page, "live-cell")
+    browser.picture(page, "live")
 
     (project / "enough").touch()
     card = page.locator(".jp-OutputArea-output", has_text="FINISHED")
@@ -68,7 +68,7 @@ def test_the_chart_grows_under_the_cell_and_its_picture_stays(
     expect(chart).to_have_count(0)
     expect(card.locator("svg").first).to_be_visible()
     card.scroll_into_view_if_needed()
-    browser.picture(page, "live-cell-ended")
+    browser.picture(page, "live-ended")
     page.keyboard.press("Control+s")
     until(lambda: "FINISHED" in notebook.read_text(), "JupyterLab did not save")
 
