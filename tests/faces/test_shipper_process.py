@@ -318,3 +318,22 @@ def test_a_link_starts_one_only_where_none_listens(folder: Path) -> None:
     os.close(listening)
     other.wake()
     assert len(started) == 2
+
+
+@pytest.mark.parametrize("error", [OSError(28, "No space left on device"), FileNotFoundError(2, "gone")])
+def test_without_a_shipper_what_is_logged_is_kept(folder: Path, error: OSError) -> None:
+    def fail() -> None:
+        raise error
+
+    journals = Journals(folder, HOME, "", fail)
+    begun = start(HOME)
+    with pytest.warns(UserWarning, match="nobody brings it to the store"):
+        run = journals.open(begun, lambda _: None)
+    _log(run)
+    run.end("FINISHED")
+    run.close()
+    sink = FakeSink()
+    shipper = new(folder, sink)
+    while shipper.turn():
+        pass
+    assert sink.runs[begun.run_id].steps("loss") == list(range(100))
