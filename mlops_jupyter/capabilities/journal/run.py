@@ -100,9 +100,10 @@ class RunJournal:
                 counter = self._steps.setdefault(name, itertools.count())
             writer.point(name, value, next(counter), now)
 
-    def point(self, name: str, value: float, step: int, time_ms: int) -> None:
-        """Append one point as MLflow's own interface gives it."""
-        self._writer.point(name, value, step, time_ms)
+    def point(self, name: str, value: float, step: float, time_ms: float) -> None:
+        """Append one point as MLflow's own interface gives it: its times and steps may be floats."""
+        whole = int(step) if isinstance(step, float) and step.is_integer() else step
+        self._writer.point(name, value, whole, int(time_ms))
 
     def log_params(self, params: Mapping[str, str]) -> None:
         """Append params."""
