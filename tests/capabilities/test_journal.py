@@ -344,8 +344,10 @@ def interrupting(handler: Callable[[], None], longest_s: float = 0.002):
     draw = random.Random(7)  # noqa: S311 -- not for secrets
 
     def handle(_number: int, _frame: object) -> None:
-        signal.setitimer(signal.ITIMER_REAL, draw.uniform(1e-5, longest_s))
-        handler()
+        try:
+            handler()
+        finally:
+            signal.setitimer(signal.ITIMER_REAL, draw.uniform(1e-5, longest_s))
 
     # What the collector runs swallows exceptions.
     gc.disable()

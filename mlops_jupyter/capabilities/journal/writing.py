@@ -72,7 +72,7 @@ class JournalWriter:
         self._files = itertools.count()
         self.series: dict[str, Series] = {}
 
-    def point(self, name: str, value: float, step: float, time_ms: int) -> None:
+    def point(self, name: str, value: float, step: int, time_ms: int) -> None:
         """Append one point; it is kept once this returns.
 
         Raises
