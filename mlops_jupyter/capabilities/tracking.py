@@ -177,13 +177,21 @@ class OpenRun:
             return self._record("UNTRACKED", error)
         if self._intent.autolog:
             self._plain.autolog(on=False, models=False)
-        try:
-            self._write_end(journal, status, error, traceback_text)
-            self._plain.leave(self, status)
-        except KeyboardInterrupt:
-            # The user interrupts again while we write: the run must still not stay RUNNING.
-            status = "KILLED"
-        journal.end(status)
+        steps: tuple[Callable[[], None], ...] = (
+            lambda: self._write_end(journal, status, error, traceback_text),
+            lambda: self._plain.leave(self, status),
+            lambda: journal.end(status),
+        )
+        for step in steps:
+            try:
+                step()
+            except KeyboardInterrupt:
+                # The user interrupts again while we write: the run must still not stay RUNNING, nor MLflow's.
+                status = "KILLED"
+            except Exception as lost:  # noqa: BLE001 -- nor for a folder that is gone, nor for a bug of ours
+                self._notes.append(f"not all of the run's end was kept: {short_form(lost)}")
+        if status != journal.ended:
+            journal.end(status)
         if not hurried and journal.renumbered:
             journal.home_id(_ID_WAIT_S)
         record = self._record(status, error)
@@ -215,10 +223,16 @@ class OpenRun:
         if not self._intent.params:
             return {}
         variables = self._variables()
+        named = {}
         for name in self._intent.params:
             if name not in variables:
                 self._notes.append(f"--param {name}: no variable of that name was set")
-        return {name: as_text(variables[name]) for name in self._intent.params if name in variables}
+                continue
+            try:
+                named[name] = as_text(variables[name])
+            except Exception as failed:  # noqa: BLE001 -- a value's own code says what it is as text
+                self._notes.append(f"--param {name}: {short_form(failed)}")
+        return named
 
     def _log_data(self, journal: RunJournal) -> None:
         if not self._intent.data or self._datasets is None:
@@ -453,7 +467,10 @@ def status_of(error: BaseException | None) -> RunStatus:
 
 def short_form(error: BaseException) -> str:
     """Return class and first line of the message, short enough for a tag."""
-    lines = str(error).strip().splitlines()
+    try:
+        lines = str(error).strip().splitlines()
+    except Exception:  # noqa: BLE001 -- the error's own code
+        lines = ["it cannot say what it is"]
     said = f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
     return said[:_SHORT_ERROR]
 
@@ -477,7 +494,7 @@ def as_number(name: str, value: object) -> float:
     item = getattr(value, "item", None)
     try:
         return float(item() if callable(item) else value)  # type: ignore[arg-type]
-    except (TypeError, ValueError, RuntimeError) as error:
+    except (TypeError, ValueError, RuntimeError, OverflowError) as error:
         raise CommandError(
             f"the metric {name} is no number: {type(value).__name__}", "log one number a metric and step"
         ) from error

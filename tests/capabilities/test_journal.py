@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import gc
 import itertools
 import math
 import os
@@ -123,6 +124,11 @@ def test_counting_on_from_the_last_step_there_is(run: RunJournal) -> None:
         run.point("loss", 2.0, 1, 2**63)
     run.log({"loss": 3.0}, 4)
     assert [point[1:4:2] for point in read(run.folder.path).points] == [(1.0, 2**63 - 1), (3.0, 4)]
+
+
+def test_times_and_steps_that_plain_code_gives_as_floats_are_taken(run: RunJournal) -> None:
+    run.point("loss", 1.0, 3.0, 1_760_000_000_000.7)
+    assert read(run.folder.path).points == [("loss", 1.0, 1_760_000_000_000, 3)]
 
 
 def test_segments_rotate_and_every_one_knows_its_names(run: RunJournal) -> None:
@@ -338,9 +344,13 @@ def interrupting(handler: Callable[[], None], longest_s: float = 0.002):
     draw = random.Random(7)  # noqa: S311 -- not for secrets
 
     def handle(_number: int, _frame: object) -> None:
-        signal.setitimer(signal.ITIMER_REAL, draw.uniform(1e-5, longest_s))
-        handler()
+        try:
+            handler()
+        finally:
+            signal.setitimer(signal.ITIMER_REAL, draw.uniform(1e-5, longest_s))
 
+    # What the collector runs swallows exceptions.
+    gc.disable()
     before = signal.signal(signal.SIGALRM, handle)
     signal.setitimer(signal.ITIMER_REAL, 1e-4)
     try:
@@ -348,6 +358,7 @@ def interrupting(handler: Callable[[], None], longest_s: float = 0.002):
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
+        gc.enable()
 
 
 def test_interrupts_hide_nothing_that_is_logged_later(run: RunJournal, monkeypatch: pytest.MonkeyPatch) -> None:

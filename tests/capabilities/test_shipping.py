@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from mlops_jupyter.capabilities import shipping
-from mlops_jupyter.capabilities.journal import RunFolder, RunFolders, RunJournal, slots
+from mlops_jupyter.capabilities.journal import Journals, RunFolder, RunFolders, RunJournal, slots
 from mlops_jupyter.capabilities.shipping import ENVIRONMENT_ARTIFACT, Shipper
 from mlops_jupyter.errors import CommandError, MlopsError, Unauthorized
 from mlops_jupyter.records import RunStart
@@ -582,6 +582,47 @@ def test_ids_in_tags_become_the_stores_own(harbour: Harbour, elsewhere: Callable
     closed(harbour.root, foreign, lambda run: None)
     harbour.ship()
     assert harbour.server.runs["home2"].tags["mlflow.parentRunId"] == "elsewhere"
+
+
+def test_a_folder_half_removed_is_no_run_that_has_died(harbour: Harbour, monkeypatch: pytest.MonkeyPatch) -> None:
+    begun = start(HOME)
+    folder = closed(harbour.root, begun, much)
+
+    def rmtree(path: Path) -> None:
+        for file in [*path.glob("shipped.json"), *path.glob("*.seg")]:
+            file.unlink()
+        raise Crash
+
+    with monkeypatch.context() as cut:
+        cut.setattr("shutil.rmtree", rmtree)
+        with pytest.raises(Crash):
+            harbour.ship()
+    assert folder.path.is_dir()
+    harbour.new()
+    harbour.ship()
+    expect_much(harbour.home.runs[begun.run_id])
+    assert Journals(harbour.root, HOME, "", lambda: None).waiting() == {}
+
+
+def test_what_waits_is_told_while_it_is_shipped_and_removed(harbour: Harbour, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The doctor looks while the shipper works."""
+    journals = Journals(harbour.root, HOME, "", lambda: None)
+    folder = closed(harbour.root, start(HOME), much)
+    assert journals.waiting() == {folder.name: None}
+    whole = journals.backlog()
+    assert whole >= 3000 * slots.SIZE
+    shipped = RunFolder.shipped
+
+    def removing(self: RunFolder) -> object:
+        if self.path.exists():
+            self.remove()
+        return shipped(self)
+
+    with monkeypatch.context() as late:
+        late.setattr(RunFolder, "shipped", removing)
+        assert journals.waiting() == {}
+    assert journals.backlog() == 0
+    assert journals.refused() == {}
 
 
 def test_a_renumbered_run_is_remembered_for_a_day(harbour: Harbour) -> None:

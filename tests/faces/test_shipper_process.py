@@ -19,6 +19,7 @@ from mlops_jupyter import settings
 from mlops_jupyter.capabilities.journal import Journals, RunFolders, RunJournal, ShipperLink
 from mlops_jupyter.capabilities.journal.link import PIPE
 from mlops_jupyter.capabilities.shipping import Shipper
+from mlops_jupyter.errors import MlopsError
 from mlops_jupyter.faces import shipper as face
 from tests.conftest import eventually
 from tests.fakes.journals import Elsewhere, closed, start
@@ -186,19 +187,24 @@ def test_a_word_in_its_pipe_wakes_it(
 
 
 def test_in_a_hurry_it_asks_a_store_again_at_once(
-    folder: Path, sink: FakeSink, begin: Callable[[], threading.Thread]
+    folder: Path, sink: FakeSink, begin: Callable[[], threading.Thread], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    pause = Shipper._pause
+
+    def for_an_hour(self: Shipper, uri: str, error: MlopsError) -> None:
+        pause(self, uri, error)
+        self._pauses[uri].until += 3600
+
+    monkeypatch.setattr(Shipper, "_pause", for_an_hour)
     begun = start(HOME)
     folder_of_run = closed(folder, begun, _log)
     sink.is_away(away=True)
     begin()
     eventually(lambda: folder_of_run.shipped().error is not None, 10)
-    # Pauses have grown to seconds.
-    time.sleep(1.2)
     sink.is_away(away=False)
     link = ShipperLink(folder, lambda: pytest.fail("one is there"))
     link.wake(hurry=True)
-    eventually(lambda: not folder_of_run.path.exists(), 1.0)
+    eventually(lambda: not folder_of_run.path.exists(), 10)
 
 
 def test_it_ends_when_there_is_nothing_to_do(
@@ -318,3 +324,22 @@ def test_a_link_starts_one_only_where_none_listens(folder: Path) -> None:
     os.close(listening)
     other.wake()
     assert len(started) == 2
+
+
+@pytest.mark.parametrize("error", [OSError(28, "No space left on device"), FileNotFoundError(2, "gone")])
+def test_without_a_shipper_what_is_logged_is_kept(folder: Path, error: OSError) -> None:
+    def fail() -> None:
+        raise error
+
+    journals = Journals(folder, HOME, "", fail)
+    begun = start(HOME)
+    with pytest.warns(UserWarning, match="nobody brings it to the store"):
+        run = journals.open(begun, lambda _: None)
+    _log(run)
+    run.end("FINISHED")
+    run.close()
+    sink = FakeSink()
+    shipper = new(folder, sink)
+    while shipper.turn():
+        pass
+    assert sink.runs[begun.run_id].steps("loss") == list(range(100))

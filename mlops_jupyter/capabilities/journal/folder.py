@@ -136,6 +136,8 @@ class RunFolder:
 
     def remove(self) -> None:
         """Remove the folder: everything is in the store."""
+        # First: half a folder whose run is still told would look like a run that has died.
+        (self.path / _START).unlink(missing_ok=True)
         shutil.rmtree(self.path)
 
 

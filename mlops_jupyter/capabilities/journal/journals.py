@@ -60,7 +60,9 @@ class Journals:
             follower = Follower(folder.path, shipped.local_position if shipped.local else shipped.position)
             # Asking after a lock of this process's own would give it up.
             dead = folder.name not in self._opened and not folder.owner_lives()
-            if follower.pending() or shipped.run_id is None or shipped.status is not None or dead:
+            wanted = follower.pending() or shipped.run_id is None or shipped.status is not None or dead
+            # A folder that is gone by now is a run that has arrived.
+            if wanted and folder.path.is_dir():
                 found[folder.name] = shipped.error
             follower.close()
         return found

@@ -8,6 +8,7 @@ import os
 import time
 from collections.abc import Callable
 from pathlib import Path
+from warnings import warn
 
 PIPE = "shipper.pipe"
 HURRY = b"!"
@@ -36,12 +37,9 @@ class ShipperLink:
         try:
             pipe = os.open(self._root / PIPE, os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         except OSError as error:
-            # Nobody listens, or nobody ever has.
-            if error.errno not in {errno.ENXIO, errno.ENOENT}:
-                raise
             if time.monotonic() - self._started >= _STARTING_S:
                 self._started = time.monotonic()
-                self._start()
+                self._begin(error)
             return
         try:
             # A full pipe has woken it already, and one that ends right now will have looked once more.
@@ -49,3 +47,13 @@ class ShipperLink:
                 os.write(pipe, HURRY if hurry else b"\n")
         finally:
             os.close(pipe)
+
+    def _begin(self, error: OSError) -> None:
+        try:
+            # Nobody listens, or nobody ever has.
+            if error.errno not in {errno.ENXIO, errno.ENOENT}:
+                raise error
+            self._start()
+        except OSError as failed:
+            # No reason to lose what is being logged: the journal keeps it for whoever ships next.
+            warn(f"what is logged is kept in {self._root}, but nobody brings it to the store: {failed}", stacklevel=4)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import mmap
 from collections.abc import Iterator
@@ -181,7 +182,10 @@ class Follower:
         for file in self._folder.glob("*.seg"):
             writer, _, number = file.stem.partition("-")
             segment, slot = self.position.get(writer, (0, 0))
-            if int(number) >= segment:
+            # What is shipped meanwhile is gone.
+            with contextlib.suppress(FileNotFoundError):
+                if int(number) < segment:
+                    continue
                 total += file.stat().st_size - (slot * slots.SIZE if int(number) == segment else 0)
         return total
 

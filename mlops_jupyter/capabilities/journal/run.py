@@ -100,9 +100,9 @@ class RunJournal:
                 counter = self._steps.setdefault(name, itertools.count())
             writer.point(name, value, next(counter), now)
 
-    def point(self, name: str, value: float, step: int, time_ms: int) -> None:
-        """Append one point as MLflow's own interface gives it."""
-        self._writer.point(name, value, step, time_ms)
+    def point(self, name: str, value: float, step: float, time_ms: float) -> None:
+        """Append one point as MLflow's own interface gives it: its times and steps may be floats."""
+        self._writer.point(name, value, _whole(step), int(time_ms))
 
     def log_params(self, params: Mapping[str, str]) -> None:
         """Append params."""
@@ -229,10 +229,10 @@ class RunJournal:
         self._entry({"artifact": path})
 
 
-def _whole(step: int) -> int:
+def _whole(step: Any) -> int:
     """Return a step as a plain number; raise `CommandError` when it is none of 64 bits."""
     try:
-        whole = operator.index(step)
+        whole = int(step) if isinstance(step, float) and step.is_integer() else operator.index(step)
     except TypeError as error:
         raise CommandError(f"the step {step!r} is no whole number", "count steps from 0") from error
     if not -_STEPS <= whole < _STEPS:
