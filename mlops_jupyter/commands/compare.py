@@ -57,7 +57,7 @@ def compare(*runs: Object, lower: Names = (), higher: Names = ()) -> Comparison:
     current = settings.current()
     store = project.tracking(current, writes=False)
     store.reach(_REACH_TIMEOUT_S)
-    notes = project.flush(current)
+    notes = project.flush(current, answers=True)
     experiment = project.experiment(current, store)
     found = [_meant(store, one, experiment) for one in runs]
     if len({run.run_id for run in found}) < len(found):

@@ -89,11 +89,19 @@ def start_shipper(folder: Path, root: Path) -> None:
         )
 
 
-def flush(settings: Settings) -> tuple[str, ...]:
-    """Wait, briefly, until all that was logged is in the store; say in sentences what is not."""
+def flush(settings: Settings, *, answers: bool = False) -> tuple[str, ...]:
+    """Wait, briefly, until all that was logged is in the store; say in sentences what is not.
+
+    Parameters
+    ----------
+    settings
+        The project's.
+    answers
+        Whether the store has just answered: then it is asked again at once, also after it had been away.
+    """
     if not settings.journal.is_dir():
         return ()
-    left = journals(settings).flush(_FLUSH_TIMEOUT_S)
+    left = journals(settings).flush(_FLUSH_TIMEOUT_S, hurry=answers)
     reasons = sorted({reason for reason in left.values() if reason})
     if not left:
         return ()

@@ -65,7 +65,7 @@ def runs(
     current = settings.current()
     store = project.tracking(current, writes=False)
     store.reach(_REACH_TIMEOUT_S)
-    notes = project.flush(current)
+    notes = project.flush(current, answers=True)
     where = None if all_experiments else experiment or project.experiment(current, store)
     order = order_clause(sort)
     try:
