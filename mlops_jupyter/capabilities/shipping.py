@@ -408,10 +408,21 @@ class Shipper:
             self._send(work, home, run_id, batch)
             work.shipped = work.folder.note(work.shipped, position=batch.position)
         home.write(run_id, (), {}, {LOCAL_ID_TAG: work.start.run_id})
+        self._tell_relatives(work.start.run_id, run_id, home)
         local.copy_rest(work.start.run_id, home, run_id)
         home.end(run_id, work.shipped.status or "KILLED", work.shipped.end_ms)
         local.write(work.start.run_id, (), {}, {COPIED_TAG: run_id})
         work.shipped = work.folder.note(work.shipped, done=True, local=False, error=None)
+
+    def _tell_relatives(self, local_id: str, run_id: str, home: RunSink) -> None:
+        """Correct the tags of runs that came to the store first and know this one by its first id."""
+        for folder in self._folders:
+            start, other = folder.start(), folder.shipped().run_id
+            if start is None or other is None:
+                continue
+            tags = {name: run_id for name in (PARENT_TAG, RERUN_TAG) if start.tags.get(name) == local_id}
+            if tags:
+                home.write(other, (), {}, tags)
 
     def _forget(self, work: _Work) -> bool:
         """Remove the folder of a run that is in its store, unless code may still know it by its first id."""

@@ -14,6 +14,7 @@ import pytest
 from mlops_jupyter.capabilities import shipping
 from mlops_jupyter.capabilities.journal import Journals, RunFolder, RunFolders, RunJournal, slots
 from mlops_jupyter.capabilities.shipping import ENVIRONMENT_ARTIFACT, Shipper
+from mlops_jupyter.capabilities.tracking import PARENT_TAG
 from mlops_jupyter.errors import CommandError, MlopsError, Unauthorized
 from mlops_jupyter.records import RunStart
 from tests.fakes.journals import STARTED_MS, Elsewhere, closed, start
@@ -672,3 +673,24 @@ def test_a_journal_being_made_is_waited_for(harbour: Harbour) -> None:
     closed(harbour.root, begun, lambda run: run.log_tags({"large": "x" * slots.FIRST_SEGMENT * 5}))
     harbour.ship()
     assert len(harbour.home.runs[begun.run_id].tags["large"]) == slots.FIRST_SEGMENT * 5
+
+
+def test_a_child_that_came_to_the_store_first_learns_its_parents_id(
+    harbour: Harbour, elsewhere: Callable[..., Elsewhere]
+) -> None:
+    now = int(time.time() * 1000)
+    harbour.server.is_away(away=True)
+    parent = start(SERVER, run_id="a" * 32, started_ms=now)
+    around = elsewhere(parent, lambda run: (run.end("FINISHED", now), run.close()))
+    harbour.ship()
+    harbour.server.is_away(away=False)
+    harbour.clock.now += 60
+    child = start(SERVER, run_id="b" * 32, started_ms=now, tags={PARENT_TAG: parent.run_id})
+    closed(harbour.root, child, much)
+    harbour.ship()
+    first = next(run for run in harbour.server.runs.values() if PARENT_TAG in run.tags)
+    assert first.tags[PARENT_TAG] == parent.run_id
+    around.go_on()
+    harbour.ship()
+    home = next(run_id for run_id, run in harbour.server.runs.items() if run is not first)
+    assert first.tags[PARENT_TAG] == home
