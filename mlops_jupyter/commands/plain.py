@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Mapping
 from functools import cache
+from importlib.util import find_spec
 from typing import cast
 
 import wrapt
@@ -13,7 +14,7 @@ import wrapt
 from .. import registry
 from ..protocols import OpenedRun, PlainTracking
 
-_MLFLOW = "mlflow"
+_MLFLOW, _SPARK = "mlflow", "pyspark"
 _SYSTEM_METRICS = "MLFLOW_ENABLE_SYSTEM_METRICS_LOGGING"
 # What ``mlflow.autolog`` knows (its table is private; a test holds this one equal to it).
 FRAMEWORKS = frozenset(
@@ -33,7 +34,11 @@ class PlainMlflow:
         self._bodies: list[bool] = []
         self._told = 0
         wrapt.register_post_import_hook(lambda _module: _loaded(), _MLFLOW)
+        # MLflow looks for pyspark at every metric that is logged; a hook would make it look twice where there is none.
+        without_spark = find_spec(_SPARK) is None
         for framework in FRAMEWORKS:
+            if without_spark and framework.partition(".")[0] == _SPARK:
+                continue
             wrapt.register_post_import_hook(lambda _module: self._tell_bodies(), framework)
 
     def enter(self, run: OpenedRun) -> None:
