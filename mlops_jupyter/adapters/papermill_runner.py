@@ -85,6 +85,8 @@ class _Loaded:
     ) -> NotebookOutcome:
         """Execute, passing on each cell's start and end; Ctrl-C interrupts the notebook and is an outcome."""
         cells = self.cells
+        # polars, which MLflow imports where it is installed, has a SIGINT leave the wait for a line undisturbed.
+        signal.siginterrupt(signal.SIGINT, True)  # noqa: FBT003 -- positional only
         self._send(
             {
                 "output": str(output),

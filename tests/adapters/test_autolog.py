@@ -11,7 +11,7 @@ import pytest
 from mlflow import MlflowClient
 from mlflow.entities import Run as StoredRun
 
-from tests.conftest import Kernel
+from tests.conftest import Kernel, end_shipper, ship
 
 _IMPORTS = (
     "import mlflow\n"
@@ -33,6 +33,7 @@ class Bench:
         self.store = MlflowClient(f"sqlite:///{root}/.mlops/mlflow.db")
 
     def runs(self) -> list[StoredRun]:
+        assert ship(self.root) == {}
         experiments = [found.experiment_id for found in self.store.search_experiments()]
         return list(self.store.search_runs(experiments, order_by=["attributes.start_time ASC"]))
 
@@ -72,6 +73,7 @@ def shared_bench(tmp_path_factory: pytest.TempPathFactory, template_store: Path)
         assert kernel.run(cell).status == "ok"
     yield Bench(root, kernel)
     kernel.stop()
+    end_shipper(root)
 
 
 @pytest.fixture

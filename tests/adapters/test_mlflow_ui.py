@@ -204,7 +204,7 @@ def test_the_pages_show_the_project_s_runs(pages):
         store = WritableStore(pages.uri)
         run_id = store.create_run("churn", "fit", {})
         store.log(run_id, metrics=[("acc", 0.5, datetime.now(UTC), 0)])
-        experiment = store._experiment("churn").experiment_id
+        experiment = store.experiment("churn").experiment_id
     base, _, _ = pages.open()
     found = httpx.post(
         f"{base}/ajax-api/2.0/mlflow/runs/search", json={"experiment_ids": [experiment]}, headers=pages.cookie()

@@ -10,12 +10,14 @@ import tomllib
 from pathlib import Path
 from typing import cast
 
+import mlflow
 import pytest
 
 import mlops_jupyter
 from mlops_jupyter import settings
 from mlops_jupyter.errors import CheckFailed, ConfigurationError
 from mlops_jupyter.records import Check, Diagnosis, Setup
+from tests.conftest import eventually, ship
 
 
 @pytest.fixture
@@ -150,8 +152,42 @@ def test_a_healthy_project(project):
 def test_a_store_that_has_runs(project):
     with mlops_jupyter.track(autolog=False):
         pass
+    assert about("journal")[0].detail in {"1 on the way to the store", "all runs are in the store"}
+    ship(project)
     (store,) = about("store")
     assert store.detail.endswith("answers, it holds runs (from default)")
+    (journal,) = about("journal")
+    assert (journal.level, journal.detail) == ("ok", "all runs are in the store")
+
+
+def test_runs_that_wait_for_their_server_are_told_with_the_reason_and_the_command(project, monkeypatch):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:1")
+    with mlops_jupyter.track("waiting", autolog=False):
+        pass
+    reason = "MLflow at http://127.0.0.1:1 did not answer: [Errno 111] Connection refused"
+    eventually(lambda: about("journal")[0].level == "warning")
+    (journal,) = about("journal")
+    assert journal.detail == f"1 run is not in the store yet: {reason}"
+    assert journal.fix == "mlops doctor --ship"
+
+
+def test_a_run_of_a_deleted_experiment_waits_and_says_why(project):
+    client = mlflow.MlflowClient(f"sqlite:///{project}/.mlops/mlflow.db")
+    experiment = client.create_experiment("churn")
+    client.delete_experiment(experiment)
+    with mlops_jupyter.track("orphan", autolog=False) as tracked:
+        tracked.log(loss=0.5)
+    (reason,) = ship(project).values()
+    assert reason == "the experiment churn has been deleted"
+    (journal,) = about("journal")
+    assert (journal.level, journal.detail) == ("warning", f"1 run is not in the store yet: {reason}")
+
+    client.restore_experiment(experiment)
+    assert {check.detail for check in mlops_jupyter.doctor(ship=True).checks if check.name == "journal"} == {
+        "all runs are in the store"
+    }
+    (run,) = client.search_runs([experiment])
+    assert (run.info.run_name, run.info.status, run.data.metrics) == ("orphan", "FINISHED", {"loss": 0.5})
 
 
 def test_a_place_without_a_project(place):

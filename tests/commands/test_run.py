@@ -18,6 +18,7 @@ import psutil
 import pytest
 
 from mlops_jupyter.records import Run
+from tests.conftest import eventually
 from tests.fakes.notebooks import write_notebook
 from tests.fakes.store import WritableStore
 
@@ -317,31 +318,48 @@ def test_interrupt_keeps_what_ran(project, stored_runs, clean_environment):
     assert (project / "result.ipynb").is_file()
 
 
-def test_nothing_is_left_alive_when_the_command_is_killed(project, clean_environment):
+def test_nothing_is_left_alive_when_the_command_is_killed(project, stored_runs, clean_environment):
+    """But for the process that brings the run to the store, which says how it ended."""
     write_notebook(project / "train.ipynb", "import os\nopen('pid', 'w').write(str(os.getpid()))", "while True: pass")
     process = subprocess.Popen(["mlops", "run", "train.ipynb"], cwd=project, stderr=subprocess.DEVNULL)
     wait_for(lambda: (project / "pid").exists() and (project / "pid").read_text())
     family = psutil.Process(process.pid).children(recursive=True)
     assert int((project / "pid").read_text()) in {child.pid for child in family}
+    shipper = json.loads((project / ".mlops" / "journal" / "shipper.json").read_text())["pid"]
+    family = [child for child in family if child.pid != shipper]
     process.kill()
     process.wait()
     _, alive = psutil.wait_procs(family, timeout=30)
     for survivor in alive:
         survivor.kill()
     assert not alive
+    (run,) = stored_runs()
+    assert (run.name, run.status) == ("train", "KILLED")
 
 
-def test_store_that_is_down_executes_nothing(project, terminal):
-    write_notebook(project / "train.ipynb", "open('ran', 'w').close()")
+def test_a_store_that_is_down_holds_nothing_up(project, terminal):
+    write_notebook(project / "train.ipynb", LOAD, TRACKED, parameters="lr = 0.5")
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         address = f"http://127.0.0.1:{free.getsockname()[1]}"
         began = time.monotonic()
-        done = terminal("run", "train.ipynb", MLFLOW_TRACKING_URI=address)
-    assert done.code == 5
-    assert f"Unavailable: MLflow at {address} did not answer" in done.err
-    assert not (project / "ran").exists()
-    assert time.monotonic() - began < 30
+        done = terminal("run", "train.ipynb", "--json", MLFLOW_TRACKING_URI=address)
+        assert time.monotonic() - began < 60
+        assert done.code == 0, done.err
+        record = executed(done.out)
+        assert (record["run"]["status"], record["run"]["tracking_uri"]) == ("FINISHED", address)
+        assert f"not in {address} yet: MLflow at {address} did not answer" in record["run"]["notes"][0]
+        assert "Connection refused" in record["run"]["notes"][0]
+
+        # Meanwhile both runs are where the project's own runs are.
+        local = WritableStore(f"sqlite:///{project}/.mlops/mlflow.db")
+        eventually(lambda: {run.status for run in local.find_runs(None, "", "", 10)} == {"FINISHED"})
+        runs = {run.name: run for run in local.find_runs(None, "", "", 10)}
+        assert set(runs) == {"train", "fit"}
+        assert runs["train"].run_id == record["run"]["run_id"]
+        assert (runs["fit"].parent, runs["fit"].metrics) == (runs["train"].run_id, {"loss": 0.2})
+        card = nbformat.read(record["output"], as_version=4).cells[-1].outputs[-1].data["text/html"]
+        assert f"not in {address} yet" in card
 
 
 def test_in_a_kernel_beside_the_kernels_own_event_loop(project, kernel, stored_runs: Callable[[], list[Run]]):

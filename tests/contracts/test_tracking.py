@@ -189,7 +189,7 @@ def test_a_run_that_is_created_again_is_found(store, experiment):
 
 def test_points_sent_twice_are_there_once(store, experiment):
     run_id = store.sink.create(start_of(experiment), {})
-    points = [("loss", 1 / (step + 1), 1_767_312_000_000 + step, step) for step in range(1000)]
+    points = [("loss", 1 / (step + 1), 1_767_312_000_000 + step, step) for step in range(998)]
     points[7] = ("loss", math.nan, points[7][2], 7)
     points[8] = ("loss", math.inf, points[8][2], 8)
     for _ in range(2):
@@ -197,7 +197,7 @@ def test_points_sent_twice_are_there_once(store, experiment):
         store.sink.end(run_id, "KILLED", 1_767_312_001_000)
     client = mlflow.MlflowClient(store.uri)
     history = client.get_metric_history(run_id, "loss")
-    assert sorted(point.step for point in history) == list(range(1000))
+    assert sorted(point.step for point in history) == list(range(998))
     assert math.isnan(next(point.value for point in history if point.step == 7))
     run = store.get_run(run_id)
     assert (run.status, run.duration_s, run.params) == ("KILLED", 1.0, {"lr": "0.1"})

@@ -1,6 +1,6 @@
 """What plain MLflow code of this process sees of the runs that are open.
 
-Some of MLflow's names used here are not part of its documented interface; docs/decisions/0005 and 0011 say why, and
+Some of MLflow's names used here are not part of its documented interface; docs/decisions/0005 and 0012 say why, and
 ``tests/adapters/test_mlflow_private_names.py`` holds them.
 """
 
@@ -120,7 +120,8 @@ class _Stack(ThreadLocalVariable):
 
     def __init__(self, before: ThreadLocalVariable, outer: dict[str, str | None]) -> None:
         super().__init__(default_factory=list)  # type: ignore[no-untyped-call]
-        self.thread_local = before.thread_local
+        # Of every thread the runs that it has open, and for MLflow's tracing the table of them all.
+        vars(self).update(vars(before))
         self._outer = outer
 
     def get(self) -> list[Any]:

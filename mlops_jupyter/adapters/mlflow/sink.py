@@ -1,6 +1,6 @@
 """MLflow as the store of runs: what journals hold is written.
 
-Some of MLflow's names used here are not part of its documented interface; docs/decisions/0005 says why, and
+Some of MLflow's names used here are not part of its documented interface; docs/decisions/0012 says why, and
 ``tests/adapters/test_mlflow_private_names.py`` holds them.
 """
 

@@ -16,6 +16,7 @@ import mlops_jupyter
 # A kernel that runs a notebook for `mlops run` is told the notebook's run.
 _HEADLESS = "MLOPS_JUPYTER_PARENT_RUN_ID"
 _BUILDERS = "mlflow.tracking._tracking_service.utils"
+_SERVER = "mlflow.server.handlers"
 
 
 def database(store_uri: str, artifact_uri: str | None = None) -> Any:
@@ -39,6 +40,12 @@ def databricks(store_uri: str, artifact_uri: str | None = None) -> Any:
 
 
 def _build(builder: str, store_uri: str, artifact_uri: str | None) -> Any:
+    handlers = sys.modules.get(_SERVER)
+    if handlers is not None and artifact_uri is not None:
+        # A server, which alone says where artifacts go. It has builders of its own, and no run is open in it.
+        build = getattr(handlers.TrackingStoreRegistryWrapper, builder, None)
+        if build is not None:
+            return build(store_uri, artifact_uri)
     store = getattr(sys.modules[_BUILDERS], builder)(store_uri=store_uri, artifact_uri=artifact_uri)
     if not (mlops_jupyter.journaling or os.environ.get(_HEADLESS)):
         return store

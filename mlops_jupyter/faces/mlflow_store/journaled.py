@@ -31,8 +31,8 @@ from ...capabilities.journal import RunJournal
 from ...commands import project
 
 _FLUSH_TIMEOUT_S = 5.0
-# The first run of a session waits for the shipper's import of MLflow; without an answer, MLflow would ask the server
-# for minutes.
+# The first run of a session waits for the shipper's import of MLflow; without it, MLflow would say that there is no
+# such run, or ask a server for minutes.
 _PLACE_TIMEOUT_S = 20.0
 _STEPS = 2**63
 # The arguments by which MLflow's stores name runs.
@@ -211,8 +211,11 @@ def _shipped(run_id: Any) -> Any:
     journal = tracking.known.get(run_id) or _by_home_id(run_id)
     if journal is None:
         return run_id
-    if not journal.settled and journal.flush(_FLUSH_TIMEOUT_S).local:
-        return run_id
+    if not journal.settled:
+        shipped = journal.shipped()
+        placed = shipped.run_id is not None or shipped.local or shipped.error is not None
+        if journal.flush(_FLUSH_TIMEOUT_S if placed else _PLACE_TIMEOUT_S).local:
+            return run_id
     return journal.home_id(_FLUSH_TIMEOUT_S) or run_id
 
 
