@@ -40,5 +40,9 @@ def log(step: int | None = None, **metrics: object) -> None:
 def _journal_of_mlflow() -> RunJournal:
     """Return the journal of the run that ``mlflow.start_run`` has opened, here or before we were asked."""
     if (run_id := project.plain().active_run_id()) is not None:
-        return tracking.known.get(run_id) or tracking.adopt(project.journals(settings.current()), run_id)
+        journal = tracking.known.get(run_id)
+        if journal is None or journal.closed:
+            # It was opened before anything of ours was used.
+            journal = tracking.adopt(project.journals(settings.current()), run_id, own=False)
+        return journal
     raise Conflict("no run is open, so there is nothing to log to", "put %%mlops track above the cell")

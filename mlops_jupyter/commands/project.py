@@ -63,11 +63,10 @@ def _tracking(uri: str, registry_uri: str | None, artifacts: Path | None) -> Tra
     return cast("Tracking", registry.load("tracking", "mlflow")(uri, registry_uri, artifacts))
 
 
-def journals(settings: Settings) -> Journals:
-    """Return the project's journals: where runs log to."""
-    return _journals(
-        settings.journal, settings.root, settings.tracking_uri, str(settings.artifacts) if settings.embedded else ""
-    )
+def journals(settings: Settings, store: str | None = None) -> Journals:
+    """Return the project's journals: where runs log to, on their way to the project's store or another."""
+    artifacts = str(settings.artifacts) if settings.embedded else ""
+    return _journals(settings.journal, settings.root, store or settings.tracking_uri, artifacts)
 
 
 @cache

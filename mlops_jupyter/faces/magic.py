@@ -8,6 +8,7 @@ it is, and the event at the cell's end closes the run. Everything that costs tim
 
 from __future__ import annotations
 
+import sys
 from _thread import get_ident
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
@@ -63,6 +64,8 @@ def load(shell: InteractiveShell) -> None:
     if _State.shell is not None:
         unload(_State.shell)
     _State.shell = shell
+    if "mlflow" in sys.modules:
+        import_module("mlops_jupyter.faces.mlflow_plugin").tell_store()
     shell.magics_manager.register_function(mlops, "line_cell", _MAGIC)
     shell.input_transformers_cleanup.append(track_cell)
     for event, function in _EVENTS.items():

@@ -15,6 +15,28 @@ from ..capabilities.provenance import source_tags
 from ..capabilities.tracking import PARENT_TAG
 from ..commands import project
 from ..commands.track import PARENT_VARIABLE
+from ..errors import MlopsError
+
+
+def tell_store() -> None:
+    """Tell plain MLflow code of this process where the project's runs go."""
+    try:
+        current = settings.current()
+    except MlopsError:
+        # Plain MLflow code goes on without us; the first verb says what is wrong with the settings.
+        return
+    settings.announce("MLFLOW_TRACKING_URI", current.tracking_uri)
+
+
+def make_room(uri: str) -> None:
+    """Make the project's folder when the store is in it: MLflow makes only the file."""
+    try:
+        current = settings.current()
+        if current.embedded and uri == current.tracking_uri:
+            current.prepare_state()
+    except MlopsError:
+        # MLflow says in its own words that the file cannot be made.
+        return
 
 
 class NotebookRunContext(RunContextProvider):

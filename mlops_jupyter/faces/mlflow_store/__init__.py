@@ -46,7 +46,15 @@ def _build(builder: str, store_uri: str, artifact_uri: str | None) -> Any:
         build = getattr(handlers.TrackingStoreRegistryWrapper, builder, None)
         if build is not None:
             return build(store_uri, artifact_uri)
+    journaling = mlops_jupyter.journaling or os.environ.get(_HEADLESS)
+    if journaling:
+        import_module("mlops_jupyter.faces.mlflow_plugin").make_room(store_uri)
     store = getattr(sys.modules[_BUILDERS], builder)(store_uri=store_uri, artifact_uri=artifact_uri)
-    if not (mlops_jupyter.journaling or os.environ.get(_HEADLESS)):
+    if not journaling:
         return store
-    return import_module("mlops_jupyter.faces.mlflow_store.journaled").journaled(store)
+    return import_module("mlops_jupyter.faces.mlflow_store.journaled").journaled(store, store_uri)
+
+
+if mlops_jupyter.journaling:
+    # A kernel with the extension: plain MLflow code finds the project's store, whatever directory it stands in.
+    import_module("mlops_jupyter.faces.mlflow_plugin").tell_store()

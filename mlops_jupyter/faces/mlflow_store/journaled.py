@@ -49,8 +49,9 @@ _SEARCHES = (
 _ENDED = {RunStatus.FINISHED, RunStatus.FAILED, RunStatus.KILLED}
 
 
-def journaled(store: Any) -> Any:
+def journaled(store: Any, uri: str) -> Any:
     """Make a store of MLflow's one that journals; it stays an instance of its own class."""
+    store.mlops_uri = uri
     kind = type(store)
     if kind not in _classes:
         _classes[kind] = _journaling(kind)
@@ -148,7 +149,11 @@ class _Journaled:
     def update_run_info(self, run_id: str, run_status: Any, end_time: int | None, run_name: str | None) -> Any:
         journal = _open(run_id)
         if journal is None:
-            return super().update_run_info(_shipped(run_id), run_status, end_time, run_name)  # type: ignore[misc]
+            updated = super().update_run_info(_shipped(run_id), run_status, end_time, run_name)  # type: ignore[misc]
+            if run_status == RunStatus.RUNNING:
+                # Plain code goes on with a run that had ended, or that another process has opened.
+                self._adopt(updated.run_id)
+            return updated
         status = RunStatus.to_string(run_status) if run_status is not None else None
         if run_name:
             journal.rename(run_name)
@@ -174,9 +179,13 @@ class _Journaled:
             if tag.key == tracking.PARENT_TAG:
                 tag._value = _shipped(tag.value)  # noqa: SLF001 -- MLflow's tags have no other way
         run = super().create_run(experiment_id, user_id, start_time, tags, run_name)  # type: ignore[misc]
-        in_kernel = project.notebook_host().is_kernel()
-        tracking.adopt(project.journals(settings.current()), run.info.run_id, own=in_kernel)
+        self._adopt(run.info.run_id)
         return run
+
+    def _adopt(self, run_id: str) -> None:
+        # Plain code may have chosen another store than the project's.
+        journals = project.journals(settings.current(), vars(self)["mlops_uri"])
+        tracking.adopt(journals, run_id, own=project.notebook_host().is_kernel())
 
 
 def _log_params(run_id: str, journal: RunJournal, params: Sequence[Param]) -> None:
