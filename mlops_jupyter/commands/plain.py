@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
 from collections.abc import Mapping
 from functools import cache
 from importlib.util import find_spec
@@ -33,7 +34,7 @@ class PlainMlflow:
         # Of each open body that autologs, whether it wants models; and how many of them MLflow has been told of.
         self._bodies: list[bool] = []
         self._told = 0
-        wrapt.register_post_import_hook(lambda _module: _loaded(), _MLFLOW)
+        wrapt.register_post_import_hook(lambda _module: _load_once(), _MLFLOW)
         # MLflow looks for pyspark at every metric that is logged; a hook would make it look twice where there is none.
         without_spark = find_spec(_SPARK) is None
         for framework in FRAMEWORKS:
@@ -97,6 +98,16 @@ def _session() -> PlainTracking | None:
     return _loaded()
 
 
+# Whether MLflow's side has been asked for: it may be the first to import MLflow.
+_asked = threading.Event()
+
+
+def _load_once() -> None:
+    if not _asked.is_set():
+        _loaded()
+
+
 @cache
 def _loaded() -> PlainTracking:
+    _asked.set()
     return cast("PlainTracking", registry.load("plain_tracking", "mlflow")())

@@ -6,6 +6,7 @@ Some of MLflow's names used here are not part of its documented interface; docs/
 
 from __future__ import annotations
 
+import logging
 import os
 import threading
 from collections.abc import Mapping
@@ -35,6 +36,8 @@ class MlflowSession:
     def __init__(self) -> None:
         # MLflow would print a line for every run that ends; the card says it better.
         os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
+        for chatty in ("alembic", "mlflow.store.db.utils"):
+            logging.getLogger(chatty).setLevel(logging.WARNING)
         self._autologging = Autologging()
         # Of each run entered: the run that it was opened above.
         self.outer: dict[str, str | None] = {}
@@ -126,11 +129,13 @@ class _Stack(ThreadLocalVariable):
 
     def get(self) -> list[Any]:
         stack: list[Any] = super().get()  # type: ignore[no-untyped-call]
+        run = tracking.current()
+        if stack and isinstance(top := stack[-1].info, _Info) and top.run is run:
+            return stack
         for own in tracking.open_here():
             if own.local_id not in self._outer:
                 self._outer[own.local_id] = stack[-1].info.run_id if stack else None
                 stack.append(_active(own))
-        run = tracking.current()
         lent = stack[0].info if stack and isinstance(stack[0].info, _Info) else None
         if lent is not None and lent.run is not run and not _is_own(lent.run):
             del stack[0]

@@ -104,6 +104,10 @@ class RunJournal:
         """Append one point as MLflow's own interface gives it: its times and steps may be floats."""
         self._writer.point(name, value, _whole(step), int(time_ms))
 
+    def knows(self, name: str) -> bool:
+        """Tell whether the run has a metric of this name, which has been checked then."""
+        return name in self._writer.series
+
     def log_params(self, params: Mapping[str, str]) -> None:
         """Append params."""
         self.params |= params

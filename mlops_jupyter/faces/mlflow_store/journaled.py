@@ -110,8 +110,11 @@ class _Journaled:
         journal = _open(run_id)
         if journal is None or metric.model_id is not None:
             return super().log_metric(_shipped(run_id), metric)  # type: ignore[misc]
-        _validate_metric(metric.key, metric.value, metric.timestamp, metric.step)
-        journal.point(metric.key, float(metric.value), metric.step, metric.timestamp)
+        value, step, time_ms = metric.value, metric.step, metric.timestamp
+        if not (journal.knows(metric.key) and type(value) is float and type(step) is int and type(time_ms) is int):
+            # A name that has been taken before, with numbers of the right kind, need not be looked at again.
+            _validate_metric(metric.key, value, time_ms, step)
+        journal.point(metric.key, float(value), step, time_ms)
         return None
 
     def log_param(self, run_id: str, param: Param) -> Any:
