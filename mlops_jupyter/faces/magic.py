@@ -65,7 +65,7 @@ def load(shell: InteractiveShell) -> None:
         unload(_State.shell)
     _State.shell = shell
     if "mlflow" in sys.modules:
-        import_module("mlops_jupyter.faces.mlflow_plugin").tell_store()
+        import_module("mlops_jupyter.faces.mlflow_project").tell_store()
     shell.magics_manager.register_function(mlops, "line_cell", _MAGIC)
     shell.input_transformers_cleanup.append(track_cell)
     for event, function in _EVENTS.items():

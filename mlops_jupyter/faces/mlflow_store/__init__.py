@@ -48,7 +48,7 @@ def _build(builder: str, store_uri: str, artifact_uri: str | None) -> Any:
             return build(store_uri, artifact_uri)
     journaling = mlops_jupyter.journaling or os.environ.get(_HEADLESS)
     if journaling:
-        import_module("mlops_jupyter.faces.mlflow_plugin").make_room(store_uri)
+        import_module("mlops_jupyter.faces.mlflow_project").make_room(store_uri)
     store = getattr(sys.modules[_BUILDERS], builder)(store_uri=store_uri, artifact_uri=artifact_uri)
     if not journaling:
         return store
@@ -57,4 +57,4 @@ def _build(builder: str, store_uri: str, artifact_uri: str | None) -> Any:
 
 if mlops_jupyter.journaling:
     # A kernel with the extension: plain MLflow code finds the project's store, whatever directory it stands in.
-    import_module("mlops_jupyter.faces.mlflow_plugin").tell_store()
+    import_module("mlops_jupyter.faces.mlflow_project").tell_store()
