@@ -406,9 +406,14 @@ def open_run(
     _open.append(run)
     _here.set(run)
     if run.tracked:
-        plain.enter(run)
-        if intent.autolog:
-            plain.autolog(on=True, models=intent.log_models)
+        try:
+            plain.enter(run)
+            if intent.autolog:
+                plain.autolog(on=True, models=intent.log_models)
+        except BaseException as error:
+            # Nobody would ever close it.
+            run.close(error, hurried=True)
+            raise
     return run
 
 

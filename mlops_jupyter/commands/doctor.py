@@ -22,7 +22,7 @@ from .status import notes
 _PACKAGES = ("ipython", "ipykernel", "jupyterlab", "jupyter-server-proxy", "mlflow", "papermill", "nbconvert")
 _REACH_TIMEOUT_S = 4.0
 # Shipping is looked at so often, and given up when nothing has moved for so long.
-_SHIP_LOOK_S, _SHIP_GIVE_UP_S = 0.5, 30.0
+_SHIP_LOOK_S, _SHIP_GIVE_UP_S, _SHIP_REFUSED_S = 0.5, 30.0, 8.0
 
 
 def doctor(*, ship: bool = False, reporter: Reporter = Silent()) -> Diagnosis:  # noqa: B008 -- stateless
@@ -109,13 +109,18 @@ def _ship(reporter: Reporter) -> None:
     total = max(journals.backlog(), 1)
     left = journals.flush(_SHIP_LOOK_S, hurry=True)
     moved, seen = time.monotonic(), journals.backlog()
-    while left and time.monotonic() - moved < _SHIP_GIVE_UP_S and not reporter.cancelled():
-        reporter.progress(f"{len(left)} runs on their way to the store", max(0, total - seen), total)
+    while left and not reporter.cancelled():
+        # A store that says why it does not answer is given up sooner than one that is slow.
+        patience = _SHIP_REFUSED_S if all(left.values()) else _SHIP_GIVE_UP_S
+        if time.monotonic() - moved > patience:
+            break
+        runs = "1 run" if len(left) == 1 else f"{len(left)} runs"
+        reporter.progress(f"{runs} on the way to the store", max(0, total - seen), total)
         left = journals.flush(_SHIP_LOOK_S, hurry=bool(any(left.values())))
         now = journals.backlog()
         if now != seen:
             moved, seen = time.monotonic(), now
-    reporter.progress("shipped" if not left else f"{len(left)} runs are left", total, total)
+    reporter.progress("shipped" if not left else f"not shipped: {len(left)}", total, total)
 
 
 def _journal() -> Iterator[Check]:
