@@ -23,8 +23,9 @@ _SKLEARN_NOISE = "`y_pred` was renamed to `y_proba`"
 class Autologging:
     """Switches autologging for the tracked bodies of this process; what the user has switched on stays his."""
 
-    # Bodies may begin and end in several threads.
-    _changing: ClassVar[threading.RLock] = threading.RLock()
+    # Bodies may begin and end in several threads. mlflow.autolog imports frameworks under a lock of its own that
+    # every import of another thread wants too, so while it works no other body may make MLflow import anything.
+    changing: ClassVar[threading.RLock] = threading.RLock()
     # Autologging is the process's, whichever store is in use. Each body that has it on, and whether it wants models:
     _bodies: ClassVar[list[bool]] = []
     # MLflow's configurations as we left them: of ``mlflow.autolog`` while it is on by us, else None, and of each
@@ -36,7 +37,7 @@ class Autologging:
     def turn(self, *, on: bool, models: bool) -> None:
         """Switch autologging, silently, for one more tracked body or one less; the user's own is left alone."""
         bodies = self._bodies
-        with self._changing:
+        with self.changing:
             if on:
                 bodies.append(models)
                 if len(bodies) == 1:

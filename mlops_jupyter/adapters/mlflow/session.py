@@ -65,7 +65,8 @@ class MlflowSession:
         for other in reversed(self._take_off(stack, run)):
             if not (isinstance(other.info, _Info) and other.info.run is run):
                 stack.append(other)
-                mlflow.end_run(status)
+                with Autologging.changing:
+                    mlflow.end_run(status)
         self.outer.pop(run.local_id, None)
         if announced is not None:
             os.environ["MLFLOW_RUN_ID"] = announced
@@ -83,7 +84,8 @@ class MlflowSession:
         """Return what MLflow's context providers, built in and installed, say of a run from here."""
         # What these say is known already, without asking Jupyter servers and git once more.
         ignored: list[Any] = [DefaultRunContext, GitRunContext, JupyterNotebookRunContext, SystemEnvironmentContext]
-        tags: dict[str, str] = resolve_tags(ignore=ignored + _ours())
+        with Autologging.changing:
+            tags: dict[str, str] = resolve_tags(ignore=ignored + _ours())
         return tags
 
     def experiment_name(self, experiment_id: str) -> str | None:
