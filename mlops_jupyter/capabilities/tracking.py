@@ -313,6 +313,8 @@ _open: list[OpenRun] = []
 _last_of_cell: dict[str, str] = {}
 # The journals of the runs that this process has opened, by their ids here.
 known: dict[str, RunJournal] = {}
+# The runs that the process's end has closed: MLflow's own hook, which comes later, must not call them FINISHED.
+closed_at_exit: set[str] = set()
 # How long the process's end waits for the shipper, at the most; it need not where the shipper outlives the process.
 exit_wait_s = 0.0
 # The run last opened in this context, of which each asyncio task has its own; it may have ended since.
@@ -452,6 +454,7 @@ def _kill_open_runs() -> None:
             run.close(KeyboardInterrupt("the process ended while the body was running"), hurried=True)
     for journal in [one for one in known.values() if one.start.known_as and one.process == os.getpid()]:
         if journal.start.ends_with_process and journal.ended is None:
+            closed_at_exit.add(journal.start.known_as or "")
             journal.end("KILLED")
         journal.close()
     left = [journal for journal in known.values() if journal.process == os.getpid() and not journal.settled]

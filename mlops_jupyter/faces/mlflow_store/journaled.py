@@ -150,7 +150,7 @@ class _Journaled:
         return None
 
     def update_run_info(self, run_id: str, run_status: Any, end_time: int | None, run_name: str | None) -> Any:
-        journal = _open(run_id)
+        journal = tracking.known[run_id] if run_id in tracking.closed_at_exit else _open(run_id)
         if journal is None:
             updated = super().update_run_info(_shipped(run_id), run_status, end_time, run_name)  # type: ignore[misc]
             if run_status == RunStatus.RUNNING:
@@ -160,7 +160,7 @@ class _Journaled:
         status = RunStatus.to_string(run_status) if run_status is not None else None
         if run_name:
             journal.rename(run_name)
-        if run_status in _ENDED:
+        if run_status in _ENDED and not journal.closed:
             journal.end(str(status), end_time)
             if journal.start.known_as is not None:
                 # Nobody else closes a run that plain code has opened.
