@@ -82,7 +82,8 @@ def test_a_block_in_a_script_is_a_run(script: Script, stored_runs: Callable[[], 
     card = err.splitlines()
     assert card[0].startswith("FINISHED  block in churn")
     assert card[-1] == "  note: --param never: no variable of that name was set"
-    assert len(card) == 4
+    assert card[-2] == "  loss: last 0.125 · min 0.125 at 1 · max 0.25 at 0 · 2 points"
+    assert len(card) == 5
 
 
 def test_a_block_that_raises_fails_its_run_and_the_script(

@@ -123,7 +123,11 @@ def test_a_body_that_runs_to_its_end_is_finished(desk: Desk) -> None:
     assert desk.store.get_experiment(run.info.experiment_id).name == "churn"
     assert run.data.metrics == {"accuracy": 0.9}
     assert "mlops.error" not in run.data.tags
-    assert [one.path for one in desk.store.list_artifacts(run.info.run_id, "mlops")] == ["mlops/environment.json"]
+    assert [one.path for one in desk.store.list_artifacts(run.info.run_id, "mlops")] == [
+        "mlops/cell.py",
+        "mlops/cells.json",
+        "mlops/environment.json",
+    ]
     assert desk.run("print(found, mlflow.active_run())").stdout == "7 None\n"
 
 
