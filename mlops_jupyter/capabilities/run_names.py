@@ -8,8 +8,10 @@ from ..errors import CommandError, Conflict, NotFound
 from ..protocols import Tracking
 from ..records import Run
 from .run_query import NEWEST_FIRST
+from .tracking import LOCAL_ID_TAG
 
 _ID, _ABBREVIATED = re.compile(r"[0-9a-f]{32}"), re.compile(r"[0-9a-f]{4,31}")
+_FIRST_ID = f"tags.`{LOCAL_ID_TAG}`"
 _SHOWN = 5
 
 
@@ -35,11 +37,13 @@ def find_run(store: Tracking, word: str, experiment: str) -> Run:
     word = word.strip()
     if not word:
         raise CommandError("a run's id or name cannot be empty", "mlops runs")
-    if _ID.fullmatch(word.lower()):
-        return store.get_run(word.lower())
     found: dict[str, Run] = {}
-    if _ABBREVIATED.fullmatch(word.lower()):
-        found = _search(store, None, f"attributes.run_id LIKE '{word.lower()}%'")
+    if _ID.fullmatch(word.lower()) or _ABBREVIATED.fullmatch(word.lower()):
+        start = f"LIKE '{word.lower()}%'"
+        # A server that was away when a run began gave it another id than the one that its card shows.
+        found = _search(store, None, f"attributes.run_id {start}") or _search(store, None, f"{_FIRST_ID} {start}")
+    if not found and _ID.fullmatch(word.lower()):
+        return store.get_run(word.lower())
     named = _named(store, word, experiment)
     found |= named
     if not found:

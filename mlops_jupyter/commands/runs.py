@@ -11,7 +11,7 @@ from typing import Annotated
 from .. import settings
 from ..capabilities.run_pages import PAGE, PagedRuns
 from ..capabilities.run_query import columns, order_clause
-from ..errors import CommandError, NotFound
+from ..errors import CommandError, NotFound, Unavailable
 from ..protocols import Short, Tracking
 from ..records import MetricPoint, Run, RunTable
 from . import project
@@ -64,7 +64,13 @@ def runs(
         raise CommandError(f"--limit must be at least 1, not {limit}", "mlops runs --limit 20")
     current = settings.current()
     store = project.tracking(current, writes=False)
-    store.reach(_REACH_TIMEOUT_S)
+    try:
+        store.reach(_REACH_TIMEOUT_S)
+    except Unavailable as away:
+        if current.database.exists():
+            # Runs that were tracked while it is away are there.
+            away.hint = settings.command_for(settings.embedded_uri(current.root))
+        raise
     notes = project.flush(current, answers=True)
     where = None if all_experiments else experiment or project.experiment(current, store)
     order = order_clause(sort)
