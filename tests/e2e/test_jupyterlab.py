@@ -156,12 +156,12 @@ def test_completion_and_errors_in_a_cell(lab: str, page: Page, project: Path):
     expect(page.locator(".jp-Completer-item", has_text="runs")).to_be_visible()
     picture(page, "completion")
     page.keyboard.press("Enter")  # takes the first of the list
-    expect(page.locator(".jp-Cell .cm-content").nth(1)).to_contain_text("%mlops doctor")
+    expect(page.locator(".jp-Cell .cm-content").nth(1)).to_contain_text("%mlops compare")
     page.keyboard.type("x")
     page.keyboard.press("Shift+Enter")
     error = page.locator(".jp-OutputArea-output").last
-    expect(error).to_contain_text("CommandError: there is no verb doctorx")
-    expect(error).to_contain_text("did you mean doctor?")
+    expect(error).to_contain_text("CommandError: there is no verb comparex")
+    expect(error).to_contain_text("did you mean compare?")
     expect(error).not_to_contain_text("Traceback")
     picture(page, "error")
 
