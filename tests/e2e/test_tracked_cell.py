@@ -927,7 +927,7 @@ def test_a_server_that_is_down_costs_seconds_and_the_body_runs(  # noqa: PLR0917
     assert failing.ename == "ZeroDivisionError"
     (card,) = failing.records("run")
     assert card["status"] == "FAILED"
-    assert "the project's own sqlite file has it" in card["notes"][0]
+    assert address in card["notes"][0]
 
 
 def test_an_error_of_ours_survives_papermill_with_class_and_message(project: Path) -> None:

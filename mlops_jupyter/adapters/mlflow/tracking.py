@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import logging
 import os
+import socket
 import tempfile
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import httpx
 import mlflow
@@ -22,6 +24,8 @@ from ...errors import CommandError, Conflict, MissingDependency, NotFound, Unava
 from ...records import Dataset, MetricPoint, Run, RunTable
 from .errors import SERVICE, as_ours, first_line, translate
 from .reading import dataset, histories, inform_planner, without_bars
+
+_POSTGRESQL_PORT = 5432
 
 
 class MlflowTracking:
@@ -72,7 +76,9 @@ class MlflowTracking:
         return without_credentials(self.uri)
 
     def reach(self, timeout_s: float) -> None:
-        """Ask an HTTP server for a sign of life; MLflow's own calls would retry for minutes."""
+        """Ask an HTTP server or PostgreSQL for a sign of life; MLflow's own calls would retry for minutes."""
+        if self.uri.startswith("postgresql"):
+            self._knock(timeout_s)
         if not self.uri.startswith(("http://", "https://")):
             return
         address = self.shown_uri.rstrip("/")
@@ -84,6 +90,17 @@ class MlflowTracking:
             raise Unavailable(SERVICE, f"MLflow at {address} did not answer: {reason}", "mlops doctor") from error
         if answer.is_server_error:
             raise Unavailable(SERVICE, f"MLflow at {address} answered {answer.status_code}", "mlops doctor")
+
+    def _knock(self, timeout_s: float) -> None:
+        address = urlsplit(self.uri)
+        if not address.hostname:
+            # A socket file, which answers or refuses at once.
+            return
+        try:
+            socket.create_connection((address.hostname, address.port or _POSTGRESQL_PORT), timeout_s).close()
+        except OSError as error:
+            said = f"PostgreSQL at {address.hostname} did not answer: {error.strerror or error}"
+            raise Unavailable(SERVICE, said, "mlops doctor") from error
 
     def experiment_name(self, experiment_id: str) -> str:
         """Return an experiment's name."""
