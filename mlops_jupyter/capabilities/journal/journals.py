@@ -12,7 +12,7 @@ from .link import ShipperLink
 from .reading import Follower
 from .run import RunJournal
 
-_LOOK_S = 0.01
+_LOOK_S, _WAKE_S = 0.01, 1.0
 
 
 class Journals:
@@ -94,10 +94,15 @@ class Journals:
         if not left:
             return left
         self._link.wake(hurry=hurry)
-        deadline = time.monotonic() + timeout_s
+        woken = time.monotonic()
+        deadline = woken + timeout_s
         while left and time.monotonic() < deadline:
             if not hurry and all(left.values()):
                 return left
             time.sleep(_LOOK_S)
             left = self.waiting()
+            if time.monotonic() - woken > _WAKE_S:
+                # A shipper that was just dying took the first call with it.
+                woken = time.monotonic()
+                self._link.wake()
         return left
