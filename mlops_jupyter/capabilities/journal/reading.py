@@ -77,34 +77,35 @@ class SegmentReader:
         self.number = int(number)
         self.slot = 0
         self.names: list[str] = []
+        # How far names have been looked for: it may lie behind a slot that was gone to.
+        self._named = 0
         self._slots = len(self._map) // slots.SIZE
 
     @property
     def pending(self) -> bool:
         """Whether something is there that has not been read."""
-        return self.slot < self._slots and bool(self._map[self.slot * slots.SIZE + slots.COMMITTED])
+        return self._is_whole(self.slot)
 
     def seek(self, slot: int) -> None:
-        """Go to a slot that was reached before; the names on the way are read."""
-        while self.slot < slot and self.pending:
-            length, _, _, key, kind, _ = slots.SLOT.unpack_from(self._map, self.slot * slots.SIZE)
-            if kind != slots.POINT:
-                self._blob(length, key, kind)
-            self.slot += 1 if kind == slots.POINT else 1 + slots.slots_of(length)
+        """Go to a slot that was reached before."""
+        self.slot = slot
 
     def parts(self, at_most: int) -> Iterator[bytes | dict[str, Any]]:
         """Yield what follows: points as whole slots one after the other, entries as objects; ``names`` grows."""
+        self._read_names()
         left = at_most
         while left > 0 and self.pending:
             start = self.slot
             self._skip_points(left)
             if self.slot > start:
                 left -= self.slot - start
+                self._named = max(self._named, self.slot)
                 yield self._map[start * slots.SIZE : self.slot * slots.SIZE]
                 continue
-            length, _, _, key, kind, _ = slots.SLOT.unpack_from(self._map, self.slot * slots.SIZE)
-            entry = self._blob(length, key, kind)
+            length, _ = self._head(self.slot)
+            entry = self._blob(self.slot)
             self.slot += 1 + slots.slots_of(length)
+            self._named = max(self._named, self.slot)
             if entry is not None:
                 yield entry
 
@@ -112,13 +113,31 @@ class SegmentReader:
         """Give the memory back."""
         self._map.close()
 
+    def _read_names(self) -> None:
+        """Read the names on the way to where reading goes on; who only asks what is pending needs none of them."""
+        while self._named < self.slot and self._is_whole(self._named):
+            length, kind = self._head(self._named)
+            if kind == slots.NAME:
+                self._blob(self._named)
+            self._named += 1 if kind == slots.POINT else 1 + slots.slots_of(length)
+
+    def _is_whole(self, slot: int) -> bool:
+        return slot < self._slots and bool(self._map[slot * slots.SIZE + slots.COMMITTED])
+
     def _skip_points(self, at_most: int) -> None:
         end = min(self.slot + at_most, self._slots)
         while self.slot < end and self.pending and self._map[self.slot * slots.SIZE + slots.KIND] == slots.POINT:
             self.slot += 1
 
-    def _blob(self, length: int, key: int, kind: int) -> dict[str, Any] | None:
-        start = (self.slot + 1) * slots.SIZE
+    def _head(self, slot: int) -> tuple[int, int]:
+        """Return how many bytes a slot announces, and its kind."""
+        length, _, _, _, kind, _ = slots.SLOT.unpack_from(self._map, slot * slots.SIZE)
+        return length, kind
+
+    def _blob(self, slot: int) -> dict[str, Any] | None:
+        """Read what a slot announces: a name is kept, an entry returned."""
+        length, _, _, key, kind, _ = slots.SLOT.unpack_from(self._map, slot * slots.SIZE)
+        start = (slot + 1) * slots.SIZE
         blob = self._map[start : start + length]
         if kind == slots.NAME:
             if key == len(self.names):
