@@ -108,8 +108,6 @@ class RunStart:
         The run's tags, those of its provenance among them.
     store
         The tracking URI that the run goes to, with the credentials that it may hold.
-    artifacts
-        Where an experiment made for it puts its artifacts; empty leaves that to the store.
     notebook
         The notebook's absolute path, if it is known.
     cell_id
@@ -129,7 +127,6 @@ class RunStart:
     started_ms: int
     tags: Mapping[str, str]
     store: str
-    artifacts: str = ""
     notebook: str | None = None
     cell_id: str | None = None
     known_as: str | None = None

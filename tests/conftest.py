@@ -109,7 +109,7 @@ def eventually(condition: Callable[[], bool], timeout_s: float = 60) -> None:
 def ship(root: Path, timeout_s: float = 60) -> dict[str, str | None]:
     """Wait until everything that was logged in a project is in the store; return what is held up, and why."""
     folder = root / ".mlops" / "journal"
-    return Journals(folder, "", "", lambda: start_shipper(folder, root)).flush(timeout_s, hurry=True)
+    return Journals(folder, "", lambda: start_shipper(folder, root)).flush(timeout_s, hurry=True)
 
 
 @pytest.fixture

@@ -390,7 +390,6 @@ def open_run(
         started_ms=time.time_ns() // 1_000_000,
         tags=tags,
         store=journals.store,
-        artifacts=journals.artifacts,
         notebook=None if notebook is None else str(notebook),
         cell_id=cell_id if cell_id is not None and _CELL_ID.fullmatch(cell_id) else None,
         search_path=tuple(search_path),

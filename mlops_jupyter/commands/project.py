@@ -65,13 +65,12 @@ def _tracking(uri: str, registry_uri: str | None, artifacts: Path | None) -> Tra
 
 def journals(settings: Settings, store: str | None = None) -> Journals:
     """Return the project's journals: where runs log to, on their way to the project's store or another."""
-    artifacts = str(settings.artifacts) if settings.embedded else ""
-    return _journals(settings.journal, settings.root, store or settings.tracking_uri, artifacts)
+    return _journals(settings.journal, settings.root, store or settings.tracking_uri)
 
 
 @cache
-def _journals(folder: Path, root: Path, uri: str, artifacts: str) -> Journals:
-    return Journals(folder, uri, artifacts, lambda: start_shipper(folder, root))
+def _journals(folder: Path, root: Path, uri: str) -> Journals:
+    return Journals(folder, uri, lambda: start_shipper(folder, root))
 
 
 def start_shipper(folder: Path, root: Path) -> None:

@@ -133,7 +133,7 @@ def main(root: Path) -> int:
 
 
 def _waiting(folder: Path) -> set[str]:
-    return set(Journals(folder, "", "", lambda: None).waiting())
+    return set(Journals(folder, "", lambda: None).waiting())
 
 
 def _forget_old_log(log: Path) -> None:

@@ -602,12 +602,12 @@ def test_a_folder_half_removed_is_no_run_that_has_died(harbour: Harbour, monkeyp
     harbour.new()
     harbour.ship()
     expect_much(harbour.home.runs[begun.run_id])
-    assert Journals(harbour.root, HOME, "", lambda: None).waiting() == {}
+    assert Journals(harbour.root, HOME, lambda: None).waiting() == {}
 
 
 def test_what_waits_is_told_while_it_is_shipped_and_removed(harbour: Harbour, monkeypatch: pytest.MonkeyPatch) -> None:
     """The doctor looks while the shipper works."""
-    journals = Journals(harbour.root, HOME, "", lambda: None)
+    journals = Journals(harbour.root, HOME, lambda: None)
     folder = closed(harbour.root, start(HOME), much)
     assert journals.waiting() == {folder.name: None}
     whole = journals.backlog()

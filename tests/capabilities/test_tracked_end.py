@@ -51,7 +51,7 @@ def begin(tmp_path: Path, plain: Plain) -> Iterator[Callable[..., OpenRun]]:
     opened: list[OpenRun] = []
 
     def open_one(variables: Mapping[str, object] | None = None, params: tuple[str, ...] = ()) -> OpenRun:
-        journals = Journals(tmp_path / "journal", "sqlite:////home.db", "", lambda: None)
+        journals = Journals(tmp_path / "journal", "sqlite:////home.db", lambda: None)
         intent = Intent("churn", params=params)
         run = tracking.open_run(journals, plain, intent, provenance={}, variables=lambda: variables or {})
         opened.append(run)

@@ -270,7 +270,7 @@ def test_a_run_written_while_it_ends_is_not_forgotten(
     thread.join(10)
     assert not thread.is_alive()
     assert sink.runs[begun.run_id].status == "FINISHED"
-    assert Journals(folder, "", "", lambda: None).waiting() == {}
+    assert Journals(folder, "", lambda: None).waiting() == {}
 
 
 def test_one_that_left_runs_to_a_store_that_is_away_does_not_begin_anew_for_them(
@@ -282,7 +282,7 @@ def test_one_that_left_runs_to_a_store_that_is_away_does_not_begin_anew_for_them
     thread = begin()
     thread.join(10)
     assert not thread.is_alive()
-    assert len(Journals(folder, "", "", lambda: None).waiting()) == 1
+    assert len(Journals(folder, "", lambda: None).waiting()) == 1
 
 
 def test_a_problem_is_written_to_its_log_once(
@@ -331,7 +331,7 @@ def test_without_a_shipper_what_is_logged_is_kept(folder: Path, error: OSError) 
     def fail() -> None:
         raise error
 
-    journals = Journals(folder, HOME, "", fail)
+    journals = Journals(folder, HOME, fail)
     begun = start(HOME)
     with pytest.warns(UserWarning, match="nobody brings it to the store"):
         run = journals.open(begun, lambda _: None)

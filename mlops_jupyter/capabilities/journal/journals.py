@@ -24,15 +24,12 @@ class Journals:
         The folder of the journals.
     store
         The tracking URI that runs opened here go to.
-    artifacts
-        Where experiments made for them put their artifacts; empty leaves that to the store.
     start_shipper
         Starts a shipper, which ends by itself when another is there.
     """
 
-    def __init__(self, root: Path, store: str, artifacts: str, start_shipper: Callable[[], None]) -> None:
+    def __init__(self, root: Path, store: str, start_shipper: Callable[[], None]) -> None:
         self.store = store
-        self.artifacts = artifacts
         self._folders = RunFolders(root)
         self._link = ShipperLink(root, start_shipper)
         self._opened: set[str] = set()

@@ -34,7 +34,6 @@ _FLUSH_TIMEOUT_S = 5.0
 # The first run of a session waits for the shipper's import of MLflow; without it, MLflow would say that there is no
 # such run, or ask a server for minutes.
 _PLACE_TIMEOUT_S = 20.0
-_STEPS = 2**63
 # The arguments by which MLflow's stores name runs.
 _RUN_ARGUMENTS = ("run_id", "run_ids", "source_run_id", "run_uuid")
 # What asks about runs without naming them.
