@@ -30,6 +30,9 @@ _BATCHES_A_TURN = 20
 # How long the folder of a run that a server has renumbered is kept: code may still speak of it by its first id.
 _REMEMBERED_S = 24 * 3600.0
 
+# What is the matter with the store or with the whole run, and so no reason to set an entry aside.
+_NOT_THE_ENTRY = (Unavailable, Unauthorized, NotFound, Conflict)
+
 _Point = tuple[str, float, int, int]
 
 
@@ -292,12 +295,7 @@ class Shipper:
         path = work.folder.files / ENVIRONMENT_ARTIFACT
         if not work.start.search_path or not path.exists():
             return
-        try:
-            sink.artifact(work.shipped.run_id or "", ENVIRONMENT_ARTIFACT, path)
-        except (Unavailable, Unauthorized, NotFound, Conflict):
-            raise
-        except MlopsError as refused:
-            self._refuse(work, {"artifact": ENVIRONMENT_ARTIFACT}, refused)
+        self._offer(work, sink, work.shipped.run_id or "", {"artifact": ENVIRONMENT_ARTIFACT})
         path.unlink()
 
     def _tags(self, work: _Work, sink: RunSink) -> dict[str, str]:
@@ -323,12 +321,16 @@ class Shipper:
         if batch.points or batch.params or tags:
             self._write(work, sink, run_id, batch.points, batch.params, tags)
         for entry in batch.rest:
-            try:
-                self._send_entry(work, sink, run_id, entry)
-            except (Unavailable, Unauthorized, NotFound, Conflict):
-                raise
-            except MlopsError as refused:
-                self._refuse(work, entry, refused)
+            self._offer(work, sink, run_id, entry)
+
+    def _offer(self, work: _Work, sink: RunSink, run_id: str, entry: dict[str, Any]) -> None:
+        """Send an entry; one that the store does not take is kept aside."""
+        try:
+            self._send_entry(work, sink, run_id, entry)
+        except _NOT_THE_ENTRY:
+            raise
+        except MlopsError as refused:
+            self._refuse(work, entry, refused)
 
     def _send_entry(self, work: _Work, sink: RunSink, run_id: str, entry: Mapping[str, Any]) -> None:
         if "artifact" in entry:
@@ -355,7 +357,7 @@ class Shipper:
         """Write; when the store refuses, find the entries that it does not take, and keep those aside."""
         try:
             sink.write(run_id, points, params, tags)
-        except (Unavailable, Unauthorized, NotFound, Conflict):
+        except _NOT_THE_ENTRY:
             raise
         except MlopsError as refused:
             if len(points) + len(params) + len(tags) == 1:

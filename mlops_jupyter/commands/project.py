@@ -131,12 +131,17 @@ def provenance(settings: Settings) -> tuple[Path | None, str, dict[str, str]]:
     """Say where a run from here comes from: its notebook, a stem for its name, its tags in MLflow's own words."""
     notebook = notebook_host().notebook()
     script = None if notebook is not None else _script()
-    directory = Path.cwd() if notebook is None else notebook.parent
     tags = process_tags(getpass.getuser(), script, json.loads(os.environ.get("MLFLOW_RUN_CONTEXT") or "{}"))
-    tags |= source_tags(settings.root, notebook, checkout(directory, notebook))
+    tags |= notebook_tags(settings, notebook)
     tags |= plain().context_tags()
     stem = notebook.stem if notebook is not None else Path(script).stem if script else "run"
     return notebook, stem, tags
+
+
+def notebook_tags(settings: Settings, notebook: Path | None) -> dict[str, str]:
+    """Return the tags that name a notebook and the state of the repository around it, or around this process."""
+    directory = Path.cwd() if notebook is None else notebook.parent
+    return source_tags(settings.root, notebook, checkout(directory, notebook))
 
 
 def _script() -> str | None:

@@ -16,7 +16,7 @@ from typing import Annotated, cast
 
 from .. import registry, settings
 from ..capabilities.parameters import as_parameters
-from ..capabilities.provenance import process_tags, source_tags
+from ..capabilities.provenance import process_tags
 from ..capabilities.tracking import ERROR_TAG, PARENT_TAG, TRACEBACK_ARTIFACT, as_record, as_text
 from ..errors import CommandError, ConfigurationError, ExecutionFailed, MlopsError, NotFound
 from ..protocols import (
@@ -189,7 +189,7 @@ class _Job:
     def _start(self) -> RunStart:
         current = self._current
         tags = process_tags(getpass.getuser(), None, {})
-        tags |= source_tags(current.root, self.path, project.checkout(self.path.parent, self.path))
+        tags |= project.notebook_tags(current, self.path)
         tags["mlops.kind"] = "notebook"
         if outer := os.environ.get("MLFLOW_RUN_ID") or os.environ.get(PARENT_VARIABLE):
             tags[PARENT_TAG] = outer

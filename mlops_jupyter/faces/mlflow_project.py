@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 
 from .. import settings
-from ..capabilities.provenance import source_tags
 from ..capabilities.tracking import PARENT_TAG
 from ..commands import project
 from ..commands.track import PARENT_VARIABLE
@@ -42,9 +40,7 @@ def in_notebook() -> bool:
 
 def tags() -> dict[str, str]:
     """Return the tags of the notebook and its repository, and the parent that a headless run names."""
-    notebook = project.notebook_host().notebook()
-    directory = Path.cwd() if notebook is None else notebook.parent
-    found = source_tags(settings.current().root, notebook, project.checkout(directory, notebook))
+    found = project.notebook_tags(settings.current(), project.notebook_host().notebook())
     if parent := os.environ.get(PARENT_VARIABLE):
         found[PARENT_TAG] = parent
     return found

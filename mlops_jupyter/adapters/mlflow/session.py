@@ -6,7 +6,6 @@ Some of MLflow's names used here are not part of its documented interface; docs/
 
 from __future__ import annotations
 
-import logging
 import os
 import threading
 from collections.abc import Mapping
@@ -27,6 +26,7 @@ from mlflow.utils.thread_utils import ThreadLocalVariable
 
 from ...capabilities import tracking
 from ...capabilities.tracking import OpenRun
+from . import hush
 from .autologging import Autologging
 
 
@@ -34,10 +34,7 @@ class MlflowSession:
     """The runs that are open here, as MLflow's active runs."""
 
     def __init__(self) -> None:
-        # MLflow would print a line for every run that ends; the card says it better.
-        os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
-        for chatty in ("alembic", "mlflow.store.db.utils"):
-            logging.getLogger(chatty).setLevel(logging.WARNING)
+        hush()
         self._autologging = Autologging()
         # Of each run entered: the run that it was opened above.
         self.outer: dict[str, str | None] = {}

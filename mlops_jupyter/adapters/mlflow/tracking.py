@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import logging
-import os
 import socket
 import tempfile
 from collections.abc import Sequence
@@ -22,6 +20,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from ...capabilities.redaction import without_credentials
 from ...errors import CommandError, Conflict, MissingDependency, NotFound, Unavailable
 from ...records import Dataset, MetricPoint, Run, RunTable
+from . import hush
 from .errors import SERVICE, as_ours, first_line, translate
 from .reading import dataset, histories, inform_planner, without_bars
 
@@ -44,9 +43,7 @@ class MlflowTracking:
     """
 
     def __init__(self, uri: str, registry_uri: str | None = None, artifacts: Path | None = None) -> None:
-        os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
-        for chatty in ("alembic", "mlflow.store.db.utils"):
-            logging.getLogger(chatty).setLevel(logging.WARNING)
+        hush()
         self._database = Path(uri.removeprefix("sqlite:///")) if uri.startswith("sqlite:///") else None
         if mlflow.get_tracking_uri() != uri:
             mlflow.set_tracking_uri(uri)
