@@ -9,7 +9,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -96,14 +95,6 @@ def end_shipper(root: Path) -> None:
     state = root / ".mlops" / "journal" / "shipper.json"
     with contextlib.suppress(FileNotFoundError, ProcessLookupError):
         os.kill(json.loads(state.read_text())["pid"], signal.SIGTERM)
-
-
-def eventually(condition: Callable[[], bool], timeout_s: float = 60) -> None:
-    """Wait for what another process does and announces to nobody."""
-    deadline = time.monotonic() + timeout_s
-    while not condition():
-        assert time.monotonic() < deadline, "it has not happened"
-        time.sleep(0.05)
 
 
 def ship(root: Path, timeout_s: float = 60) -> dict[str, str | None]:

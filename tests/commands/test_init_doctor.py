@@ -17,7 +17,8 @@ import mlops_jupyter
 from mlops_jupyter import settings
 from mlops_jupyter.errors import CheckFailed, ConfigurationError
 from mlops_jupyter.records import Check, Diagnosis, Setup
-from tests.conftest import eventually, ship
+from tests.conftest import ship
+from tests.fakes.waiting import wait_for
 
 
 @pytest.fixture
@@ -165,7 +166,7 @@ def test_runs_that_wait_for_their_server_are_told_with_the_reason_and_the_comman
     with mlops_jupyter.track("waiting", autolog=False):
         pass
     reason = "MLflow at http://127.0.0.1:1 did not answer: [Errno 111] Connection refused"
-    eventually(lambda: about("journal")[0].level == "warning")
+    wait_for(lambda: about("journal")[0].level == "warning")
     (journal,) = about("journal")
     assert journal.detail == f"1 run is not in the store yet: {reason}"
     assert journal.fix == "mlops doctor --ship"

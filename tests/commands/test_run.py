@@ -18,9 +18,9 @@ import psutil
 import pytest
 
 from mlops_jupyter.records import Run
-from tests.conftest import eventually
 from tests.fakes.notebooks import write_notebook
 from tests.fakes.store import WritableStore
+from tests.fakes.waiting import wait_for
 
 LOAD = "%load_ext mlops_jupyter"
 TRACKED = "%%mlops track fit --param lr --no-autolog\nimport mlops_jupyter\nmlops_jupyter.log(loss=1 / (lr * 10))"
@@ -353,7 +353,7 @@ def test_a_store_that_is_down_holds_nothing_up(project, terminal):
 
         # Meanwhile both runs are where the project's own runs are.
         local = WritableStore(f"sqlite:///{project}/.mlops/mlflow.db")
-        eventually(lambda: {run.status for run in local.find_runs(None, "", "", 10)} == {"FINISHED"})
+        wait_for(lambda: {run.status for run in local.find_runs(None, "", "", 10)} == {"FINISHED"})
         runs = {run.name: run for run in local.find_runs(None, "", "", 10)}
         assert set(runs) == {"train", "fit"}
         assert runs["train"].run_id == record["run"]["run_id"]
@@ -404,11 +404,3 @@ def test_text_from_the_command_line_gets_its_type(project, terminal):
     words = ["-p", "a=None", "-p", "b=[1, 2]", "-p", "c=007", "-p", "d=true", "-p", "e=free text"]
     done = terminal("run", "train.ipynb", *words)
     assert done.code == 0, done.err
-
-
-def wait_for(happened: Callable[[], object], limit_s: float = 60) -> None:
-    """Wait for what another process does to the file system, which sends no event."""
-    end = time.monotonic() + limit_s
-    while not happened():
-        assert time.monotonic() < end, "it never happened"
-        time.sleep(0.05)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from pathlib import Path
 from textwrap import indent
 from typing import Any
@@ -13,6 +12,7 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from tests.e2e import test_jupyterlab as browser
+from tests.fakes.waiting import wait_for
 
 pytestmark = browser.pytestmark
 lab, page = browser.lab, browser.page
@@ -66,10 +66,7 @@ def told(chart: Locator, name: str) -> int:
 
 
 def until(true: Any, what: str) -> None:
-    end = time.monotonic() + 30
-    while not true():
-        assert time.monotonic() < end, what
-        time.sleep(0.05)
+    wait_for(true, 30, what)
 
 
 def under_cursor(chart: Locator) -> float:

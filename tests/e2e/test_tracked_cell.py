@@ -22,8 +22,9 @@ from mlflow import MlflowClient
 from mlflow.entities import Run as StoredRun
 from papermill.exceptions import PapermillExecutionError
 
-from tests.conftest import Kernel, Reply, end_shipper, eventually, ship
+from tests.conftest import Kernel, Reply, end_shipper, ship
 from tests.fakes.notebooks import write_notebook
+from tests.fakes.waiting import wait_for
 
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 _PARENT = "mlflow.parentRunId"
@@ -918,7 +919,7 @@ def test_a_server_that_is_down_costs_seconds_and_the_body_runs(  # noqa: PLR0917
 
     # Meanwhile the run is in the project's own sqlite file.
     store = MlflowClient(f"sqlite:///{project}/.mlops/mlflow.db")
-    eventually(lambda: [run.info.status for run in all_runs(store)] == ["FINISHED"])
+    wait_for(lambda: [run.info.status for run in all_runs(store)] == ["FINISHED"])
     (run,) = all_runs(store)
     assert (run.info.run_id, run.data.metrics) == (card["run_id"], {"loss": 0.25})
     assert [point.value for point in store.get_metric_history(card["run_id"], "loss")] == [0.5, 0.25]

@@ -21,9 +21,9 @@ from mlops_jupyter.capabilities.journal.link import PIPE
 from mlops_jupyter.capabilities.shipping import Shipper
 from mlops_jupyter.errors import MlopsError
 from mlops_jupyter.faces import shipper as face
-from tests.conftest import eventually
 from tests.fakes.journals import Elsewhere, closed, start
 from tests.fakes.sink import FakeSink
+from tests.fakes.waiting import wait_for
 
 HOME = "sqlite:////home.db"
 
@@ -110,7 +110,7 @@ def _log(run: RunJournal) -> None:
 
 def test_one_a_project_and_it_ends_when_told(folder: Path, process: Callable[[], subprocess.Popen[bytes]]) -> None:
     first = process()
-    eventually(lambda: _listens(folder))
+    wait_for(lambda: _listens(folder))
     assert json.loads((folder / "shipper.json").read_text())["pid"] == first.pid
     assert process().wait(30) == 0
     assert first.poll() is None
@@ -120,13 +120,13 @@ def test_one_a_project_and_it_ends_when_told(folder: Path, process: Callable[[],
     assert not (folder / "shipper.json").exists()
     assert (folder / "shipper.log").read_text() == ""
     again = process()
-    eventually(lambda: _listens(folder))
+    wait_for(lambda: _listens(folder))
     assert again.poll() is None
 
 
 def test_it_goes_with_its_folder(folder: Path, process: Callable[[], subprocess.Popen[bytes]]) -> None:
     first = process()
-    eventually(lambda: _listens(folder))
+    wait_for(lambda: _listens(folder))
     shutil.rmtree(folder.parent)
     assert first.wait(10) == 0
 
@@ -179,7 +179,7 @@ def test_a_word_in_its_pipe_wakes_it(
     begun = start(HOME)
     closed(folder, begun, _log)
     ShipperLink(folder, lambda: pytest.fail("one is there")).wake()
-    eventually(lambda: begun.run_id in sink.runs and sink.runs[begun.run_id].status == "FINISHED", 10)
+    wait_for(lambda: begun.run_id in sink.runs and sink.runs[begun.run_id].status == "FINISHED", 10)
     # So that the test can end it.
     monkeypatch.setattr(face, "_IDLE_S", 0.0)
     monkeypatch.setattr(face, "_TICK_S", 0.01)
@@ -200,11 +200,11 @@ def test_in_a_hurry_it_asks_a_store_again_at_once(
     folder_of_run = closed(folder, begun, _log)
     sink.is_away(away=True)
     begin()
-    eventually(lambda: folder_of_run.shipped().error is not None, 10)
+    wait_for(lambda: folder_of_run.shipped().error is not None, 10)
     sink.is_away(away=False)
     link = ShipperLink(folder, lambda: pytest.fail("one is there"))
     link.wake(hurry=True)
-    eventually(lambda: not folder_of_run.path.exists(), 10)
+    wait_for(lambda: not folder_of_run.path.exists(), 10)
 
 
 def test_it_ends_when_there_is_nothing_to_do(

@@ -7,6 +7,7 @@ import uuid
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from mlops_jupyter.adapters.mlflow.sink import MlflowSink
 from mlops_jupyter.adapters.mlflow.tracking import MlflowTracking
@@ -50,18 +51,13 @@ class WritableStore(MlflowTracking):
                 self.sink.write(run_id, (), part if place == 0 else {}, part if place == 1 else {})
 
     def log_text(self, run_id: str, path: str, text: str) -> None:
-        file = Path(self._scratch(), Path(path).name)
-        file.write_text(text, encoding="utf-8")
-        self.sink.artifact(run_id, path, file)
+        with TemporaryDirectory() as scratch:
+            file = Path(scratch, Path(path).name)
+            file.write_text(text, encoding="utf-8")
+            self.sink.artifact(run_id, path, file)
 
     def log_file(self, run_id: str, directory: str, file: Path) -> None:
         self.sink.artifact(run_id, f"{directory}/{file.name}" if directory else file.name, file)
 
     def finish_run(self, run_id: str, status: str) -> None:
         self.sink.end(run_id, status, time.time_ns() // 1_000_000)
-
-    @staticmethod
-    def _scratch() -> str:
-        import tempfile
-
-        return tempfile.mkdtemp()

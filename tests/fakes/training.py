@@ -6,6 +6,7 @@ or MOST points are logged. COUNTER is a shared file of 8 bytes, which outlives a
 
 from __future__ import annotations
 
+import functools
 import json
 import mmap
 import os
@@ -14,23 +15,17 @@ import sys
 import time
 import warnings
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from tests.fakes import waiting
+
 REPOSITORY = Path(__file__).parents[2]
 SLOW_S = 90
+wait_for = functools.partial(waiting.wait_for, limit_s=SLOW_S)
 
 Point = tuple[str, int, float]
-
-
-def wait_for(happened: Callable[[], Any], limit_s: float = SLOW_S) -> Any:
-    """Wait for what another process does, which sends no event here; return what it then is."""
-    end = time.monotonic() + limit_s
-    while not (found := happened()):
-        assert time.monotonic() < end, "it never happened"
-        time.sleep(0.02)
-    return found
 
 
 def value_at(step: int) -> float:
