@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,7 +11,7 @@ from .link import ShipperLink
 from .reading import Follower
 from .run import RunJournal
 
-_LOOK_S, _WAKE_S = 0.01, 1.0
+_LOOK_S = 0.01
 
 
 class Journals:
@@ -91,15 +90,6 @@ class Journals:
         if not left:
             return left
         self._link.wake(hurry=hurry)
-        woken = time.monotonic()
-        deadline = woken + timeout_s
-        while left and time.monotonic() < deadline:
-            if not hurry and all(left.values()):
-                return left
-            time.sleep(_LOOK_S)
-            left = self.waiting()
-            if time.monotonic() - woken > _WAKE_S:
-                # A shipper that was just dying took the first call with it.
-                woken = time.monotonic()
-                self._link.wake()
-        return left
+        return self._link.wait(
+            self.waiting, lambda left: not left or (not hurry and all(left.values())), timeout_s, _LOOK_S
+        )

@@ -8,12 +8,16 @@ import os
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 from warnings import warn
 
 PIPE = "shipper.pipe"
 HURRY = b"!"
 # A shipper that has been started needs so long to listen at the most.
 _STARTING_S = 3.0
+_WAKE_S = 1.0
+
+T = TypeVar("T")
 
 
 class ShipperLink:
@@ -47,6 +51,22 @@ class ShipperLink:
                 os.write(pipe, HURRY if hurry else b"\n")
         finally:
             os.close(pipe)
+
+    def wait(self, look: Callable[[], T], done: Callable[[T], bool], timeout_s: float, every_s: float) -> T:
+        """Look again and again until what is seen will do, so long at the most; return what was seen last.
+
+        The shipper notes its progress in files: looking there is all there is to wait for. It is woken once a second,
+        because one that was just dying took the call before with it.
+        """
+        seen, woken = look(), time.monotonic()
+        deadline = woken + timeout_s
+        while not done(seen) and time.monotonic() < deadline:
+            time.sleep(every_s)
+            if time.monotonic() - woken > _WAKE_S:
+                woken = time.monotonic()
+                self.wake()
+            seen = look()
+        return seen
 
     def _begin(self, error: OSError) -> None:
         try:

@@ -206,13 +206,10 @@ class RunJournal:
         return self._wait(lambda shipped: shipped.done or shipped.error is not None, timeout_s)
 
     def _wait(self, done: Callable[[Shipped], bool], timeout_s: float) -> Shipped:
-        deadline = time.monotonic() + timeout_s
-        shipped = self.folder.shipped()
-        while not done(shipped) and not (self.closed and self.settled) and time.monotonic() < deadline:
-            # The shipper notes its progress in a file: looking there is all there is to wait for.
-            time.sleep(_LOOK_S)
-            shipped = self.folder.shipped()
-        return shipped
+        # The folder of a run that has arrived is gone.
+        return self._link.wait(
+            self.folder.shipped, lambda seen: done(seen) or (self.closed and self.settled), timeout_s, _LOOK_S
+        )
 
     def _entry(self, data: Mapping[str, Any], *, last: bool = False) -> None:
         if not self._writer.entry(data, last=last):
