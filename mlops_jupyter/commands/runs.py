@@ -67,8 +67,8 @@ def runs(
     try:
         store.reach(_REACH_TIMEOUT_S)
     except Unavailable as away:
-        if current.database.exists():
-            # Runs that were tracked while it is away are there.
+        if current.journal.is_dir() and project.journals(current).waiting():
+            # Runs that were tracked while it is away are in the project's own file.
             away.hint = settings.command_for(settings.embedded_uri(current.root))
         raise
     notes = project.flush(current, answers=True)
