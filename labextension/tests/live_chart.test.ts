@@ -84,6 +84,23 @@ test("a late page and one that missed a message ask once, and start again from t
   assert.equal(asked, 2);
 });
 
+test("a question that got lost is asked again, and its answer is taken once", (context) => {
+  context.mock.timers.enable({ apis: ["Date"], now: 1_000_000 });
+  let asked = 0;
+  const store = new Store(7, () => asked++);
+  store.take(message(7), [buffer([[0, 9, 1, 1]], 0)]);
+  assert.equal(asked, 1);
+  context.mock.timers.tick(2_000);
+  store.take(message(8), [buffer([[0, 10, 2, 2]], 0)]);
+  store.take(message(9), [buffer([[0, 11, 3, 3]], 0)]);
+  assert.equal(asked, 2);
+  const all: Partial<Message> = { backlog: true, new: [[0, "fit", "loss", 0]] };
+  for (let answers = 0; answers < 2; answers++) store.take(message(10, all), [buffer([[0, 1, 0, 5], [0, 11, 3, 3]], 0)]);
+  store.take(message(10), [buffer([[0, 12, 4, 4]], 0)]);
+  assert.deepEqual(store.series[0].values, [5, 3, 4]);
+  assert.equal(asked, 2);
+});
+
 test("a long series is thinned and keeps its peaks", () => {
   const store = new Store(0, () => {});
   const points = Array.from({ length: 50_000 }, (_, step): [number, number, number, number] => [

@@ -3,6 +3,8 @@
 import { decode, type Message } from "./wire";
 
 const MOST_POINTS = 20_000;
+/** A question without an answer is asked again: a page that is just connecting may lose one. */
+const PATIENCE_MS = 2_000;
 
 export interface Series {
   label: string;
@@ -19,6 +21,7 @@ export class Store {
   received = 0;
   private next: number | null;
   private asked = false;
+  private askedAt = 0;
   private listeners = new Set<() => void>();
 
   /**
@@ -53,7 +56,7 @@ export class Store {
       this.received = 0;
     } else {
       if (this.next !== null && message.n < this.next) return;
-      if (this.next !== null && message.n > this.next) this.miss();
+      if (this.asked || (this.next !== null && message.n > this.next)) this.miss();
       this.next = message.n + 1;
     }
     if (message.backlog) this.next = message.n;
@@ -65,8 +68,9 @@ export class Store {
   }
 
   private miss(): void {
-    if (this.asked) return;
+    if (this.asked && Date.now() - this.askedAt < PATIENCE_MS) return;
     this.asked = true;
+    this.askedAt = Date.now();
     this.ask();
   }
 
