@@ -31,6 +31,8 @@ Object = Annotated[Any, Marker("object")]
 Source = Annotated[str, Marker("source")]
 # Names: `a,b` on a command line, in Python also a sequence of strings.
 Names = Annotated[str | Iterable[str], Marker("names")]
+# A flag that makes a verb one that destroys: every face asks once before, and the verb gets ``--yes``.
+Destroys = Annotated[bool, Marker("destroys")]
 
 
 # --- what a face lends to a verb ------------------------------------------------------------------------------
@@ -211,6 +213,56 @@ class SourceControl(Protocol):
 
     def checkout(self, directory: Path, file: Path | None) -> Checkout | None:
         """Describe the repository around a directory, ``None`` outside one; ``file`` counts in ``dirty``."""
+
+
+class StoredSnapshot(NamedTuple):
+    """A commit that holds versions of notebooks; ``ref`` names a snapshot's own ref, and is empty for a commit.
+
+    ``path`` is where the notebook that was asked for lies in it, relative to the repository's top, with ``/``.
+    """
+
+    commit: str
+    ref: str
+    time: datetime
+    title: str
+    author: str
+    path: str = ""
+
+
+class Snapshots(Protocol):
+    """Versions of a project's files in its version control system.
+
+    ``directory`` is anywhere in the working tree. Nothing of the user's is ever touched: index, HEAD, branches,
+    stash, hooks, reflogs and working tree stay as they are. Errors: `ConfigurationError` when the system is not
+    installed or refuses the repository, `NotFound` for a version or path that is not there.
+    """
+
+    def top(self, directory: Path) -> Path | None:
+        """Return the working tree's top, ``None`` outside a repository or in one that has no working tree."""
+
+    def take(self, directory: Path, notebooks: Mapping[Path, bytes], title: str) -> tuple[StoredSnapshot, bool]:
+        """Keep notebooks with this content, and all tracked files as they are; say whether it is a new one."""
+
+    def resolve(self, directory: Path, name: str) -> StoredSnapshot | None:
+        """Return the snapshot or commit that a name means, a snapshot's own hash first; ``None`` for no such one."""
+
+    def read(self, directory: Path, commit: str, path: str) -> bytes:
+        """Return a file's content in a commit; ``path`` is relative to the working tree's top, with ``/``."""
+
+    def notebooks(self, directory: Path, commit: str) -> tuple[str, ...]:
+        """Return the paths of the notebooks in a commit, relative to the working tree's top, with ``/``."""
+
+    def commits_of(self, directory: Path, path: Path, limit: int) -> tuple[StoredSnapshot, ...]:
+        """Return the commits that changed a file, newest first, renames followed."""
+
+    def taken(self, directory: Path) -> tuple[StoredSnapshot, ...]:
+        """Return all snapshots, newest first."""
+
+    def export(self, directory: Path, commit: str, target: Path) -> tuple[str, ...]:
+        """Write a commit's files into an empty directory, and say in sentences what is missing there."""
+
+    def forget(self, directory: Path, snapshots: Sequence[StoredSnapshot]) -> None:
+        """Let go of snapshots; the system removes their content in its own time."""
 
 
 class NotebookHost(Protocol):

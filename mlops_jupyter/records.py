@@ -474,6 +474,103 @@ class Checkout:
     remote: str | None
 
 
+VersionKind = Literal["live", "file", "commit", "snapshot", "run"]
+
+
+@dataclass(frozen=True)
+class Version:
+    """One version of a notebook, wherever it is kept.
+
+    Attributes
+    ----------
+    kind
+        Where it was found: in an open front end, in a file, in a commit, in a snapshot, or as a run's artifact.
+    ref
+        What names it to `diff` and `restore`: a path, the beginning of a commit's or snapshot's hash, a run's id.
+    notebook
+        The notebook's path, relative to the project where it lies in it.
+    time
+        When it was made, where that is known.
+    title
+        A commit's or snapshot's first line; a run's name.
+    author
+        Who made it, where that is known.
+    commit
+        The full hash of the commit or snapshot that holds it, if one does.
+    runs
+        The ids of the runs that it belongs to.
+    """
+
+    kind: VersionKind
+    ref: str
+    notebook: str
+    time: datetime | None = None
+    title: str = ""
+    author: str = ""
+    commit: str | None = None
+    runs: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """A snapshot of notebooks: a commit under a private ref, or outside git files of the project's own.
+
+    Attributes
+    ----------
+    ref
+        What names it to `diff` and `restore`: the beginning of its hash; outside git its folder's name.
+    commit
+        The full hash; ``None`` outside git.
+    notebooks
+        The notebooks in it, relative to the project.
+    origin
+        Where the notebooks' content came from: a front end's live document, or the disk.
+    new
+        Whether it was made now; an equal one is used again.
+    taken
+        When it was made.
+    notes
+        Sentences the user should read: that the content is from disk and maybe unsaved, what was left out.
+    """
+
+    ref: str
+    commit: str | None
+    notebooks: tuple[str, ...]
+    origin: Literal["live", "disk"]
+    new: bool
+    taken: datetime
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class History:
+    """The versions of a notebook, newest first."""
+
+    notebook: str
+    versions: tuple[Version, ...]
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Restored:
+    """A version of a notebook that was brought back.
+
+    Attributes
+    ----------
+    version
+        What was brought back.
+    path
+        The file that holds it now.
+    kept
+        The snapshot that holds what was in that file before; ``None`` when nothing was replaced.
+    """
+
+    version: Version
+    path: str
+    kept: str | None = None
+    notes: tuple[str, ...] = ()
+
+
 @dataclass(frozen=True)
 class DatasetInput:
     """Data that went into a run, as MLflow's dataset has it; the data itself is not kept.

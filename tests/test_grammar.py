@@ -257,8 +257,8 @@ def test_several_arguments_arrive_in_their_order():
     thing = object()
     call = grammar.parse(["compare", *expand("$thing a", thing=thing)])
     assert call.arguments["runs"] == (thing, "a")
-    with pytest.raises(CommandError, match="missing argument 'RUNS"):
-        grammar.parse(["compare"])
+    # How many it needs, the verb says itself.
+    assert grammar.parse(["compare"]).arguments["runs"] == ()
 
 
 def test_pairs_collect_and_the_last_of_a_name_wins():
@@ -360,7 +360,7 @@ def test_only_a_check_can_be_strict_and_only_destruction_needs_a_yes():
     for name in VERBS:
         offered = {option for parameter in grammar.command(name).params for option in parameter.opts}
         assert ("--strict" in offered) == (name in {"judge", "doctor"})
-        assert ("--yes" in offered) == (VERBS[name].effect == "destroys")
+        assert ("--yes" in offered) == (VERBS[name].effect == "destroys" or "--everything" in offered)
         assert ("--json" in offered) == (VERBS[name].place == "anywhere")
         assert "--debug" in offered
 
@@ -410,6 +410,16 @@ def test_confirmation_is_asked_once_and_only_when_it_matters():
         with pytest.raises(ConfirmationRequired) as caught:
             grammar.confirm(grammar.parse(["wipe", "x"]), ask(answer))
         assert (caught.value.message, caught.value.hint, caught.value.exit_code) == (message, "add --yes", 4)
+
+
+def test_a_flag_can_make_a_verb_one_that_destroys():
+    asked: list[str] = []
+    grammar.confirm(grammar.parse(["tidy"]), asked.append)
+    grammar.confirm(grammar.parse(["tidy", "--everything", "--yes"]), asked.append)
+    assert asked == []
+    with pytest.raises(ConfirmationRequired, match="tidy --everything was not confirmed"):
+        grammar.confirm(grammar.parse(["tidy", "--everything"]), lambda question: bool(asked.append(question)))
+    assert asked == ["tidy --everything destroys what it names. Go on?"]
 
 
 def test_a_hint_the_grammar_has_no_words_for_is_a_bug_of_the_verb(monkeypatch):

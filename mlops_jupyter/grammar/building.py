@@ -1,6 +1,6 @@
 """From a plain annotated function to a click command.
 
-A positional parameter is an argument, ``*names`` one or more, a keyword-only one an option; ``bool`` is a flag,
+A positional parameter is an argument, ``*names`` any number, a keyword-only one an option; ``bool`` is a flag,
 ``Literal`` choices, ``Mapping`` repeated ``key=value``; the numpydoc docstring is the help. A parameter called
 ``reporter`` is what a face supplies and no part of the command.
 """
@@ -32,6 +32,7 @@ CONTEXT: dict[str, Any] = {"help_option_names": ["-h", "--help"], "max_content_w
 
 _MAPPINGS = {Mapping, dict}
 _SOURCE = Marker("source")
+_DESTROYS = Marker("destroys")
 
 
 class _LiveObject(click.ParamType[Any, Any]):
@@ -109,6 +110,12 @@ class Call:
     debug: bool
     strict: bool
     yes: bool
+    destroying: frozenset[str] = frozenset()
+
+    @property
+    def destroys(self) -> bool:
+        """Whether what was asked destroys something, so that somebody has to say yes."""
+        return self.verb.effect == "destroys" or any(self.arguments.get(name) for name in self.destroying)
 
     @property
     def wants_reporter(self) -> bool:
@@ -160,14 +167,17 @@ def command(name: str, callback: Callable[[Call], Any] | None = None) -> click.C
 
     def call(**arguments: Any) -> Any:
         face = {option: arguments.pop(option, False) for option in FACE_OPTIONS}
-        parsed = Call(name, verb, _with_its_source(name, _by_keyword(function)), arguments, **face)
+        destroying = frozenset(destroying_flags(function))
+        parsed = Call(
+            name, verb, _with_its_source(name, _by_keyword(function)), arguments, **face, destroying=destroying
+        )
         return parsed if callback is None else callback(parsed)
 
     about = "\n\n".join(filter(None, (documentation.short_description, documentation.long_description)))
     checks = any(one.type_name == "CheckFailed" for one in documentation.raises)
     return _VerbCommand(
         name,
-        params=[*parameters, *_face_options(verb, checks=checks)],
+        params=[*parameters, *_face_options(verb, checks=checks, destroys=bool(destroying_flags(function)))],
         callback=call,
         help=_plain(about),
         short_help=verb.line,
@@ -180,8 +190,8 @@ def _plain(text: str) -> str:
     return text.replace("``", "`")
 
 
-def _face_options(verb: Verb, *, checks: bool) -> Iterator[click.Option]:
-    if verb.effect == "destroys":
+def _face_options(verb: Verb, *, checks: bool, destroys: bool) -> Iterator[click.Option]:
+    if destroys or verb.effect == "destroys":
         yield click.Option(["--yes", "-y"], is_flag=True, help="Do not ask.")
     if verb.place == "anywhere":
         yield click.Option(["--json", "as_json"], is_flag=True, help="Print the record as JSON.")
@@ -205,7 +215,7 @@ def _parameter(parameter: inspect.Parameter, hint: Any, text: str) -> click.Para
         return _Mapping(flags, multiple=True, type=_Pair(), default=(), help=text, metavar="KEY=VALUE")
     kind = _click_type(hint, markers)
     if parameter.kind is parameter.VAR_POSITIONAL:
-        return _Argument([parameter.name], text, type=kind, nargs=-1, required=True)
+        return _Argument([parameter.name], text, type=kind, nargs=-1, required=False)
     if _SOURCE in markers:
         return _Argument([parameter.name], text, type=kind, required=False)
     if parameter.kind is not parameter.KEYWORD_ONLY:
@@ -295,6 +305,12 @@ def _source_of(function: Callable[..., Any]) -> str | None:
         if _SOURCE in _unwrap(hint)[1]:
             return name
     return None
+
+
+def destroying_flags(function: Callable[..., Any]) -> set[str]:
+    """Return the names of a verb's flags that make it one that destroys."""
+    hints = get_type_hints(function, include_extras=True)
+    return {name for name, hint in hints.items() if name != "return" and _DESTROYS in _unwrap(hint)[1]}
 
 
 def path_parameters(function: Callable[..., Any]) -> set[str]:

@@ -54,13 +54,15 @@ def confirm(call: Call, ask: Callable[[str], bool | None]) -> None:
     ConfirmationRequired
         When there is no yes.
     """
-    if call.verb.effect != "destroys" or call.yes:
+    if call.yes or not call.destroys:
         return
-    answer = ask(f"{call.name} destroys what it names. Go on?")
+    flags = [f"--{name.replace('_', '-')}" for name in sorted(call.destroying) if call.arguments.get(name)]
+    asked = " ".join([call.name, *flags])
+    answer = ask(f"{asked} destroys what it names. Go on?")
     if answer is None:
-        raise ConfirmationRequired(f"{call.name} destroys what it names, and nobody can be asked here", "add --yes")
+        raise ConfirmationRequired(f"{asked} destroys what it names, and nobody can be asked here", "add --yes")
     if not answer:
-        raise ConfirmationRequired(f"{call.name} was not confirmed, so nothing was done", "add --yes")
+        raise ConfirmationRequired(f"{asked} was not confirmed, so nothing was done", "add --yes")
 
 
 class HelpAsked(Exception):

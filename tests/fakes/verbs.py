@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from mlops_jupyter import errors
-from mlops_jupyter.protocols import Names, Object, Reporter, Short, Silent, Source
+from mlops_jupyter.protocols import Destroys, Names, Object, Reporter, Short, Silent, Source
 from mlops_jupyter.records import Check, Diagnosis, Setup, SetupStep
 from mlops_jupyter.verbs import VERBS, Verb
 
@@ -158,11 +158,28 @@ def dwell(*, reporter: Reporter = Silent()) -> None:  # noqa: B008 -- stateless
     threading.Event().wait()
 
 
+def tidy(*, everything: Destroys = False) -> Setup:
+    """Put things in order.
+
+    Parameters
+    ----------
+    everything
+        Throw away what is left.
+
+    Returns
+    -------
+    Setup
+        What was done.
+    """
+    return Setup("", (SetupStep("here", "updated", "emptied" if everything else "in order"),))
+
+
 _HERE = "tests.fakes.verbs:"
 TEST_VERBS: dict[str, Verb] = {
     "look": Verb(_HERE + "look", "Look at what it is given.", "reads", "anywhere"),
     "count": Verb(_HERE + "count", "Count a letter in a text.", "reads", "anywhere"),
     "wipe": Verb(_HERE + "wipe", "Delete a file.", "destroys", "anywhere"),
+    "tidy": Verb(_HERE + "tidy", "Put things in order.", "writes", "anywhere"),
     "judge": Verb(_HERE + "judge", "Check something, and find that it is not so.", "reads", "anywhere"),
     "burst": Verb(_HERE + "burst", "Meet a bug.", "reads", "anywhere"),
     "stop": Verb(_HERE + "stop", "End in one of the errors of the tree.", "reads", "anywhere"),
