@@ -41,6 +41,8 @@ PARTS = ("calls", "kill", "many", "start")
 PEERS = ("mlflow", "wandb", "aim", "tensorboardX")
 # Without Aim: its reader finds no points of a run that was killed, so what is lost cannot be counted here.
 KILLED = ("ours", "MLflow", "MLflow async", "wandb", "tensorboardX")
+# What our shipper brings to the store.
+JOURNALED = {"ours", "ours, HTTP", "plugin"}
 # A kill, or very many points, takes long and varies little.
 FEW = 3
 VERY_MANY = 1_000_000
@@ -110,7 +112,7 @@ def measure_calls(bench: Bench, place: Place) -> None:
                 said = ask(words, cwd=project.folder, env=project.environment)
                 if isinstance(said, Failed):
                     raise Unmeasured(said.why)
-                if not WAYS[key].peer and key != "write":
+                if key in JOURNALED:
                     # Nor does our shipper take anything from whoever is next.
                     project.ship()
                 bench.calls[key].append(said)

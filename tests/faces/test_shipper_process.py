@@ -15,12 +15,14 @@ from pathlib import Path
 
 import pytest
 
+import mlops_jupyter
 from mlops_jupyter import settings
 from mlops_jupyter.capabilities.journal import Journals, RunFolders, RunJournal, ShipperLink
 from mlops_jupyter.capabilities.journal.link import PIPE
 from mlops_jupyter.capabilities.shipping import Shipper
 from mlops_jupyter.errors import MlopsError
 from mlops_jupyter.faces import shipper as face
+from mlops_jupyter.records import Run
 from tests.fakes.journals import Elsewhere, closed, start
 from tests.fakes.sink import FakeSink
 from tests.fakes.waiting import wait_for
@@ -122,6 +124,19 @@ def test_one_a_project_and_it_ends_when_told(folder: Path, process: Callable[[],
     again = process()
     wait_for(lambda: _listens(folder))
     assert again.poll() is None
+
+
+def test_it_does_without_the_table_library_that_mlflow_would_import(
+    project: Path, stored_runs: Callable[[], list[Run]]
+) -> None:
+    with mlops_jupyter.track("one"):
+        mlops_jupyter.log(loss=1.0)
+    assert [run.name for run in stored_runs()] == ["one"]
+    shipper = json.loads((project / ".mlops" / "journal" / "shipper.json").read_text())["pid"]
+    # Its file is mapped wherever it is imported; of the one that MLflow needs the same can be seen.
+    mapped = Path(f"/proc/{shipper}/maps").read_text()
+    assert "numpy" in mapped
+    assert "polars" not in mapped
 
 
 def test_it_goes_with_its_folder(folder: Path, process: Callable[[], subprocess.Popen[bytes]]) -> None:
