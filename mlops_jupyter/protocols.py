@@ -255,14 +255,40 @@ class Snapshots(Protocol):
     def commits_of(self, directory: Path, path: Path, limit: int) -> tuple[StoredSnapshot, ...]:
         """Return the commits that changed a file, newest first, renames followed."""
 
-    def taken(self, directory: Path) -> tuple[StoredSnapshot, ...]:
-        """Return all snapshots, newest first."""
+    def taken(self, directory: Path, notebook: Path | None = None) -> tuple[StoredSnapshot, ...]:
+        """Return all snapshots, newest first, or those that hold a notebook, with its ``path`` in them."""
 
     def export(self, directory: Path, commit: str, target: Path) -> tuple[str, ...]:
         """Write a commit's files into an empty directory, and say in sentences what is missing there."""
 
     def forget(self, directory: Path, snapshots: Sequence[StoredSnapshot]) -> None:
         """Let go of snapshots; the system removes their content in its own time."""
+
+
+class Proposal(NamedTuple):
+    """What a merge request says; ``text`` is Markdown."""
+
+    branch: str
+    target: str
+    title: str
+    text: str
+    draft: bool = False
+
+
+class CodeReview(Protocol):
+    """A host of merge requests, told by the address of a git remote."""
+
+    def push_options(self, proposal: Proposal) -> tuple[str, ...]:
+        """Return the options of ``git push`` that open the merge request, none where the host knows no such options."""
+
+    def open(self, proposal: Proposal, token: str) -> str:
+        """Open the merge request, or find the one that is open, write the text on it, and return its page.
+
+        Errors: `Unauthorized`, `Rejected`, `Unavailable`.
+        """
+
+    def page(self, proposal: Proposal) -> str | None:
+        """Return the page on which a person can open the merge request, if it can be told."""
 
 
 class NotebookHost(Protocol):

@@ -572,6 +572,39 @@ class Restored:
 
 
 @dataclass(frozen=True)
+class Review:
+    """A branch that was pushed for others to look at.
+
+    Attributes
+    ----------
+    remote
+        The remote's address, without credentials.
+    branch, target
+        What was pushed, and what it is to be merged into.
+    commit
+        The full hash of what was pushed.
+    forge
+        Which kind of host the merge request is on; ``None`` where there is none to open it on.
+    link
+        The merge request's page, or the page on which it can be opened, where one is known.
+    opened
+        Whether a merge request was asked for: by the push itself, or by the host's API.
+    notebooks
+        The notebooks that differ from the target.
+    """
+
+    remote: str
+    branch: str
+    target: str
+    commit: str
+    forge: str | None
+    link: str | None
+    opened: bool
+    notebooks: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class DatasetInput:
     """Data that went into a run, as MLflow's dataset has it; the data itself is not kept.
 

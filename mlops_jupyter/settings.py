@@ -31,6 +31,7 @@ _KEYS: dict[str, Any] = {
     "tracking_uri": (str,),
     "registry_uri": (str,),
     "track": {"autolog": (bool,), "log_models": (bool,)},
+    "snapshots": {"of_runs": (bool,), "keep_days": (int,)},
     "run": {"output": (str,), "timeout_s": (int,)},
 }
 
@@ -53,6 +54,10 @@ class Settings:
         The experiment's name, and its id when ``MLFLOW_EXPERIMENT_ID`` names it instead.
     autolog, log_models
         What a tracked cell does unless told otherwise.
+    snapshots_of_runs
+        Whether a run from a notebook takes a snapshot of it.
+    keep_days
+        For how many days pruning leaves a snapshot that no run names.
     output
         Where executed notebooks go.
     timeout_s
@@ -68,6 +73,8 @@ class Settings:
     experiment_id: str | None
     autolog: bool
     log_models: bool
+    snapshots_of_runs: bool
+    keep_days: int
     output: Path
     timeout_s: int | None
 
@@ -274,7 +281,7 @@ def load(root: Path, environment: Mapping[str, str]) -> Settings:
         which of them holds the settings.
     """
     file, table = _read(root)
-    track, run = table.get("track", {}), table.get("run", {})
+    track, run, snapshots = (table.get(name, {}) for name in ("track", "run", "snapshots"))
     uri, uri_from = _tracking_uri(root, table, file, environment)
     return Settings(
         root=root,
@@ -286,6 +293,8 @@ def load(root: Path, environment: Mapping[str, str]) -> Settings:
         experiment_id=environment.get("MLFLOW_EXPERIMENT_ID") or None,
         autolog=track.get("autolog", True),
         log_models=track.get("log_models", False),
+        snapshots_of_runs=snapshots.get("of_runs", True),
+        keep_days=snapshots.get("keep_days", 90),
         output=root / run.get("output", f"{STATE_DIRECTORY}/executed"),
         timeout_s=run.get("timeout_s"),
     )

@@ -40,6 +40,8 @@ TRACEBACK_ARTIFACT = "mlops/traceback.txt"
 _ID_WAIT_S = 3.0
 # And how long code waits that asks for the id: the first run of a session has to wait for the shipper to start.
 _ID_ASKED_S = 10.0
+# How long a body's end waits for what was begun with it, the notebook's snapshot, which is there in a moment.
+_BESIDE_WAIT_S = 10.0
 _SHORT_ERROR = 500
 _PARAM_VALUE = 6000
 _CELL_ID = re.compile(r"[\w-]+")
@@ -122,6 +124,11 @@ class OpenRun:
         self._notes = list(notes)
         self._datasets = datasets
         self._dropped = 0
+        self._beside: Callable[[float], tuple[str, ...]] | None = None
+
+    def attach(self, finish: Callable[[float], tuple[str, ...]]) -> None:
+        """Take what is done for the run beside its body: it is waited for at the end, and returns notes."""
+        self._beside = finish
 
     @property
     def tracked(self) -> bool:
@@ -178,6 +185,7 @@ class OpenRun:
         if self._intent.autolog:
             self._plain.autolog(on=False, models=False)
         steps: tuple[Callable[[], None], ...] = (
+            lambda: self._finish_beside(0.0 if hurried else _BESIDE_WAIT_S),
             lambda: self._write_end(journal, status, error, traceback_text),
             lambda: self._plain.leave(self, status),
             lambda: journal.end(status),
@@ -197,6 +205,10 @@ class OpenRun:
         record = self._record(status, error)
         journal.close()
         return record
+
+    def _finish_beside(self, wait_s: float) -> None:
+        if self._beside is not None:
+            self._notes.extend(self._beside(wait_s))
 
     def _write_end(
         self, journal: RunJournal, status: RunStatus, error: BaseException | None, traceback_text: str | None

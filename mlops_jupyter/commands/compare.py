@@ -12,6 +12,7 @@ from ..errors import CommandError
 from ..protocols import Names, Object, Tracking
 from ..records import Comparison, MetricComparison, MetricPoint, Run
 from . import project
+from .arguments import names
 
 _REACH_TIMEOUT_S = 2.5
 _FEWEST, _MOST = 2, 20
@@ -62,7 +63,7 @@ def compare(*runs: Object, lower: Names = (), higher: Names = ()) -> Comparison:
     found = [_meant(store, one, experiment) for one in runs]
     if len({run.run_id for run in found}) < len(found):
         raise CommandError("the same run is named twice", "mlops runs lists them: mlops compare RUN RUN")
-    lower, higher = _names(lower), _names(higher)
+    lower, higher = names(lower), names(higher)
     _check_metrics(found, lower, higher)
     metrics = comparison.metrics(found, lower, higher)
     recorded = [_recorded(store, run) for run in found]
@@ -75,10 +76,6 @@ def _meant(store: Tracking, one: object, experiment: str) -> Run:
     if not one.run_id:
         raise CommandError(f"{one.name or 'a run'} was not tracked, so nothing of it is stored", "mlops runs")
     return store.get_run(one.run_id)
-
-
-def _names(given: Names) -> tuple[str, ...]:
-    return tuple(name.strip() for name in given.split(",")) if isinstance(given, str) else tuple(given)
 
 
 def _check_metrics(runs: Iterable[Run], lower: Sequence[str], higher: Sequence[str]) -> None:

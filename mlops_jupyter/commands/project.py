@@ -150,6 +150,11 @@ def _script() -> str | None:
     return None if main is None or sys.argv[0] in {"", "-c"} or "ipykernel" in sys.modules else str(main)
 
 
+def shown_path(settings: Settings, path: Path) -> str:
+    """Return a path as it is told: relative to the project where it lies in it."""
+    return path.relative_to(settings.root).as_posix() if path.is_relative_to(settings.root) else str(path)
+
+
 def experiment(settings: Settings, store: Tracking) -> str:
     """Return the experiment that runs go to unless told otherwise."""
     if settings.experiment_id is not None:

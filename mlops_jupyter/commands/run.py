@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import getpass
 import json
 import os
@@ -18,7 +17,7 @@ from .. import registry, settings
 from ..capabilities.parameters import as_parameters
 from ..capabilities.provenance import process_tags
 from ..capabilities.tracking import ERROR_TAG, PARENT_TAG, TRACEBACK_ARTIFACT, as_record, as_text
-from ..errors import CommandError, ConfigurationError, ExecutionFailed, MlopsError, NotFound
+from ..errors import CommandError, ConfigurationError, ExecutionFailed, MlopsError
 from ..protocols import (
     CellProgress,
     LoadedNotebook,
@@ -32,9 +31,12 @@ from ..protocols import (
 )
 from ..records import CellFailure, Execution, Parameter, Run, RunStart, RunStatus
 from . import project
+from .arguments import notebook_file
+from .snapshot import beside_run
 from .track import PARENT_VARIABLE
 
 _ID_WAIT_S = 5.0
+_SNAPSHOT_WAIT_S = 10.0
 _STATUS: dict[str, RunStatus] = {
     "done": "FINISHED",
     "raised": "FAILED",
@@ -93,7 +95,7 @@ def run(
     ExecutionFailed
         When a cell raised, took longer than the limit, or lost its kernel.
     """
-    path = _resolve(notebook)
+    path = notebook_file(notebook)
     if timeout is not None and timeout <= 0:
         raise CommandError(f"--timeout must be more than 0 seconds, not {timeout}", "leave it out for no limit")
     current = settings.current()
@@ -115,17 +117,6 @@ def run(
     raise ExecutionFailed(
         str(notebook), outcome.cell, outcome.ename, outcome.evalue, f"read {target}, where the cell is marked"
     )
-
-
-def _resolve(notebook: Path) -> Path:
-    path = notebook.expanduser()
-    if path.is_dir():
-        raise CommandError(f"{notebook} is a directory, not a notebook", f"ls {notebook}/*.ipynb")
-    if not path.is_file():
-        near = difflib.get_close_matches(path.name, [other.name for other in path.parent.glob("*.ipynb")], n=1)
-        hint = f"did you mean {path.parent / near[0]}?" if near else "check the path"
-        raise NotFound(f"there is no notebook {notebook}", hint)
-    return path.resolve()
 
 
 def _target(output: Path | None, directory: Path, path: Path, run_id: str) -> Path:
@@ -185,6 +176,7 @@ class _Job:
         self._journal = project.journals(current).open(self._start(), warnings.warn)
         self.local_id = self._journal.start.run_id
         self._journal.log_params({name: as_text(value) for name, value in self._values.items()})
+        self._finish_snapshot = beside_run(current, path, self._journal)
 
     def _start(self) -> RunStart:
         current = self._current
@@ -221,6 +213,7 @@ class _Job:
 
     def fail(self, error: MlopsError) -> None:
         """Close the run of a notebook that could not be executed."""
+        self._finish_snapshot(_SNAPSHOT_WAIT_S)
         self._journal.log_tags({ERROR_TAG: error.message[:500]})
         self._journal.end("FAILED")
         self._journal.close()
@@ -236,11 +229,12 @@ class _Job:
         for file in filter(None, (target, page)):
             if file.is_file():
                 self._journal.log_file("mlops/executed", file)
+        notes = self._finish_snapshot(_SNAPSHOT_WAIT_S)
         status = _STATUS[outcome.kind]
         self._journal.end(status)
         # A server says the run's id and page a moment later.
         self._journal.home_id(_ID_WAIT_S)
-        record = as_record(self._journal, status, experiment=self._experiment)
+        record = as_record(self._journal, status, experiment=self._experiment, notes=notes)
         self._journal.close()
         record, children = self._with_children(record)
         return Execution(
@@ -269,4 +263,4 @@ class _Job:
             return replace(record, notes=(*record.notes, *left)), ()
         query = f"tags.`{PARENT_TAG}` = '{record.run_id}'"
         found = self._store.find_runs(None, query, "attributes.start_time ASC", 1000)
-        return self._store.get_run(record.run_id), tuple(found)
+        return replace(self._store.get_run(record.run_id), notes=record.notes), tuple(found)

@@ -6,7 +6,7 @@ import functools
 import inspect
 import os
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
@@ -15,12 +15,15 @@ from typing import Any, ParamSpec, Self, TypeVar, cast
 from .. import settings
 from ..capabilities.journal import Follower
 from ..capabilities.redaction import scrubbed
+from ..capabilities.snapshotting import RunningCell
 from ..capabilities.tracking import PARENT_TAG, Intent, OpenRun, known, open_run
 from ..capabilities.tracking import current as current_run
 from ..errors import CommandError, Conflict
 from ..protocols import Names, Reporter, Silent
 from ..records import Run
 from . import project
+from .arguments import names
+from .snapshot import beside_run
 
 PARENT_VARIABLE = "MLOPS_JUPYTER_PARENT_RUN_ID"
 _REACH_TIMEOUT_S = 3.0
@@ -76,9 +79,24 @@ class Tracked:
         self._run.log(metrics, step)
 
     def open(
-        self, variables: Callable[[], Mapping[str, object]], cell_id: str | None = None, *, within: str | None = None
+        self,
+        variables: Callable[[], Mapping[str, object]],
+        cell_id: str | None = None,
+        *,
+        source: str | None = None,
+        within: str | None = None,
     ) -> None:
-        """Open the run; `variables` gives the names the body can see, ``within`` is the tracked body around it."""
+        """Open the run of a body.
+
+        Parameters
+        ----------
+        variables
+            Gives the names that the body can see.
+        cell_id, source
+            The notebook cell's id, and its text as the kernel got it.
+        within
+            The tracked body around it.
+        """
         if self._run is not None:
             raise Conflict("this run is open already", "call track() again for a second one")
         current, chosen = settings.current(), self._choices
@@ -113,6 +131,9 @@ class Tracked:
             # The process that lists what is installed stands in another directory.
             search_path=[str(Path(entry).absolute()) for entry in sys.path],
         )
+        if self._run.journal is not None and notebook is not None and within is None:
+            running = None if cell_id is None or source is None else RunningCell(cell_id, source)
+            self._run.attach(beside_run(current, notebook, self._run.journal, running))
         if chosen.experiment is None and experiment_id is None:
             settings.announce("MLFLOW_EXPERIMENT_NAME", current.experiment)
 
@@ -299,15 +320,11 @@ def track(
         name=name,
         experiment=experiment,
         tags=dict(tag or {}),
-        params=_names(param),
-        data=_names(data),
+        params=names(param),
+        data=names(data),
         live=live,
         parent=parent,
         autolog=autolog,
         log_models=log_models,
     )
     return Tracked(choices, reporter)
-
-
-def _names(told: str | Iterable[str]) -> tuple[str, ...]:
-    return tuple(filter(None, told.split(",") if isinstance(told, str) else told))

@@ -105,7 +105,7 @@ def open_cell(shell: InteractiveShell | None, options: str, cell: Cell | None) -
     if call is None:
         raise CommandError("the cell was not run, because --help was asked", "take --help out of the first line")
     tracked = _tracked(call)
-    _with_debug(call, lambda: tracked.open(lambda: shell.user_ns, cell.cell_id))
+    _with_debug(call, lambda: tracked.open(lambda: shell.user_ns, cell.cell_id, source=cell.source))
     cell.tracked = TrackedCell(tracked, cell.cell_id)
 
 

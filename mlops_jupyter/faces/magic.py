@@ -23,19 +23,22 @@ if TYPE_CHECKING:
     from IPython.core.interactiveshell import ExecutionInfo, ExecutionResult, InteractiveShell
 
 _MAGIC = "mlops"
+# The comm by which a front end tells of its notebook, unsaved edits too.
+DOCUMENTS = "mlops-jupyter:document"
 _OPEN = "__import__('mlops_jupyter').faces.magic.open_cell"
 
 
 class Cell:
-    """A cell that runs now: its id, its body if it is tracked, and whether IPython runs it silently.
+    """A cell that runs now: its id and source, its body if it is tracked, and whether IPython runs it silently.
 
     The cells of ``%run notebook.ipynb`` are silent: only their start and end are told, not their result.
     """
 
-    __slots__ = ("cell_id", "silent", "tracked")
+    __slots__ = ("cell_id", "silent", "source", "tracked")
 
     def __init__(self) -> None:
         self.cell_id: str | None = None
+        self.source: str | None = None
         self.tracked: Any = None
         self.silent = True
 
@@ -71,6 +74,17 @@ def load(shell: InteractiveShell) -> None:
     for event, function in _EVENTS.items():
         shell.events.register(event, function)
     shell.Completer.custom_matchers.append(_match)
+    if (comms := _comms(shell)) is not None:
+        comms.register_target(DOCUMENTS, _document_opened)
+
+
+def _comms(shell: InteractiveShell) -> Any:
+    # A terminal's IPython has no kernel.
+    return getattr(getattr(shell, "kernel", None), "comm_manager", None)
+
+
+def _document_opened(comm: Any, message: Any) -> None:
+    import_module("mlops_jupyter.faces.documents").opened(comm, message)
 
 
 def unload(shell: InteractiveShell) -> None:
@@ -82,6 +96,8 @@ def unload(shell: InteractiveShell) -> None:
         shell.magics_manager.magics[kind].pop(_MAGIC, None)
     shell.input_transformers_cleanup.remove(track_cell)
     shell.Completer.custom_matchers.remove(_match)
+    if (comms := _comms(shell)) is not None:
+        comms.unregister_target(DOCUMENTS, _document_opened)
     if not any(cell.tracked for stack in _State.cells.values() for cell in stack):
         _State.cells.clear()
         for event, function in _EVENTS.items():
@@ -137,7 +153,8 @@ def _begin() -> None:
 
 def _begin_aloud(info: ExecutionInfo) -> None:
     if stack := _State.cells.get(get_ident()):
-        stack[-1].cell_id, stack[-1].silent = info.cell_id, False
+        cell = stack[-1]
+        cell.cell_id, cell.source, cell.silent = info.cell_id, info.raw_cell, False
 
 
 def _end() -> None:

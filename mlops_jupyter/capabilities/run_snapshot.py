@@ -1,0 +1,91 @@
+"""The snapshot of a run's notebook, taken beside its body, which waits for nothing."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from ..errors import MlopsError
+from .journal import RunJournal
+
+SNAPSHOT_TAG, ORIGIN_TAG = "mlops.snapshot", "mlops.snapshot_from"
+NOTEBOOK_ARTIFACT = "mlops/notebook.ipynb"
+# The tag's value where no commit holds the notebook, but the run's artifact alone.
+ARTIFACT_ONLY = "artifact"
+
+Origin = Literal["live", "disk"]
+
+
+@dataclass(frozen=True)
+class TakenForRun:
+    """What a run keeps of its notebook.
+
+    Attributes
+    ----------
+    content
+        The notebook without outputs.
+    commit
+        The full hash of the snapshot; ``None`` outside git.
+    origin
+        Where the content came from.
+    notes
+        Sentences the user should read.
+    """
+
+    content: bytes
+    commit: str | None
+    origin: Origin
+    notes: tuple[str, ...] = ()
+
+    @property
+    def tags(self) -> Mapping[str, str]:
+        """The run's tags that name the snapshot."""
+        return {SNAPSHOT_TAG: self.commit or ARTIFACT_ONLY, ORIGIN_TAG: self.origin}
+
+
+class RunSnapshot:
+    """A snapshot that is being taken in a thread of its own: git does the work, and Python mostly waits for it.
+
+    Parameters
+    ----------
+    take
+        Takes it; called in the thread.
+    journal
+        Where the run keeps what was taken, as soon as it is there.
+    """
+
+    def __init__(self, take: Callable[[], TakenForRun], journal: RunJournal) -> None:
+        self._take = take
+        self._journal = journal
+        self._notes: tuple[str, ...] = ()
+        self._lock = threading.Lock()
+        self._over = False
+        self._thread = threading.Thread(target=self._work, name="mlops-snapshot", daemon=True)
+        self._thread.start()
+
+    def finish(self, wait_s: float) -> tuple[str, ...]:
+        """Wait, no longer than so many seconds, and return what the user should read; later nothing is kept."""
+        self._thread.join(wait_s)
+        with self._lock:
+            if self._thread.is_alive() and not self._over and wait_s:
+                self._notes += (f"the notebook's snapshot was given up after {wait_s:g} s",)
+            self._over = True
+            return self._notes
+
+    def _work(self) -> None:
+        try:
+            taken = self._take()
+        except MlopsError as refused:
+            self._notes += (f"no snapshot of the notebook: {refused}",)
+            return
+        except Exception as failed:  # noqa: BLE001 -- a bug of ours must not end the user's cell
+            self._notes += (f"no snapshot of the notebook: {type(failed).__name__}: {failed}",)
+            return
+        with self._lock:
+            if self._over:
+                return
+            self._notes += taken.notes
+            self._journal.log_text(NOTEBOOK_ARTIFACT, taken.content.decode("utf-8"))
+            self._journal.log_tags(taken.tags)

@@ -1,0 +1,138 @@
+"""``history``: the versions of a notebook, in commits, snapshots and runs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Annotated
+
+from .. import settings
+from ..capabilities import live_documents
+from ..capabilities.run_query import NEWEST_FIRST
+from ..capabilities.run_snapshot import SNAPSHOT_TAG
+from ..errors import CommandError, Conflict, ServiceError
+from ..protocols import Destroys, Short, Snapshots, StoredSnapshot
+from ..records import History, Run, Version
+from . import project
+from .arguments import notebook_file
+from .snapshot import store as snapshots_in
+
+_REACH_TIMEOUT_S = 2.5
+_WITH_SNAPSHOT = f"tags.`{SNAPSHOT_TAG}` LIKE '%'"
+_PAGE = 1000
+_SHOWN_HASH = 12
+
+
+def history(
+    notebook: Path | None = None, *, limit: Annotated[int, Short("-n")] = 20, prune: Destroys = False
+) -> History:
+    """List the versions of a notebook, newest first.
+
+    Versions are the commits that changed it, the snapshots that hold it, with the runs that took them, and the file
+    as it is now.
+
+    Parameters
+    ----------
+    notebook
+        Which; else the one of this kernel, else every notebook's snapshots.
+    limit
+        How many versions at the most.
+    prune
+        First let go of the snapshots that no run names and that are older than ``snapshots.keep_days`` of mlops.toml
+        (90 days unless it says otherwise).
+
+    Returns
+    -------
+    History
+        The versions; ``diff`` and ``restore`` take them by their ``ref``.
+
+    Raises
+    ------
+    NotFound
+        When there is no such notebook.
+    Unavailable
+        When snapshots are to be pruned and the store does not answer which of them runs name.
+    """
+    if limit < 1:
+        raise CommandError(f"--limit must be at least 1, not {limit}", "mlops history --limit 20")
+    current = settings.current()
+    path = project.notebook_host().notebook() if notebook is None else notebook_file(notebook)
+    directory = Path.cwd() if path is None else path.parent
+    keeper = snapshots_in(current, directory)
+    notes: tuple[str, ...] = ()
+    if prune:
+        notes = (_prune(current, keeper, directory),)
+    try:
+        runs = _runs_by_snapshot(current)
+    except ServiceError as away:
+        runs, notes = {}, (*notes, f"which runs took the snapshots is not known: {away.message}")
+    versions = [
+        *_now(current, path),
+        *(_version(current, one, path, "snapshot", runs) for one in keeper.taken(directory, path)),
+    ]
+    if path is not None:
+        versions += [_version(current, one, path, "commit", runs) for one in keeper.commits_of(directory, path, limit)]
+    versions.sort(key=lambda one: one.time or datetime.max.replace(tzinfo=UTC), reverse=True)
+    shown = "(all)" if path is None else project.shown_path(current, path)
+    if len(versions) > limit:
+        notes += (f"{len(versions) - limit} older ones are not shown: mlops history --limit {2 * limit}",)
+    return History(shown, tuple(versions[:limit]), notes)
+
+
+def _now(current: settings.Settings, path: Path | None) -> Iterable[Version]:
+    if path is None:
+        return
+    name = project.shown_path(current, path)
+    if live_documents.content_of(path) is not None:
+        yield Version("live", name, name, None, "as it is open now, unsaved edits too")
+    if path.is_file():
+        saved = datetime.fromtimestamp(path.stat().st_mtime, UTC)
+        yield Version("file", name, name, saved, "as it is saved now")
+
+
+def _version(
+    current: settings.Settings, one: StoredSnapshot, path: Path | None, kind: str, runs: Mapping[str, list[Run]]
+) -> Version:
+    took = runs.get(one.commit, [])
+    return Version(
+        kind="snapshot" if kind == "snapshot" else "commit",
+        ref=one.commit[:_SHOWN_HASH],
+        notebook="" if path is None else one.path or project.shown_path(current, path),
+        time=one.time,
+        title=one.title,
+        author=one.author,
+        commit=one.commit,
+        runs=tuple(run.run_id for run in took),
+    )
+
+
+def _runs_by_snapshot(current: settings.Settings) -> dict[str, list[Run]]:
+    """Return the runs of each snapshot, by its full hash, of all experiments."""
+    tracking = project.tracking(current, writes=False)
+    tracking.reach(_REACH_TIMEOUT_S)
+    found: dict[str, list[Run]] = {}
+    page: str | None = None
+    while True:
+        table = tracking.find_runs(None, _WITH_SNAPSHOT, NEWEST_FIRST, _PAGE, page)
+        for run in table:
+            found.setdefault(run.tags[SNAPSHOT_TAG], []).append(run)
+        page = table.next_page
+        if page is None:
+            return found
+
+
+def _prune(current: settings.Settings, keeper: Snapshots, directory: Path) -> str:
+    """Let go of old snapshots that no run names; whatever is not known for certain stays."""
+    tracking = project.tracking(current, writes=False)
+    tracking.reach(_REACH_TIMEOUT_S)
+    if left := project.flush(current, answers=True):
+        raise Conflict(f"nothing was pruned: {left[0]}, and they may name a snapshot", "mlops doctor --ship")
+    named = _runs_by_snapshot(current)
+    oldest = datetime.now(UTC) - timedelta(days=current.keep_days)
+    unnamed = [one for one in keeper.taken(directory) if one.commit not in named and one.time < oldest]
+    keeper.forget(directory, unnamed)
+    return (
+        f"{len(unnamed)} snapshots were let go that no run in {tracking.shown_uri} names and that are older than "
+        f"{current.keep_days} days"
+    )

@@ -1,0 +1,184 @@
+"""``snapshot``: notebooks as they are now, kept under a private ref of git; and the same for a run."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Any, cast
+
+from .. import registry, settings
+from ..capabilities import snapshotting
+from ..capabilities.journal import RunJournal
+from ..capabilities.run_snapshot import Origin, RunSnapshot, TakenForRun
+from ..capabilities.secret_guard import refuse_secrets
+from ..capabilities.snapshotting import Document, RunningCell
+from ..errors import CommandError, NotFound
+from ..protocols import Names, SecretScanner, Short, Snapshots
+from ..records import Snapshot
+from . import project
+from .arguments import names, notebook_file
+
+# Bodies that open one right after the other, in a loop or by a function, share a snapshot.
+_SHARED_S = 1.0
+
+
+def snapshot(
+    *notebooks: Path,
+    message: Annotated[str | None, Short("-m")] = None,
+    allow: Names = (),
+) -> Snapshot:
+    """Keep notebooks as they are now, without outputs, and the project's tracked files with them.
+
+    In git it is a commit under ``refs/mlops/snapshots``; index, branch, stash and files stay as they are, whatever is
+    going on. Outside git the notebooks alone are kept, below ``.mlops``. The same state is kept once. ``history`` lists
+    snapshots; ``diff`` and ``restore`` take them by their names.
+
+    Parameters
+    ----------
+    notebooks
+        Which; else the one of this kernel.
+    message
+        What to remember it by.
+    allow
+        Fingerprints of what looks like a secret and is none, as a,b.
+
+    Returns
+    -------
+    Snapshot
+        Its name, what it holds, and where the content came from.
+
+    Raises
+    ------
+    NotFound
+        When there is no such notebook.
+    ConfigurationError
+        When a notebook cannot be read, or git is not installed or refuses the repository.
+    Conflict
+        When a notebook holds what looks like a token or a key.
+    """
+    current = settings.current()
+    paths = [notebook_file(one) for one in notebooks] or [_own_notebook()]
+    documents = {path: snapshotting.find(path) for path in paths}
+    check = _check(current, names(allow))
+    kept = {path: snapshotting.cleaned(one, path.name, check)[0] for path, one in documents.items()}
+    title = message or f"snapshot of {', '.join(path.name for path in paths)}"
+    keeper = store(current, paths[0].parent)
+    stored, new = keeper.take(paths[0].parent, kept, title)
+    origin: Origin = "disk" if any(one.origin == "disk" for one in documents.values()) else "live"
+    return Snapshot(
+        ref=stored.commit[:12],
+        commit=stored.commit,
+        notebooks=tuple(project.shown_path(current, path) for path in paths),
+        origin=origin,
+        new=new,
+        taken=stored.time,
+        notes=("from disk, maybe unsaved: edits that are not in the file are not in it",) if origin == "disk" else (),
+    )
+
+
+def _own_notebook() -> Path:
+    own = project.notebook_host().notebook()
+    if own is None:
+        raise CommandError("which notebook? none is open here", "mlops snapshot NOTEBOOK.ipynb")
+    if not own.is_file():
+        raise NotFound(f"{own} is gone: renamed or deleted since this kernel started", "name the notebook")
+    return own
+
+
+def in_git(directory: Path) -> Snapshots | None:
+    """Return what keeps the snapshots of notebooks in a directory of a git repository, ``None`` outside one."""
+    # Without asking git, which may not even be installed where nobody needs it.
+    if not any((above / ".git").exists() for above in (directory, *directory.parents)):
+        return None
+    git = cast("Snapshots", registry.load("snapshots", "git")())
+    return None if git.top(directory) is None else git
+
+
+def store(current: settings.Settings, directory: Path) -> Snapshots:
+    """Return what keeps the snapshots of notebooks in a directory: git, or outside git a folder of the project's."""
+    folder = registry.load("snapshots", "folder")
+    return in_git(directory) or cast("Snapshots", folder(current.state / "snapshots", current.root))
+
+
+def _check(current: settings.Settings, allowed: tuple[str, ...]) -> Callable[[dict[str, Any], str], None]:
+    scanner = cast("SecretScanner", registry.load("secret_scanner", "detect-secrets")())
+    known = frozenset([*current.allowed_secrets, *allowed])
+    return lambda notebook, name: refuse_secrets(notebook, name, scanner, known)
+
+
+# --- of a run ---------------------------------------------------------------------------------------------------
+
+
+@dataclass
+class _Take:
+    """One taking, for all the runs that ask for the same at the same time; the first thread does it."""
+
+    current: settings.Settings
+    notebook: Path
+    document: Document
+    running: RunningCell | None
+    began: float = field(default_factory=time.monotonic)
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    taken: TakenForRun | None = None
+
+    def fits(self, other: _Take) -> bool:
+        mine, theirs = (self.notebook, self.document, self.running), (other.notebook, other.document, other.running)
+        return mine == theirs and other.began - self.began < _SHARED_S
+
+    def __call__(self) -> TakenForRun:
+        with self.lock:
+            if self.taken is None:
+                self.taken = self._take()
+            return self.taken
+
+    def _take(self) -> TakenForRun:
+        notebook, current = self.notebook, self.current
+        content, notes = snapshotting.cleaned(self.document, notebook.name, _check(current, ()), self.running)
+        git = in_git(notebook.parent)
+        if git is None:
+            return TakenForRun(content, None, self.document.origin, notes)
+        stored, _ = git.take(notebook.parent, {notebook: content}, f"run of {notebook.name}")
+        return TakenForRun(content, stored.commit, self.document.origin, notes)
+
+
+# The last taking, which a run that opens right after it shares.
+_last: list[_Take] = []
+
+
+def beside_run(
+    current: settings.Settings, notebook: Path, journal: RunJournal, running: RunningCell | None = None
+) -> Callable[[float], tuple[str, ...]]:
+    """Take the snapshot of a run's notebook while its body runs, and keep it with the run.
+
+    Parameters
+    ----------
+    current
+        The project's settings.
+    notebook
+        The notebook's absolute path.
+    journal
+        The run's journal.
+    running
+        The cell that runs now, where it is known.
+
+    Returns
+    -------
+    callable
+        Waits so many seconds for the end, and returns what the user should read.
+    """
+    if not current.snapshots_of_runs:
+        return lambda _wait_s: ()
+    try:
+        # Now: the body may write to the file.
+        document = snapshotting.find(notebook)
+    except OSError as error:
+        gone = f"no snapshot of {notebook.name}: {error.strerror or error}"
+        return lambda _wait_s: (gone,)
+    take = _Take(current, notebook, document, running)
+    if _last and _last[0].fits(take):
+        take = _last[0]
+    _last[:] = [take]
+    return RunSnapshot(take, journal).finish

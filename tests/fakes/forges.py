@@ -1,0 +1,75 @@
+"""Hosts of merge requests at their protocol's boundary: what GitLab and GitHub answer, and what they were told."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from urllib.parse import parse_qs, unquote, urlsplit
+
+
+@dataclass
+class Forge:
+    """One project's merge requests; ``said`` holds what was posted, as (path, JSON)."""
+
+    token: str = "a-token"
+    url: str = ""
+    requests: list[dict[str, Any]] = field(default_factory=list)
+    said: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+    # What the next call fails with: a status and the host's own words.
+    failing: tuple[int, str] | None = None
+
+    def answer(self, method: str, address: str, body: dict[str, Any], token: str) -> tuple[int, Any]:
+        path, query = unquote(urlsplit(address).path), parse_qs(urlsplit(address).query)
+        if token != self.token:
+            return 401, {"message": "401 Unauthorized"}
+        if self.failing is not None:
+            status, words = self.failing
+            return status, {"message": words}
+        if method == "GET":
+            branch = (query.get("source_branch") or query.get("head") or [""])[0].rpartition(":")[2]
+            return 200, [one for one in self.requests if one["branch"] == branch]
+        self.said.append((path, body))
+        if path.endswith(("/notes", "/comments")):
+            return 201, {"id": len(self.said)}
+        number = len(self.requests) + 1
+        link = f"{self.url}/ml/churn/{number}"
+        made = {"iid": number, "number": number, "id": number, "web_url": link, "html_url": link}
+        self.requests.append(made | {"branch": body.get("source_branch") or body.get("head")})
+        return 201, made
+
+
+@contextmanager
+def serving(forge: Forge) -> Iterator[Forge]:
+    class Handler(BaseHTTPRequestHandler):
+        def _answer(self) -> None:
+            length = int(self.headers.get("Content-Length") or 0)
+            body = json.loads(self.rfile.read(length) or b"{}")
+            token = self.headers.get("PRIVATE-TOKEN") or self.headers.get("Authorization", "").partition(" ")[2]
+            status, told = forge.answer(self.command, self.path, body, token)
+            content = json.dumps(told).encode()
+            self.send_response(status)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(content)))
+            self.end_headers()
+            self.wfile.write(content)
+
+        do_GET = do_POST = _answer  # noqa: N815 -- http.server's names
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    forge.url = f"http://127.0.0.1:{server.server_port}"
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield forge
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join(10)
