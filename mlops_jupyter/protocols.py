@@ -265,6 +265,9 @@ class Snapshots(Protocol):
         """Let go of snapshots; the system removes their content in its own time."""
 
 
+class SecretScanner(Protocol): ...
+
+
 class Proposal(NamedTuple):
     """What a merge request says; ``text`` is Markdown."""
 
@@ -360,11 +363,31 @@ class NotebookRunner(Protocol):
         """Read a notebook; raises `ConfigurationError` when it cannot run. Leaving the block ends the process."""
 
 
+class Work(Protocol):
+    """A process that works for us, as `subprocess.Popen` has it."""
+
+    def poll(self) -> int | None:
+        """Return how it ended, ``None`` as long as it works."""
+
+    def wait(self) -> int:
+        """Wait for its end."""
+
+    def kill(self) -> None:
+        """End it now."""
+
+
 class NotebookExport(Protocol):
     """Renders a notebook as one HTML file that needs neither kernel nor network."""
 
     def html(self, notebook: Path, output: Path) -> None:
         """Write the HTML file."""
+
+
+class NotebookPages(Protocol):
+    """Renders as `NotebookExport` does, in a process of its own that gives way to all others."""
+
+    def start(self, notebook: Path, output: Path) -> Work:
+        """Begin to write the HTML file."""
 
 
 class Datasets(Protocol):

@@ -78,6 +78,8 @@ class Settings:
     output: Path
     timeout_s: int | None
 
+    allowed_secrets = ()
+
     @property
     def state(self) -> Path:
         """The directory that holds all that the project keeps."""

@@ -45,6 +45,15 @@ VERBS: dict[str, Verb] = {
         "reads",
         "anywhere",
     ),
+    "snapshot": Verb(
+        _COMMANDS + "snapshot:snapshot",
+        "Keep notebooks as they are now, without outputs, and the project's tracked files with them.",
+        "writes",
+        "anywhere",
+    ),
+    "history": Verb(
+        _COMMANDS + "history:history", "List the versions of a notebook, newest first.", "reads", "anywhere"
+    ),
     "run": Verb(_COMMANDS + "run:run", "Run a notebook headless, as an MLflow run.", "writes", "anywhere"),
     "ui": Verb(_COMMANDS + "ui:ui", "Open a tool's web pages inside Jupyter.", "reads", "anywhere"),
 }

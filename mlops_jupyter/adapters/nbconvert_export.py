@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 from nbconvert import HTMLExporter
@@ -19,3 +20,8 @@ class NbconvertExport:
         config = Config({"NbConvertBase": {"display_data_priority": _STATIC_FIRST}})
         body, _ = HTMLExporter(config=config, embed_images=True).from_filename(str(notebook))
         output.write_text(body, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    # Of `NbconvertPages`.
+    NbconvertExport().html(Path(sys.argv[1]), Path(sys.argv[2]))

@@ -9,12 +9,15 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 from ..errors import Conflict, MlopsError, NotFound, Unauthorized, Unavailable
 from ..protocols import RunSink
 from ..records import RunStart
 from .journal import Batch, Follower, RunFolder, RunFolders, Shipped
+from .rendering import HTML_ARTIFACT, Renderings
+from .run_snapshot import NOTEBOOK_ARTIFACT
 from .tracking import ERROR_TAG, LOCAL_ID_TAG, PARENT_TAG, RERUN_TAG
 
 HEARTBEAT_TAG = "mlops.alive"
@@ -75,21 +78,25 @@ class Shipper:
         Describes what is installed on a search path, as JSON text.
     note
         Finds what the notebook says directly above a run's cell.
+    pages
+        Makes the pages of runs' notebooks.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0917 -- what a shipper works with
         self,
         folders: RunFolders,
         sink: Callable[[str], RunSink],
         local: str,
         environment: Callable[[Sequence[str]], str],
         note: Callable[[RunStart], str | None],
+        pages: Renderings,
     ) -> None:
         self._folders = folders
         self._sink = sink
         self._local = local
         self._environment = environment
         self._note = note
+        self._pages = pages
         self._work: dict[str, _Work] = {}
         self._pauses: dict[str, _Pause] = {}
         self.problems: dict[str, Exception] = {}
@@ -106,7 +113,14 @@ class Shipper:
                 busy |= self._turn_of(folder)
             except Exception as error:  # noqa: BLE001 -- one run's trouble must not keep the others from the store
                 self._trouble(folder, error)
+        self._pages.turn()
+        self.problems |= {f"page {digest[:12]}": MlopsError(said) for digest, said in self._pages.problems.items()}
+        self._pages.problems.clear()
         return busy
+
+    def close(self) -> None:
+        """End what is done beside the shipping."""
+        self._pages.close()
 
     def unfinished(self) -> set[str]:
         """Return the runs that it has looked at and that are not all in their store."""
@@ -117,7 +131,9 @@ class Shipper:
         return bool(self.unfinished())
 
     def alive(self) -> bool:
-        """Tell whether a process has a run open."""
+        """Tell whether a process has a run open, or a run's page is still being made."""
+        if self._pages.pending:
+            return True
         return any(work.folder.owner_lives() for work in self._work.values() if not work.shipped.done)
 
     def hurry(self) -> None:
@@ -334,7 +350,10 @@ class Shipper:
 
     def _send_entry(self, work: _Work, sink: RunSink, run_id: str, entry: Mapping[str, Any]) -> None:
         if "artifact" in entry:
-            sink.artifact(run_id, entry["artifact"], work.folder.files / entry["artifact"])
+            file = work.folder.files / entry["artifact"]
+            sink.artifact(run_id, entry["artifact"], file)
+            if entry["artifact"] == NOTEBOOK_ARTIFACT:
+                self._pages.ask(file, lambda page: self._deliver(sink, run_id, page))
         elif "inputs" in entry:
             sink.inputs(run_id, entry["inputs"])
         elif "name" in entry:
@@ -344,6 +363,13 @@ class Shipper:
             work.shipped = work.folder.note(work.shipped, status=entry["end"], end_ms=entry["time_ms"])
         elif "garbled" in entry:
             raise MlopsError("the journal is damaged here")
+
+    def _deliver(self, sink: RunSink, run_id: str, page: Path) -> None:
+        """Give a run its notebook's page; a store that is away by now does without, as it has the notebook."""
+        try:
+            sink.artifact(run_id, HTML_ARTIFACT, page)
+        except Exception as error:  # noqa: BLE001 -- nor may it keep others from the store
+            self.problems[f"page of {run_id}"] = error
 
     def _write(  # noqa: PLR0917 -- what one call to the store takes
         self,

@@ -12,8 +12,9 @@ from .. import registry
 from ..capabilities.environment import describe
 from ..capabilities.journal import RunFolders
 from ..capabilities.notes import note_above
+from ..capabilities.rendering import Renderings
 from ..capabilities.shipping import Shipper
-from ..protocols import RunSink, SourceControl
+from ..protocols import NotebookPages, RunSink, SourceControl
 from ..records import RunStart
 from ..settings import Settings, embedded_uri
 
@@ -27,7 +28,8 @@ def shipper(settings: Settings) -> Shipper:
         artifacts: Path | None = settings.artifacts if uri == local else None
         return cast("RunSink", registry.load("run_sink", "mlflow")(uri, artifacts))
 
-    return Shipper(RunFolders(settings.journal), sink, local, _environment, _note)
+    pages = cast("NotebookPages", registry.load("notebook_pages", "nbconvert")())
+    return Shipper(RunFolders(settings.journal), sink, local, _environment, _note, Renderings(pages.start))
 
 
 def _note(start: RunStart) -> str | None:

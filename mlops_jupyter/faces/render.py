@@ -31,6 +31,8 @@ VIEWS: dict[str, str] = {
     "Comparison": _VIEWS + "compare",
     "Execution": _VIEWS + "execution",
     "Diagnosis": _VIEWS + "diagnosis",
+    "Snapshot": _VIEWS + "snapshot",
+    "History": _VIEWS + "history",
     "Setup": _VIEWS + "setup",
     "Status": _VIEWS + "status",
     "WebPage": _VIEWS + "page",

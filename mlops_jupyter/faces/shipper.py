@@ -82,8 +82,9 @@ class ShipperProcess:
         return self._shipper.unfinished()
 
     def close(self) -> None:
-        """Listen no longer."""
+        """Listen no longer, and leave nothing behind that still works."""
         os.close(self._pipe)
+        self._shipper.close()
 
     def _woken(self, timeout_s: float) -> bool:
         if not select.select([self._pipe], [], [], timeout_s)[0]:

@@ -13,11 +13,14 @@ import pytest
 
 from mlops_jupyter.capabilities import shipping
 from mlops_jupyter.capabilities.journal import Journals, RunFolder, RunFolders, RunJournal, slots
+from mlops_jupyter.capabilities.rendering import HTML_ARTIFACT, Renderings
+from mlops_jupyter.capabilities.run_snapshot import NOTEBOOK_ARTIFACT
 from mlops_jupyter.capabilities.shipping import ENVIRONMENT_ARTIFACT, Shipper
 from mlops_jupyter.capabilities.tracking import PARENT_TAG
 from mlops_jupyter.errors import CommandError, MlopsError, Unauthorized
 from mlops_jupyter.records import RunStart
 from tests.fakes.journals import STARTED_MS, Elsewhere, closed, start
+from tests.fakes.pages import FakePages
 from tests.fakes.sink import Crash, FakeSink, StoredRun
 
 HOME, SERVER, LOCAL = "sqlite:////home.db", "http://server:5000", "sqlite:////local.db"
@@ -44,13 +47,21 @@ class Harbour:
         self.clock = clock
         self.home, self.server, self.local = FakeSink(), FakeSink(renumbers=True), FakeSink()
         self._sinks = {HOME: self.home, SERVER: self.server, LOCAL: self.local}
+        self.pages = FakePages(at_once=True)
         self.shipper = self.new()
 
     def new(self) -> Shipper:
         def environment(_path: Sequence[str]) -> str:
             return '{"packages": []}'
 
-        self.shipper = Shipper(RunFolders(self.root), self._sinks.__getitem__, LOCAL, environment, lambda _start: "why")
+        self.shipper = Shipper(
+            RunFolders(self.root),
+            self._sinks.__getitem__,
+            LOCAL,
+            environment,
+            lambda _start: "why",
+            Renderings(self.pages.start),
+        )
         return self.shipper
 
     def ship(self, turns: int = 200) -> None:
@@ -115,6 +126,30 @@ def expect_much(stored: StoredRun) -> None:
     assert stored.artifacts["mlops/notes.txt"] == "read me"
     assert len(stored.inputs) == 1
     assert (stored.name, stored.status, stored.end_ms) == ("second", "FINISHED", STARTED_MS + 5000)
+
+
+def test_a_run_s_notebook_comes_as_a_page_too(harbour: Harbour) -> None:
+    begun = start(SERVER)
+    closed(harbour.root, begun, lambda run: run.log_text(NOTEBOOK_ARTIFACT, "cells"))
+    harbour.server.away = Unauthorized("MLflow", "away")
+    harbour.ship()
+    assert harbour.local.runs[begun.run_id].artifacts[HTML_ARTIFACT] == "<p>cells</p>"
+    harbour.server.away = None
+    harbour.shipper.hurry()
+    harbour.ship()
+    (stored,) = harbour.server.runs.values()
+    assert stored.artifacts[HTML_ARTIFACT] == "<p>cells</p>"
+    assert len(harbour.pages.started) == 1
+
+
+def test_a_page_that_the_store_does_not_take_is_told(harbour: Harbour) -> None:
+    begun = start(HOME)
+    harbour.home.refuses = lambda kind, name: name == HTML_ARTIFACT
+    closed(harbour.root, begun, lambda run: run.log_text(NOTEBOOK_ARTIFACT, "cells"))
+    harbour.ship()
+    assert harbour.home.runs[begun.run_id].status == "FINISHED"
+    assert harbour.folders == []
+    assert [str(error) for error in harbour.shipper.problems.values()] != []
 
 
 def test_everything_arrives_and_the_folder_goes(harbour: Harbour) -> None:

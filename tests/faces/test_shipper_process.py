@@ -24,6 +24,7 @@ from mlops_jupyter.errors import MlopsError
 from mlops_jupyter.faces import shipper as face
 from mlops_jupyter.records import Run
 from tests.fakes.journals import Elsewhere, closed, start
+from tests.fakes.pages import no_pages
 from tests.fakes.sink import FakeSink
 from tests.fakes.waiting import wait_for
 
@@ -76,7 +77,7 @@ def begin(folder: Path, sink: FakeSink, monkeypatch: pytest.MonkeyPatch) -> Iter
 
 
 def new(folder: Path, sink: FakeSink) -> Shipper:
-    return Shipper(RunFolders(folder), lambda _uri: sink, HOME, lambda _path: "{}", lambda _start: None)
+    return Shipper(RunFolders(folder), lambda _uri: sink, HOME, lambda _path: "{}", lambda _start: None, no_pages())
 
 
 @pytest.fixture
