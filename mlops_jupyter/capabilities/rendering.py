@@ -7,9 +7,10 @@ import shutil
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from ..protocols import Work
+from .run_snapshot import NOTEBOOK_ARTIFACT
 
 HTML_ARTIFACT = "mlops/notebook.html"
 # A notebook that is rendered takes a processor for seconds.
@@ -53,7 +54,10 @@ class Renderings:
         if page is None:
             if self._folder is None:
                 self._folder = Path(tempfile.mkdtemp(prefix="mlops-pages-"))
-            page = _Page(self._folder / f"{digest}.ipynb", self._folder / f"{digest}.html")
+            folder = self._folder / digest
+            folder.mkdir()
+            # A store calls an artifact as the file is called.
+            page = _Page(folder / PurePosixPath(NOTEBOOK_ARTIFACT).name, folder / PurePosixPath(HTML_ARTIFACT).name)
             page.source.write_bytes(content)
             self._pages[digest] = page
         page.waiting.append(deliver)
@@ -97,6 +101,4 @@ class Renderings:
             self._folder = None
 
     def _drop(self, digest: str) -> None:
-        page = self._pages.pop(digest)
-        page.source.unlink(missing_ok=True)
-        page.html.unlink(missing_ok=True)
+        shutil.rmtree(self._pages.pop(digest).source.parent, ignore_errors=True)
