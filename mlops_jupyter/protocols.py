@@ -268,6 +268,42 @@ class Snapshots(Protocol):
 class SecretScanner(Protocol): ...
 
 
+class Pushed(NamedTuple):
+    """What a remote said to a push, and whether it took the push's options."""
+
+    said: str
+    options_taken: bool
+
+
+class Publishing(Protocol):
+    """Brings commits to a remote for others to look at; nothing of the user's is touched, as with `Snapshots`."""
+
+    def top(self, directory: Path) -> Path | None:
+        """Return the working tree's top, ``None`` outside a repository or in one that has no working tree."""
+
+    def branch(self, directory: Path) -> str | None:
+        """Return the branch that the user stands on, if on one."""
+
+    def remote_url(self, directory: Path, remote: str) -> str:
+        """Return a remote's address; raises `NotFound` for no such remote."""
+
+    def default_branch(self, directory: Path, remote: str) -> str:
+        """Return the branch that a remote itself stands on."""
+
+    def commit(
+        self, directory: Path, files: Sequence[Path] | None, contents: Mapping[Path, bytes], title: str
+    ) -> tuple[str, bool]:
+        """Make a commit upon HEAD of some files, or of all tracked ones; say whether it differs from HEAD."""
+
+    def changed(self, directory: Path, base: str, commit: str) -> tuple[str, ...]:
+        """Return the files that a commit has changed since it and another parted, relative to the top."""
+
+    def push(
+        self, directory: Path, remote: str, commit: str, branch: str, options: Sequence[str], *, force: bool
+    ) -> Pushed:
+        """Push a commit to a branch; errors: `Rejected` with the remote's words, `Unauthorized`, `Unavailable`."""
+
+
 class Proposal(NamedTuple):
     """What a merge request says; ``text`` is Markdown."""
 

@@ -55,7 +55,7 @@ class GitlabReview:
                 found = requests.list(source_branch=proposal.branch, state="opened", get_all=False)
                 title = _DRAFT + proposal.title if proposal.draft else proposal.title
                 if found:
-                    request = requests.get(found[0].get_id(), lazy=True)
+                    request = requests.get(found[0].iid, lazy=True)
                     request.notes.create({"body": proposal.text})
                     return str(found[0].web_url)
                 request = requests.create(

@@ -87,8 +87,10 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 
 
 @pytest.fixture
-def harbour(tmp_path: Path, clock: Clock) -> Harbour:
-    return Harbour(tmp_path / "journal", clock)
+def harbour(tmp_path: Path, clock: Clock) -> Iterator[Harbour]:
+    made = Harbour(tmp_path / "journal", clock)
+    yield made
+    made.shipper.close()
 
 
 @pytest.fixture

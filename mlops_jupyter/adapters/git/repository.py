@@ -6,8 +6,8 @@ import subprocess
 from functools import cache
 from pathlib import Path
 
-from ..capabilities.redaction import without_credentials
-from ..records import Checkout
+from ...capabilities.redaction import without_credentials
+from ...records import Checkout
 
 # A repository on a sleeping network drive must not hold up a run.
 _TIMEOUT_S = 10.0

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from mlops_jupyter.adapters import git_repository
-from mlops_jupyter.adapters.git_repository import GitRepository
+from mlops_jupyter.adapters.git import repository as git_repository
+from mlops_jupyter.adapters.git.repository import GitRepository
 from mlops_jupyter.records import Checkout
 
 pytestmark = pytest.mark.skipif(shutil.which("git") is None, reason="git is missing: apt-get install git")

@@ -1,0 +1,160 @@
+"""Commits for others to look at: made beside the user's work, and pushed to a branch of a remote."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from ...capabilities.redaction import without_credentials
+from ...errors import ConfigurationError, MlopsError, NotFound, Rejected, Unauthorized, Unavailable
+from ...protocols import Pushed
+from .command import GitRefused, git
+from .trees import add_files, add_tracked, commit_tree, head_of, other_index, path_in, put, top_of, write_tree
+
+# A large push over a slow line.
+_PUSH_S, _ASK_S = 600.0, 30.0
+_NO_OPTIONS = "does not support push options"
+_DENIED = ("Authentication failed", "Permission denied", "could not read Username", "could not read Password", "403")
+_AWAY = (
+    "Could not resolve host",
+    "Could not read from remote repository",
+    "Connection refused",
+    "Connection timed out",
+    "unable to access",
+    "does not appear to be a git repository",
+    "took longer than",
+)
+
+
+class GitPublishing:
+    """Pushes from the repository around a directory."""
+
+    def top(self, directory: Path) -> Path | None:
+        """Return the working tree's top."""
+        return top_of(directory)
+
+    def branch(self, directory: Path) -> str | None:
+        """Return the branch that the user stands on, ``None`` with a detached HEAD."""
+        try:
+            return git(directory, "symbolic-ref", "--quiet", "--short", "HEAD").decode().strip()
+        except GitRefused:
+            return None
+
+    def remote_url(self, directory: Path, remote: str) -> str:
+        """Return the address that a remote is pushed to."""
+        try:
+            return git(directory, "remote", "get-url", "--push", remote).decode().strip()
+        except GitRefused as refused:
+            raise NotFound(f"there is no git remote {remote}", f"git remote add {remote} ADDRESS") from refused
+
+    def default_branch(self, directory: Path, remote: str) -> str:
+        """Return the branch that a remote itself stands on."""
+        prefix = f"refs/remotes/{remote}/"
+        try:
+            told = git(directory, "symbolic-ref", "--quiet", f"{prefix}HEAD").decode().strip()
+            return told.removeprefix(prefix)
+        except GitRefused:
+            # Only a clone notes it.
+            pass
+        try:
+            told = git(directory, "ls-remote", "--symref", remote, "HEAD", timeout_s=_ASK_S).decode(errors="replace")
+        except GitRefused as refused:
+            raise _ours(refused, remote) from refused
+        first = told.partition("\n")[0]
+        if not first.startswith("ref: refs/heads/"):
+            raise NotFound(f"the remote {remote} has no default branch yet", "name one: --target main")
+        return first.removeprefix("ref: refs/heads/").split("\t")[0]
+
+    def commit(
+        self, directory: Path, files: Sequence[Path] | None, contents: Mapping[Path, bytes], title: str
+    ) -> tuple[str, bool]:
+        """Make a commit upon HEAD that no ref names; say whether it differs from HEAD.
+
+        Parameters
+        ----------
+        directory
+            Anywhere in the working tree.
+        files
+            Files to take as the working tree has them; ``None`` takes all tracked ones.
+        contents
+            Files to take with this content instead.
+        title
+            The commit's message.
+        """
+        top = top_of(directory)
+        if top is None:
+            raise NotFound(f"{directory} is in no git repository that has files", "git init")
+        head = head_of(top)
+        try:
+            with other_index(top, copied=files is None) as index:
+                if files is None:
+                    add_tracked(top, index)
+                elif head is not None:
+                    git(top, "read-tree", head, environment=index)
+                if files:
+                    add_files(top, index, [path_in(top, file) for file in files])
+                if contents:
+                    put(top, index, {path_in(top, file): content for file, content in contents.items()})
+                tree = write_tree(top, index)
+        except GitRefused as refused:
+            raise ConfigurationError(
+                f"git cannot take the files of {top} as they are: {refused}", "git status"
+            ) from refused
+        if head is not None and git(top, "rev-parse", f"{head}^{{tree}}").decode().strip() == tree:
+            return head, False
+        return commit_tree(top, tree, head, title), True
+
+    def changed(self, directory: Path, base: str, commit: str) -> tuple[str, ...]:
+        """Return the files that a commit has changed since it and another commit parted, relative to the top."""
+        try:
+            told = git(directory, "diff", "--name-only", "--no-relative", "-z", f"{base}...{commit}")
+        except GitRefused:
+            # They have nothing in common, or the base is not known here.
+            told = git(directory, "ls-tree", "-r", "-z", "--name-only", "--full-tree", commit)
+        return tuple(one.decode(errors="surrogateescape") for one in told.split(b"\0") if one)
+
+    def push(
+        self, directory: Path, remote: str, commit: str, branch: str, options: Sequence[str], *, force: bool
+    ) -> Pushed:
+        """Push a commit to a branch of a remote; options that the remote cannot take are left out, and that is told."""
+        target = f"{'+' if force else ''}{commit}:refs/heads/{branch}"
+        told = [word for option in options for word in ("--push-option", option)]
+        try:
+            return Pushed(_push(directory, remote, target, told), options_taken=bool(options))
+        except GitRefused as refused:
+            if not options or _NO_OPTIONS not in str(refused):
+                raise _ours(refused, remote) from refused
+        try:
+            return Pushed(_push(directory, remote, target, ()), options_taken=False)
+        except GitRefused as refused:
+            raise _ours(refused, remote) from refused
+
+
+def _push(directory: Path, remote: str, target: str, options: Sequence[str]) -> str:
+    # The user's hooks do run: git-lfs brings its files along by one, and whoever checks pushes means this one too.
+    words = ("push", *options, remote, target)
+    return git(directory, *words, timeout_s=_PUSH_S, hooks=True, errors_too=True).decode(errors="replace").strip()
+
+
+def _ours(refused: GitRefused, remote: str) -> MlopsError:
+    said = str(refused)
+    server = "; ".join(
+        line.removeprefix("remote:").strip() for line in said.splitlines() if line.startswith("remote:")
+    ).strip("; ")
+    if any(word in said for word in _DENIED):
+        return Unauthorized("git", f"the remote {remote} does not let git in: {_last(said)}", f"git push {remote}")
+    if "rejected" in said:
+        why = server or _last(next(line for line in said.splitlines() if "rejected" in line))
+        return Rejected("git", f"the remote {remote} rejected the push: {why}", "git fetch, or name another --branch")
+    if any(word in said for word in _AWAY):
+        return Unavailable(
+            "git", f"the remote {remote} does not answer: {_last(said)}", f"git remote -v; git push {remote}"
+        )
+    return Rejected("git", f"git cannot push to {remote}: {_last(said)}", f"git push {remote}")
+
+
+def _last(said: str) -> str:
+    """Return the line that says most: git's last that is no advice."""
+    lines = [line.strip() for line in said.splitlines() if line.strip() and not line.startswith("hint:")]
+    told = [line for line in lines if line.startswith(("fatal:", "error:", "!", "ssh:"))] or lines
+    return without_credentials(told[0]) if told else said

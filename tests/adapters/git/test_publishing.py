@@ -1,0 +1,158 @@
+"""What others are to look at reaches the remote, by a commit that the user's own work knows nothing of."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from mlops_jupyter import registry
+from mlops_jupyter.errors import NotFound, Rejected, Unavailable
+from tests.fakes.repositories import NOTEBOOK, clean, edited, git, no_commit_yet, state, write
+
+CHANGED = NOTEBOOK.replace("[]", "[ ]")
+OPTIONS = ("merge_request.create", "merge_request.title=A better model")
+
+
+@pytest.fixture
+def publishing(clean_environment):
+    return registry.load("publishing", "git")()
+
+
+@pytest.fixture
+def origin(tmp_path) -> Path:
+    """A bare repository that takes push options and keeps what it was told."""
+    bare = tmp_path / "origin.git"
+    git(tmp_path, "init", "-q", "--bare", "-b", "main", str(bare))
+    git(bare, "config", "receive.advertisePushOptions", "true")
+    hook = bare / "hooks" / "pre-receive"
+    hook.write_text(
+        "#!/bin/sh\n"
+        'i=0; while [ $i -lt "${GIT_PUSH_OPTION_COUNT:-0}" ]; do\n'
+        '  eval "echo \\"\\$GIT_PUSH_OPTION_$i\\"" >> options; i=$((i+1)); done\n'
+        "if [ -f refuse ]; then cat refuse; exit 1; fi\n"
+    )
+    hook.chmod(0o755)
+    return bare
+
+
+@pytest.fixture
+def root(tmp_path, origin, clean_environment) -> Path:
+    made = edited(tmp_path)
+    git(made, "remote", "add", "origin", str(origin))
+    git(made, "push", "-q", "origin", "main")
+    write(made, "train.ipynb", CHANGED)
+    return made
+
+
+def options_of(origin: Path) -> list[str]:
+    kept = origin / "options"
+    return kept.read_text().splitlines() if kept.exists() else []
+
+
+def test_a_push_with_options_reaches_the_remote(publishing, root, origin):
+    before = state(root)
+    commit, differs = publishing.commit(root, [root / "train.ipynb"], {}, "to review")
+    pushed = publishing.push(root, "origin", commit, "review/train", OPTIONS, force=False)
+    after = state(root)
+    assert (differs, pushed.options_taken) == (True, True)
+    assert options_of(origin) == list(OPTIONS)
+    assert git(origin, "show", "review/train:train.ipynb") + "\n" == CHANGED
+    # git itself notes what the remote has.
+    refs = "for-each-ref refs/heads refs/tags refs/remotes refs/stash"
+    assert str(after[refs]).replace(f"{commit} commit\trefs/remotes/origin/review/train", "").strip() == before[refs]
+    for name in ("rev-parse HEAD", "stash list", "diff --cached --raw", "times"):
+        assert after[name] == before[name]
+
+
+def test_only_the_files_named_are_in_it(publishing, root):
+    commit, _ = publishing.commit(root, [root / "train.ipynb"], {}, "to review")
+    assert publishing.changed(root, "origin/main", commit) == ("train.ipynb",)
+    assert git(root, "show", f"{commit}:model.py") == "one = 1"
+
+
+def test_all_tracked_files_are_in_it_when_none_is_named(publishing, root):
+    commit, _ = publishing.commit(root, None, {root / "new.ipynb": b"{}"}, "to review")
+    assert set(publishing.changed(root, "origin/main", commit)) == {
+        "train.ipynb", "model.py", "data/rows.csv", "new.ipynb",
+    }  # fmt: skip
+
+
+def test_nothing_to_commit_is_head_itself(publishing, tmp_path):
+    root = clean(tmp_path)
+    assert publishing.commit(root, None, {}, "to review") == (git(root, "rev-parse", "HEAD"), False)
+    assert publishing.commit(root, [root / "train.ipynb"], {}, "to review")[1] is False
+
+
+def test_a_first_commit_is_one_too(publishing, tmp_path, origin):
+    root = no_commit_yet(tmp_path)
+    git(root, "remote", "add", "origin", str(origin))
+    commit, differs = publishing.commit(root, [root / "train.ipynb"], {}, "to review")
+    assert differs
+    assert publishing.changed(root, "origin/main", commit) == ("train.ipynb",)
+    publishing.push(root, "origin", commit, "review/train", (), force=False)
+    assert git(origin, "log", "--format=%s", "review/train") == "to review"
+
+
+def test_a_remote_that_takes_no_options_gets_the_push_all_the_same(publishing, root, origin):
+    git(origin, "config", "receive.advertisePushOptions", "false")
+    commit, _ = publishing.commit(root, None, {}, "to review")
+    pushed = publishing.push(root, "origin", commit, "review/train", OPTIONS, force=False)
+    assert pushed.options_taken is False
+    assert git(origin, "rev-parse", "review/train") == commit
+
+
+def test_a_remote_that_rejects_says_why(publishing, root, origin):
+    (origin / "refuse").write_text("Notebooks need two approvals.\n")
+    commit, _ = publishing.commit(root, None, {}, "to review")
+    with pytest.raises(Rejected, match="Notebooks need two approvals"):
+        publishing.push(root, "origin", commit, "review/train", OPTIONS, force=False)
+
+
+def test_a_branch_that_has_gone_on_is_replaced_only_when_told(publishing, root, origin):
+    commit, _ = publishing.commit(root, None, {}, "to review")
+    publishing.push(root, "origin", commit, "review/train", (), force=False)
+    write(root, "train.ipynb", CHANGED + "\n")
+    other, _ = publishing.commit(root, None, {}, "once more")
+    with pytest.raises(Rejected, match="rejected"):
+        publishing.push(root, "origin", other, "review/train", (), force=False)
+    publishing.push(root, "origin", other, "review/train", (), force=True)
+    assert git(origin, "rev-parse", "review/train") == other
+
+
+def test_the_user_s_own_check_of_pushes_runs(publishing, root):
+    hook = root / ".git" / "hooks" / "pre-push"
+    hook.parent.mkdir(exist_ok=True)
+    hook.write_text("#!/bin/sh\necho 'not on a Friday' >&2\nexit 1\n")
+    hook.chmod(0o755)
+    commit, _ = publishing.commit(root, None, {}, "to review")
+    with pytest.raises(Rejected):
+        publishing.push(root, "origin", commit, "review/train", (), force=False)
+
+
+def test_remotes_that_are_not_there(publishing, root, tmp_path):
+    with pytest.raises(NotFound, match="no git remote elsewhere"):
+        publishing.remote_url(root, "elsewhere")
+    git(root, "remote", "add", "gone", str(tmp_path / "gone.git"))
+    git(root, "remote", "add", "away", "http://ana:a-password@127.0.0.1:9/ml/churn.git")
+    for remote in ("gone", "away"):
+        with pytest.raises(Unavailable, match="does not answer") as told:
+            publishing.push(root, remote, git(root, "rev-parse", "HEAD"), "review/train", (), force=False)
+        assert "a-password" not in str(told.value)
+        with pytest.raises(Unavailable):
+            publishing.default_branch(root, remote)
+
+
+def test_where_the_remote_and_the_user_stand(publishing, root, origin, tmp_path):
+    assert publishing.default_branch(root, "origin") == "main"
+    assert publishing.branch(root) == "main"
+    git(tmp_path, "clone", "-q", str(origin), "cloned")
+    git(tmp_path / "cloned", "checkout", "-q", "--detach")
+    assert publishing.default_branch(tmp_path / "cloned", "origin") == "main"
+    assert publishing.branch(tmp_path / "cloned") is None
+    assert publishing.remote_url(root, "origin") == str(origin)
+    git(tmp_path, "init", "-q", "--bare", "empty.git")
+    git(root, "remote", "add", "empty", os.fspath(tmp_path / "empty.git"))
+    with pytest.raises(NotFound, match="no default branch"):
+        publishing.default_branch(root, "empty")

@@ -1,0 +1,308 @@
+"""A snapshot holds what is there, and whatever the user is in the middle of stays as it is."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from mlops_jupyter import registry
+from mlops_jupyter.errors import ConfigurationError, Conflict, NotFound
+from tests.fakes.repositories import NOTEBOOK, SITUATIONS, clean, git, new, state, write
+
+LIVE = NOTEBOOK.replace('"metadata": {}', '"metadata": {"live": true}').encode()
+REFS = "refs/mlops/snapshots"
+
+
+@pytest.fixture
+def snapshots(clean_environment):
+    return registry.load("snapshots", "git")()
+
+
+@pytest.fixture(params=list(SITUATIONS))
+def root(request, tmp_path, clean_environment) -> Path:
+    return SITUATIONS[request.param](tmp_path)
+
+
+def test_nothing_of_the_user_s_is_touched(snapshots, root):
+    before = state(root)
+    taken, new_one = snapshots.take(root, {root / "train.ipynb": LIVE}, "now")
+    again, new_again = snapshots.take(root, {root / "train.ipynb": LIVE}, "again")
+    assert state(root) == before
+    assert (new_one, new_again, again) == (True, False, taken)
+    assert taken.title == "now"
+
+
+def test_it_holds_the_notebook_and_the_tracked_files_as_they_are(snapshots, root, tmp_path):
+    taken, _ = snapshots.take(root, {root / "train.ipynb": LIVE}, "now")
+    # As a checkout writes it: with the line ends that the user's configuration asks for.
+    assert snapshots.read(root, taken.commit, "train.ipynb").replace(b"\r\n", b"\n") == LIVE
+    (tmp_path / "out").mkdir()
+    snapshots.export(root, taken.commit, tmp_path / "out")
+    tracked = git(root, "ls-files", "-z").split("\0")[:-1] if git(root, "ls-files") else []
+    skipped = {line[2:] for line in git(root, "ls-files", "-t").splitlines() if line.startswith("S ")}
+    for name in {*tracked} - {"train.ipynb", "part"} - skipped:
+        there, now = tmp_path / "out" / name, root / name
+        assert there.exists() == now.exists(), name
+        assert not now.exists() or there.read_text() == now.read_text(), name
+    assert not (tmp_path / "out" / "untracked.txt").exists()
+    assert (tmp_path / "out" / "train.ipynb").read_bytes().replace(b"\r\n", b"\n") == LIVE
+
+
+def test_its_parent_is_where_the_user_stands(snapshots, root):
+    head = git(root, "rev-parse", "-q", "--verify", "HEAD", check=False)
+    taken, _ = snapshots.take(root, {root / "train.ipynb": LIVE}, "now")
+    assert git(root, "rev-list", "--parents", "-1", taken.commit).split()[1:] == ([head] if head else [])
+
+
+def test_a_notebook_that_git_does_not_know_or_ignores_is_in_it(snapshots, tmp_path):
+    root = clean(tmp_path)
+    write(root, ".gitignore", "scratch/\n")
+    for name in ("new.ipynb", "scratch/ignored.ipynb", "not/on/disk.ipynb"):
+        taken, _ = snapshots.take(root, {root / name: LIVE}, name)
+        assert snapshots.read(root, taken.commit, name) == LIVE
+    assert snapshots.notebooks(root, taken.commit) == ("not/on/disk.ipynb", "train.ipynb")
+
+
+def test_a_file_edited_within_the_index_s_own_tick_is_seen(snapshots, tmp_path):
+    # Same size, same time: git tells only because the index is not newer than the file.
+    root = clean(tmp_path)
+    for number in range(5):
+        write(root, "model.py", f"one = {number}\n")
+        git(root, "add", "model.py")
+        stamp = (root / "model.py").stat().st_mtime_ns
+        write(root, "model.py", f"two = {number}\n")
+        os.utime(root / "model.py", ns=(stamp, stamp))
+        os.utime(root / ".git" / "index", ns=(stamp, stamp))
+        taken, _ = snapshots.take(root, {root / "train.ipynb": LIVE}, "now")
+        assert snapshots.read(root, taken.commit, "model.py") == f"two = {number}\n".encode()
+
+
+def test_the_same_notebook_at_another_commit_is_another_snapshot(snapshots, tmp_path):
+    root = clean(tmp_path)
+    first, _ = snapshots.take(root, {root / "train.ipynb": LIVE}, "now")
+    git(root, "commit", "-q", "--allow-empty", "-m", "second")
+    second, is_new = snapshots.take(root, {root / "train.ipynb": LIVE}, "now")
+    assert is_new
+    assert {one.commit for one in snapshots.taken(root)} == {first.commit, second.commit}
+
+
+def test_two_at_the_same_time(snapshots, tmp_path):
+    root = clean(tmp_path)
+    before = state(root)
+    with ThreadPoolExecutor(8) as pool:
+        taken = list(pool.map(lambda number: snapshots.take(root, {root / "train.ipynb": LIVE}, "now"), range(8)))
+    assert len({one.commit for one, _ in taken}) == 1
+    assert sum(is_new for _, is_new in taken) == 1
+    assert state(root) == before
+
+
+def test_who_is_nobody_to_git_can_take_one(snapshots, tmp_path, monkeypatch):
+    root = clean(tmp_path)
+    git(root, "config", "user.useConfigOnly", "true")
+    taken, _ = snapshots.take(root, {root / "train.ipynb": LIVE}, "now")
+    assert taken.author == "mlops-jupyter"
+
+
+def test_snapshots_survive_git_s_housekeeping(snapshots, tmp_path):
+    root = clean(tmp_path)
+    taken, _ = snapshots.take(root, {root / "train.ipynb": LIVE}, "now")
+    git(root, "gc", "-q", "--prune=now")
+    assert snapshots.read(root, taken.commit, "train.ipynb") == LIVE
+    assert snapshots.taken(root) == (taken,)
+
+
+def test_a_name_means_a_snapshot_first_and_then_what_git_knows(snapshots, tmp_path):
+    root = clean(tmp_path)
+    head = git(root, "rev-parse", "HEAD")
+    taken, _ = snapshots.take(root, {root / "train.ipynb": LIVE}, "now")
+    assert snapshots.resolve(root, taken.commit[:8]) == taken
+    assert snapshots.resolve(root, taken.ref) == taken
+    for name in ("HEAD", "main", head[:10], f"{taken.commit[:12]}^"):
+        found = snapshots.resolve(root, name)
+        assert found is not None
+        assert (found.commit, found.title, found.author) == (head, "first", "Ana")
+    for name in ("no-such-branch", "", "-x", "--all", "HEAD~7", "a" * 40, "\n"):
+        assert snapshots.resolve(root, name) is None, name
+
+
+def test_an_abbreviation_of_several_is_a_conflict(snapshots, tmp_path):
+    root, found = clean(tmp_path), {}
+    for number in range(2000):
+        commit = git(root, "commit-tree", "HEAD^{tree}", "-m", str(number))
+        if commit[:4] in found:
+            break
+        found[commit[:4]] = commit
+    git(root, "update-ref", f"{REFS}/one", commit)
+    git(root, "update-ref", f"{REFS}/two", found[commit[:4]])
+    with pytest.raises(Conflict, match="may be any of") as told:
+        snapshots.resolve(root, commit[:4])
+    assert commit[:12] in told.value.message
+
+
+def test_the_history_of_a_notebook_follows_its_renames(snapshots, tmp_path):
+    root = clean(tmp_path)
+    git(root, "mv", "train.ipynb", "ünï code.ipynb")
+    git(root, "commit", "-q", "-m", "renamed")
+    write(root, "model.py", "two = 2\n")
+    git(root, "commit", "-q", "-a", "-m", "not the notebook")
+    found = snapshots.commits_of(root, root / "ünï code.ipynb", 10)
+    assert [(one.title, one.path) for one in found] == [("renamed", "ünï code.ipynb"), ("first", "train.ipynb")]
+    assert [one.title for one in snapshots.commits_of(root, root / "ünï code.ipynb", 1)] == ["renamed"]
+
+
+def test_snapshots_of_one_notebook(snapshots, tmp_path):
+    root = clean(tmp_path)
+    both, _ = snapshots.take(root, {root / "train.ipynb": LIVE, root / "other.ipynb": LIVE}, "both")
+    one, _ = snapshots.take(root, {root / "train.ipynb": LIVE}, "one")
+    assert {found.commit for found in snapshots.taken(root, root / "train.ipynb")} == {both.commit, one.commit}
+    assert [(found.commit, found.path) for found in snapshots.taken(root, root / "other.ipynb")] == [
+        (both.commit, "other.ipynb")
+    ]
+
+
+def test_what_is_forgotten_is_gone_and_the_rest_stays(snapshots, tmp_path):
+    root = clean(tmp_path)
+    before = state(root)
+    first, _ = snapshots.take(root, {root / "train.ipynb": LIVE}, "first")
+    second, _ = snapshots.take(root, {root / "train.ipynb": LIVE + b"\n"}, "second")
+    snapshots.forget(root, [first])
+    assert snapshots.taken(root) == (second,)
+    snapshots.forget(root, [])
+    assert state(root) == before
+
+
+def test_an_export_tells_of_submodules(snapshots, tmp_path):
+    root = SITUATIONS["with_a_submodule"](tmp_path)
+    (tmp_path / "out").mkdir()
+    taken, _ = snapshots.take(root, {root / "train.ipynb": LIVE}, "now")
+    assert snapshots.export(root, taken.commit, tmp_path / "out") == ("the submodule part is not in it",)
+
+
+def test_what_is_not_there_is_told(snapshots, tmp_path):
+    root = clean(tmp_path)
+    taken, _ = snapshots.take(root, {root / "train.ipynb": LIVE}, "now")
+    with pytest.raises(NotFound, match=r"no gone\.ipynb"):
+        snapshots.read(root, taken.commit, "gone.ipynb")
+    for act in (snapshots.notebooks, lambda where, commit: snapshots.export(where, commit, tmp_path)):
+        with pytest.raises(NotFound):
+            act(root, "a" * 40)
+    assert snapshots.commits_of(root, root / "gone.ipynb", 10) == ()
+
+
+def test_outside_a_working_tree(snapshots, tmp_path):
+    root = clean(tmp_path)
+    git(tmp_path, "clone", "-q", "--bare", str(root), "bare.git")
+    assert snapshots.top(tmp_path) is None
+    assert snapshots.top(tmp_path / "bare.git") is None
+    assert snapshots.top(root / ".git") is None
+    assert snapshots.top(root / "data") == root
+    with pytest.raises(NotFound, match="in no git repository"):
+        snapshots.take(tmp_path, {tmp_path / "train.ipynb": LIVE}, "now")
+
+
+def test_a_repository_of_another_user(snapshots, tmp_path):
+    if os.geteuid() != 0:
+        pytest.skip("only root can give a folder to another user")
+    root = clean(tmp_path)
+    for one in (root, root / ".git"):
+        os.chown(one, 12345, 12345)
+    with pytest.raises(ConfigurationError, match="another user owns") as told:
+        snapshots.top(root)
+    assert "safe.directory" in (told.value.hint or "")
+
+
+def test_without_git(snapshots, tmp_path, monkeypatch):
+    root = clean(tmp_path)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(ConfigurationError, match="git is not installed"):
+        snapshots.top(root)
+
+
+def test_a_filter_that_fails_is_told_and_nothing_is_taken(snapshots, tmp_path):
+    root = SITUATIONS["with_a_filter"](tmp_path)
+    git(root, "config", "filter.upper.clean", "false")
+    before = state(root)
+    with pytest.raises(ConfigurationError, match="cannot take the files"):
+        snapshots.take(root, {root / "train.ipynb": LIVE}, "now")
+    assert state(root) == before
+    assert snapshots.taken(root) == ()
+
+
+def test_one_killed_in_the_middle_leaves_nothing_locked(snapshots, tmp_path):
+    root = clean(tmp_path)
+    for number in range(40):
+        write(root, f"many/{number}.py", "x" * 100_000)
+    git(root, "add", ".")
+    for number in range(40):
+        write(root, f"many/{number}.py", "y" * 100_000)
+    before = state(root)
+    taking = (
+        "import sys, pathlib; from mlops_jupyter import registry; root = pathlib.Path(sys.argv[1]); print(1, flush=True);"
+        "registry.load('snapshots', 'git')().take(root, {root / 'train.ipynb': b'{}'}, 'now')"
+    )
+    with subprocess.Popen([sys.executable, "-c", taking, str(root)], stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        process.kill()
+    assert state(root) == before
+    assert snapshots.take(root, {root / "train.ipynb": LIVE}, "now")[1]
+
+
+STEPS = st.lists(
+    st.sampled_from(
+        ["snapshot", "edit", "edit the notebook", "stage", "commit", "branch", "stash", "pop", "export", "delete", "gc"]
+    ),
+    min_size=3,
+    max_size=8,
+)
+
+
+@given(STEPS)
+@settings(max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_any_sequence_leaves_the_user_s_work_alone(snapshots, tmp_path_factory, steps):
+    place = tmp_path_factory.mktemp("any")
+    root, expected = new(place / "any"), {}
+    for number, step in enumerate(steps):
+        live = LIVE + b" " * number
+        if step in {"snapshot", "export"}:
+            before = state(root)
+            taken, _ = snapshots.take(root, {root / "train.ipynb": live}, str(number))
+            expected[taken.commit] = (live, {name: path.read_bytes() for name, path in _tracked(root)})
+            if step == "export":
+                (place / str(number)).mkdir()
+                snapshots.export(root, taken.commit, place / str(number))
+            assert state(root) == before
+        elif step == "edit":
+            write(root, "model.py", f"one = {number * 1000}\n")
+        elif step == "edit the notebook":
+            write(root, "train.ipynb", NOTEBOOK + " " * number)
+        elif step == "delete":
+            (root / "data/rows.csv").unlink(missing_ok=True)
+        else:
+            git(root, *_GIT[step], *([f"b{number}"] if step == "branch" else []), check=False)
+    for commit, (live, files) in expected.items():
+        assert snapshots.read(root, commit, "train.ipynb") == live
+        for name, content in files.items():
+            assert snapshots.read(root, commit, name) == content
+
+
+_GIT = {
+    "stage": ["add", "-A"],
+    "commit": ["commit", "-q", "-a", "-m", "more"],
+    "branch": ["checkout", "-q", "-b"],
+    "stash": ["stash", "-q", "-u"],
+    "pop": ["stash", "pop", "-q"],
+    "gc": ["gc", "-q", "--prune=now"],
+}
+
+
+def _tracked(root: Path) -> list[tuple[str, Path]]:
+    names = git(root, "ls-files", "-z").split("\0")
+    return [(name, root / name) for name in names if name not in {"", "train.ipynb"} and (root / name).exists()]
