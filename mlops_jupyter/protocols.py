@@ -268,6 +268,13 @@ class Snapshots(Protocol):
 class SecretScanner(Protocol): ...
 
 
+class NotebookDiffer(Protocol):
+    """Tells which cells are alike, where no id tells which is which."""
+
+    def align(self, before: Sequence[Mapping[str, Any]], after: Sequence[Mapping[str, Any]]) -> list[tuple[int, int]]:
+        """Return which of the first cells is which of the second, both rising."""
+
+
 class Pushed(NamedTuple):
     """What a remote said to a push, and whether it took the push's options."""
 

@@ -551,6 +551,116 @@ class History:
     notes: tuple[str, ...] = ()
 
 
+class Line(NamedTuple):
+    """One line of two texts put side by side.
+
+    ``mark`` is ``-`` or ``+`` for a line of the first or second alone, a space for one of both, and ``…`` for equal
+    lines that are left out. ``words`` are the spans (from, to) of a changed line that the other one does not have.
+    """
+
+    mark: str
+    text: str
+    words: tuple[tuple[int, int], ...] = ()
+
+
+class Picture(NamedTuple):
+    """An image in an output: its type, the size of its file in bytes, and the beginning of the file's SHA-256."""
+
+    mime: str
+    size: int
+    digest: str
+
+
+@dataclass(frozen=True)
+class OutputChange:
+    """One output that differs.
+
+    Attributes
+    ----------
+    kind
+        Whether it is there only after, only before, or on both sides.
+    name
+        What it is: ``stdout``, ``ValueError``, ``text/html``.
+    lines
+        The text side by side, cut where it is long.
+    before, after
+        The images.
+    data
+        The images' content as base64 text, for a face that draws them.
+    """
+
+    kind: Literal["added", "removed", "changed"]
+    name: str
+    lines: tuple[Line, ...] = ()
+    before: Picture | None = None
+    after: Picture | None = None
+    data: tuple[str | None, str | None] = field(default=(None, None), repr=False, metadata={"unsaid": True})
+
+
+@dataclass(frozen=True)
+class CellChange:
+    """One cell that differs.
+
+    Attributes
+    ----------
+    kind
+        What happened to it; one that has moved may have changed too.
+    type
+        ``code``, ``markdown`` or ``raw``.
+    ident
+        Its id, if it has one that is its own.
+    place_before, place_after
+        Where it stands, from 0; ``None`` on the side where it is not.
+    source
+        Its source side by side.
+    outputs
+        The outputs that differ.
+    metadata
+        The names of what differs in its metadata, noise apart.
+    """
+
+    kind: Literal["added", "removed", "changed", "moved"]
+    type: str
+    ident: str | None
+    place_before: int | None
+    place_after: int | None
+    source: tuple[Line, ...] = ()
+    outputs: tuple[OutputChange, ...] = ()
+    metadata: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class NotebookDiff:
+    """Two versions of a notebook side by side.
+
+    Attributes
+    ----------
+    before, after
+        The versions.
+    cells
+        The cells that differ, in the order of ``after``, removed ones where they stood.
+    equal
+        How many cells are the same.
+    noise
+        In how many cells nothing but metadata that changes by itself differs: counts and times of execution.
+    metadata
+        The names of what differs in the notebook's own metadata, noise apart.
+    """
+
+    before: Version
+    after: Version
+    cells: tuple[CellChange, ...]
+    equal: int
+    noise: int = 0
+    metadata: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    @property
+    def differs(self) -> bool:
+        """Whether anything but noise differs."""
+        return bool(self.cells or self.metadata)
+
+
 @dataclass(frozen=True)
 class Restored:
     """A version of a notebook that was brought back.
