@@ -275,6 +275,13 @@ class NotebookDiffer(Protocol):
         """Return which of the first cells is which of the second, both rising."""
 
 
+class WebDiff(Protocol):
+    """Web pages that show two versions of a notebook."""
+
+    def open(self, before: bytes, after: bytes, server_url: str | None) -> ServedPage:
+        """Return a page that can be opened now, also through the Jupyter server of that base path."""
+
+
 class Pushed(NamedTuple):
     """What a remote said to a push, and whether it took the push's options."""
 

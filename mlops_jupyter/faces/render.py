@@ -33,6 +33,7 @@ VIEWS: dict[str, str] = {
     "Diagnosis": _VIEWS + "diagnosis",
     "Snapshot": _VIEWS + "snapshot",
     "History": _VIEWS + "history",
+    "NotebookDiff": _VIEWS + "diff",
     "Setup": _VIEWS + "setup",
     "Status": _VIEWS + "status",
     "WebPage": _VIEWS + "page",

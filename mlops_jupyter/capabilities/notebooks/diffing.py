@@ -15,7 +15,16 @@ from .lines import line_edits
 from .reading import ids, source
 
 # What changes in metadata without anybody having edited the notebook.
-_CELL_NOISE = {"ExecuteTime", "collapsed", "execution", "heading_collapsed", "hidden", "papermill", "scrolled", "trusted"}
+_CELL_NOISE = {
+    "ExecuteTime",
+    "collapsed",
+    "execution",
+    "heading_collapsed",
+    "hidden",
+    "papermill",
+    "scrolled",
+    "trusted",
+}
 _NOTEBOOK_NOISE = {"kernelspec", "language_info", "papermill", "signature", "widgets", "orig_nbformat"}
 _TEXT = ("text/plain", "text/markdown", "text/latex", "text/html", "application/json")
 # Of a long output, so many letters of each side are put side by side.

@@ -1,0 +1,131 @@
+"""``diff``: two versions of a notebook side by side."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, cast
+
+from .. import registry, settings
+from ..capabilities.notebooks import diffing, reading
+from ..capabilities.references import References
+from ..errors import CommandError
+from ..protocols import NotebookDiffer, WebDiff
+from ..records import NotebookDiff, Version, WebPage
+from . import project
+from .versions import needs_git, own_notebook, references
+
+_HEAD = "HEAD"
+
+
+def diff(
+    a: str | None = None, b: str | None = None, *, notebook: Path | None = None, web: bool = False
+) -> NotebookDiff | WebPage:
+    """Put two versions of a notebook side by side.
+
+    A version is a file, a snapshot or a commit (``HEAD~2``, ``main:train.ipynb``), or a run, by its id or name;
+    ``file:``, ``git:`` or ``run:`` in front says which is meant. With one version, it is compared with the notebook as
+    it is now; with none, or with a file alone, HEAD is.
+
+    Parameters
+    ----------
+    a
+        The version before.
+    b
+        The version after; else the notebook as it is now.
+    notebook
+        Which notebook, where the versions do not say; else the one of this kernel.
+    web
+        Open nbdime's own web pages with the two versions.
+
+    Returns
+    -------
+    NotebookDiff or WebPage
+        The cells that differ, word by word, and their outputs; or the page.
+
+    Raises
+    ------
+    NotFound
+        When there is no such version, or the notebook is not in it.
+    Conflict
+        When a word may be several versions.
+    CommandError
+        When it is not said which notebook is meant.
+    ConfigurationError
+        When a version is no notebook.
+    """
+    current = settings.current()
+    (before, old), (after, new) = _two(current, a, b, own_notebook(notebook))
+    if web:
+        base = project.notebook_host().server_url()
+        page = cast("WebDiff", registry.load("web_diff", "nbdime")()).open(old, new, base)
+        title = f"{before.ref} and {after.ref} in nbdime"
+        return WebPage(title, f"http://127.0.0.1:{page.port}{page.path}", base and page.path, page.detail)
+    return compared((before, after), (old, new))
+
+
+def compared(versions: tuple[Version, Version], contents: tuple[bytes, bytes]) -> NotebookDiff:
+    """Read two versions and put them side by side."""
+    before, after = (reading.read(content, version.ref) for version, content in zip(versions, contents, strict=True))
+    return diffing.diff(before, after, versions, aligner())
+
+
+def aligner() -> Callable[[Sequence[Mapping[str, Any]], Sequence[Mapping[str, Any]]], list[tuple[int, int]]]:
+    """Return what aligns cells that have no ids; nbdime is imported only when there are any."""
+
+    def align(before: Sequence[Mapping[str, Any]], after: Sequence[Mapping[str, Any]]) -> list[tuple[int, int]]:
+        return cast("NotebookDiffer", registry.load("notebook_differ", "nbdime")()).align(before, after)
+
+    return align
+
+
+_Found = tuple[Version, bytes]
+
+
+def _two(current: settings.Settings, a: str | None, b: str | None, own: Path | None) -> tuple[_Found, _Found]:
+    directory = Path.cwd() if own is None else own.parent
+    where = references(current, directory)
+    if a is not None and b is not None:
+        first, second = _file_of(a) or own, _file_of(b) or own
+        # A version that names no notebook means the one that the other names.
+        return where.find(a, first or second), where.find(b, second or first)
+    file = None if a is None else _file_of(a)
+    if a is not None and file is None:
+        found = where.find(a, own)
+        return found, where.now(own or _notebook_of(current, where, found[0]))
+    target = file or own or _only_changed(where)
+    needs_git(target.parent)
+    return references(current, target.parent).find(f"git:{_HEAD}", target), where.now(target)
+
+
+def _file_of(word: str) -> Path | None:
+    path = Path(word.removeprefix("file:")).expanduser()
+    return path.absolute() if path.is_file() else None
+
+
+def _notebook_of(current: settings.Settings, where: References, version: Version) -> Path:
+    """Return the file of which a version was found, to compare it with now."""
+    if version.kind == "run":
+        return current.root / version.notebook
+    top = None if where.snapshots is None else where.snapshots.top(where.directory)
+    return (top or current.root) / version.notebook
+
+
+def _only_changed(where: References) -> Path:
+    """Return the one notebook that differs from HEAD, of those that lie here."""
+    needs_git(where.directory)
+    changed = []
+    for path in itertools.chain(where.directory.glob("*.ipynb"), where.directory.glob("*/*.ipynb")):
+        found = where.snapshots and where.snapshots.resolve(where.directory, _HEAD)
+        top = where.snapshots.top(where.directory) if where.snapshots else None
+        if not found or where.snapshots is None or top is None:
+            break
+        name = path.resolve().relative_to(top.resolve()).as_posix()
+        if name in where.snapshots.notebooks(where.directory, found.commit):
+            if where.snapshots.read(where.directory, found.commit, name) != path.read_bytes():
+                changed.append(path)
+    if len(changed) == 1:
+        return changed[0]
+    several = f": {', '.join(sorted(one.name for one in changed))} differ from HEAD" if changed else ""
+    raise CommandError(f"which notebook?{several or ' None here differs from HEAD'}", "mlops diff NOTEBOOK.ipynb")
