@@ -156,7 +156,9 @@ def _tell(sentence: str) -> None:
 
 
 def main(words: list[str]) -> int:
-    """Do what git asks."""
+    """Do what git asks; ``check`` only tells that it starts."""
+    if words == ["check"]:
+        return 0
     if words[0] == "diff":
         return diff(words[1:])
     base, ours, theirs, marker_size, name = words[1:]

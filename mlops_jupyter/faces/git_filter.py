@@ -3,7 +3,7 @@
 git speaks its long-running filter process protocol with it, version 2 (gitattributes(5)): packets of four
 hexadecimal digits that give the length, and content. It only cleans: what comes out of a commit goes into the working
 tree as it is, without passing here. With the argument ``clean`` it takes one notebook from its input, for programs that
-read git's settings but do not know the protocol (JGit).
+read git's settings but do not know the protocol (nbdime, JGit).
 
 What is no notebook passes unchanged, and a line says so: a filter must neither lose content nor stop ``git add``.
 """
@@ -144,14 +144,14 @@ def _tell(reason: str) -> None:
 
 
 def main(words: list[str]) -> int:
-    """Serve git, or clean the one notebook at the input."""
+    """Serve git, or clean the one notebook at the input; ``check`` only tells that it starts."""
     try:
         if words == ["clean"]:
             cleaned, unchanged_because = clean(sys.stdin.buffer.read(), "the notebook")
             if unchanged_because is not None:
                 _tell(unchanged_because)
             sys.stdout.buffer.write(cleaned)
-        else:
+        elif words != ["check"]:
             serve(sys.stdin.buffer, sys.stdout.buffer)
     except _ProtocolError as error:
         sys.stderr.write(f"mlops: git's filter protocol was not kept: {error}\n")
