@@ -239,6 +239,21 @@ class GitSetup(Protocol):
         """Return which of these attributes a file has, or would have."""
 
 
+class SecretMatch(NamedTuple):
+    """Where in a text a secret stands, in bytes, and of what kind it is in a few words."""
+
+    kind: str
+    start: int
+    end: int
+
+
+class SecretScanner(Protocol):
+    """Finds tokens, keys and passwords in text, on this machine alone."""
+
+    def scan(self, content: bytes) -> tuple[SecretMatch, ...]:
+        """Return what looks like a secret, in order; no two overlap."""
+
+
 class StoredSnapshot(NamedTuple):
     """A commit that holds versions of notebooks; ``ref`` names a snapshot's own ref, and is empty for a commit.
 
