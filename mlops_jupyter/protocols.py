@@ -215,6 +215,45 @@ class SourceControl(Protocol):
         """Describe the repository around a directory, ``None`` outside one; ``file`` counts in ``dirty``."""
 
 
+class GitPlace(NamedTuple):
+    """A working tree: its top, the file of the repository's own settings, and how many working trees share it."""
+
+    top: Path
+    config: str
+    worktrees: int
+
+
+class GitSetup(Protocol):
+    """The settings of the git repository around a directory. What git refuses raises `ConfigurationError`."""
+
+    def place(self, directory: Path) -> GitPlace | None:
+        """Describe the working tree around a directory, ``None`` outside one."""
+
+    def setting(self, directory: Path, name: str) -> tuple[str, str] | None:
+        """Return the value of a setting that holds here, and the file it stands in."""
+
+    def write_setting(self, directory: Path, name: str, value: str) -> None:
+        """Write into the repository's own settings."""
+
+    def attributes(self, file: Path, names: Sequence[str]) -> Mapping[str, str]:
+        """Return which of these attributes a file has, or would have."""
+
+
+class SecretMatch(NamedTuple):
+    """Where in a text a secret stands, in bytes, and of what kind it is in a few words."""
+
+    kind: str
+    start: int
+    end: int
+
+
+class SecretScanner(Protocol):
+    """Finds tokens, keys and passwords in text, on this machine alone."""
+
+    def scan(self, content: bytes) -> tuple[SecretMatch, ...]:
+        """Return what looks like a secret, in order; no two overlap."""
+
+
 class StoredSnapshot(NamedTuple):
     """A commit that holds versions of notebooks; ``ref`` names a snapshot's own ref, and is empty for a commit.
 

@@ -398,6 +398,7 @@ class Diagnosis:
         return tuple(check for check in self.checks if check.level == "failed")
 
 
+SecretPlace = Literal["source", "output", "metadata"]
 StepOutcome = Literal["created", "updated", "kept"]
 
 
@@ -408,6 +409,22 @@ class SetupStep:
     path: str
     outcome: StepOutcome
     detail: str
+
+
+@dataclass(frozen=True)
+class SecretFinding:
+    """Something in a notebook that looks like a secret; what it is, is never told.
+
+    ``cell`` counts from 0, and is ``None`` in the notebook's own metadata; ``line`` counts from 1 within the source or
+    the output. ``fingerprint`` allows this secret, of this kind, in this project.
+    """
+
+    cell: int | None
+    cell_id: str | None
+    where: SecretPlace
+    kind: str
+    line: int | None
+    fingerprint: str
 
 
 @dataclass(frozen=True)

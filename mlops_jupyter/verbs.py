@@ -25,7 +25,10 @@ _COMMANDS = "mlops_jupyter.commands."
 
 VERBS: dict[str, Verb] = {
     "init": Verb(
-        _COMMANDS + "init:init", "Set a project up: settings, state folder, .gitignore.", "writes", "anywhere"
+        _COMMANDS + "init:init",
+        "Set a project up: settings, state folder, .gitignore, notebooks in git.",
+        "writes",
+        "anywhere",
     ),
     "doctor": Verb(
         _COMMANDS + "doctor:doctor",

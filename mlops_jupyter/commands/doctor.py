@@ -16,7 +16,7 @@ from .. import settings
 from ..errors import CheckFailed, ConfigurationError, MlopsError, Unavailable
 from ..protocols import Reporter, Silent
 from ..records import Check, Diagnosis
-from . import project
+from . import notebooks_in_git, project
 from .status import notes
 
 _PACKAGES = ("ipython", "ipykernel", "jupyterlab", "jupyter-server-proxy", "mlflow", "papermill", "nbconvert")
@@ -161,6 +161,7 @@ def _git() -> Iterator[Check]:
         yield Check("git", "warning", f"{said}; this directory is in no repository", "git init")
     else:
         yield Check("git", "ok", f"{said}; {checkout.root}")
+        yield from notebooks_in_git.checks(Path.cwd())
 
 
 def _kernel() -> Iterator[Check]:

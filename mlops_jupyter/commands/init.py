@@ -10,14 +10,18 @@ from .. import settings
 from ..capabilities.tracking import short_form
 from ..errors import ConfigurationError, Conflict
 from ..records import Setup, SetupStep, StepOutcome
+from . import notebooks_in_git
 
 _IGNORED = (f"{settings.STATE_DIRECTORY}/", "mlflow.db", "mlruns/", ".ipynb_checkpoints/")
 
 
-def init(directory: Path = Path(), *, experiment: str | None = None, nested: bool = False) -> Setup:
-    """Set a project up: settings, state folder, .gitignore.
+def init(
+    directory: Path = Path(), *, experiment: str | None = None, nested: bool = False, strip_outputs: bool = False
+) -> Setup:
+    """Set a project up: settings, state folder, .gitignore, notebooks in git.
 
-    It writes what is missing and keeps what is there, so it may be run again at any time.
+    It writes what is missing and keeps what is there, so it may be run again at any time. In a git repository
+    notebooks are then shown and merged cell by cell, by nbdime.
 
     Parameters
     ----------
@@ -27,6 +31,9 @@ def init(directory: Path = Path(), *, experiment: str | None = None, nested: boo
         The experiment that runs go to; else the directory's name.
     nested
         Set a project up inside another one.
+    strip_outputs
+        Keep outputs and execution counts out of commits, by a filter of git's with nbstripout's rules. Files here keep
+        theirs; whoever reads the repository elsewhere sees none.
 
     Returns
     -------
@@ -51,13 +58,13 @@ def init(directory: Path = Path(), *, experiment: str | None = None, nested: boo
         )
     try:
         steps = (_settings_file(root, experiment), _state(root), _gitignore(root))
+        in_git, notes = notebooks_in_git.set_up(root, strip_outputs=strip_outputs)
     except OSError as error:
         raise ConfigurationError(f"cannot write to {root}: {short_form(error)}", f"make {root} writable") from error
     settings.forget_root()
-    notes = []
     if (old := settings.old_file_store(root)) is not None:
-        notes.append(settings.explain_old_store(old, settings.load(root, {})))
-    return Setup(str(root), steps, tuple(notes))
+        notes = (*notes, settings.explain_old_store(old, settings.load(root, {})))
+    return Setup(str(root), (*steps, *in_git), notes)
 
 
 def _settings_file(root: Path, experiment: str | None) -> SetupStep:

@@ -42,7 +42,7 @@ def test_init_makes_a_project(place):
     done = mlops_jupyter.init()
     assert done.root == str(place)
     assert outcomes(done) == {"mlops.toml": "created", ".mlops/": "created", ".gitignore": "created"}
-    assert done.notes == ()
+    assert done.notes == ("the project is in no git repository, so git was not set up: git init && mlops init",)
     assert tomllib.loads((place / "mlops.toml").read_text()) == {"experiment": "churn model"}
     assert (place / ".mlops" / ".gitignore").read_text() == "*\n"
     assert (place / ".gitignore").read_text() == ".mlops/\nmlflow.db\nmlruns/\n.ipynb_checkpoints/\n"
@@ -110,18 +110,19 @@ def test_git_sees_only_what_should_be_committed(place, template_store):
     with mlops_jupyter.track(autolog=False):
         pass
     said = subprocess.run(["git", "status", "--porcelain", "-uall"], check=True, capture_output=True, text=True).stdout
-    assert sorted(line.split()[-1] for line in said.splitlines()) == [".gitignore", "mlops.toml"]
+    assert sorted(line.split()[-1] for line in said.splitlines()) == [".gitattributes", ".gitignore", "mlops.toml"]
 
 
 def test_init_says_what_it_did(place, terminal):
     done = terminal("init")
     assert (done.code, done.err) == (0, "")
     assert done.out.splitlines()[0] == str(place)
-    assert [line.split()[:2] for line in done.out.splitlines()[1:]] == [
+    assert [line.split()[:2] for line in done.out.splitlines()[1:-1]] == [
         ["mlops.toml", "created"],
         [".mlops/", "created"],
         [".gitignore", "created"],
     ]
+    assert done.out.splitlines()[-1].startswith("note: the project is in no git repository")
 
 
 # --- doctor ------------------------------------------------------------------------------------------------------

@@ -16,7 +16,7 @@ _CONFLICT = re.compile(rb"^(?:<<<<<<<|>>>>>>>) ", re.MULTILINE)
 _KINDS = {"code", "markdown", "raw"}
 
 
-def read(content: bytes, name: str) -> dict[str, Any]:
+def read(content: bytes, name: str, *, exact: bool = False) -> dict[str, Any]:
     """Read a notebook of nbformat 4, any minor version.
 
     Parameters
@@ -25,6 +25,8 @@ def read(content: bytes, name: str) -> dict[str, Any]:
         The file's bytes.
     name
         What the notebook is called in an error.
+    exact
+        Whether integers past 64 bits stay what they are, which costs half as much again: for what is written back.
 
     Returns
     -------
@@ -36,16 +38,19 @@ def read(content: bytes, name: str) -> dict[str, Any]:
     ConfigurationError
         When it is no notebook, not UTF-8, holds git's conflict markers, or is of an older format.
     """
-    try:
-        # orjson takes neither NaN, which other tools write, nor a byte order mark.
-        notebook = orjson.loads(content)
-    except orjson.JSONDecodeError as error:
-        notebook = _read_leniently(content, name, error)
+    if exact:
+        notebook = _read_leniently(content, name)
+    else:
+        try:
+            # orjson takes neither NaN, which other tools write, nor a byte order mark.
+            notebook = orjson.loads(content)
+        except orjson.JSONDecodeError:
+            notebook = _read_leniently(content, name)
     _check(notebook, name)
     return notebook  # type: ignore[no-any-return]
 
 
-def _read_leniently(content: bytes, name: str, strict: ValueError) -> Any:
+def _read_leniently(content: bytes, name: str) -> Any:
     if not content.strip():
         raise ConfigurationError(f"{name} is empty, so it is no notebook", f"restore it: mlops history {name}")
     try:
@@ -64,7 +69,7 @@ def _read_leniently(content: bytes, name: str, strict: ValueError) -> Any:
                 f"{name} holds git's conflict markers, so it is no valid notebook",
                 f"take one side: git checkout --ours -- {name} (or --theirs)",
             ) from error
-        raise ConfigurationError(f"{name} is not valid JSON: {strict}", f"restore it: mlops history {name}") from error
+        raise ConfigurationError(f"{name} is not valid JSON: {error}", f"restore it: mlops history {name}") from error
 
 
 def _check(notebook: Any, name: str) -> None:

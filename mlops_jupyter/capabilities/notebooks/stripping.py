@@ -17,6 +17,7 @@ _CELL_NOISE = {"collapsed", "ExecuteTime", "execution", "heading_collapsed", "hi
 # What nbformat never writes.
 _NOTEBOOK_TRANSIENT = {"orig_nbformat", "orig_nbformat_minor", "signature"}
 _CELL_TRANSIENT = {"trusted"}
+_CELL_COUNTS, _OUTPUT_COUNTS = {"execution_count", "prompt_number"}, {"execution_count"}
 _KEEP = "keep_output"
 _BUNDLES = {"execute_result", "display_data"}
 _SPLIT_MIMES = {"application/javascript", "image/svg+xml"}
@@ -68,15 +69,15 @@ def dumps(notebook: Mapping[str, Any]) -> bytes:
     return (text + "\n").encode("utf-8", "backslashreplace")
 
 
-def _strip_cell(cell: Mapping[str, Any], *, notebook_keeps: bool) -> dict[str, Any]:
+def _strip_cell(cell: Mapping[str, Any], *, notebook_keeps: bool) -> Any:
     stripped = dict(cell)
     metadata = _mapping(cell.get("metadata"))
     if metadata:
         stripped["metadata"] = _without(metadata, _CELL_NOISE)
-    if "outputs" in cell:
+    if isinstance(cell.get("outputs"), list):
         keeps = _keeps_output(metadata, notebook_keeps=notebook_keeps)
-        stripped["outputs"] = [_uncounted(output, {"execution_count"}) for output in cell["outputs"]] if keeps else []
-    return _uncounted(stripped, {"execution_count", "prompt_number"})
+        stripped["outputs"] = [_uncounted(output, _OUTPUT_COUNTS) for output in cell["outputs"]] if keeps else []
+    return _uncounted(stripped, _CELL_COUNTS)
 
 
 def _keeps_output(metadata: Mapping[str, Any], *, notebook_keeps: bool) -> bool:
@@ -88,8 +89,10 @@ def _keeps_output(metadata: Mapping[str, Any], *, notebook_keeps: bool) -> bool:
     return notebook_keeps or (isinstance(tags, list) and _KEEP in tags)
 
 
-def _uncounted(part: Mapping[str, Any], counts: set[str]) -> dict[str, Any]:
+def _uncounted(part: Any, counts: set[str]) -> Any:
     """Return a cell or an output without the number it got when it ran."""
+    if not isinstance(part, dict):
+        return part
     return {key: None if key in counts else value for key, value in part.items()}
 
 
