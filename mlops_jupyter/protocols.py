@@ -304,9 +304,6 @@ class Snapshots(Protocol):
         """Let go of snapshots; the system removes their content in its own time."""
 
 
-class SecretScanner(Protocol): ...
-
-
 class NotebookDiffer(Protocol):
     """Tells which cells are alike, where no id tells which is which."""
 

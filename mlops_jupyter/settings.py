@@ -31,6 +31,7 @@ _KEYS: dict[str, Any] = {
     "tracking_uri": (str,),
     "registry_uri": (str,),
     "track": {"autolog": (bool,), "log_models": (bool,)},
+    "secrets": {"allow": (list,)},
     "snapshots": {"of_runs": (bool,), "keep_days": (int,)},
     "run": {"output": (str,), "timeout_s": (int,)},
 }
@@ -54,6 +55,8 @@ class Settings:
         The experiment's name, and its id when ``MLFLOW_EXPERIMENT_ID`` names it instead.
     autolog, log_models
         What a tracked cell does unless told otherwise.
+    allowed_secrets
+        Fingerprints of what looks like a secret and is none.
     snapshots_of_runs
         Whether a run from a notebook takes a snapshot of it.
     keep_days
@@ -73,12 +76,11 @@ class Settings:
     experiment_id: str | None
     autolog: bool
     log_models: bool
+    allowed_secrets: frozenset[str]
     snapshots_of_runs: bool
     keep_days: int
     output: Path
     timeout_s: int | None
-
-    allowed_secrets = ()
 
     @property
     def state(self) -> Path:
@@ -295,6 +297,7 @@ def load(root: Path, environment: Mapping[str, str]) -> Settings:
         experiment_id=environment.get("MLFLOW_EXPERIMENT_ID") or None,
         autolog=track.get("autolog", True),
         log_models=track.get("log_models", False),
+        allowed_secrets=frozenset(map(str, table.get("secrets", {}).get("allow", ()))),
         snapshots_of_runs=snapshots.get("of_runs", True),
         keep_days=snapshots.get("keep_days", 90),
         output=root / run.get("output", f"{STATE_DIRECTORY}/executed"),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
@@ -113,19 +112,19 @@ def _notebook_of(current: settings.Settings, where: References, version: Version
 
 
 def _only_changed(where: References) -> Path:
-    """Return the one notebook that differs from HEAD, of those that lie here."""
+    """Return the one notebook that differs from HEAD, of those that lie here or one folder below."""
     needs_git(where.directory)
+    snapshots = where.snapshots
+    head = None if snapshots is None else snapshots.resolve(where.directory, _HEAD)
+    top = None if snapshots is None else snapshots.top(where.directory)
     changed = []
-    for path in itertools.chain(where.directory.glob("*.ipynb"), where.directory.glob("*/*.ipynb")):
-        found = where.snapshots and where.snapshots.resolve(where.directory, _HEAD)
-        top = where.snapshots.top(where.directory) if where.snapshots else None
-        if not found or where.snapshots is None or top is None:
-            break
-        name = path.resolve().relative_to(top.resolve()).as_posix()
-        if name in where.snapshots.notebooks(where.directory, found.commit):
-            if where.snapshots.read(where.directory, found.commit, name) != path.read_bytes():
+    if snapshots is not None and head is not None and top is not None:
+        known = set(snapshots.notebooks(where.directory, head.commit))
+        for path in sorted([*where.directory.glob("*.ipynb"), *where.directory.glob("*/*.ipynb")]):
+            name = path.resolve().relative_to(top.resolve()).as_posix()
+            if name in known and snapshots.read(where.directory, head.commit, name) != path.read_bytes():
                 changed.append(path)
     if len(changed) == 1:
         return changed[0]
-    several = f": {', '.join(sorted(one.name for one in changed))} differ from HEAD" if changed else ""
-    raise CommandError(f"which notebook?{several or ' None here differs from HEAD'}", "mlops diff NOTEBOOK.ipynb")
+    several = f"{', '.join(one.name for one in changed)} differ from HEAD" if changed else "none here differs from HEAD"
+    raise CommandError(f"which notebook? {several}", "mlops diff NOTEBOOK.ipynb")

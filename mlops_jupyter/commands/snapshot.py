@@ -16,7 +16,7 @@ from ..capabilities.run_snapshot import Origin, RunSnapshot, TakenForRun
 from ..capabilities.secret_guard import refuse_secrets
 from ..capabilities.snapshotting import Document, RunningCell
 from ..errors import CommandError, NotFound
-from ..protocols import Names, Short, Snapshots
+from ..protocols import Names, SecretScanner, Short, Snapshots
 from ..records import Snapshot
 from . import project
 from .arguments import names, notebook_file
@@ -62,7 +62,7 @@ def snapshot(
     current = settings.current()
     paths = [notebook_file(one) for one in notebooks] or [_own_notebook()]
     documents = {path: snapshotting.find(path) for path in paths}
-    check = _check(current, names(allow))
+    check = check_secrets(current, names(allow))
     kept = {path: snapshotting.cleaned(one, path.name, check)[0] for path, one in documents.items()}
     title = message or f"snapshot of {', '.join(path.name for path in paths)}"
     keeper = store(current, paths[0].parent)
@@ -103,10 +103,11 @@ def store(current: settings.Settings, directory: Path) -> Snapshots:
     return in_git(directory) or cast("Snapshots", folder(current.state / "snapshots", current.root))
 
 
-def _check(current: settings.Settings, allowed: tuple[str, ...]) -> Callable[[dict[str, Any], str], None]:
-    scanner = None
-    known = frozenset([*current.allowed_secrets, *allowed])
-    return lambda notebook, name: refuse_secrets(notebook, name, scanner, known)
+def check_secrets(current: settings.Settings, allowed: tuple[str, ...] = ()) -> Callable[[dict[str, Any], str], None]:
+    """Return what raises `Conflict` for a notebook that holds secrets, by the project's settings."""
+    scanner = cast("SecretScanner", registry.load("secret_scanner", "kingfisher")())
+    known = current.allowed_secrets.union(allowed)
+    return lambda notebook, name: refuse_secrets(notebook, name, scanner, known, project=current.root.name)
 
 
 # --- of a run ---------------------------------------------------------------------------------------------------
@@ -136,7 +137,7 @@ class _Take:
 
     def _take(self) -> TakenForRun:
         notebook, current = self.notebook, self.current
-        content, notes = snapshotting.cleaned(self.document, notebook.name, _check(current, ()), self.running)
+        content, notes = snapshotting.cleaned(self.document, notebook.name, check_secrets(current), self.running)
         git = in_git(notebook.parent)
         if git is None:
             return TakenForRun(content, None, self.document.origin, notes)

@@ -82,8 +82,8 @@ def _by_content(old: Sequence[Cell], new: Sequence[Cell], aligner: Aligner) -> l
         return pairs + _aligned(old, new, (first, end_old, first, end_new), aligner)
     # Of very many cells, those that are the same set the marks, and the rest is looked at between them.
     matcher = SequenceMatcher(None, keys_old[first:end_old], keys_new[first:end_new], autojunk=False)
-    for kind, i, j, k, m in matcher.get_opcodes():
-        i, j, k, m = (place + first for place in (i, j, k, m))
+    for kind, *part in matcher.get_opcodes():
+        i, j, k, m = (place + first for place in part)
         if kind == "equal":
             pairs += zip(range(i, j), range(k, m), strict=True)
         elif (j - i) * (m - k) <= _MOST_PAIRS:

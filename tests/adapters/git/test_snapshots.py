@@ -244,7 +244,8 @@ def test_one_killed_in_the_middle_leaves_nothing_locked(snapshots, tmp_path):
         write(root, f"many/{number}.py", "y" * 100_000)
     before = state(root)
     taking = (
-        "import sys, pathlib; from mlops_jupyter import registry; root = pathlib.Path(sys.argv[1]); print(1, flush=True);"
+        "import sys, pathlib; from mlops_jupyter import registry; root = pathlib.Path(sys.argv[1]); "
+        "print(1, flush=True); "
         "registry.load('snapshots', 'git')().take(root, {root / 'train.ipynb': b'{}'}, 'now')"
     )
     with subprocess.Popen([sys.executable, "-c", taking, str(root)], stdout=subprocess.PIPE) as process:
