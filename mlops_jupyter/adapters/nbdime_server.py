@@ -6,18 +6,18 @@ nobody has asked for anything for an hour, and takes the folder with the two ver
 
 from __future__ import annotations
 
+import asyncio
 import shutil
 import sys
 import time
 from typing import Any
 
 from nbdime.webapp.nbdimeserver import init_app
-from tornado.ioloop import IOLoop, PeriodicCallback
 
 _IDLE_S, _LOOK_S = 3600.0, 30.0
 
 
-def main(folder: str, port: int, base_url: str) -> None:
+async def serve(folder: str, port: int, base_url: str) -> None:
     """Serve until nobody asks any more."""
     asked = time.monotonic()
 
@@ -25,20 +25,15 @@ def main(folder: str, port: int, base_url: str) -> None:
         nonlocal asked
         asked = time.monotonic()
 
-    def look() -> None:
-        if time.monotonic() - asked > _IDLE_S:
-            loop.stop()
-
     app, server = init_app(port=port, ip="127.0.0.1", base_url=base_url, cwd=folder)
     app.settings["log_function"] = note
-    loop = IOLoop.current()
-    PeriodicCallback(look, _LOOK_S * 1000).start()
     try:
-        loop.start()
+        while time.monotonic() - asked < _IDLE_S:
+            await asyncio.sleep(_LOOK_S)
     finally:
         server.stop()
         shutil.rmtree(folder, ignore_errors=True)
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], int(sys.argv[2]), sys.argv[3])
+    asyncio.run(serve(sys.argv[1], int(sys.argv[2]), sys.argv[3]))

@@ -51,41 +51,52 @@ class RunSnapshot:
     Parameters
     ----------
     take
-        Takes it; called in the thread.
+        Takes it; called in the thread, with what takes a sentence that the user should read soon.
     journal
         Where the run keeps what was taken, as soon as it is there.
     """
 
-    def __init__(self, take: Callable[[], TakenForRun], journal: RunJournal) -> None:
+    def __init__(self, take: Callable[[Callable[[str], None]], TakenForRun], journal: RunJournal) -> None:
         self._take = take
         self._journal = journal
         self._notes: tuple[str, ...] = ()
         self._lock = threading.Lock()
-        self._over = False
+        self._done = False
+        self._actions: list[Callable[[], None]] = []
         self._thread = threading.Thread(target=self._work, name="mlops-snapshot", daemon=True)
         self._thread.start()
 
     def finish(self, wait_s: float) -> tuple[str, ...]:
-        """Wait, no longer than so many seconds, and return what the user should read; later nothing is kept."""
+        """Wait, no longer than so many seconds, and return what the user should read by then."""
         self._thread.join(wait_s)
+        return self._notes
+
+    def then(self, action: Callable[[], None]) -> None:
+        """Do something when all is kept: now, or later in the thread."""
         with self._lock:
-            if self._thread.is_alive() and not self._over and wait_s:
-                self._notes += (f"the notebook's snapshot was given up after {wait_s:g} s",)
-            self._over = True
-            return self._notes
+            if not self._done:
+                self._actions.append(action)
+                return
+        action()
 
     def _work(self) -> None:
         try:
-            taken = self._take()
+            self._keep(self._take(self._tell))
         except MlopsError as refused:
             self._notes += (f"no snapshot of the notebook: {refused}",)
-            return
         except Exception as failed:  # noqa: BLE001 -- a bug of ours must not end the user's cell
             self._notes += (f"no snapshot of the notebook: {type(failed).__name__}: {failed}",)
-            return
         with self._lock:
-            if self._over:
-                return
-            self._notes += taken.notes
-            self._journal.log_text(NOTEBOOK_ARTIFACT, taken.content.decode("utf-8"))
-            self._journal.log_tags(taken.tags)
+            self._done = True
+        for action in self._actions:
+            action()
+
+    def _tell(self, note: str) -> None:
+        if note not in self._notes:
+            self._notes += (note,)
+
+    def _keep(self, taken: TakenForRun) -> None:
+        for note in taken.notes:
+            self._tell(note)
+        self._journal.log_text(NOTEBOOK_ARTIFACT, taken.content.decode("utf-8"))
+        self._journal.log_tags(taken.tags)

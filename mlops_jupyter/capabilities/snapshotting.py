@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -48,13 +47,8 @@ def find(notebook: Path) -> Document:
     return Document(notebook.read_bytes(), "disk") if told is None else Document(told, "live")
 
 
-def cleaned(
-    document: Document,
-    name: str,
-    check: Callable[[dict[str, Any], str], None],
-    running: RunningCell | None = None,
-) -> tuple[bytes, tuple[str, ...]]:
-    """Return the content that is kept, and what the user should know of it.
+def as_it_runs(document: Document, name: str, running: RunningCell | None) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """Return the notebook, with the cell that runs now as the kernel got it, and what the user should know of that.
 
     Parameters
     ----------
@@ -62,10 +56,8 @@ def cleaned(
         The notebook as it was found.
     name
         What it is called in errors.
-    check
-        Raises when something in the notebook, outputs included, must not be kept.
     running
-        The cell that runs now. The file may hold an older text of it than what the kernel got.
+        The cell that runs now. The file may hold an older text of it.
 
     Raises
     ------
@@ -73,11 +65,14 @@ def cleaned(
         When the content is no notebook.
     """
     notebook = reading.read(document.content, name)
-    check(notebook, name)
-    notes: tuple[str, ...] = ()
-    if running is not None and document.origin == "disk":
-        notes = _put(notebook, running, name)
-    return dumps(strip(notebook)), notes
+    if running is None or document.origin == "live":
+        return notebook, ()
+    return notebook, _put(notebook, running, name)
+
+
+def kept(notebook: dict[str, Any]) -> bytes:
+    """Return what a snapshot holds of a notebook: all but its outputs."""
+    return dumps(strip(notebook))
 
 
 def _put(notebook: dict[str, Any], running: RunningCell, name: str) -> tuple[str, ...]:

@@ -14,6 +14,7 @@ import threading
 import time
 import traceback
 import uuid
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from contextvars import ContextVar
 from dataclasses import asdict, dataclass, field
@@ -27,6 +28,7 @@ from ..records import Run, RunStart, RunStatus
 from .journal import Journals, RunJournal, Shipped
 from .process_end import close_when_the_process_ends, give_signals_back
 from .redaction import without_credentials
+from .run_snapshot import RunSnapshot
 
 CELL_ID_TAG = "mlops.cell_id"
 RERUN_TAG = "mlops.rerun_of"
@@ -40,8 +42,9 @@ TRACEBACK_ARTIFACT = "mlops/traceback.txt"
 _ID_WAIT_S = 3.0
 # And how long code waits that asks for the id: the first run of a session has to wait for the shipper to start.
 _ID_ASKED_S = 10.0
-# How long a body's end waits for what was begun with it, the notebook's snapshot, which is there in a moment.
-_BESIDE_WAIT_S = 10.0
+# How long a body's end waits for the snapshot that was begun with it: one that takes longer, as the first of a process
+# may, is kept with the run all the same. The process's end would lose it, and waits longer.
+_SNAPSHOT_WAIT_S, _SNAPSHOT_LAST_WAIT_S = 0.1, 2.0
 _SHORT_ERROR = 500
 _PARAM_VALUE = 6000
 _CELL_ID = re.compile(r"[\w-]+")
@@ -124,11 +127,11 @@ class OpenRun:
         self._notes = list(notes)
         self._datasets = datasets
         self._dropped = 0
-        self._beside: Callable[[float], tuple[str, ...]] | None = None
+        self._snapshot: RunSnapshot | None = None
 
-    def attach(self, finish: Callable[[float], tuple[str, ...]]) -> None:
-        """Take what is done for the run beside its body: it is waited for at the end, and returns notes."""
-        self._beside = finish
+    def attach(self, snapshot: RunSnapshot) -> None:
+        """Take the snapshot that is being taken beside the body."""
+        self._snapshot = snapshot
 
     @property
     def tracked(self) -> bool:
@@ -185,7 +188,7 @@ class OpenRun:
         if self._intent.autolog:
             self._plain.autolog(on=False, models=False)
         steps: tuple[Callable[[], None], ...] = (
-            lambda: self._finish_beside(0.0 if hurried else _BESIDE_WAIT_S),
+            lambda: self._finish_snapshot(_SNAPSHOT_LAST_WAIT_S if hurried else _SNAPSHOT_WAIT_S),
             lambda: self._write_end(journal, status, error, traceback_text),
             lambda: self._plain.leave(self, status),
             lambda: journal.end(status),
@@ -203,12 +206,16 @@ class OpenRun:
         if not hurried and journal.renumbered:
             journal.home_id(_ID_WAIT_S)
         record = self._record(status, error)
-        journal.close()
+        if self._snapshot is None:
+            journal.close()
+        else:
+            self._snapshot.then(journal.close)
+            _late.append(self._snapshot)
         return record
 
-    def _finish_beside(self, wait_s: float) -> None:
-        if self._beside is not None:
-            self._notes.extend(self._beside(wait_s))
+    def _finish_snapshot(self, wait_s: float) -> None:
+        if self._snapshot is not None:
+            self._notes.extend(self._snapshot.finish(wait_s))
 
     def _write_end(
         self, journal: RunJournal, status: RunStatus, error: BaseException | None, traceback_text: str | None
@@ -323,6 +330,8 @@ def _lateness(journal: RunJournal, shipped: Shipped) -> str | None:
 # The runs open in this process, oldest first; and the last run of each cell, to link a re-run to it.
 _open: list[OpenRun] = []
 _last_of_cell: dict[str, str] = {}
+# Snapshots of runs that may still be on their way.
+_late: deque[RunSnapshot] = deque(maxlen=20)
 # The journals of the runs that this process has opened, by their ids here.
 known: dict[str, RunJournal] = {}
 # The runs that the process's end has closed: MLflow's own hook, which comes later, must not call them FINISHED.
@@ -468,6 +477,8 @@ def _kill_open_runs() -> None:
             closed_at_exit.add(journal.start.known_as or "")
             journal.end("KILLED")
         journal.close()
+    for snapshot in _late:
+        snapshot.finish(_SNAPSHOT_LAST_WAIT_S)
     left = [journal for journal in known.values() if journal.process == os.getpid() and not journal.settled]
     deadline = time.monotonic() + exit_wait_s
     for journal in left:

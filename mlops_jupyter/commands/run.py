@@ -176,7 +176,7 @@ class _Job:
         self._journal = project.journals(current).open(self._start(), warnings.warn)
         self.local_id = self._journal.start.run_id
         self._journal.log_params({name: as_text(value) for name, value in self._values.items()})
-        self._finish_snapshot = beside_run(current, path, self._journal)
+        self._snapshot = beside_run(current, path, self._journal)
 
     def _start(self) -> RunStart:
         current = self._current
@@ -213,7 +213,8 @@ class _Job:
 
     def fail(self, error: MlopsError) -> None:
         """Close the run of a notebook that could not be executed."""
-        self._finish_snapshot(_SNAPSHOT_WAIT_S)
+        if self._snapshot is not None:
+            self._snapshot.finish(_SNAPSHOT_WAIT_S)
         self._journal.log_tags({ERROR_TAG: error.message[:500]})
         self._journal.end("FAILED")
         self._journal.close()
@@ -229,7 +230,7 @@ class _Job:
         for file in filter(None, (target, page)):
             if file.is_file():
                 self._journal.log_file("mlops/executed", file)
-        notes = self._finish_snapshot(_SNAPSHOT_WAIT_S)
+        notes = () if self._snapshot is None else self._snapshot.finish(_SNAPSHOT_WAIT_S)
         status = _STATUS[outcome.kind]
         self._journal.end(status)
         # A server says the run's id and page a moment later.

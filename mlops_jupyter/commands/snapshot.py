@@ -15,7 +15,7 @@ from ..capabilities.journal import RunJournal
 from ..capabilities.run_snapshot import Origin, RunSnapshot, TakenForRun
 from ..capabilities.secret_guard import refuse_secrets
 from ..capabilities.snapshotting import Document, RunningCell
-from ..errors import CommandError, NotFound
+from ..errors import CommandError, MlopsError, NotFound
 from ..protocols import Names, SecretScanner, Short, Snapshots
 from ..records import Snapshot
 from . import project
@@ -63,7 +63,11 @@ def snapshot(
     paths = [notebook_file(one) for one in notebooks] or [_own_notebook()]
     documents = {path: snapshotting.find(path) for path in paths}
     check = check_secrets(current, names(allow))
-    kept = {path: snapshotting.cleaned(one, path.name, check)[0] for path, one in documents.items()}
+    kept = {}
+    for path, document in documents.items():
+        notebook, _ = snapshotting.as_it_runs(document, path.name, None)
+        check(notebook, path.name)
+        kept[path] = snapshotting.kept(notebook)
     title = message or f"snapshot of {', '.join(path.name for path in paths)}"
     keeper = store(current, paths[0].parent)
     stored, new = keeper.take(paths[0].parent, kept, title)
@@ -119,7 +123,7 @@ class _Take:
 
     current: settings.Settings
     notebook: Path
-    document: Document
+    document: Document | MlopsError
     running: RunningCell | None
     began: float = field(default_factory=time.monotonic)
     lock: threading.Lock = field(default_factory=threading.Lock)
@@ -129,15 +133,21 @@ class _Take:
         mine, theirs = (self.notebook, self.document, self.running), (other.notebook, other.document, other.running)
         return mine == theirs and other.began - self.began < _SHARED_S
 
-    def __call__(self) -> TakenForRun:
+    def __call__(self, tell: Callable[[str], None]) -> TakenForRun:
         with self.lock:
             if self.taken is None:
-                self.taken = self._take()
+                self.taken = self._take(tell)
             return self.taken
 
-    def _take(self) -> TakenForRun:
+    def _take(self, tell: Callable[[str], None]) -> TakenForRun:
         notebook, current = self.notebook, self.current
-        content, notes = snapshotting.cleaned(self.document, notebook.name, check_secrets(current), self.running)
+        if isinstance(self.document, MlopsError):
+            raise self.document
+        read, notes = snapshotting.as_it_runs(self.document, notebook.name, self.running)
+        for note in notes:
+            tell(note)
+        check_secrets(current)(read, notebook.name)
+        content = snapshotting.kept(read)
         git = in_git(notebook.parent)
         if git is None:
             return TakenForRun(content, None, self.document.origin, notes)
@@ -151,7 +161,7 @@ _last: list[_Take] = []
 
 def beside_run(
     current: settings.Settings, notebook: Path, journal: RunJournal, running: RunningCell | None = None
-) -> Callable[[float], tuple[str, ...]]:
+) -> RunSnapshot | None:
     """Take the snapshot of a run's notebook while its body runs, and keep it with the run.
 
     Parameters
@@ -167,19 +177,21 @@ def beside_run(
 
     Returns
     -------
-    callable
-        Waits so many seconds for the end, and returns what the user should read.
+    RunSnapshot or None
+        What is under way; ``None`` where the settings want none.
     """
     if not current.snapshots_of_runs:
-        return lambda _wait_s: ()
-    try:
-        # Now: the body may write to the file.
-        document = snapshotting.find(notebook)
-    except OSError as error:
-        gone = f"no snapshot of {notebook.name}: {error.strerror or error}"
-        return lambda _wait_s: (gone,)
-    take = _Take(current, notebook, document, running)
+        return None
+    take = _Take(current, notebook, _document(notebook), running)
     if _last and _last[0].fits(take):
         take = _last[0]
     _last[:] = [take]
-    return RunSnapshot(take, journal).finish
+    return RunSnapshot(take, journal)
+
+
+def _document(notebook: Path) -> Document | MlopsError:
+    """Return the notebook as it is now, before the body may write to it; or why there is none."""
+    try:
+        return snapshotting.find(notebook)
+    except OSError as error:
+        return NotFound(f"{notebook.name} cannot be read: {error.strerror or error}")

@@ -133,7 +133,8 @@ class Tracked:
         )
         if self._run.journal is not None and notebook is not None and within is None:
             running = None if cell_id is None or source is None else RunningCell(cell_id, source)
-            self._run.attach(beside_run(current, notebook, self._run.journal, running))
+            if (snapshot := beside_run(current, notebook, self._run.journal, running)) is not None:
+                self._run.attach(snapshot)
         if chosen.experiment is None and experiment_id is None:
             settings.announce("MLFLOW_EXPERIMENT_NAME", current.experiment)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -9,7 +10,7 @@ from ...capabilities.redaction import without_credentials
 from ...errors import ConfigurationError, MlopsError, NotFound, Rejected, Unauthorized, Unavailable
 from ...protocols import Pushed
 from .command import GitRefused, git
-from .trees import add_files, add_tracked, commit_tree, head_of, other_index, path_in, put, top_of, write_tree
+from .trees import add_files, add_tracked, author, commit_tree, other_index, path_in, place_of, put, top_of, write_tree
 
 # A large push over a slow line.
 _PUSH_S, _ASK_S = 600.0, 30.0
@@ -81,12 +82,9 @@ class GitPublishing:
         title
             The commit's message.
         """
-        top = top_of(directory)
-        if top is None:
-            raise NotFound(f"{directory} is in no git repository that has files", "git init")
-        head = head_of(top)
+        top, users_index, head = place_of(directory)
         try:
-            with other_index(top, copied=files is None) as index:
+            with other_index(users_index if files is None else None) as index:
                 if files is None:
                     add_tracked(top, index)
                 elif head is not None:
@@ -102,7 +100,8 @@ class GitPublishing:
             ) from refused
         if head is not None and git(top, "rev-parse", f"{head}^{{tree}}").decode().strip() == tree:
             return head, False
-        return commit_tree(top, tree, head, title), True
+        nobody = author(top) is None
+        return commit_tree(top, tree, head, title, nobody=nobody, seconds=int(time.time())), True
 
     def changed(self, directory: Path, base: str, commit: str) -> tuple[str, ...]:
         """Return the files that a commit has changed since it and another commit parted, relative to the top."""

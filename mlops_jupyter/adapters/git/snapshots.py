@@ -5,14 +5,16 @@ The ref's name says what the commit holds, so that the same state is kept once.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 
 from ...errors import ConfigurationError, Conflict, NotFound
 from ...protocols import StoredSnapshot
 from .command import GitRefused, git
-from .trees import add_tracked, commit_tree, head_of, other_index, path_in, put, top_of, write_tree
+from .trees import NOBODY, add_tracked, author, commit_tree, other_index, path_in, place_of, put, top_of, write_tree
 
 REFS = "refs/mlops/snapshots/"
 _SHORTEST = 4
@@ -31,11 +33,10 @@ class GitSnapshots:
 
     def take(self, directory: Path, notebooks: Mapping[Path, bytes], title: str) -> tuple[StoredSnapshot, bool]:
         """Keep notebooks with this content, and all tracked files as they are; say whether it is a new snapshot."""
-        top = self._top(directory)
+        top, users_index, parent = place_of(directory)
         contents = {path_in(top, path): content for path, content in notebooks.items()}
-        parent = head_of(top)
         try:
-            with other_index(top, copied=True) as index:
+            with other_index(users_index) as index:
                 add_tracked(top, index, without=list(contents))
                 put(top, index, contents)
                 tree = write_tree(top, index)
@@ -46,7 +47,8 @@ class GitSnapshots:
         ref = f"{REFS}{tree[:16]}-{_ROOT if parent is None else parent[:8]}"
         if (known := self._named(top, ref)) is not None:
             return known, False
-        commit = commit_tree(top, tree, parent, title)
+        who, seconds = _author(top), int(time.time())
+        commit = commit_tree(top, tree, parent, title, nobody=who is None, seconds=seconds)
         try:
             git(top, "update-ref", ref, commit, "0" * len(commit))
         except GitRefused:
@@ -55,10 +57,8 @@ class GitSnapshots:
             if known is None:
                 raise
             return known, False
-        taken = self._named(top, ref)
-        if taken is None:
-            raise NotFound(f"the snapshot {commit[:12]} is gone already", "mlops snapshot")
-        return taken, True
+        first = title.strip().partition("\n")[0]
+        return StoredSnapshot(commit, ref, datetime.fromtimestamp(seconds, UTC), first, who or NOBODY), True
 
     def resolve(self, directory: Path, name: str) -> StoredSnapshot | None:
         """Return the snapshot or commit that a name means, a snapshot's own hash first."""
@@ -100,7 +100,7 @@ class GitSnapshots:
     def commits_of(self, directory: Path, path: Path, limit: int) -> tuple[StoredSnapshot, ...]:
         """Return the commits that changed a file, newest first, renames followed."""
         top = self._top(directory)
-        if head_of(top) is None:
+        if place_of(top).head is None:
             return ()
         told = git(
             top, "--literal-pathspecs", "log", "--follow", f"--max-count={limit}", "--name-only", "-z", _FORMAT, "--",
@@ -128,7 +128,7 @@ class GitSnapshots:
         """Write a commit's files into an empty directory, as a checkout would, and say what is missing there."""
         top = self._top(directory)
         try:
-            with other_index(top, copied=False) as index:
+            with other_index() as index:
                 git(top, "read-tree", commit, environment=index)
                 git(top, "checkout-index", "--all", "--force", "--quiet", f"--prefix={target}/", environment=index)
         except GitRefused as refused:
@@ -154,6 +154,8 @@ class GitSnapshots:
         return top
 
 
+# Who the user is does not change while a kernel lives, and to ask is a process more for each snapshot.
+_author = cache(author)
 _FORMAT = "--format=%x01%H%x00%x00%ct%x00%an%x00%s"
 _REF_FORMAT = "--format=%(objectname)%00%(refname)%00%(committerdate:unix)%00%(authorname)%00%(contents:subject)"
 

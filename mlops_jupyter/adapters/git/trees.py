@@ -7,16 +7,20 @@ import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
+from ...errors import NotFound
 from .command import GitRefused, git
 
 # A shared index would be written beside the user's; a file is taken as it is, whatever its line ends may become.
 _APART = ("-c", "core.splitIndex=false", "-c", "core.safecrlf=false", "-c", "advice.addEmbeddedRepo=false")
+_TOP_AND_INDEX = 2
 # Whom a commit is by where git knows nobody: in a container, on a fresh machine.
+NOBODY = "mlops-jupyter"
 _NOBODY = {
     f"GIT_{role}_{what}": value
     for role in ("AUTHOR", "COMMITTER")
-    for what, value in (("NAME", "mlops-jupyter"), ("EMAIL", "mlops-jupyter@localhost"))
+    for what, value in (("NAME", NOBODY), ("EMAIL", "mlops-jupyter@localhost"))
 }
 
 
@@ -35,33 +39,34 @@ def top_of(directory: Path) -> Path | None:
     return Path(told) if told else None
 
 
-def head_of(top: Path) -> str | None:
-    """Return the commit that the working tree stands at, ``None`` before the first one."""
+class Place(NamedTuple):
+    """Where somebody stands: the working tree's top, the index, and the commit, ``None`` before the first one."""
+
+    top: Path
+    users_index: Path
+    head: str | None
+
+
+def place_of(directory: Path) -> Place:
+    """Ask git once for all of it; raises `NotFound` where there is no working tree."""
     try:
-        return git(top, "rev-parse", "--quiet", "--verify", "HEAD^{commit}").decode().strip()
-    except GitRefused:
-        return None
+        said = git(directory, "rev-parse", "--show-toplevel", "--git-path", "index", "--revs-only", "HEAD")
+    except GitRefused as refused:
+        raise NotFound(f"{directory} is in no git repository that has files", "git init") from refused
+    lines = said.decode(errors="surrogateescape").splitlines()
+    if len(lines) < _TOP_AND_INDEX:
+        raise NotFound(f"{directory} is in no git repository that has files", "git init")
+    return Place(Path(lines[0]), directory / lines[1], lines[2] if len(lines) > _TOP_AND_INDEX else None)
 
 
 @contextmanager
-def other_index(top: Path, *, copied: bool) -> Iterator[dict[str, str]]:
-    """Yield the variables by which git works with an index of its own.
-
-    Parameters
-    ----------
-    top
-        The working tree's top.
-    copied
-        Whether it begins as the user's index; else empty.
-    """
+def other_index(users: Path | None = None) -> Iterator[dict[str, str]]:
+    """Yield the variables by which git works with an index of its own, empty or at first the same as the user's."""
     with tempfile.TemporaryDirectory(prefix="mlops-index-") as folder:
         index = Path(folder) / "index"
-        if copied:
-            told = git(top, "rev-parse", "--git-path", "index").decode(errors="surrogateescape").rstrip("\n")
-            users = top / told
-            if users.exists():
-                # With its time: git tells by it which files may have changed since without their times telling.
-                shutil.copy2(users, index)
+        if users is not None and users.exists():
+            # With its time: git tells by it which files may have changed since without their times telling.
+            shutil.copy2(users, index)
         yield {"GIT_INDEX_FILE": str(index)}
 
 
@@ -90,13 +95,17 @@ def write_tree(top: Path, index: Mapping[str, str]) -> str:
     return git(top, *_APART, "write-tree", environment=index).decode().strip()
 
 
-def commit_tree(top: Path, tree: str, parent: str | None, title: str) -> str:
-    """Make a commit that no ref names yet."""
-    words = ["commit-tree", tree, *(() if parent is None else ("-p", parent)), "-F", "-"]
-    content = title.encode(errors="replace")
+def author(top: Path) -> str | None:
+    """Return the name that git gives a commit of the user's here, ``None`` when it knows nobody."""
     try:
-        return git(top, *words, content=content).decode().strip()
-    except GitRefused as refused:
-        if "ident" not in str(refused):
-            raise
-    return git(top, *words, content=content, environment=_NOBODY).decode().strip()
+        return git(top, "var", "GIT_AUTHOR_IDENT").decode(errors="replace").rpartition(" <")[0]
+    except GitRefused:
+        return None
+
+
+def commit_tree(top: Path, tree: str, parent: str | None, title: str, *, nobody: bool, seconds: int) -> str:
+    """Make a commit that no ref names yet, at a second of the epoch, by the user or by nobody in particular."""
+    words = ["commit-tree", tree, *(() if parent is None else ("-p", parent)), "-F", "-"]
+    date = f"@{seconds} +0000"
+    environment = {"GIT_AUTHOR_DATE": date, "GIT_COMMITTER_DATE": date, **(_NOBODY if nobody else {})}
+    return git(top, *words, content=title.encode(errors="replace"), environment=environment).decode().strip()
