@@ -389,6 +389,9 @@ class NotebookHost(Protocol):
     def notebook(self) -> Path | None:
         """Return the absolute path of the notebook this kernel belongs to, if it can be told."""
 
+    def is_open(self, notebook: Path) -> bool:
+        """Tell whether a Jupyter server of this user has a kernel running for a notebook, as far as one tells."""
+
     def shows_widgets(self) -> bool:
         """Tell whether somebody looks at this kernel now who can be shown a live widget."""
 

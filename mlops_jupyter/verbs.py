@@ -58,6 +58,12 @@ VERBS: dict[str, Verb] = {
         _COMMANDS + "history:history", "List the versions of a notebook, newest first.", "reads", "anywhere"
     ),
     "diff": Verb(_COMMANDS + "diff:diff", "Put two versions of a notebook side by side.", "reads", "anywhere"),
+    "restore": Verb(
+        _COMMANDS + "restore:restore",
+        "Bring a version of a notebook back, as a copy beside it.",
+        "writes",
+        "anywhere",
+    ),
     "run": Verb(_COMMANDS + "run:run", "Run a notebook headless, as an MLflow run.", "writes", "anywhere"),
     "ui": Verb(_COMMANDS + "ui:ui", "Open a tool's web pages inside Jupyter.", "reads", "anywhere"),
 }

@@ -54,6 +54,10 @@ class JupyterNotebook:
             return Path(session).absolute()
         return _ask_servers()
 
+    def is_open(self, notebook: Path) -> bool:
+        """Tell whether a server of this user has a session of a notebook, by its absolute path."""
+        return self.notebook() == notebook or notebook in (path for path, _ in _open_notebooks())
+
     def shows_widgets(self) -> bool:
         """Tell whether somebody looks at this kernel who can be shown a live widget.
 
@@ -94,20 +98,20 @@ def _servers() -> Iterator[_Server]:
 
 
 def _ask_servers() -> Path | None:
-    """Ask each running server which notebook this kernel serves; one that wants a password is passed over."""
-    kernel_id = _kernel_id()
-    if kernel_id is None:
-        return None
+    """Ask each running server which notebook this kernel serves."""
+    mine = _kernel_id()
+    return None if mine is None else next((path for path, kernel in _open_notebooks() if kernel == mine), None)
+
+
+def _open_notebooks() -> Iterator[tuple[Path, str]]:
+    """Yield the notebooks that servers have open, with their kernels' ids; a server with a password is passed over."""
     for server in _servers():
         try:
-            paths = [session["path"] for session in _sessions(server) if session["kernel"]["id"] == kernel_id]
+            told = [(str(session["path"]), str(session["kernel"]["id"])) for session in _sessions(server)]
         except (http.client.HTTPException, OSError, ValueError, KeyError, TypeError):
             # It is gone, wants a password, or another program has its port by now.
             continue
-        for path in paths:
-            if str(path).endswith(".ipynb"):
-                return server.root / str(path)
-    return None
+        yield from ((server.root / path, kernel) for path, kernel in told if path.endswith(".ipynb"))
 
 
 def _sessions(server: _Server) -> Any:

@@ -28,7 +28,7 @@ async def serve(folder: str, port: int, base_url: str) -> None:
     app, server = init_app(port=port, ip="127.0.0.1", base_url=base_url, cwd=folder)
     app.settings["log_function"] = note
     try:
-        while time.monotonic() - asked < _IDLE_S:
+        while time.monotonic() - asked < _IDLE_S:  # noqa: ASYNC110 -- that nobody asks is no event
             await asyncio.sleep(_LOOK_S)
     finally:
         server.stop()

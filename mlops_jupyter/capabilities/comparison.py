@@ -10,8 +10,13 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
+from ..errors import ConfigurationError
 from ..records import Dataset, Difference, MetricComparison, Run, Section
+from .notebooks import diffing, reading, told
+from .notebooks.alignment import Aligner
+from .references import run_version
 
+_PAIR = 2
 ENVIRONMENT, CELL, CELLS = "mlops/environment.json", "mlops/cell.py", "mlops/cells.json"
 
 # In a metric's name, a word or the end of a word that says that less is better.
@@ -42,11 +47,12 @@ class Recorded:
     environment: str | None = None
     cell: str | None = None
     cells: str | None = None
+    notebook: bytes | None = None
 
 
-def sections(runs: Sequence[Recorded]) -> tuple[Section, ...]:
-    """Compare runs, one kind of things after the other."""
-    return tuple(compare(runs) for compare in SECTIONS)
+def sections(runs: Sequence[Recorded], aligner: Aligner) -> tuple[Section, ...]:
+    """Compare runs, one kind of things after the other; ``aligner`` is for cells that have no ids."""
+    return (*(compare(runs) for compare in SECTIONS), _notebooks(runs, aligner))
 
 
 def metrics(
@@ -199,6 +205,40 @@ def _last_sources(one: Recorded) -> dict[str, str] | None:
         # It is the last that ran, and may have run before.
         sources.popitem()
     return sources
+
+
+def _notebooks(runs: Sequence[Recorded], aligner: Aligner) -> Section:
+    """Compare the notebooks that the runs keep: each with the first one's, cell by cell."""
+    read = {one.run.run_id: found for one in runs if (found := _read(one)) is not None}
+    missing = tuple(one.run.run_id for one in runs if one.run.run_id not in read)
+    if len(read) < _PAIR:
+        return Section("notebook", not_recorded=missing)
+    first, *others = [one for one in runs if one.run.run_id in read]
+    changed: dict[str, dict[str, str]] = {}
+    texts = []
+    same = len(read[first.run.run_id]["cells"])
+    for other in others:
+        versions = run_version(first.run), run_version(other.run)
+        found = diffing.diff(read[first.run.run_id], read[other.run.run_id], versions, aligner)
+        same = min(same, found.equal + found.noise)
+        for cell in found.cells:
+            name = cell.ident or f"cell {cell.place_before if cell.place_after is None else cell.place_after}"
+            changed.setdefault(name, {})[other.run.run_id] = cell.kind
+        if found.cells:
+            texts.append("\n".join([f"--- {label(first.run)}", f"+++ {label(other.run)}", *told.lines(found)]))
+    differences = tuple(
+        Difference(name, tuple("" if one is first else kinds.get(one.run.run_id) for one in runs))
+        for name, kinds in changed.items()
+    )
+    return Section("notebook", differences, same, missing, "\n\n".join(texts))
+
+
+def _read(one: Recorded) -> dict[str, Any] | None:
+    """Read a run's notebook; what somebody else has put in its place says nothing."""
+    try:
+        return None if one.notebook is None else reading.read(one.notebook, label(one.run))
+    except ConfigurationError:
+        return None
 
 
 def _tags(runs: Sequence[Recorded]) -> Section:

@@ -46,6 +46,11 @@ class References:
     live: Callable[[Path], bytes | None]
     shown: Callable[[Path], str]
 
+    @property
+    def top(self) -> Path | None:
+        """The working tree's top, or the project's directory; ``None`` where nothing keeps versions."""
+        return None if self.snapshots is None else self.snapshots.top(self.directory)
+
     def find(self, word: str, notebook: Path | None) -> tuple[Version, bytes]:
         """Return the version that a word means, and the notebook's content in it.
 
@@ -110,8 +115,7 @@ class References:
 
     def _path_in(self, found: StoredSnapshot, notebook: Path | None) -> str:
         """Return where in a commit the notebook lies that is meant."""
-        snapshots = self.snapshots
-        top = None if snapshots is None else snapshots.top(self.directory)
+        snapshots, top = self.snapshots, self.top
         if snapshots is None or top is None:
             raise NotFound(f"{self.directory} has no versions", "mlops snapshot")
         if notebook is not None:

@@ -8,11 +8,13 @@ from dataclasses import replace
 from .. import settings
 from ..capabilities import comparison
 from ..capabilities.run_names import find_run
+from ..capabilities.run_snapshot import NOTEBOOK_ARTIFACT
 from ..errors import CommandError
 from ..protocols import Names, Object, Tracking
 from ..records import Comparison, MetricComparison, MetricPoint, Run
 from . import project
 from .arguments import names
+from .diff import aligner
 
 _REACH_TIMEOUT_S = 2.5
 _FEWEST, _MOST = 2, 20
@@ -23,8 +25,8 @@ _CURVES, _CURVE = 12, 200
 def compare(*runs: Object, lower: Names = (), higher: Names = ()) -> Comparison:
     """Put runs side by side: what differs between them, and which is better.
 
-    Compared are params, data, the environment, the tracked cell, the cells that had run before, and tags such as the
-    git commit. What is the same in all runs is only counted.
+    Compared are params, data, the environment, the tracked cell, the cells that had run before, tags such as the git
+    commit, and the notebook, cell by cell. What is the same in all runs is only counted.
 
     Parameters
     ----------
@@ -67,7 +69,7 @@ def compare(*runs: Object, lower: Names = (), higher: Names = ()) -> Comparison:
     _check_metrics(found, lower, higher)
     metrics = comparison.metrics(found, lower, higher)
     recorded = [_recorded(store, run) for run in found]
-    return Comparison(_with_histories(store, found, metrics), metrics, comparison.sections(recorded), notes)
+    return Comparison(_with_histories(store, found, metrics), metrics, comparison.sections(recorded, aligner()), notes)
 
 
 def _meant(store: Tracking, one: object, experiment: str) -> Run:
@@ -89,12 +91,14 @@ def _check_metrics(runs: Iterable[Run], lower: Sequence[str], higher: Sequence[s
 
 
 def _recorded(store: Tracking, run: Run) -> comparison.Recorded:
+    notebook = store.read_text(run.run_id, NOTEBOOK_ARTIFACT)
     return comparison.Recorded(
         run,
         datasets=store.datasets(run.run_id),
         environment=store.read_text(run.run_id, comparison.ENVIRONMENT),
         cell=store.read_text(run.run_id, comparison.CELL),
         cells=store.read_text(run.run_id, comparison.CELLS),
+        notebook=None if notebook is None else notebook.encode(),
     )
 
 

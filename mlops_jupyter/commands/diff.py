@@ -107,8 +107,7 @@ def _notebook_of(current: settings.Settings, where: References, version: Version
     """Return the file of which a version was found, to compare it with now."""
     if version.kind == "run":
         return current.root / version.notebook
-    top = None if where.snapshots is None else where.snapshots.top(where.directory)
-    return (top or current.root) / version.notebook
+    return (where.top or current.root) / version.notebook
 
 
 def _only_changed(where: References) -> Path:
@@ -116,7 +115,7 @@ def _only_changed(where: References) -> Path:
     needs_git(where.directory)
     snapshots = where.snapshots
     head = None if snapshots is None else snapshots.resolve(where.directory, _HEAD)
-    top = None if snapshots is None else snapshots.top(where.directory)
+    top = where.top
     changed = []
     if snapshots is not None and head is not None and top is not None:
         known = set(snapshots.notebooks(where.directory, head.commit))

@@ -34,6 +34,7 @@ VIEWS: dict[str, str] = {
     "Snapshot": _VIEWS + "snapshot",
     "History": _VIEWS + "history",
     "NotebookDiff": _VIEWS + "diff",
+    "Restored": _VIEWS + "restored",
     "Setup": _VIEWS + "setup",
     "Status": _VIEWS + "status",
     "WebPage": _VIEWS + "page",

@@ -9,7 +9,7 @@ import math
 import pytest
 
 from mlops_jupyter.capabilities import comparison
-from mlops_jupyter.capabilities.comparison import SECTIONS, Recorded, direction_of, metrics, sections
+from mlops_jupyter.capabilities.comparison import Recorded, direction_of, metrics, sections
 from mlops_jupyter.records import Dataset, Run
 
 
@@ -17,9 +17,14 @@ def run(number: int, **changes: object) -> Run:
     return Run(f"{number:032x}", f"r{number}", "churn", "FINISHED", **changes)
 
 
+def in_order(before, after):
+    """Align cells that have no ids by their places."""
+    return list(zip(range(len(before)), range(len(after)), strict=False))
+
+
 def compared(name: str, *recorded: Recorded) -> tuple[dict[str, tuple], int, tuple[str, ...]]:
     """What a section says: its differences, how many are the same, and of which runs nothing is known."""
-    (section,) = (one for one in sections(recorded) if one.name == name)
+    (section,) = (one for one in sections(recorded, in_order) if one.name == name)
     return {one.name: one.values for one in section.differences}, section.same, section.not_recorded
 
 
@@ -83,9 +88,8 @@ def test_the_user_knows_better_which_way_is_better():
 
 
 def test_there_is_one_section_for_each_kind():
-    names = [section.name for section in sections([Recorded(run(1)), Recorded(run(2))])]
-    assert names == ["params", "data", "environment", "cell", "cells", "tags"]
-    assert len(names) == len(SECTIONS)
+    names = [section.name for section in sections([Recorded(run(1)), Recorded(run(2))], in_order)]
+    assert names == ["params", "data", "environment", "cell", "cells", "tags", "notebook"]
 
 
 def test_only_params_that_differ():
@@ -153,12 +157,12 @@ def test_data_of_one_name_is_told_apart():
 
 def test_a_tracked_cell_as_a_diff():
     one, two = Recorded(run(1), cell="a = 1\nb = 2\n"), Recorded(run(2), cell="a = 1\nb = 3\n")
-    (section,) = (one for one in sections([one, two]) if one.name == "cell")
+    (section,) = (one for one in sections([one, two], in_order) if one.name == "cell")
     assert section.text.splitlines() == [
         "--- r1 00000000", "+++ r2 00000000", "@@ -1,2 +1,2 @@", " a = 1", "-b = 2", "+b = 3",
     ]  # fmt: skip
     assert section.differences[0].values == (one.cell, two.cell)
-    (section,) = (one for one in sections([one, one]) if one.name == "cell")
+    (section,) = (one for one in sections([one, one], in_order) if one.name == "cell")
     assert (section.text, section.differences, section.same) == ("", (), 1)
 
 
@@ -203,3 +207,31 @@ def test_tags_that_say_where_a_run_is_from():
     assert compared("tags", Recorded(one), Recorded(two)) == (
         {"mlflow.source.git.commit": ("c1", "c2"), "team": ("red", None)}, 0, (),
     )  # fmt: skip
+
+
+def notebook(**sources: str) -> bytes:
+    cells = [
+        {"cell_type": "code", "id": ident, "metadata": {}, "source": text, "outputs": []}
+        for ident, text in sources.items()
+    ]
+    return json.dumps({"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": cells}).encode()
+
+
+def test_the_cells_of_the_notebooks_that_differ():
+    runs = [
+        Recorded(run(1), notebook=notebook(load="x = 1", fit="fit(x)")),
+        Recorded(run(2)),
+        Recorded(run(3), notebook=notebook(load="x = 2", fit="fit(x)", more="y")),
+        Recorded(run(4), notebook=b"not what we have put there"),
+    ]
+    differences, same, missing = compared("notebook", *runs)
+    assert differences == {"load": ("", None, "changed", None), "more": ("", None, "added", None)}
+    assert same == 1
+    assert missing == (runs[1].run.run_id, runs[3].run.run_id)
+    (section,) = (one for one in sections(runs, in_order) if one.name == "notebook")
+    assert "- x = 1\n+ x = 2" in section.text
+
+
+def test_one_notebook_alone_is_compared_with_nothing():
+    one, other = Recorded(run(1), notebook=notebook(load="x")), Recorded(run(2))
+    assert compared("notebook", one, other) == ({}, 0, (other.run.run_id,))

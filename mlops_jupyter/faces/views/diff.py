@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from html import escape
 
+from ...capabilities.notebooks import told
 from ...records import CellChange, Line, NotebookDiff, OutputChange, Picture, Version
 from .columns import CARD, FAINT, badge, notes_html, shortened, when
 
 # What is shown of one source or output, and of all images together: a saved notebook has to stay small.
-_LINES_IN_TEXT, _LINES_IN_HTML, _LINES_OF_OUTPUT = 400, 400, 60
+_LINES, _LINES_OF_OUTPUT = 400, 60
 _LONGEST_LINE = 2_000
 _IMAGES_BYTES = 1_500_000
 _REMOVED, _ADDED = "rgba(211,47,47,0.16)", "rgba(46,125,50,0.18)"
@@ -20,15 +21,8 @@ _MONO = "font-family:var(--jp-code-font-family,monospace);font-size:0.95em;white
 def text(diff: NotebookDiff) -> str:
     """Return the cells that differ, line by line."""
     lines = [f"--- {_named(diff.before)}", f"+++ {_named(diff.after)}"]
-    for cell in diff.cells:
-        lines += ["", f"@@ {_title(cell)}"]
-        lines += _lines_in_text(cell.source, _LINES_IN_TEXT)
-        for output in cell.outputs:
-            lines.append(f"  output {output.name} {output.kind}{_pictures_in_words(output)}")
-            lines += _lines_in_text(output.lines, _LINES_OF_OUTPUT, "  ")
-        if cell.metadata:
-            lines.append(f"  metadata: {', '.join(cell.metadata)}")
-    lines += ["", _summary(diff), *(f"note: {note}" for note in diff.notes)]
+    lines += told.lines(diff)
+    lines += ["", told.summary(diff), *(f"note: {note}" for note in diff.notes)]
     return "\n".join(lines)
 
 
@@ -48,7 +42,7 @@ def html(diff: NotebookDiff) -> str:
         f'<div style="{CARD};max-width:none"><div><del style="text-decoration:none;background:{_REMOVED}">'
         f"{escape(_named(diff.before))}</del> → "
         f'<ins style="text-decoration:none;background:{_ADDED}">{escape(_named(diff.after))}</ins></div>'
-        f'{"".join(cells)}<div style="margin-top:8px;{FAINT}">{escape(_summary(diff))}</div>'
+        f'{"".join(cells)}<div style="margin-top:8px;{FAINT}">{escape(told.summary(diff))}</div>'
         f"{notes_html(diff.notes)}</div>"
     )
 
@@ -64,63 +58,13 @@ def _named(version: Version) -> str:
     return " ".join(words)
 
 
-def _title(cell: CellChange) -> str:
-    places = {
-        "added": f"cell {cell.place_after}",
-        "removed": f"cell {cell.place_before}",
-        "moved": f"cell {cell.place_before} → {cell.place_after}",
-    }
-    place = places.get(cell.kind) or (
-        f"cell {cell.place_after}"
-        if cell.place_before == cell.place_after
-        else f"cell {cell.place_before}, now {cell.place_after}"
-    )
-    also = " and changed" if cell.kind == "moved" and (cell.source or cell.outputs) else ""
-    ident = f" {cell.ident}" if cell.ident else ""
-    return f"{cell.kind}{also}: {place}{ident} ({cell.type})"
-
-
 def _title_html(cell: CellChange) -> str:
-    kind, _, rest = _title(cell).partition(": ")
+    kind, _, rest = told.title(cell).partition(": ")
     return f'{badge(kind)} <span style="{FAINT}">{escape(rest)}</span>'
 
 
-def _summary(diff: NotebookDiff) -> str:
-    if not diff.differs and not diff.noise:
-        return f"the same: all {diff.equal} cells are equal"
-    counts = [
-        f"{count} {kind}"
-        for kind in ("changed", "added", "removed", "moved")
-        if (count := sum(cell.kind == kind for cell in diff.cells))
-    ]
-    told = [f"cells: {', '.join(counts)}" if counts else "no cell differs", f"{diff.equal} equal"]
-    if diff.noise:
-        told.append(f"metadata changed in {diff.noise} cell{'s' if diff.noise > 1 else ''}")
-    if diff.metadata:
-        told.append(f"notebook metadata: {', '.join(diff.metadata)}")
-    return "; ".join(told)
-
-
-def _lines_in_text(lines: Sequence[Line], most: int, indent: str = "") -> Iterator[str]:
-    for line in lines[:most]:
-        yield f"{indent}{line.mark} {_printable(line.text)}"
-    if len(lines) > most:
-        yield f"{indent}… {len(lines) - most} more lines"
-
-
-def _printable(line: str) -> str:
-    """Leave out what would move a terminal's cursor."""
-    line = shortened(line, _LONGEST_LINE)
-    return line if line.isprintable() else "".join(one if one.isprintable() or one == "\t" else "·" for one in line)
-
-
-def _pictures_in_words(output: OutputChange) -> str:
-    told = [f"{one.size:,} bytes {one.digest}" for one in (output.before, output.after) if one is not None]
-    return f": {' → '.join(told)}" if told else ""
-
-
 def _source_html(cell: CellChange) -> str:
-    return _lines_html(cell.source, _LINES_IN_HTML) if cell.source else ""
+    return _lines_html(cell.source, _LINES) if cell.source else ""
 
 
 def _lines_html(lines: Sequence[Line], most: int) -> str:

@@ -1,0 +1,111 @@
+"""``restore``: a version of a notebook, brought back."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+
+from .. import settings
+from ..capabilities.notebooks import reading
+from ..errors import ConfigurationError, Conflict
+from ..protocols import Destroys
+from ..records import Restored, Version
+from . import project
+from .snapshot import store as snapshots_in
+from .versions import own_notebook, references
+
+_SHOWN_HASH = 12
+
+
+def restore(ref: str, notebook: Path | None = None, *, replace: Destroys = False) -> Restored:
+    """Bring a version of a notebook back, as a copy beside it.
+
+    Parameters
+    ----------
+    ref
+        The version: a snapshot or a commit, ``COMMIT:PATH``, or a run, by its id or name.
+    notebook
+        Which notebook, where the version does not say; else the one of this kernel.
+    replace
+        Put it in the notebook's own place. What was there is kept as a snapshot first, outputs included.
+
+    Returns
+    -------
+    Restored
+        The file that holds it now, and the snapshot that holds what was replaced.
+
+    Raises
+    ------
+    NotFound
+        When there is no such version, or the notebook is not in it.
+    Conflict
+        When the notebook to be replaced is open in Jupyter, or the version's name may mean several.
+    ConfigurationError
+        When the version is no notebook, or its file cannot be written.
+    """
+    current = settings.current()
+    own = notebook.expanduser().absolute() if notebook is not None else own_notebook(None)
+    directory = Path.cwd() if own is None else own.parent
+    where = references(current, directory)
+    version, content = where.find(ref, own)
+    # What is no notebook brings nobody anything back.
+    reading.read(content, version.ref)
+    target = own or _place_of(current, version, where.top)
+    if not replace:
+        copy = _free_name(target, version)
+        _write(copy, content)
+        return Restored(version, project.shown_path(current, copy))
+    if project.notebook_host().is_open(target):
+        raise Conflict(
+            f"{target.name} is open in Jupyter, which would not notice that its file is another",
+            f"close it first, or leave --replace out: mlops restore {ref}",
+        )
+    kept = _keep(current, target) if target.exists() else None
+    _write(target, content)
+    return Restored(version, project.shown_path(current, target), kept)
+
+
+def _place_of(current: settings.Settings, version: Version, top: Path | None) -> Path:
+    """Return where a version's notebook lies in the working tree."""
+    return (current.root if version.kind == "run" or top is None else top) / version.notebook
+
+
+def _keep(current: settings.Settings, target: Path) -> str:
+    """Keep a file as it is, outputs and all: it is the user's own, and leaves this machine by no push."""
+    keeper = snapshots_in(current, target.parent)
+    taken, _ = keeper.take(target.parent, {target: target.read_bytes()}, f"{target.name} before it was replaced")
+    return taken.commit[:_SHOWN_HASH]
+
+
+def _free_name(target: Path, version: Version) -> Path:
+    name = f"{target.stem}.{version.ref[:_SHOWN_HASH].replace('/', '-')}"
+    copy, count = target.with_name(f"{name}.ipynb"), 1
+    while copy.exists():
+        count += 1
+        copy = target.with_name(f"{name}-{count}.ipynb")
+    return copy
+
+
+def _write(path: Path, content: bytes) -> None:
+    """Write a file that is there whole or not at all."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, unfinished = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(content)
+            mode = path.stat().st_mode & 0o777 if path.exists() else 0o666 & ~_umask()
+            Path(unfinished).chmod(mode)
+            Path(unfinished).replace(path)
+        except BaseException:
+            Path(unfinished).unlink(missing_ok=True)
+            raise
+    except OSError as error:
+        raise ConfigurationError(f"cannot write {path}: {error.strerror}", f"make {path.parent} writable") from error
+
+
+def _umask() -> int:
+    mask = os.umask(0o022)
+    os.umask(mask)
+    return mask
