@@ -55,6 +55,9 @@ class Settings:
         The experiment's name, and its id when ``MLFLOW_EXPERIMENT_ID`` names it instead.
     autolog, log_models
         What a tracked cell does unless told otherwise.
+    project_name
+        What all checkouts of the project call it: the file's experiment, whatever a variable says; else the folder's
+        name.
     allowed_secrets
         Fingerprints of what looks like a secret and is none.
     snapshots_of_runs
@@ -76,6 +79,7 @@ class Settings:
     experiment_id: str | None
     autolog: bool
     log_models: bool
+    project_name: str
     allowed_secrets: frozenset[str]
     snapshots_of_runs: bool
     keep_days: int
@@ -297,7 +301,8 @@ def load(root: Path, environment: Mapping[str, str]) -> Settings:
         experiment_id=environment.get("MLFLOW_EXPERIMENT_ID") or None,
         autolog=track.get("autolog", True),
         log_models=track.get("log_models", False),
-        allowed_secrets=frozenset(map(str, table.get("secrets", {}).get("allow", ()))),
+        project_name=table.get("experiment") or root.name or "default",
+        allowed_secrets=frozenset(table.get("secrets", {}).get("allow", ())),
         snapshots_of_runs=snapshots.get("of_runs", True),
         keep_days=snapshots.get("keep_days", 90),
         output=root / run.get("output", f"{STATE_DIRECTORY}/executed"),
@@ -382,3 +387,5 @@ def _validate(table: Mapping[str, Any], keys: Mapping[str, Any], file: Path, pre
         elif not isinstance(value, allowed) or (isinstance(value, bool) and bool not in allowed):
             wanted = " or ".join(kind.__name__ for kind in allowed)
             raise ConfigurationError(f"{prefix}{key} in {file} must be {wanted}, not {value!r}", f"mend {file}")
+        elif isinstance(value, list) and not all(isinstance(item, str) for item in value):
+            raise ConfigurationError(f"{prefix}{key} in {file} must be a list of texts", f"mend {file}")

@@ -158,11 +158,13 @@ def test_pyproject_says_the_same(place):
         ("experimnet = 'x'", "{file} has a setting nobody reads: experimnet", "did you mean experiment?"),
         ("[track]\nautlog = true", "{file} has a setting nobody reads: track.autlog", "did you mean track.autolog?"),
         ("zzz = 1", "{file} has a setting nobody reads: zzz",
-         "known here: experiment, tracking_uri, registry_uri, track, run"),
+         "known here: experiment, tracking_uri, registry_uri, track, secrets, snapshots, run"),
         ("experiment = 3", "experiment in {file} must be str, not 3", "mend {file}"),
         ("[track]\nautolog = 'yes'", "track.autolog in {file} must be bool, not 'yes'", "mend {file}"),
         ("[run]\ntimeout_s = true", "run.timeout_s in {file} must be int, not True", "mend {file}"),
         ("[run]\ntimeout_s = '9'", "run.timeout_s in {file} must be int, not '9'", "mend {file}"),
+        ("[secrets]\nallow = 'x'", "secrets.allow in {file} must be list, not 'x'", "mend {file}"),
+        ("[secrets]\nallow = [1]", "secrets.allow in {file} must be a list of texts", "mend {file}"),
         ("track = true", "track in {file} must be a table", "write [track]"),
         ("experiment = ", "{file} is not valid TOML: Invalid value (at end of document)", "mend {file}"),
     ],
@@ -213,6 +215,16 @@ def test_mlflow_s_variables_win(place):
     )
     assert (found.tracking_uri, found.tracking_uri_from) == ("http://elsewhere", "MLFLOW_TRACKING_URI")
     assert (found.experiment, found.experiment_id, found.registry_uri) == ("mine", "7", "http://models")
+
+
+def test_secrets_that_are_none_are_listed(place):
+    assert setting(place, "[secrets]\nallow = ['0123456789abcdef']").allowed_secrets == {"0123456789abcdef"}
+    assert setting(place, "").allowed_secrets == frozenset()
+
+
+def test_the_project_is_called_the_same_whatever_a_variable_says(place):
+    assert setting(place, "experiment = 'churn'", MLFLOW_EXPERIMENT_NAME="nightly").project_name == "churn"
+    assert setting(place, "").project_name == "place"
 
 
 def test_an_empty_variable_is_none(place):

@@ -111,7 +111,7 @@ def check_secrets(current: settings.Settings, allowed: tuple[str, ...] = ()) -> 
     """Return what raises `Conflict` for a notebook that holds secrets, by the project's settings."""
     scanner = cast("SecretScanner", registry.load("secret_scanner", "kingfisher")())
     known = current.allowed_secrets.union(allowed)
-    return lambda notebook, name: refuse_secrets(notebook, name, scanner, known, project=current.root.name)
+    return lambda notebook, name: refuse_secrets(notebook, name, scanner, known, project=current.project_name)
 
 
 # --- of a run ---------------------------------------------------------------------------------------------------

@@ -8,6 +8,7 @@ as text instead of ending `git diff` altogether.
 
 from __future__ import annotations
 
+import logging
 import os
 import subprocess
 import sys
@@ -29,6 +30,7 @@ from nbdime.args import (  # noqa: E402
     add_merge_args,
     process_diff_flags,
 )
+from nbdime.log import logger  # noqa: E402
 from nbdime.merging import merge_notebooks  # noqa: E402
 from nbdime.vcs.git import diffdriver  # noqa: E402
 from nbformat.reader import reads  # noqa: E402
@@ -86,6 +88,8 @@ def _merged(common: Any, sides: Sequence[Any], names: list[str]) -> tuple[Any, b
     add_filename_args(parser, ["base", "local", "remote"])
     options = parser.parse_args(names)
     process_diff_flags(options)
+    # It warns of strategies that its own defaults name and it does not know; conflicts are told by us.
+    logger.setLevel(logging.ERROR)
     merged, decisions = merge_notebooks(common, *sides, options)
     _mend_ids(merged)
     if not isvalid(merged) and all(map(isvalid, sides)):

@@ -126,6 +126,7 @@ def test_both_sides_added_cells(repository):
     told = valid(text)
     assert "z = 3" in text
     assert "w = 4" in text
+    assert [line for line in done.stderr.splitlines() if "train.ipynb" not in line] == []
     assert any("os.getcwd()" in cell.source for cell in told.cells)
 
 

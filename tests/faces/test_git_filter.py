@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from mlops_jupyter.capabilities.notebooks.reading import read
@@ -133,6 +133,12 @@ odd_notebooks = st.fixed_dictionaries(
     st.binary()
     | json_values.map(lambda value: json.dumps(value).encode())
     | odd_notebooks.map(lambda told: json.dumps(told).encode())
+)
+@example(b'{"nbformat": 4, "cells": [{"cell_type": [], "source": ""}]}')
+@example(b'{"nbformat": 4, "cells": [{"cell_type": "code", "source": "", "outputs": [{"output_type": {}}]}]}')
+@example(
+    b'{"nbformat": 4, "metadata": {"keep_output": 1}, "cells": '
+    b'[{"cell_type": "code", "source": "", "outputs": [{"output_type": []}]}]}'
 )
 def test_whatever_it_is_it_is_answered_and_never_lost(content):
     cleaned, unchanged_because = git_filter.clean(content, "n.ipynb")

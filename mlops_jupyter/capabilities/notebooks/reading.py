@@ -13,7 +13,7 @@ from ...errors import ConfigurationError
 
 _FORMAT = 4
 _CONFLICT = re.compile(rb"^(?:<<<<<<<|>>>>>>>) ", re.MULTILINE)
-_KINDS = {"code", "markdown", "raw"}
+_KINDS = ("code", "markdown", "raw")
 
 
 def read(content: bytes, name: str, *, exact: bool = False) -> dict[str, Any]:

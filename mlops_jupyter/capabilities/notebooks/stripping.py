@@ -19,7 +19,8 @@ _NOTEBOOK_TRANSIENT = {"orig_nbformat", "orig_nbformat_minor", "signature"}
 _CELL_TRANSIENT = {"trusted"}
 _CELL_COUNTS, _OUTPUT_COUNTS = {"execution_count", "prompt_number"}, {"execution_count"}
 _KEEP = "keep_output"
-_BUNDLES = {"execute_result", "display_data"}
+# Tuples, not sets: what a broken notebook has for a type may be no text, but a list.
+_BUNDLES = ("execute_result", "display_data")
 _SPLIT_MIMES = {"application/javascript", "image/svg+xml"}
 
 
