@@ -64,6 +64,7 @@ VERBS: dict[str, Verb] = {
         "writes",
         "anywhere",
     ),
+    "review": Verb(_COMMANDS + "review:review", "Push a branch and open the merge request.", "writes", "anywhere"),
     "run": Verb(_COMMANDS + "run:run", "Run a notebook headless, as an MLflow run.", "writes", "anywhere"),
     "ui": Verb(_COMMANDS + "ui:ui", "Open a tool's web pages inside Jupyter.", "reads", "anywhere"),
 }

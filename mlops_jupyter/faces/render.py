@@ -35,6 +35,7 @@ VIEWS: dict[str, str] = {
     "History": _VIEWS + "history",
     "NotebookDiff": _VIEWS + "diff",
     "Restored": _VIEWS + "restored",
+    "Review": _VIEWS + "review",
     "Setup": _VIEWS + "setup",
     "Status": _VIEWS + "status",
     "WebPage": _VIEWS + "page",

@@ -94,7 +94,7 @@ def test_how_many_runs(make, terminal):
     with pytest.raises(CommandError, match="the same run is named twice"):
         mlops_jupyter.compare(one, "one")
     done = terminal("compare")
-    assert (done.code, done.err.splitlines()[0]) == (2, "CommandError: compare: missing argument 'RUNS...'")
+    assert (done.code, done.err.splitlines()[0]) == (2, "CommandError: compare needs 2 to 20 runs, not 0")
 
 
 def test_a_run_that_was_not_tracked(make):

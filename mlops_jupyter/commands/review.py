@@ -1,0 +1,230 @@
+"""``review``: a branch for others to look at, with the notebooks' diff rendered."""
+
+from __future__ import annotations
+
+import getpass
+import os
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, cast
+
+from .. import registry, settings
+from ..capabilities.notebooks import reading, told
+from ..capabilities.redaction import without_credentials
+from ..capabilities.remotes import forge_of
+from ..errors import CommandError, Conflict, NotFound, ServiceError
+from ..protocols import CodeReview, Names, Proposal, Publishing, Pushed, Short, Snapshots
+from ..records import Review, Version
+from .arguments import names, notebook_file
+from .compare import compare
+from .diff import compared
+from .snapshot import check_secrets, in_git
+
+# The variables that hold a token for a forge's API.
+_TOKENS = {"gitlab": "GITLAB_TOKEN", "github": "GITHUB_TOKEN"}
+_PREFIX = "review/"
+_NOT_IN_A_BRANCH = re.compile(r"[^\w.-]+")
+_NOTEBOOK = ".ipynb"
+# GitLab takes a million letters in a note, GitHub 65,536.
+_LONGEST_TEXT = 60_000
+_EMPTY = b'{"cells": [], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}'
+
+
+@dataclass(frozen=True)
+class _Place:
+    """What is pushed from where to where."""
+
+    git: Publishing
+    snapshots: Snapshots
+    directory: Path
+    top: Path
+    remote: str
+    url: str
+    target: str
+
+    @property
+    def base(self) -> str:
+        """The name under which the target is known here."""
+        return f"refs/remotes/{self.remote}/{self.target}"
+
+
+def review(
+    *notebooks: Path,
+    branch: str | None = None,
+    target: str | None = None,
+    title: Annotated[str | None, Short("-m")] = None,
+    runs: Names = (),
+    remote: str = "origin",
+    forge: str | None = None,
+    draft: bool = False,
+    allow: Names = (),
+) -> Review:
+    """Push a branch and open the merge request.
+
+    What is pushed is a commit upon HEAD with the notebooks named, or with all tracked files, as they are now; your own
+    branch, index and files stay as they are. GitLab opens the merge request at the push. With a token in GITLAB_TOKEN or
+    GITHUB_TOKEN the diff of the notebooks, cell by cell, and the runs compared are written on it.
+
+    Parameters
+    ----------
+    notebooks
+        Which notebooks to show; else all tracked files that differ.
+    branch
+        The branch to push; else ``review/`` with your name and the notebook's.
+    target
+        The branch to merge into; else the remote's own.
+    title
+        The merge request's title; else the names of the notebooks.
+    runs
+        Runs to compare on the merge request, as a,b.
+    remote
+        The git remote to push to.
+    forge
+        Which kind of host the remote is on, gitlab or github, where its name does not tell.
+    draft
+        Mark the merge request as a draft.
+    allow
+        Fingerprints of what looks like a secret and is none, as a,b.
+
+    Returns
+    -------
+    Review
+        What was pushed, and the merge request's page where one is known.
+
+    Raises
+    ------
+    NotFound
+        Outside a git repository, or without such a remote.
+    Conflict
+        When nothing differs from the target, or a notebook holds what looks like a token or a key.
+    Rejected
+        When the remote refuses the push; it says why.
+    Unavailable
+        When the remote does not answer.
+    """
+    current = settings.current()
+    files = [notebook_file(one) for one in notebooks]
+    place = _place(files[0].parent if files else Path.cwd(), remote, target)
+    kind = forge or forge_of(place.url)
+    if kind is not None and kind not in registry.names("code_review"):
+        raise CommandError(f"no forge is called {kind}", f"--forge {' or '.join(registry.names('code_review'))}")
+    shown = ", ".join(file.name for file in files)
+    commit, _ = place.git.commit(place.directory, files or None, {}, title or f"For review: {shown or 'tracked files'}")
+    changed = place.git.changed(place.directory, place.base, commit)
+    if not changed:
+        raise Conflict(
+            f"nothing differs from {place.remote}/{place.target}, so there is nothing to review", "git status"
+        )
+    changed_notebooks = [path for path in changed if path.endswith(_NOTEBOOK)]
+    _refuse_secrets(current, place, commit, changed_notebooks, names(allow))
+    proposal = Proposal(
+        branch=branch or _branch_for(place.git.branch(place.directory), files, commit, place),
+        target=place.target,
+        title=title or f"Review {shown or ', '.join(Path(path).name for path in changed_notebooks) or changed[0]}",
+        text=_text(place, commit, changed_notebooks, names(runs)),
+        draft=draft,
+    )
+    host = None if kind is None else cast("CodeReview", registry.load("code_review", kind)(place.url))
+    options = () if host is None else host.push_options(proposal)
+    pushed = place.git.push(
+        place.directory, remote, commit, proposal.branch, options, force=proposal.branch.startswith(_PREFIX)
+    )
+    link, opened, notes = _open(host, kind, proposal, pushed)
+    return Review(
+        without_credentials(place.url), proposal.branch, place.target, commit, kind, link, opened,
+        tuple(changed_notebooks), notes,
+    )  # fmt: skip
+
+
+def _place(directory: Path, remote: str, target: str | None) -> _Place:
+    snapshots = in_git(directory)
+    git = cast("Publishing", registry.load("publishing", "git")())
+    top = None if snapshots is None else git.top(directory)
+    if snapshots is None or top is None:
+        raise NotFound(f"{directory} is in no git repository, so there is nothing to push", "git init")
+    url = git.remote_url(directory, remote)
+    return _Place(git, snapshots, directory, top, remote, url, target or git.default_branch(directory, remote))
+
+
+def _refuse_secrets(
+    current: settings.Settings, place: _Place, commit: str, notebooks: Sequence[str], allowed: tuple[str, ...]
+) -> None:
+    check = check_secrets(current, allowed)
+    for path in notebooks:
+        content = _content(place, commit, path)
+        if content is not None:
+            check(reading.read(content, path), path)
+
+
+def _content(place: _Place, commit: str, path: str) -> bytes | None:
+    """Return a notebook's content in a commit, ``None`` where it is not in it."""
+    try:
+        return place.snapshots.read(place.directory, commit, path)
+    except NotFound:
+        return None
+
+
+def _branch_for(own: str | None, files: Sequence[Path], commit: str, place: _Place) -> str:
+    """Return the user's own branch if it is what is pushed, else one of ours."""
+    head = place.snapshots.resolve(place.directory, "HEAD")
+    if own is not None and own != place.target and head is not None and head.commit == commit:
+        return own
+    stem = files[0].stem if files else own or commit[:8]
+    return _PREFIX + _NOT_IN_A_BRANCH.sub("-", f"{getpass.getuser()}-{stem}").strip("-.")
+
+
+def _text(place: _Place, commit: str, notebooks: Sequence[str], runs: Sequence[str]) -> str:
+    """Return what reviewers read: the notebooks' diffs, and the runs side by side."""
+    parts = []
+    base = place.snapshots.resolve(place.directory, place.base)
+    for path in notebooks:
+        old = (None if base is None else _content(place, base.commit, path)) or _EMPTY
+        new = _content(place, commit, path) or _EMPTY
+        versions = Version("commit", place.target, path), Version("commit", commit[:12], path)
+        parts.append(told.markdown(compared(versions, (old, new)), _LONGEST_TEXT // len(notebooks)))
+    if runs:
+        parts.append(_runs(runs))
+    return "\n\n".join(parts) or "No notebook differs."
+
+
+def _runs(runs: Sequence[str]) -> str:
+    """Return a table of the runs' metrics, the better ones marked."""
+    found = compare(*runs)
+    head = "| metric | " + " | ".join(f"{run.name} `{run.run_id[:8]}`" for run in found.runs) + " |"
+    rows = [head, "| --- |" + " --- |" * len(found.runs)]
+    for metric in found.metrics:
+        cells = [
+            "–" if value is None else f"**{value:.6g}**" if place in metric.best else f"{value:.6g}"
+            for place, value in enumerate(metric.values)
+        ]
+        rows.append(f"| {metric.name} | {' | '.join(cells)} |")
+    return "\n".join(rows)
+
+
+def _open(
+    host: CodeReview | None, kind: str | None, proposal: Proposal, pushed: Pushed
+) -> tuple[str | None, bool, tuple[str, ...]]:
+    """Open the merge request by the host's API where there is a token, and say what is left to do where there is none."""
+    if host is None or kind is None:
+        return None, False, ("the remote is on no forge that is known: the branch is pushed, and that is all",)
+    variable = _TOKENS.get(kind, "")
+    token = os.environ.get(variable)
+    page = host.page(proposal)
+    if not token:
+        missing = f"set {variable} to have the diff written on the merge request"
+        if pushed.options_taken:
+            return _told_link(pushed) or page, True, (missing,)
+        return page, False, (f"the branch is pushed; open the merge request by the link, or {missing}",)
+    try:
+        return host.open(proposal, token), True, ()
+    except ServiceError as failed:
+        # The branch is there all the same, and by GitLab's options the merge request as well.
+        return _told_link(pushed) or page, pushed.options_taken, (f"{failed.message}; the branch is pushed",)
+
+
+def _told_link(pushed: Pushed) -> str | None:
+    """Return the page that the remote itself named in its answer to the push."""
+    found = re.search(r"https?://\S+merge_requests/\S+", pushed.said)
+    return None if found is None else without_credentials(found[0])
