@@ -209,7 +209,7 @@ def _last_sources(one: Recorded) -> dict[str, str] | None:
 
 def _notebooks(runs: Sequence[Recorded], aligner: Aligner) -> Section:
     """Compare the notebooks that the runs keep: each with the first one's, cell by cell."""
-    read = {one.run.run_id: found for one in runs if (found := _read(one)) is not None}
+    read = {one.run.run_id: known for one in runs if (known := _read(one)) is not None}
     missing = tuple(one.run.run_id for one in runs if one.run.run_id not in read)
     if len(read) < _PAIR:
         return Section("notebook", not_recorded=missing)

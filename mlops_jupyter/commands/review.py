@@ -64,8 +64,8 @@ def review(
     """Push a branch and open the merge request.
 
     What is pushed is a commit upon HEAD with the notebooks named, or with all tracked files, as they are now; your own
-    branch, index and files stay as they are. GitLab opens the merge request at the push. With a token in GITLAB_TOKEN or
-    GITHUB_TOKEN the diff of the notebooks, cell by cell, and the runs compared are written on it.
+    branch, index and files stay as they are. GitLab opens the merge request at the push. With a token in GITLAB_TOKEN
+    or GITHUB_TOKEN the diff of the notebooks, cell by cell, and the runs compared are written on it.
 
     Parameters
     ----------
@@ -206,7 +206,7 @@ def _runs(runs: Sequence[str]) -> str:
 def _open(
     host: CodeReview | None, kind: str | None, proposal: Proposal, pushed: Pushed
 ) -> tuple[str | None, bool, tuple[str, ...]]:
-    """Open the merge request by the host's API where there is a token, and say what is left to do where there is none."""
+    """Open the merge request by the host's API where there is a token; else say what is left to do."""
     if host is None or kind is None:
         return None, False, ("the remote is on no forge that is known: the branch is pushed, and that is all",)
     variable = _TOKENS.get(kind, "")
