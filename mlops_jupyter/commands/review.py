@@ -14,7 +14,7 @@ from .. import registry, settings
 from ..capabilities.notebooks import reading, told
 from ..capabilities.redaction import without_credentials
 from ..capabilities.remotes import forge_of
-from ..errors import CommandError, Conflict, NotFound, ServiceError
+from ..errors import CommandError, Conflict, MlopsError, NotFound
 from ..protocols import CodeReview, Names, Proposal, Publishing, Pushed, Short, Snapshots
 from ..records import Review, Version
 from .arguments import names, notebook_file
@@ -219,7 +219,7 @@ def _open(
         return page, False, (f"the branch is pushed; open the merge request by the link, or {missing}",)
     try:
         return host.open(proposal, token), True, ()
-    except ServiceError as failed:
+    except MlopsError as failed:
         # The branch is there all the same, and by GitLab's options the merge request as well.
         return _told_link(pushed) or page, pushed.options_taken, (f"{failed.message}; the branch is pushed",)
 

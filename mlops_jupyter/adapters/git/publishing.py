@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from ...capabilities.redaction import without_credentials
+from ...capabilities.remotes import hosted
 from ...errors import ConfigurationError, MlopsError, NotFound, Rejected, Unauthorized, Unavailable
 from ...protocols import Pushed
 from .command import GitRefused, git
@@ -42,9 +43,10 @@ class GitPublishing:
             return None
 
     def remote_url(self, directory: Path, remote: str) -> str:
-        """Return the address that a remote is pushed to."""
+        """Return the address that a remote is pushed to; if that names no host, the one that it is fetched from."""
         try:
-            return git(directory, "remote", "get-url", "--push", remote).decode().strip()
+            pushed = git(directory, "remote", "get-url", "--push", remote).decode().strip()
+            return pushed if hosted(pushed) else git(directory, "remote", "get-url", remote).decode().strip()
         except GitRefused as refused:
             raise NotFound(f"there is no git remote {remote}", f"git remote add {remote} ADDRESS") from refused
 
