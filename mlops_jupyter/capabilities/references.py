@@ -76,10 +76,10 @@ class References:
             if found is None:
                 raise NotFound(f"there is no {'version' if kind == 'git' else kind} {rest}", "mlops history")
             return found
-        file, commit = self._file(word, notebook), self._commit(word, notebook)
-        if file is not None and commit is not None:
+        file = self._file(word, notebook)
+        if file is not None and self._resolved(word) is not None:
             raise Conflict(f"{word} is a file and a commit", f"write file:{word} or git:{word}")
-        found = file or commit or self._run(word, notebook)
+        found = file or self._commit(word, notebook) or self._run(word, notebook)
         if found is None:
             raise NotFound(f"there is no file, snapshot, commit or run {word}", "mlops history; mlops runs")
         return found
@@ -101,17 +101,19 @@ class References:
         return self.now(path) if word and path.is_file() else None
 
     def _commit(self, word: str, notebook: Path | None) -> tuple[Version, bytes] | None:
-        if self.snapshots is None:
+        found = self._resolved(word)
+        if found is None or self.snapshots is None:
             return None
-        name, _, path = word.partition(":")
-        found = self.snapshots.resolve(self.directory, name)
-        if found is None:
-            return None
-        path = path or self._path_in(found, notebook)
+        path = word.partition(":")[2] or self._path_in(found, notebook)
         content = self.snapshots.read(self.directory, found.commit, path)
         kind, ref = ("snapshot" if found.ref else "commit"), found.commit[:_SHOWN_HASH]
         version = Version(kind, ref, path, found.time, found.title, found.author, found.commit)  # type: ignore[arg-type]
         return version, content
+
+    def _resolved(self, word: str) -> StoredSnapshot | None:
+        if self.snapshots is None:
+            return None
+        return self.snapshots.resolve(self.directory, word.partition(":")[0])
 
     def _path_in(self, found: StoredSnapshot, notebook: Path | None) -> str:
         """Return where in a commit the notebook lies that is meant."""

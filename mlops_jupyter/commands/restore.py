@@ -42,20 +42,19 @@ def restore(ref: str, notebook: Path | None = None, *, replace: Destroys = False
     Conflict
         When the notebook to be replaced is open in Jupyter, or the version's name may mean several.
     ConfigurationError
-        When the version is no notebook, or its file cannot be written.
+        When the file cannot be written.
     """
     current = settings.current()
     own = notebook.expanduser().absolute() if notebook is not None else own_notebook(None)
     directory = Path.cwd() if own is None else own.parent
     where = references(current, directory)
     version, content = where.find(ref, own)
-    # What is no notebook brings nobody anything back.
-    reading.read(content, version.ref)
+    notes = _doubts(version, content)
     target = own or _place_of(current, version, where.top)
     if not replace:
         copy = _free_name(target, version)
         _write(copy, content)
-        return Restored(version, project.shown_path(current, copy))
+        return Restored(version, project.shown_path(current, copy), notes=notes)
     if project.notebook_host().is_open(target):
         raise Conflict(
             f"{target.name} is open in Jupyter, which would not notice that its file is another",
@@ -63,7 +62,16 @@ def restore(ref: str, notebook: Path | None = None, *, replace: Destroys = False
         )
     kept = _keep(current, target) if target.exists() else None
     _write(target, content)
-    return Restored(version, project.shown_path(current, target), kept)
+    return Restored(version, project.shown_path(current, target), kept, notes)
+
+
+def _doubts(version: Version, content: bytes) -> tuple[str, ...]:
+    """Say what is wrong with a version: a broken file that was kept is the user's too, and comes back as it was."""
+    try:
+        reading.read(content, version.ref)
+    except ConfigurationError as error:
+        return (error.message,)
+    return ()
 
 
 def _place_of(current: settings.Settings, version: Version, top: Path | None) -> Path:
