@@ -66,7 +66,7 @@ def state(root: Path) -> dict[str, object]:
     times = {str(one): one.stat().st_mtime_ns for one in files}
     # Asked for last: git itself may write the index when it looks.
     return {"files": told, "times": times} | {
-        " ".join(words): git(root, "--no-optional-locks", *words, check=False)
+        " ".join(words): git(root, "--no-optional-locks", "-c", "core.fsmonitor=false", *words, check=False)
         for words in (
             ("status", "--porcelain=v2", "--branch", "--untracked-files=all"),
             ("rev-parse", "HEAD"),
@@ -241,10 +241,52 @@ def split_index(place: Path) -> Path:
 def with_hooks(place: Path) -> Path:
     root = new(place / "hooks")
     for name in ("pre-commit", "post-commit", "post-index-change", "reference-transaction", "pre-auto-gc"):
-        hook = root / ".git" / "hooks" / name
-        hook.parent.mkdir(exist_ok=True)
-        hook.write_text(f"#!/bin/sh\ntouch '{root}/hook-{name}-ran'\nexit 1\n")
-        hook.chmod(0o755)
+        _hook(root, name)
+    return root
+
+
+def _hook(root: Path, name: str) -> Path:
+    hook = root / ".git" / "hooks" / name
+    hook.parent.mkdir(exist_ok=True)
+    hook.write_text(f"#!/bin/sh\ntouch '{root}/hook-{name}-ran'\nexit 1\n")
+    hook.chmod(0o755)
+    return hook
+
+
+@situation
+def with_a_file_system_monitor(place: Path) -> Path:
+    root = new(place / "monitored")
+    write(root, "model.py", "one = 10\n")
+    git(root, "config", "core.fsmonitor", str(_hook(root, "fsmonitor-watchman")))
+    return root
+
+
+@situation
+def sparse_index(place: Path) -> Path:
+    root = new(place / "cone")
+    write(root, "deep/down/here.py", "here = 1\n")
+    git(root, "add", ".")
+    git(root, "commit", "-q", "-m", "deep")
+    git(root, "sparse-checkout", "set", "--cone", "--sparse-index", "data")
+    assert not (root / "deep").exists()
+    write(root, "model.py", "one = 12\n")
+    return root
+
+
+@situation
+def partial_clone(place: Path) -> Path:
+    root = new(place / "whole")
+    git(root, "config", "uploadpack.allowFilter", "true")
+    git(place, "clone", "-q", "--filter=blob:none", f"file://{root}", "partial")
+    write(place / "partial", "model.py", "one = 13\n")
+    return place / "partial"
+
+
+@situation
+def sparse_but_there(place: Path) -> Path:
+    """A folder is left out of the working tree, and the user has made a file of it himself all the same."""
+    root = sparse(place)
+    write(root, "data/rows.csv", "mine\n")
     return root
 
 
@@ -259,6 +301,32 @@ def with_a_filter(place: Path) -> Path:
     git(root, "add", ".")
     git(root, "commit", "-q", "-m", "filtered")
     write(root, "data/rows.csv", "c,d\n3,4\n")
+    return root
+
+
+@situation
+def with_lfs(place: Path) -> Path:
+    root = new(place / "lfs")
+    git(root, "lfs", "install", "--local")
+    git(root, "lfs", "track", "*.csv")
+    git(root, "add", "--renormalize", ".")
+    git(root, "add", ".")
+    git(root, "commit", "-q", "-m", "lfs")
+    assert git(root, "show", "HEAD:data/rows.csv").startswith("version https://git-lfs")
+    write(root, "data/rows.csv", "e,f\n5,6\n")
+    return root
+
+
+@situation
+def odd_configuration(place: Path) -> Path:
+    root = new(place / "configured")
+    for key, value in (
+        ("log.showSignature", "true"), ("log.showRoot", "false"), ("diff.renames", "false"), ("color.ui", "always"),
+        ("i18n.commitEncoding", "ISO-8859-1"), ("core.quotePath", "true"), ("index.version", "4"),
+        ("core.untrackedCache", "true"), ("feature.manyFiles", "true"), ("core.pager", "false"),
+    ):  # fmt: skip
+        git(root, "config", key, value)
+    write(root, "model.py", "one = 11\n")
     return root
 
 

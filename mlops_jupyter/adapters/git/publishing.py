@@ -6,17 +6,35 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from ...capabilities.redaction import without_credentials
+from ...capabilities.redaction import redacted, without_credentials
 from ...capabilities.remotes import hosted
 from ...errors import ConfigurationError, MlopsError, NotFound, Rejected, Unauthorized, Unavailable
 from ...protocols import Pushed
 from .command import GitRefused, git
-from .trees import add_files, add_tracked, author, commit_tree, other_index, path_in, place_of, put, top_of, write_tree
+from .trees import (
+    add_files,
+    add_tracked,
+    author,
+    commit_tree,
+    needed_tree,
+    other_index,
+    path_in,
+    put,
+    top_of,
+    write_tree,
+)
 
 # A large push over a slow line.
 _PUSH_S, _ASK_S = 600.0, 30.0
 _NO_OPTIONS = "does not support push options"
-_DENIED = ("Authentication failed", "Permission denied", "could not read Username", "could not read Password", "403")
+_DENIED = (
+    "Authentication failed",
+    "Permission denied",
+    "could not read Username",
+    "could not read Password",
+    "returned error: 401",
+    "returned error: 403",
+)
 _AWAY = (
     "Could not resolve host",
     "Could not read from remote repository",
@@ -84,21 +102,21 @@ class GitPublishing:
         title
             The commit's message.
         """
-        top, users_index, head = place_of(directory)
+        top, users, head, sparse = needed_tree(directory)
         try:
-            with other_index(users_index if files is None else None) as index:
+            with other_index(users if files is None else None) as index:
                 if files is None:
-                    add_tracked(top, index)
+                    add_tracked(top, index, sparse=sparse, without=[path_in(top, file) for file in contents])
                 elif head is not None:
                     git(top, "read-tree", head, environment=index)
                 if files:
                     add_files(top, index, [path_in(top, file) for file in files])
-                if contents:
-                    put(top, index, {path_in(top, file): content for file, content in contents.items()})
+                # Others get these: what git-lfs holds or git-crypt hides must not reach them as it is here.
+                put(top, index, {path_in(top, file): content for file, content in contents.items()}, filtered=True)
                 tree = write_tree(top, index)
         except GitRefused as refused:
             raise ConfigurationError(
-                f"git cannot take the files of {top} as they are: {refused}", "git status"
+                f"git cannot take the files of {top} as they are: {refused.words}", "git status"
             ) from refused
         if head is not None and git(top, "rev-parse", f"{head}^{{tree}}").decode().strip() == tree:
             return head, False
@@ -123,7 +141,7 @@ class GitPublishing:
         try:
             return Pushed(_push(directory, remote, target, told), options_taken=bool(options))
         except GitRefused as refused:
-            if not options or _NO_OPTIONS not in str(refused):
+            if not options or _NO_OPTIONS not in refused.words:
                 raise _ours(refused, remote) from refused
         try:
             return Pushed(_push(directory, remote, target, ()), options_taken=False)
@@ -133,25 +151,31 @@ class GitPublishing:
 
 def _push(directory: Path, remote: str, target: str, options: Sequence[str]) -> str:
     # The user's hooks do run: git-lfs brings its files along by one, and whoever checks pushes means this one too.
-    words = ("push", *options, remote, target)
-    return git(directory, *words, timeout_s=_PUSH_S, hooks=True, errors_too=True).decode(errors="replace").strip()
+    words = ("push", "--no-follow-tags", *options, remote, target)
+    said = git(directory, *words, timeout_s=_PUSH_S, as_user=True, errors_too=True)
+    return redacted(said.decode(errors="replace").strip())
 
 
 def _ours(refused: GitRefused, remote: str) -> MlopsError:
-    said = str(refused)
-    server = "; ".join(
-        line.removeprefix("remote:").strip() for line in said.splitlines() if line.startswith("remote:")
-    ).strip("; ")
-    if any(word in said for word in _DENIED):
-        return Unauthorized("git", f"the remote {remote} does not let git in: {_last(said)}", f"git push {remote}")
-    if "rejected" in said:
-        why = server or _last(next(line for line in said.splitlines() if "rejected" in line))
+    said = refused.words
+    lines = said.splitlines()
+    server = "; ".join(filter(None, (line.removeprefix("remote:").strip() for line in lines if _from_server(line))))
+    # A remote that rejects has let git in, whatever words it finds for it.
+    if rejected := [line for line in lines if line.lstrip().startswith("! [")]:
+        why = server or rejected[0].strip()
         return Rejected("git", f"the remote {remote} rejected the push: {why}", "git fetch, or name another --branch")
+    if any(word in said for word in _DENIED):
+        why = server or _last(said)
+        return Unauthorized("git", f"the remote {remote} does not let git in: {why}", f"git push {remote}")
     if any(word in said for word in _AWAY):
         return Unavailable(
             "git", f"the remote {remote} does not answer: {_last(said)}", f"git remote -v; git push {remote}"
         )
     return Rejected("git", f"git cannot push to {remote}: {_last(said)}", f"git push {remote}")
+
+
+def _from_server(line: str) -> bool:
+    return line.startswith("remote:")
 
 
 def _last(said: str) -> str:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import subprocess
 from functools import cache
 from pathlib import Path
 
 from ...capabilities.redaction import without_credentials
+from ...errors import ConfigurationError
 from ...records import Checkout
+from .command import git
 
 # A repository on a sleeping network drive must not hold up a run.
 _TIMEOUT_S = 10.0
@@ -80,12 +81,6 @@ def _remote(directory: Path, branch: str | None, config_age: int | None) -> str 
 def _git(directory: Path, *arguments: str) -> str | None:
     """Return what git said, ``None`` when it refused, was too slow, or is not installed."""
     try:
-        done = subprocess.run(
-            ["git", "-C", str(directory), "--no-optional-locks", *arguments],
-            capture_output=True,
-            timeout=_TIMEOUT_S,
-            check=False,
-        )
-    except (OSError, subprocess.TimeoutExpired):
+        return git(directory, *arguments, timeout_s=_TIMEOUT_S).decode(errors="replace")
+    except ConfigurationError:
         return None
-    return done.stdout.decode(errors="replace") if done.returncode == 0 else None

@@ -12,9 +12,6 @@ from typing import NamedTuple
 from ...errors import NotFound
 from .command import GitRefused, git
 
-# A shared index would be written beside the user's; a file is taken as it is, whatever its line ends may become.
-_APART = ("-c", "core.splitIndex=false", "-c", "core.safecrlf=false", "-c", "advice.addEmbeddedRepo=false")
-_TOP_AND_INDEX = 2
 # Whom a commit is by where git knows nobody: in a container, on a fresh machine.
 NOBODY = "mlops-jupyter"
 _NOBODY = {
@@ -22,77 +19,132 @@ _NOBODY = {
     for role in ("AUTHOR", "COMMITTER")
     for what, value in (("NAME", NOBODY), ("EMAIL", "mlops-jupyter@localhost"))
 }
+# What git says of a directory that is in no working tree. A repository that is damaged is another matter.
+_NO_TREE = ("not a git repository (or any", "must be run in a work tree", "cannot change to")
+_AFTER_TOP, _AFTER_INDEX = "--end-of-top", "--end-of-index"
 
 
-def path_in(top: Path, path: Path) -> str:
-    """Return a path as git says it; links on the way to the repository are followed, the file's own is not."""
-    return (path.parent.resolve() / path.name).relative_to(top.resolve()).as_posix()
+class WorkingTree(NamedTuple):
+    """Where a working tree is, at which commit, and whether some folders may be left out of it."""
+
+    top: Path
+    index_file: Path
+    head: str | None
+    sparse: bool
+
+
+def tree_of(directory: Path) -> WorkingTree | None:
+    """Return the working tree around a directory, ``None`` outside a repository or in one that has none."""
+    try:
+        # Words that git does not know, it repeats: they part the answers, which may have line ends of their own.
+        said = git(
+            directory, "rev-parse", "--show-toplevel", _AFTER_TOP, "--git-path", "index", _AFTER_INDEX,
+            "--revs-only", "HEAD^{commit}",
+        )  # fmt: skip
+    except GitRefused as refused:
+        if any(words in refused.words for words in _NO_TREE):
+            return None
+        raise
+    top, _, rest = said.decode(errors="surrogateescape").partition(f"\n{_AFTER_TOP}\n")
+    index, _, head = rest.partition(f"\n{_AFTER_INDEX}\n")
+    users = directory / index
+    left_out = users.parent / "info" / "sparse-checkout"
+    return WorkingTree(Path(top), users, head.strip() or None, left_out.exists())
 
 
 def top_of(directory: Path) -> Path | None:
     """Return the working tree's top, ``None`` outside a repository or in one that has no working tree."""
-    try:
-        said = git(directory, "rev-parse", "--show-toplevel")
-    except GitRefused:
-        return None
-    told = said.decode(errors="surrogateescape").rstrip("\n")
-    return Path(told) if told else None
+    tree = tree_of(directory)
+    return None if tree is None else tree.top
 
 
-class Place(NamedTuple):
-    """Where somebody stands: the working tree's top, the index, and the commit, ``None`` before the first one."""
+def needed_tree(directory: Path) -> WorkingTree:
+    """Return the working tree around a directory.
 
-    top: Path
-    users_index: Path
-    head: str | None
-
-
-def place_of(directory: Path) -> Place:
-    """Ask git once for all of it; raises `NotFound` where there is no working tree."""
-    try:
-        said = git(directory, "rev-parse", "--show-toplevel", "--git-path", "index", "--revs-only", "HEAD")
-    except GitRefused as refused:
-        raise NotFound(f"{directory} is in no git repository that has files", "git init") from refused
-    lines = said.decode(errors="surrogateescape").splitlines()
-    if len(lines) < _TOP_AND_INDEX:
+    Raises
+    ------
+    NotFound
+        Outside a repository, or in one that has no working tree.
+    """
+    tree = tree_of(directory)
+    if tree is None:
         raise NotFound(f"{directory} is in no git repository that has files", "git init")
-    return Place(Path(lines[0]), directory / lines[1], lines[2] if len(lines) > _TOP_AND_INDEX else None)
+    return tree
+
+
+def path_in(top: Path, path: Path) -> str:
+    """Return a path as git says it; links on the way to the repository are followed, the file's own is not.
+
+    Raises
+    ------
+    NotFound
+        When the path is not the repository's: it lies outside, or in another one inside, such as a submodule.
+    """
+    real = path.parent.resolve() / path.name
+    if not real.is_relative_to(top):
+        raise NotFound(f"{path} lies outside the git repository {top}", f"cd {path.parent}")
+    for above in real.parents:
+        if above == top:
+            break
+        if (above / ".git").exists():
+            raise NotFound(f"{path} belongs to the git repository {above}, not to {top}", f"cd {above}")
+    return real.relative_to(top).as_posix()
 
 
 @contextmanager
-def other_index(users: Path | None = None) -> Iterator[dict[str, str]]:
-    """Yield the variables by which git works with an index of its own, empty or at first the same as the user's."""
+def other_index(begins_as: Path | None = None) -> Iterator[dict[str, str]]:
+    """Yield the variables by which git works with an index of its own, empty or a copy of another."""
     with tempfile.TemporaryDirectory(prefix="mlops-index-") as folder:
         index = Path(folder) / "index"
-        if users is not None and users.exists():
+        if begins_as is not None and begins_as.exists():
             # With its time: git tells by it which files may have changed since without their times telling.
-            shutil.copy2(users, index)
+            shutil.copy2(begins_as, index)
         yield {"GIT_INDEX_FILE": str(index)}
 
 
-def add_tracked(top: Path, index: Mapping[str, str], without: Sequence[str] = ()) -> None:
-    """Take all tracked files as the working tree has them, but for some paths; also in a conflict."""
+def add_tracked(top: Path, index: Mapping[str, str], *, sparse: bool, without: Sequence[str] = ()) -> None:
+    """Take all tracked files as the working tree has them, but for some paths; also in a conflict.
+
+    Of folders that are left out of the working tree (`sparse`) it takes the files that are there all the same.
+    """
     left_out = [f":(top,exclude,literal){path}" for path in without]
-    git(top, *_APART, "add", "--update", "--", ":(top)", *left_out, environment=index)
+    words = ("add", "--update", *(("--sparse",) if sparse else ()), "--", ":(top)", *left_out)
+    git(top, *words, environment=index)
 
 
 def add_files(top: Path, index: Mapping[str, str], files: Sequence[str]) -> None:
     """Take some files as the working tree has them, ignored ones too."""
-    git(top, *_APART, "--literal-pathspecs", "add", "--force", "--", *files, environment=index)
+    listed = "\0".join(files).encode(errors="surrogateescape")
+    words = ("--literal-pathspecs", "add", "--force", "--pathspec-from-file=-", "--pathspec-file-nul")
+    git(top, *words, content=listed, environment=index)
 
 
-def put(top: Path, index: Mapping[str, str], contents: Mapping[str, bytes]) -> None:
-    """Put contents into the index, whatever is there under their paths."""
+def put(top: Path, index: Mapping[str, str], contents: Mapping[str, bytes], *, filtered: bool = False) -> None:
+    """Put contents into the index, whatever is there under their paths.
+
+    Parameters
+    ----------
+    top
+        The working tree's top.
+    index
+        The variables of the index.
+    contents
+        The contents by their paths.
+    filtered
+        Whether they go through the filters that git has for these paths.
+    """
     entries = b""
     for path, content in contents.items():
-        blob = git(top, "hash-object", "-w", "--stdin", content=content).strip()
+        way = (f"--path={path}",) if filtered else ()
+        blob = git(top, "hash-object", "-w", "--stdin", *way, content=content).strip()
         entries += b"100644 " + blob + b"\t" + path.encode(errors="surrogateescape") + b"\0"
-    git(top, *_APART, "update-index", "--add", "--replace", "-z", "--index-info", content=entries, environment=index)
+    if entries:
+        git(top, "update-index", "--add", "--replace", "-z", "--index-info", content=entries, environment=index)
 
 
 def write_tree(top: Path, index: Mapping[str, str]) -> str:
     """Return the tree that an index stands for."""
-    return git(top, *_APART, "write-tree", environment=index).decode().strip()
+    return git(top, "write-tree", environment=index).decode().strip()
 
 
 def author(top: Path) -> str | None:
@@ -108,4 +160,6 @@ def commit_tree(top: Path, tree: str, parent: str | None, title: str, *, nobody:
     words = ["commit-tree", tree, *(() if parent is None else ("-p", parent)), "-F", "-"]
     date = f"@{seconds} +0000"
     environment = {"GIT_AUTHOR_DATE": date, "GIT_COMMITTER_DATE": date, **(_NOBODY if nobody else {})}
-    return git(top, *words, content=title.encode(errors="replace"), environment=environment).decode().strip()
+    # What no commit can hold.
+    content = title.replace("\0", " ").encode(errors="replace")
+    return git(top, *words, content=content, environment=environment).decode().strip()

@@ -3,13 +3,26 @@
 from __future__ import annotations
 
 import os
+import shutil
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 
 import pytest
 
 from mlops_jupyter import registry
-from mlops_jupyter.errors import NotFound, Rejected, Unavailable
-from tests.fakes.repositories import NOTEBOOK, clean, edited, git, no_commit_yet, state, write
+from mlops_jupyter.errors import ConfigurationError, NotFound, Rejected, Unauthorized, Unavailable
+from tests.fakes.repositories import (
+    NOTEBOOK,
+    SITUATIONS,
+    clean,
+    edited,
+    git,
+    no_commit_yet,
+    state,
+    with_a_filter,
+    write,
+)  # fmt: skip
 
 CHANGED = NOTEBOOK.replace("[]", "[ ]")
 OPTIONS = ("merge_request.create", "merge_request.title=A better model")
@@ -108,6 +121,83 @@ def test_a_remote_that_rejects_says_why(publishing, root, origin):
     commit, _ = publishing.commit(root, None, {}, "to review")
     with pytest.raises(Rejected, match="Notebooks need two approvals"):
         publishing.push(root, "origin", commit, "review/train", OPTIONS, force=False)
+
+
+def test_a_rejection_is_one_whatever_its_words(publishing, root, origin):
+    (origin / "refuse").write_text("Permission denied: error 403, see https://ana:a-password@example.org/why\n")
+    commit, _ = publishing.commit(root, None, {}, "to review")
+    with pytest.raises(Rejected, match=r"Permission denied: error 403, see https://example\.org/why") as told:
+        publishing.push(root, "origin", commit, "review/train", (), force=False)
+    assert told.value.exit_code == 5
+    assert "a-password" not in str(told.value)
+
+
+@pytest.mark.parametrize("code", [401, 403])
+def test_a_remote_that_wants_a_login(publishing, root, code):
+    class Refuses(BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.send_response(code)
+            self.send_header("WWW-Authenticate", 'Basic realm="git"')
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def log_message(self, *words):
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Refuses) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        git(root, "remote", "add", "closed", f"http://ana:a-password@127.0.0.1:{server.server_port}/churn.git")
+        with pytest.raises(Unauthorized, match="does not let git in") as told:
+            publishing.push(root, "closed", git(root, "rev-parse", "HEAD"), "review/train", (), force=False)
+        with pytest.raises(Unauthorized):
+            publishing.default_branch(root, "closed")
+        server.shutdown()
+    assert "a-password" not in str(told.value)
+
+
+def test_what_the_remote_says_is_told_without_credentials(publishing, root, origin):
+    hook = origin / "hooks" / "post-receive"
+    hook.write_text("#!/bin/sh\necho To create a merge request: https://ana:a-password@example.org/new\n")
+    hook.chmod(0o755)
+    commit, _ = publishing.commit(root, None, {}, "to review")
+    said = publishing.push(root, "origin", commit, "review/train", (), force=False).said
+    assert "To create a merge request: https://example.org/new" in said
+    assert "a-password" not in said
+
+
+def test_given_contents_go_through_the_filters_of_their_paths(publishing, tmp_path):
+    root = with_a_filter(tmp_path)
+    before = state(root)
+    commit, _ = publishing.commit(root, [], {root / "data/rows.csv": b"x,y\n"}, "to review")
+    assert git(root, "show", f"{commit}:data/rows.csv") == "X,Y"
+    assert state(root) == before
+
+
+def test_tags_stay_at_home(publishing, root, origin):
+    git(root, "tag", "-a", "-m", "mine", "mine")
+    git(root, "config", "push.followTags", "true")
+    commit, _ = publishing.commit(root, None, {}, "to review")
+    publishing.push(root, "origin", commit, "review/train", (), force=False)
+    assert git(origin, "tag") == ""
+
+
+def test_a_file_that_is_not_there_is_told(publishing, root):
+    with pytest.raises(ConfigurationError, match=r"gone\.ipynb"):
+        publishing.commit(root, [root / "gone.ipynb"], {}, "to review")
+
+
+@pytest.mark.parametrize("name", list(SITUATIONS))
+def test_a_commit_touches_nothing(publishing, tmp_path, name):
+    if name == "with_lfs" and shutil.which("git-lfs") is None:
+        pytest.skip("apt-get install git-lfs")
+    root = SITUATIONS[name](tmp_path)
+    before = state(root)
+    head = git(root, "rev-parse", "-q", "--verify", "HEAD", check=False)
+    for files in (None, [root / "train.ipynb"]):
+        commit, _ = publishing.commit(root, files, {root / "live.ipynb": CHANGED.encode()}, "to review")
+        assert git(root, "show", f"{commit}:live.ipynb") + "\n" == CHANGED
+        assert git(root, "rev-list", "--parents", "-1", commit).split()[1:] == ([head] if head else [])
+    assert state(root) == before
 
 
 def test_a_branch_that_has_gone_on_is_replaced_only_when_told(publishing, root, origin):

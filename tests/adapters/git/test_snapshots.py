@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -27,6 +28,8 @@ def snapshots(clean_environment):
 
 @pytest.fixture(params=list(SITUATIONS))
 def root(request, tmp_path, clean_environment) -> Path:
+    if request.param == "with_lfs" and shutil.which("git-lfs") is None:
+        pytest.skip("apt-get install git-lfs")
     return SITUATIONS[request.param](tmp_path)
 
 
@@ -84,6 +87,103 @@ def test_a_file_edited_within_the_index_s_own_tick_is_seen(snapshots, tmp_path):
         assert snapshots.read(root, taken.commit, "model.py") == f"two = {number}\n".encode()
 
 
+@pytest.mark.parametrize("said", ["GIT_INDEX_FILE", "GIT_DIR", "GIT_WORK_TREE", "GIT_LITERAL_PATHSPECS"])
+def test_one_taken_from_a_hook_is_of_the_directory_s_repository(snapshots, tmp_path, monkeypatch, said):
+    root = SITUATIONS["edited"](tmp_path)
+    elsewhere = new(tmp_path / "elsewhere")
+    before, before_elsewhere = state(root), state(elsewhere)
+    told = {"GIT_INDEX_FILE": elsewhere / ".git/index", "GIT_DIR": elsewhere / ".git", "GIT_WORK_TREE": elsewhere}
+    monkeypatch.setenv(said, str(told.get(said, "1")))
+    taken, _ = snapshots.take(root / "data", {root / "train.ipynb": LIVE}, "now")
+    assert snapshots.read(root, taken.commit, "model.py") == b"one = 2\n"
+    monkeypatch.delenv(said)
+    assert (state(root), state(elsewhere)) == (before, before_elsewhere)
+
+
+def test_a_file_that_the_user_made_in_a_left_out_folder_is_in_it(snapshots, tmp_path):
+    root = SITUATIONS["sparse_but_there"](tmp_path)
+    taken, _ = snapshots.take(root, {root / "train.ipynb": LIVE}, "now")
+    assert snapshots.read(root, taken.commit, "data/rows.csv") == b"mine\n"
+
+
+def test_an_export_has_what_a_sparse_checkout_leaves_out(snapshots, tmp_path):
+    root = SITUATIONS["sparse"](tmp_path)
+    taken, _ = snapshots.take(root, {root / "train.ipynb": LIVE}, "now")
+    (tmp_path / "out").mkdir()
+    snapshots.export(root, taken.commit, tmp_path / "out")
+    assert (tmp_path / "out/data/rows.csv").read_text() == "a,b\n1,2\n"
+
+
+def test_an_export_follows_the_attributes_of_its_own_commit(snapshots, tmp_path, monkeypatch):
+    root = SITUATIONS["with_a_filter"](tmp_path)
+    taken, _ = snapshots.take(root, {root / "train.ipynb": LIVE}, "now")
+    (root / ".gitattributes").unlink()
+    before = state(root)
+    (tmp_path / "out").mkdir()
+    monkeypatch.chdir(tmp_path)
+    snapshots.export(root, taken.commit, Path("out"))
+    assert (tmp_path / "out/data/rows.csv").read_text() == "c,d\n3,4\n"
+    assert state(root) == before
+
+
+def test_what_git_lfs_holds_is_a_pointer_in_it_and_the_file_in_an_export(snapshots, tmp_path):
+    if shutil.which("git-lfs") is None:
+        pytest.skip("apt-get install git-lfs")
+    root = SITUATIONS["with_lfs"](tmp_path)
+    taken, _ = snapshots.take(root, {root / "train.ipynb": LIVE}, "now")
+    assert git(root, "show", f"{taken.commit}:data/rows.csv").startswith("version https://git-lfs")
+    assert snapshots.read(root, taken.commit, "data/rows.csv") == b"e,f\n5,6\n"
+    (tmp_path / "out").mkdir()
+    snapshots.export(root, taken.commit, tmp_path / "out")
+    assert (tmp_path / "out/data/rows.csv").read_text() == "e,f\n5,6\n"
+
+
+def test_a_file_whose_filter_fails_is_not_called_missing(snapshots, tmp_path):
+    root = SITUATIONS["with_a_filter"](tmp_path)
+    taken, _ = snapshots.take(root, {root / "train.ipynb": LIVE}, "now")
+    git(root, "config", "filter.upper.smudge", "false")
+    (tmp_path / "out").mkdir()
+    with pytest.raises(ConfigurationError, match="smudge"):
+        snapshots.read(root, taken.commit, "data/rows.csv")
+    with pytest.raises(ConfigurationError, match="cannot write"):
+        snapshots.export(root, taken.commit, tmp_path / "out")
+
+
+def test_notebooks_that_are_not_the_repository_s(snapshots, tmp_path):
+    part = SITUATIONS["submodule"](tmp_path)
+    outer = part.parent
+    before = state(outer)
+    with pytest.raises(NotFound, match="belongs to the git repository"):
+        snapshots.take(outer, {outer / "train.ipynb": LIVE, part / "train.ipynb": LIVE}, "now")
+    with pytest.raises(NotFound, match="lies outside"):
+        snapshots.take(outer, {tmp_path / "inner/train.ipynb": LIVE}, "now")
+    assert snapshots.taken(outer) == ()
+    assert state(outer) == before
+
+
+def test_a_notebook_that_is_a_link_and_a_directory_reached_by_one(snapshots, tmp_path):
+    root = clean(tmp_path)
+    (root / "linked.ipynb").symlink_to("train.ipynb")
+    git(root, "add", "linked.ipynb")
+    (tmp_path / "way").symlink_to(root)
+    taken, _ = snapshots.take(tmp_path / "way", {tmp_path / "way/linked.ipynb": LIVE}, "now")
+    assert snapshots.read(root, taken.commit, "linked.ipynb") == LIVE
+    assert git(root, "ls-tree", taken.commit, "linked.ipynb").startswith("100644 blob")
+
+
+@given(title=st.text(max_size=60))
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+def test_any_title_can_be_told_again(snapshots, tmp_path_factory, title):
+    root = clean(tmp_path_factory.mktemp("titles"))
+    git(root, "config", "i18n.commitEncoding", "ISO-8859-1")
+    taken, _ = snapshots.take(root, {root / "train.ipynb": LIVE}, title)
+    assert snapshots.taken(root) == (taken,)
+    if title.isalnum():
+        assert taken.title == title
+    found = snapshots.resolve(root, f"{taken.ref}~0")
+    assert (found.commit, found.title) == (taken.commit, taken.title)
+
+
 def test_the_same_notebook_at_another_commit_is_another_snapshot(snapshots, tmp_path):
     root = clean(tmp_path)
     first, _ = snapshots.take(root, {root / "train.ipynb": LIVE}, "now")
@@ -100,6 +200,28 @@ def test_two_at_the_same_time(snapshots, tmp_path):
         taken = list(pool.map(lambda number: snapshots.take(root, {root / "train.ipynb": LIVE}, "now"), range(8)))
     assert len({one.commit for one, _ in taken}) == 1
     assert sum(is_new for _, is_new in taken) == 1
+    assert state(root) == before
+
+
+def test_two_processes_at_the_same_time(snapshots, tmp_path):
+    root = SITUATIONS["edited"](tmp_path)
+    before = state(root)
+    taking = (
+        "import sys, pathlib; from mlops_jupyter import registry; root = pathlib.Path(sys.argv[1]);"
+        "keeper = registry.load('snapshots', 'git')(); print(flush=True); sys.stdin.readline();"
+        "print(*keeper.take(root, {root / 'train.ipynb': b'{}'}, 'now')[0][:1])"
+    )
+    started = [
+        subprocess.Popen([sys.executable, "-c", taking, str(root)], stdin=-1, stdout=-1, text=True) for _ in range(2)
+    ]
+    for process in started:
+        process.stdout.readline()
+    for process in started:
+        process.stdin.write("\n")
+        process.stdin.flush()
+    said = {process.communicate(timeout=60)[0].strip() for process in started}
+    assert said == {one.commit for one in snapshots.taken(root)}
+    assert len(said) == 1
     assert state(root) == before
 
 
@@ -123,12 +245,13 @@ def test_a_name_means_a_snapshot_first_and_then_what_git_knows(snapshots, tmp_pa
     head = git(root, "rev-parse", "HEAD")
     taken, _ = snapshots.take(root, {root / "train.ipynb": LIVE}, "now")
     assert snapshots.resolve(root, taken.commit[:8]) == taken
-    assert snapshots.resolve(root, taken.ref) == taken
+    for name in (taken.ref, taken.ref.removeprefix("refs/mlops/snapshots/"), taken.commit.upper()):
+        assert snapshots.resolve(root, name) == taken
     for name in ("HEAD", "main", head[:10], f"{taken.commit[:12]}^"):
         found = snapshots.resolve(root, name)
         assert found is not None
         assert (found.commit, found.title, found.author) == (head, "first", "Ana")
-    for name in ("no-such-branch", "", "-x", "--all", "HEAD~7", "a" * 40, "\n"):
+    for name in ("no-such-branch", "", "-x", "--all", "HEAD~7", "a" * 40, "\n", "^HEAD", "HEAD~1..HEAD", "a\0b"):
         assert snapshots.resolve(root, name) is None, name
 
 
@@ -167,6 +290,22 @@ def test_snapshots_of_one_notebook(snapshots, tmp_path):
     ]
 
 
+def test_odd_names_in_histories_and_snapshots(snapshots, tmp_path):
+    root = SITUATIONS["odd_names"](tmp_path)
+    for name in ("two\nlines.ipynb", ":(top)magic.ipynb", "a b/*.ipynb", "-x.ipynb", "tab\tünï.ipynb"):
+        before, _ = snapshots.take(root, {root / "train.ipynb": LIVE + name.encode()}, "without it")
+        # Unlike any other: git takes what is alike for a renamed file.
+        write(root, name, "".join(f"{name}: {number}\n" for number in range(99)))
+        git(root, "--literal-pathspecs", "add", "--", name)
+        git(root, "commit", "-q", "-m", "\x01odd")
+        taken, _ = snapshots.take(root, {root / name: LIVE}, name)
+        assert snapshots.read(root, taken.commit, name) == LIVE
+        held = {one.commit: one.path for one in snapshots.taken(root, root / name)}
+        assert held[taken.commit] == name
+        assert before.commit not in held
+        assert [(one.title, one.path) for one in snapshots.commits_of(root, root / name, 5)] == [("\x01odd", name)]
+
+
 def test_what_is_forgotten_is_gone_and_the_rest_stays(snapshots, tmp_path):
     root = clean(tmp_path)
     before = state(root)
@@ -174,6 +313,8 @@ def test_what_is_forgotten_is_gone_and_the_rest_stays(snapshots, tmp_path):
     second, _ = snapshots.take(root, {root / "train.ipynb": LIVE + b"\n"}, "second")
     snapshots.forget(root, [first])
     assert snapshots.taken(root) == (second,)
+    # Another process may have been first; a commit of the user's is none of these.
+    snapshots.forget(root, [first, snapshots.resolve(root, "HEAD")])
     snapshots.forget(root, [])
     assert state(root) == before
 
@@ -213,16 +354,29 @@ def test_a_repository_of_another_user(snapshots, tmp_path):
     root = clean(tmp_path)
     for one in (root, root / ".git"):
         os.chown(one, 12345, 12345)
-    with pytest.raises(ConfigurationError, match="another user owns") as told:
+    for directory in (root, root / "data"):
+        with pytest.raises(ConfigurationError, match="another user owns") as told:
+            snapshots.top(directory)
+        assert f"safe.directory {root}," in (told.value.hint or "")
+        assert told.value.exit_code == 3
+
+
+def test_a_repository_that_is_damaged_is_not_taken_for_none(snapshots, tmp_path):
+    root = SITUATIONS["linked_worktree"](tmp_path)
+    (root / ".git").write_text("gitdir: /gone\n")
+    with pytest.raises(ConfigurationError, match="not a git repository: /gone"):
         snapshots.top(root)
-    assert "safe.directory" in (told.value.hint or "")
+    (tmp_path / "main-tree/.git/config").write_text("[core\n")
+    with pytest.raises(ConfigurationError, match="bad config"):
+        snapshots.top(tmp_path / "main-tree")
 
 
 def test_without_git(snapshots, tmp_path, monkeypatch):
     root = clean(tmp_path)
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(ConfigurationError, match="git is not installed"):
+    with pytest.raises(ConfigurationError, match="git is not installed") as told:
         snapshots.top(root)
+    assert "install git" in (told.value.hint or "")
 
 
 def test_a_filter_that_fails_is_told_and_nothing_is_taken(snapshots, tmp_path):
