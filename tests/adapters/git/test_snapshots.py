@@ -40,6 +40,7 @@ def test_nothing_of_the_user_s_is_touched(snapshots, root):
     assert state(root) == before
     assert (new_one, new_again, again) == (True, False, taken)
     assert taken.title == "now"
+    assert [one for one in root.rglob("*") if "logs" in one.parts and "mlops" in one.parts] == []
 
 
 def test_it_holds_the_notebook_and_the_tracked_files_as_they_are(snapshots, root, tmp_path):
@@ -278,6 +279,22 @@ def test_the_history_of_a_notebook_follows_its_renames(snapshots, tmp_path):
     found = snapshots.commits_of(root, root / "ünï code.ipynb", 10)
     assert [(one.title, one.path) for one in found] == [("renamed", "ünï code.ipynb"), ("first", "train.ipynb")]
     assert [one.title for one in snapshots.commits_of(root, root / "ünï code.ipynb", 1)] == ["renamed"]
+
+
+def test_the_history_is_the_same_whatever_the_user_s_configuration(snapshots, tmp_path):
+    root = SITUATIONS["odd_configuration"](tmp_path)
+    gpg = write(
+        tmp_path,
+        "gpg",
+        "#!/bin/sh\ncat >/dev/null\necho signed by Ana\necho >&2\necho '[GNUPG:] SIG_CREATED D 1 8 00 1 1' >&2\n",
+    )
+    gpg.chmod(0o755)
+    git(root, "config", "gpg.program", str(gpg))
+    write(root, "train.ipynb", NOTEBOOK + "\n")
+    git(root, "commit", "-q", "-a", "-S", "-m", "signed")
+    found = snapshots.commits_of(root, root / "train.ipynb", 10)
+    assert [(one.title, one.path) for one in found] == [("signed", "train.ipynb"), ("first", "train.ipynb")]
+    assert snapshots.resolve(root, "HEAD") == found[0]._replace(path="")
 
 
 def test_snapshots_of_one_notebook(snapshots, tmp_path):
