@@ -44,7 +44,7 @@ _ID_WAIT_S = 3.0
 _ID_ASKED_S = 10.0
 # How long a body's end waits for the snapshot that was begun with it: one that takes longer, as the first of a process
 # may, is kept with the run all the same. The process's end would lose it, and waits longer.
-_SNAPSHOT_WAIT_S, _SNAPSHOT_LAST_WAIT_S = 0.1, 2.0
+_SNAPSHOT_WAIT_S, _SNAPSHOT_LAST_WAIT_S = 0.1, 4.0
 _SHORT_ERROR = 500
 _PARAM_VALUE = 6000
 _CELL_ID = re.compile(r"[\w-]+")
