@@ -373,6 +373,59 @@ class Execution:
     failure: CellFailure | None = None
 
 
+ReproductionVerdict = Literal["reproduced", "differs", "data changed", "failed"]
+
+
+@dataclass(frozen=True)
+class ReproducedMetric:
+    """A metric's last value in a run and in its reproduction, ``None`` where it has none."""
+
+    run: str
+    name: str
+    before: float | None
+    after: float | None
+    same: bool
+
+
+@dataclass(frozen=True)
+class Reproduction:
+    """A run's snapshot, executed once more, and how what came out compares.
+
+    Attributes
+    ----------
+    run
+        The run that was to be reproduced.
+    verdict
+        Whether all metrics are the same; data that is another comes before metrics that differ.
+    metrics
+        The metrics that were compared, of the run and of the runs within it.
+    params, data, environment
+        What differs in them; of data its digest, size and schema.
+    snapshot
+        The full hash of the commit that was executed, or ``artifact`` where the run itself keeps the notebook.
+    execution
+        The notebook as it was executed now, and its runs.
+    tolerance
+        How far a metric may be off, relative to the larger one.
+    folder
+        Where it was executed, when that was kept.
+    notes
+        Sentences the user should read.
+    """
+
+    run: Run
+    verdict: ReproductionVerdict
+    metrics: tuple[ReproducedMetric, ...]
+    params: Section
+    data: Section
+    environment: Section
+    snapshot: str
+    execution: Execution
+    tolerance: float
+    folder: str | None = None
+    notes: tuple[str, ...] = ()
+
+
 CheckLevel = Literal["ok", "warning", "failed"]
 
 
