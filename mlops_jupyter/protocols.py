@@ -448,8 +448,13 @@ class LoadedNotebook(Protocol):
 class NotebookRunner(Protocol):
     """Executes notebooks headless, outside this process."""
 
-    def load(self, notebook: Path) -> AbstractContextManager[LoadedNotebook]:
-        """Read a notebook; raises `ConfigurationError` when it cannot run. Leaving the block ends the process."""
+    def load(
+        self, notebook: Path, environment: Mapping[str, str] | None = None
+    ) -> AbstractContextManager[LoadedNotebook]:
+        """Read a notebook; raises `ConfigurationError` when it cannot run. Leaving the block ends the process.
+
+        ``environment`` adds variables to the process's own.
+        """
 
 
 class Work(Protocol):
@@ -463,6 +468,16 @@ class Work(Protocol):
 
     def kill(self) -> None:
         """End it now."""
+
+
+class PythonEnvironments(Protocol):
+    """Makes environments of Python."""
+
+    def build(self, folder: Path, python: str, requirements: Sequence[str]) -> Path:
+        """Make one of exactly these requirements in a folder that is not there yet, and return its interpreter.
+
+        Errors: `MissingDependency` without the tool that does it, `ConfigurationError` with the tool's own words.
+        """
 
 
 class NotebookExport(Protocol):

@@ -373,6 +373,59 @@ class Execution:
     failure: CellFailure | None = None
 
 
+ReproductionVerdict = Literal["reproduced", "differs", "data changed", "failed"]
+
+
+@dataclass(frozen=True)
+class ReproducedMetric:
+    """A metric's last value in a run and in its reproduction, ``None`` where it has none."""
+
+    run: str
+    name: str
+    before: float | None
+    after: float | None
+    same: bool
+
+
+@dataclass(frozen=True)
+class Reproduction:
+    """A run's snapshot, executed once more, and how what came out compares.
+
+    Attributes
+    ----------
+    run
+        The run that was to be reproduced.
+    verdict
+        Whether all metrics are the same; data that is another comes before metrics that differ.
+    metrics
+        The metrics that were compared, of the run and of the runs within it.
+    params, data, environment
+        What differs in them; of data its digest, size and schema.
+    snapshot
+        The full hash of the commit that was executed, or ``artifact`` where the run itself keeps the notebook.
+    execution
+        The notebook as it was executed now, and its runs.
+    tolerance
+        How far a metric may be off, relative to the larger one.
+    folder
+        Where it was executed, when that was kept.
+    notes
+        Sentences the user should read.
+    """
+
+    run: Run
+    verdict: ReproductionVerdict
+    metrics: tuple[ReproducedMetric, ...]
+    params: Section
+    data: Section
+    environment: Section
+    snapshot: str
+    execution: Execution
+    tolerance: float
+    folder: str | None = None
+    notes: tuple[str, ...] = ()
+
+
 CheckLevel = Literal["ok", "warning", "failed"]
 
 
@@ -729,6 +782,61 @@ class Review:
     opened: bool
     notebooks: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+
+
+HonestyKind = Literal["out-of-order", "edited", "deleted", "outside", "unsaved"]
+
+
+@dataclass(frozen=True)
+class HonestyFinding:
+    """One thing that a notebook run from the top might not do again.
+
+    Attributes
+    ----------
+    kind
+        Run in another order than the notebook's, edited after it ran, deleted since, defined by no cell; or not the
+        same as in the saved notebook, which is older than the cell's run.
+    names
+        The names through which the tracked cell depends on it.
+    cell
+        The execution count of the cell they come from, if one is known.
+    sentence
+        The same in words.
+    """
+
+    kind: HonestyKind
+    names: tuple[str, ...]
+    cell: int | None
+    sentence: str
+
+
+@dataclass(frozen=True)
+class Honesty:
+    """Whether what a tracked cell depended on is what its notebook says, by the names in the cells that ran.
+
+    Attributes
+    ----------
+    findings
+        What is not.
+    depends_on
+        The execution counts of the cells that the tracked one depended on.
+    notes
+        What could not be told, and why.
+    """
+
+    findings: tuple[HonestyFinding, ...] = ()
+    depends_on: tuple[int, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    @property
+    def kinds(self) -> tuple[HonestyKind, ...]:
+        """The kinds of findings, each once."""
+        return tuple(dict.fromkeys(finding.kind for finding in self.findings))
+
+    @property
+    def verdict(self) -> str:
+        """One word: ``clean``, or the kinds of findings with commas between."""
+        return ",".join(self.kinds) or "clean"
 
 
 @dataclass(frozen=True)

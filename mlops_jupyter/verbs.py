@@ -65,6 +65,12 @@ VERBS: dict[str, Verb] = {
         "anywhere",
     ),
     "review": Verb(_COMMANDS + "review:review", "Push a branch and open the merge request.", "writes", "anywhere"),
+    "reproduce": Verb(
+        _COMMANDS + "reproduce:reproduce",
+        "Execute a run's snapshot once more, and compare the metrics.",
+        "writes",
+        "anywhere",
+    ),
     "run": Verb(_COMMANDS + "run:run", "Run a notebook headless, as an MLflow run.", "writes", "anywhere"),
     "ui": Verb(_COMMANDS + "ui:ui", "Open a tool's web pages inside Jupyter.", "reads", "anywhere"),
 }

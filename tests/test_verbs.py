@@ -26,6 +26,7 @@ CONTRACT: dict[str, set[str]] = {
     "log": {"STEP"},
     "runs": {"QUERY", "--sort", "--limit"},
     "compare": {"RUNS"},
+    "reproduce": {"RUN", "--tolerance", "--env", "--keep", "--timeout"},
     "run": {"NOTEBOOK", "-p", "--output", "--html", "--timeout"},
     "ui": {"TOOL"},
 }

@@ -26,7 +26,7 @@ class PapermillRunner:
     """Starts a worker for each notebook; reading it overlaps with whatever the caller does meanwhile."""
 
     @contextmanager
-    def load(self, notebook: Path) -> Iterator[_Loaded]:
+    def load(self, notebook: Path, environment: Mapping[str, str] | None = None) -> Iterator[_Loaded]:
         """Start a worker on a notebook; it is ended when the block is left.
 
         Raises
@@ -43,6 +43,7 @@ class PapermillRunner:
                 stdout=subprocess.PIPE,
                 stderr=stderr,
                 start_new_session=True,
+                env=os.environ | dict(environment or {}),
                 text=True,
                 encoding="utf-8",
             )

@@ -52,7 +52,12 @@ class Recorded:
 
 def sections(runs: Sequence[Recorded], aligner: Aligner) -> tuple[Section, ...]:
     """Compare runs, one kind of things after the other; ``aligner`` is for cells that have no ids."""
-    return (*(compare(runs) for compare in SECTIONS), _notebooks(runs, aligner))
+    return (*facts(runs), _notebooks(runs, aligner))
+
+
+def facts(runs: Sequence[Recorded]) -> tuple[Section, ...]:
+    """Compare all but the notebooks."""
+    return tuple(compare(runs) for compare in SECTIONS)
 
 
 def metrics(

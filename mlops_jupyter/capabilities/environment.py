@@ -9,21 +9,23 @@ import platform
 import re
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from email.parser import HeaderParser
 from functools import cache, lru_cache
 from importlib.metadata import Distribution
 from pathlib import Path
 from tempfile import TemporaryFile
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
+from ..errors import ConfigurationError
 from ..protocols import SourceControl
 from .redaction import without_credentials
 
 _TIMEOUT_S = 5.0
 _UNKNOWN = "unknown"
+_VCS = re.compile(r"(?P<kind>git|hg|svn|bzr) (?P<url>\S+) at (?P<commit>\w+)\)")
 # The name's end and the version of a metadata directory: `scikit_learn-1.5.0.dist-info`, `x-1.0-py3.11.egg-info`.
 _DIRECTORY = re.compile(r"(?P<name>.+?)(?:-(?P<version>[^-]+)(?:-py[\d.]+)?)?\.(?:dist|egg)-info")
 
@@ -60,6 +62,51 @@ def describe(search_path: Sequence[str] | None = None, source_control: SourceCon
         "hardware": _hardware(),
         "distributions": marked,
     }
+
+
+def editables() -> dict[str, Path]:
+    """Return where the distributions lie that are installed here as editable, by their names."""
+    directories = [Path(entry).absolute() for entry in sys.path]
+    return dict(_distributions(tuple((directory, _changed(directory)) for directory in directories))[1])
+
+
+class Requirements(NamedTuple):
+    """What makes an environment again: the version of Python, and lines as ``pip install -r`` takes them."""
+
+    python: str
+    lines: tuple[str, ...]
+
+
+def requirements(described: Mapping[str, Any], sources: Mapping[str, Path]) -> Requirements:
+    """Return what makes a described environment again.
+
+    Parameters
+    ----------
+    described
+        What `describe` returned.
+    sources
+        Where distributions lie that were installed as editable; they are taken from there, as they are now.
+
+    Raises
+    ------
+    ConfigurationError
+        When the description is none, or one of its distributions lies nowhere.
+    """
+    found = described.get("distributions")
+    if not isinstance(found, dict) or not isinstance(described.get("python"), str):
+        raise ConfigurationError("the recorded environment cannot be read", "leave out --env")
+    lines = []
+    for name, told in found.items():
+        version, _, mark = str(told).partition(" (")
+        if mark.startswith("editable"):
+            if name not in sources:
+                raise ConfigurationError(f"{name} was an editable installation, which is not here", "leave out --env")
+            lines.append(f"-e {sources[name]}")
+        elif (origin := _VCS.fullmatch(mark)) is not None:
+            lines.append(f"{name} @ {origin['kind']}+{origin['url']}@{origin['commit']}")
+        else:
+            lines.append(name if version == _UNKNOWN else f"{name}=={version}")
+    return Requirements(described["python"], tuple(lines))
 
 
 def _changed(directory: Path) -> int:

@@ -7,11 +7,16 @@ history holds anyway.
 from __future__ import annotations
 
 import json
+import time
 from collections import deque
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    # The cell's id, its execution count, its source, whether it ran to its end, and when that was in seconds of the
+    # epoch: 0 where nobody knows.
+    ExecutedCell = tuple[str | None, int, str, bool, float]
 
 _LONGEST_SOURCE = 500_000
 
@@ -31,7 +36,7 @@ class ExecutedCells:
 
     def __init__(self, at_most: int = 2000, characters: int = 5_000_000) -> None:
         self.left_out = 0
-        self._cells: deque[tuple[str | None, int, str, bool]] = deque()
+        self._cells: deque[ExecutedCell] = deque()
         self._at_most = at_most
         self._characters = characters
         self._kept = 0
@@ -41,7 +46,7 @@ class ExecutedCells:
         longest = min(_LONGEST_SOURCE, self._characters)
         if len(source) > longest:
             source = f"{source[:longest]}\n# … {len(source) - longest:,} characters left out"
-        self._cells.append((cell_id, execution_count, source, ok))
+        self._cells.append((cell_id, execution_count, source, ok, time.time()))
         self._kept += len(source)
         while len(self._cells) > self._at_most or (self._kept > self._characters and len(self._cells) > 1):
             self._kept -= len(self._cells.popleft()[2])
@@ -49,6 +54,10 @@ class ExecutedCells:
 
     def __len__(self) -> int:
         return len(self._cells)
+
+    def all(self) -> tuple[ExecutedCell, ...]:
+        """Return the cells that are kept, the oldest first."""
+        return tuple(self._cells)
 
     def as_json(self, clean: Callable[[str], str] = str) -> str:
         """Return the cells as a JSON list, the oldest first.
@@ -63,7 +72,7 @@ class ExecutedCells:
         """
         items: list[dict[str, Any]] = [
             {"id": cell_id, "execution_count": count, "source": clean(source), "ok": ok}
-            for cell_id, count, source, ok in tuple(self._cells)
+            for cell_id, count, source, ok, _ in tuple(self._cells)
         ]
         if self.left_out:
             items.insert(0, {"id": None, "execution_count": None, "source": "", "ok": None, "left_out": self.left_out})

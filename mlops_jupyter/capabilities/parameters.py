@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import difflib
 import json
 from collections.abc import Mapping
@@ -77,4 +78,16 @@ def _read(text: str) -> Any:
     try:
         return json.loads(text)
     except ValueError:
+        return _written(text)
+
+
+def _written(text: str) -> Any:
+    """Read a list or mapping as Python writes it, which is how a run's params hold one; all else is text."""
+    if not text.startswith(("[", "{", "(")):
         return text
+    try:
+        value = ast.literal_eval(text)
+        json.dumps(value)
+    except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
+        return text
+    return value

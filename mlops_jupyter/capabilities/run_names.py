@@ -8,11 +8,13 @@ from ..errors import CommandError, Conflict, NotFound
 from ..protocols import Tracking
 from ..records import Run
 from .run_query import NEWEST_FIRST
-from .tracking import LOCAL_ID_TAG
+from .tracking import LOCAL_ID_TAG, REPRODUCES_TAG
 
 _ID, _ABBREVIATED = re.compile(r"[0-9a-f]{32}"), re.compile(r"[0-9a-f]{4,31}")
 _FIRST_ID = f"tags.`{LOCAL_ID_TAG}`"
 _SHOWN = 5
+# Among so many of a name, ordinary runs are looked for.
+_NAMED = 100
 
 
 def find_run(store: Tracking, word: str, experiment: str) -> Run:
@@ -45,7 +47,8 @@ def find_run(store: Tracking, word: str, experiment: str) -> Run:
     if not found and _ID.fullmatch(word.lower()):
         return store.get_run(word.lower())
     named = _named(store, word, experiment)
-    found |= named
+    # A reproduction is called as its original is, which is the one that is meant.
+    found |= {run_id: run for run_id, run in named.items() if REPRODUCES_TAG not in run.tags} or named
     if not found:
         raise NotFound(f"there is no run {word} in {store.shown_uri}", "mlops runs --all-experiments")
     if len(found) > 1:
@@ -62,11 +65,11 @@ def _named(store: Tracking, name: str, experiment: str) -> dict[str, Run]:
     mark = '"' if "'" in name else "'"
     query = f"attributes.run_name = {mark}{name}{mark}"
     try:
-        return _search(store, experiment, query) or _search(store, None, query)
+        return _search(store, experiment, query, _NAMED) or _search(store, None, query, _NAMED)
     except NotFound:
         # The project's experiment comes to life with its first run.
-        return _search(store, None, query)
+        return _search(store, None, query, _NAMED)
 
 
-def _search(store: Tracking, experiment: str | None, query: str) -> dict[str, Run]:
-    return {run.run_id: run for run in store.find_runs(experiment, query, NEWEST_FIRST, _SHOWN + 1)}
+def _search(store: Tracking, experiment: str | None, query: str, most: int = _SHOWN + 1) -> dict[str, Run]:
+    return {run.run_id: run for run in store.find_runs(experiment, query, NEWEST_FIRST, most)}

@@ -33,6 +33,7 @@ from .run_snapshot import RunSnapshot
 CELL_ID_TAG = "mlops.cell_id"
 RERUN_TAG = "mlops.rerun_of"
 LOCAL_ID_TAG = "mlops.local_id"
+REPRODUCES_TAG = "mlops.reproduces"
 ERROR_TAG = "mlops.error"
 NAMED_TAG = "mlops.params"
 PARENT_TAG = "mlflow.parentRunId"

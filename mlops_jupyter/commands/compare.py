@@ -62,7 +62,7 @@ def compare(*runs: Object, lower: Names = (), higher: Names = ()) -> Comparison:
     store.reach(_REACH_TIMEOUT_S)
     notes = project.flush(current, answers=True)
     experiment = project.experiment(current, store)
-    found = [_meant(store, one, experiment) for one in runs]
+    found = [meant(store, one, experiment) for one in runs]
     if len({run.run_id for run in found}) < len(found):
         raise CommandError("the same run is named twice", "mlops runs lists them: mlops compare RUN RUN")
     lower, higher = names(lower), names(higher)
@@ -72,7 +72,8 @@ def compare(*runs: Object, lower: Names = (), higher: Names = ()) -> Comparison:
     return Comparison(_with_histories(store, found, metrics), metrics, comparison.sections(recorded, aligner()), notes)
 
 
-def _meant(store: Tracking, one: object, experiment: str) -> Run:
+def meant(store: Tracking, one: object, experiment: str) -> Run:
+    """Return the run that an argument means: a run, its id, the beginning of that, or its name."""
     if not isinstance(one, Run):
         return find_run(store, str(one), experiment)
     if not one.run_id:

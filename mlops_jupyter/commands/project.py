@@ -17,7 +17,7 @@ from .. import registry
 from ..capabilities import tracking as tracking_of_runs
 from ..capabilities.journal import Journals
 from ..capabilities.provenance import process_tags, source_tags
-from ..protocols import Datasets, NotebookHost, SourceControl, Tracking
+from ..protocols import Datasets, NotebookHost, RunSink, SourceControl, Tracking
 from ..records import Checkout
 from ..settings import Settings, announce
 from .plain import PlainMlflow
@@ -61,6 +61,12 @@ def prepare(settings: Settings, *, writes: bool = True) -> None:
 @cache
 def _tracking(uri: str, registry_uri: str | None, artifacts: Path | None) -> Tracking:
     return cast("Tracking", registry.load("tracking", "mlflow")(uri, registry_uri, artifacts))
+
+
+def sink(settings: Settings) -> RunSink:
+    """Return the writing side of the project's store of runs."""
+    artifacts = settings.artifacts if settings.embedded else None
+    return cast("RunSink", registry.load("run_sink", "mlflow")(settings.tracking_uri, artifacts))
 
 
 def journals(settings: Settings, store: str | None = None) -> Journals:

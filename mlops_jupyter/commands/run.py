@@ -35,6 +35,9 @@ from .arguments import notebook_file
 from .snapshot import beside_run
 from .track import PARENT_VARIABLE
 
+KIND_TAG, NOTEBOOK_KIND = "mlops.kind", "notebook"
+OVERRIDES_TAG = "mlops.overrides"
+_CONTEXT_VARIABLE = "MLFLOW_RUN_CONTEXT"
 _ID_WAIT_S = 5.0
 _SNAPSHOT_WAIT_S = 10.0
 _STATUS: dict[str, RunStatus] = {
@@ -95,28 +98,62 @@ def run(
     ExecutionFailed
         When a cell raised, took longer than the limit, or lost its kernel.
     """
-    path = notebook_file(notebook)
-    if timeout is not None and timeout <= 0:
-        raise CommandError(f"--timeout must be more than 0 seconds, not {timeout}", "leave it out for no limit")
-    current = settings.current()
-    runner = cast("NotebookRunner", registry.load("notebook_runner", "papermill")())
-    with runner.load(path) as loaded:
-        # The worker reads the notebook while MLflow is imported here.
-        store = project.tracking(current)
-        given = as_parameters(path.name, loaded.parameters, parameters or {})
-        job = _Job(path, current, store, experiment, given, loaded.parameters or ())
-        target = _target(output, current.output, path, job.local_id)
-        reporter.progress(f"{path.name} starts", 0, loaded.cells)
-        outcome = _execute(loaded, job, target, timeout or current.timeout_s, reporter)
-    execution = job.end(target, html=html, cells=loaded.cells, outcome=outcome)
+    execution, outcome = headless(
+        notebook_file(notebook),
+        parameters=parameters or {},
+        output=output,
+        html=html,
+        timeout=timeout,
+        experiment=experiment,
+        reporter=reporter,
+    )
     if outcome.kind == "done":
         return execution
     reporter.show(execution)
     if outcome.kind == "interrupted":
         raise KeyboardInterrupt
-    raise ExecutionFailed(
-        str(notebook), outcome.cell, outcome.ename, outcome.evalue, f"read {target}, where the cell is marked"
-    )
+    marked = f"read {execution.output}, where the cell is marked"
+    raise ExecutionFailed(str(notebook), outcome.cell, outcome.ename, outcome.evalue, marked)
+
+
+def headless(
+    path: Path,
+    *,
+    parameters: Mapping[str, object],
+    output: Path | None,
+    html: bool,
+    timeout: int | None,
+    experiment: str | None,
+    reporter: Reporter,
+    tags: Mapping[str, str] | None = None,
+    environment: Mapping[str, str] | None = None,
+) -> tuple[Execution, NotebookOutcome]:
+    """Run a notebook as `run` does, and return also how it ended.
+
+    Parameters
+    ----------
+    path
+        The notebook's absolute path.
+    parameters, output, html, timeout, experiment, reporter
+        As of `run`.
+    tags
+        More tags, for the notebook's run and each run within it.
+    environment
+        Variables for the process that finds and starts the kernel.
+    """
+    if timeout is not None and timeout <= 0:
+        raise CommandError(f"--timeout must be more than 0 seconds, not {timeout}", "leave it out for no limit")
+    current = settings.current()
+    runner = cast("NotebookRunner", registry.load("notebook_runner", "papermill")())
+    with runner.load(path, environment) as loaded:
+        # The worker reads the notebook while MLflow is imported here.
+        store = project.tracking(current)
+        given = as_parameters(path.name, loaded.parameters, parameters)
+        job = _Job(path, current, store, experiment, given, loaded.parameters or (), tags or {})
+        target = _target(output, current.output, path, job.local_id)
+        reporter.progress(f"{path.name} starts", 0, loaded.cells)
+        outcome = _execute(loaded, job, target, timeout or current.timeout_s, reporter)
+    return job.end(target, html=html, cells=loaded.cells, outcome=outcome), outcome
 
 
 def _target(output: Path | None, directory: Path, path: Path, run_id: str) -> Path:
@@ -165,9 +202,11 @@ class _Job:
         experiment: str | None,
         parameters: Mapping[str, object],
         declared: Sequence[Parameter],
+        tags: Mapping[str, str],
     ) -> None:
         self.path = path
         self.parameters = parameters
+        self._tags = tags
         self._values = {one.name: one.default for one in declared} | dict(parameters)
         self._current = current
         self._store = store
@@ -182,11 +221,12 @@ class _Job:
         current = self._current
         tags = process_tags(getpass.getuser(), None, {})
         tags |= project.notebook_tags(current, self.path)
-        tags["mlops.kind"] = "notebook"
+        tags[KIND_TAG] = NOTEBOOK_KIND
         if outer := os.environ.get("MLFLOW_RUN_ID") or os.environ.get(PARENT_VARIABLE):
             tags[PARENT_TAG] = outer
         if self.parameters:
-            tags["mlops.overrides"] = ",".join(self.parameters)
+            tags[OVERRIDES_TAG] = ",".join(self.parameters)
+        tags |= self._tags
         return RunStart(
             run_id=uuid.uuid4().hex,
             experiment=self._experiment,
@@ -207,6 +247,10 @@ class _Job:
             "MLOPS_JUPYTER_NOTEBOOK": str(self.path),
             settings.ROOT_VARIABLE: str(self._current.root),
         }
+        if self._tags:
+            # MLflow itself gives these tags to each run that a process opens, as we do.
+            context = json.loads(os.environ.get(_CONTEXT_VARIABLE) or "{}") | dict(self._tags)
+            told[_CONTEXT_VARIABLE] = json.dumps(context)
         if self._experiment_id is None:
             told["MLFLOW_EXPERIMENT_NAME"] = self._experiment
         return told
@@ -262,6 +306,10 @@ class _Job:
         left = project.flush(self._current)
         if left:
             return replace(record, notes=(*record.notes, *left)), ()
-        query = f"tags.`{PARENT_TAG}` = '{record.run_id}'"
-        found = self._store.find_runs(None, query, "attributes.start_time ASC", 1000)
-        return replace(self._store.get_run(record.run_id), notes=record.notes), tuple(found)
+        return replace(self._store.get_run(record.run_id), notes=record.notes), children_of(self._store, record)
+
+
+def children_of(store: Tracking, run: Run) -> tuple[Run, ...]:
+    """Return the runs within a run, the oldest first."""
+    query = f"tags.`{PARENT_TAG}` = '{run.run_id}'"
+    return tuple(store.find_runs(None, query, "attributes.start_time ASC", 1000))

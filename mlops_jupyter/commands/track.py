@@ -10,13 +10,15 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
-from typing import Any, ParamSpec, Self, TypeVar, cast
+from typing import TYPE_CHECKING, Any, ParamSpec, Self, TypeVar, cast
 
 from .. import settings
+from ..capabilities import honesty, snapshotting
+from ..capabilities.honesty import NotebookNow
 from ..capabilities.journal import Follower
 from ..capabilities.redaction import scrubbed
 from ..capabilities.snapshotting import RunningCell
-from ..capabilities.tracking import PARENT_TAG, Intent, OpenRun, known, open_run
+from ..capabilities.tracking import PARENT_TAG, Intent, OpenRun, known, open_run, short_form
 from ..capabilities.tracking import current as current_run
 from ..errors import CommandError, Conflict
 from ..protocols import Names, Reporter, Silent
@@ -24,6 +26,9 @@ from ..records import Run
 from . import project
 from .arguments import names
 from .snapshot import beside_run
+
+if TYPE_CHECKING:
+    from ..capabilities.executed_cells import ExecutedCell
 
 PARENT_VARIABLE = "MLOPS_JUPYTER_PARENT_RUN_ID"
 _REACH_TIMEOUT_S = 3.0
@@ -64,6 +69,7 @@ class Tracked:
         self._choices = choices
         self._reporter = reporter
         self._run: OpenRun | None = None
+        self._notebook: Path | None = None
 
     @property
     def run_id(self) -> str:
@@ -107,6 +113,7 @@ class Tracked:
         if experiment_id is not None:
             experiment = plain.experiment_name(experiment_id) or f"id {experiment_id}"
         notebook, stem, provenance = project.provenance(current)
+        self._notebook = notebook
         intent = Intent(
             experiment=experiment,
             experiment_id=experiment_id,
@@ -179,6 +186,26 @@ class Tracked:
             if text:
                 self._run.journal.log_text(path, text)
 
+    def judge(
+        self,
+        executed: Sequence[ExecutedCell],
+        transform: Callable[[str], str],
+        present: Callable[[str], bool],
+        left_out: int = 0,
+    ) -> None:
+        """Say on the run whether what its cell depended on is what the notebook says; see `honesty.examine`."""
+        if self._run is None or self._run.journal is None:
+            return
+        try:
+            now = None if self._notebook is None else _notebook_now(self._notebook)
+            found = honesty.examine(executed, now, transform=transform, present=present, left_out=left_out)
+        except Exception as failed:  # noqa: BLE001 -- a bug of ours must not end the user's cell
+            said = {honesty.HONESTY_TAG: "unknown", honesty.SAID_TAG: f"could not be told: {short_form(failed)}"}
+            self._run.journal.log_tags(said)
+            return
+        self._run.journal.log_tags(honesty.tags(found))
+        self._run.journal.log_text(honesty.HONESTY_ARTIFACT, scrubbed(honesty.as_json(found), os.environ))
+
     def close(self, error: BaseException | None, traceback_text: str | None = None) -> Run:
         """Close the run with the truth and return it."""
         run, self._run = self._run, None
@@ -227,6 +254,15 @@ class Tracked:
     def over(self, variables: Mapping[str, object]) -> _Block:
         """Return a ``with`` block whose ``param`` names are looked up in ``variables``."""
         return _Block(self, variables)
+
+
+def _notebook_now(notebook: Path) -> NotebookNow | None:
+    try:
+        found = snapshotting.find(notebook)
+        return NotebookNow(found.content, notebook.stat().st_mtime if found.origin == "disk" else None)
+    except OSError:
+        # Renamed or deleted meanwhile: the notebook is not known.
+        return None
 
 
 def _around() -> str | None:

@@ -9,12 +9,13 @@ import json
 import os
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from IPython.core.completer import SimpleCompletion
 from IPython.core.display import HTML
 from IPython.core.error import StdinNotImplementedError
+from IPython.core.getipython import get_ipython
 from IPython.display import DisplayHandle, display
 
 from .. import grammar
@@ -29,11 +30,13 @@ from .live import LiveView
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import ExecutionResult, InteractiveShell
 
-    from ..capabilities.executed_cells import ExecutedCells
+    from ..capabilities.executed_cells import ExecutedCell, ExecutedCells
     from ..commands.track import Tracked
     from .magic import Cell
 
 _STATUS = "status"
+# Of the cells that ran before the extension was loaded, so many are looked at.
+_EARLIER = 2000
 
 
 class NotebookReporter:
@@ -137,10 +140,23 @@ def close_cell(cell: TrackedCell, result: ExecutionResult | None, executed: Exec
     try:
         source = "" if result is None or result.info is None else result.info.raw_cell
         clean = functools.partial(scrubbed, environment=os.environ)
+        _judge(cell.tracked, executed.all())
         cell.close(error, text, source, executed.as_json(clean))
     except MlopsError as failed:
         # The cell's own outcome stands; what went wrong here must be read all the same.
         print("\n".join(failed.lines()), file=sys.stderr)  # noqa: T201
+
+
+def _judge(tracked: Tracked, executed: Sequence[ExecutedCell]) -> None:
+    """Have the run say whether its cell depended on anything but the notebook as it is."""
+    shell = get_ipython()
+    if shell is None or shell.history_manager is None or not executed:
+        return
+    first = executed[0][1]
+    texts = shell.history_manager.input_hist_raw[:first]
+    start = max(1, first - _EARLIER)
+    earlier: list[ExecutedCell] = [(None, count, texts[count], False, 0.0) for count in range(start, len(texts))]
+    tracked.judge((*earlier, *executed), shell.transform_cell, shell.user_ns.__contains__, start - 1)
 
 
 def _traceback_of_cell(error: BaseException) -> str:

@@ -30,6 +30,7 @@ VIEWS: dict[str, str] = {
     "RunTable": _VIEWS + "runs",
     "Comparison": _VIEWS + "compare",
     "Execution": _VIEWS + "execution",
+    "Reproduction": _VIEWS + "reproduction",
     "Diagnosis": _VIEWS + "diagnosis",
     "Snapshot": _VIEWS + "snapshot",
     "History": _VIEWS + "history",

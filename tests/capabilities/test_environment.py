@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from mlops_jupyter.capabilities import environment
+from mlops_jupyter.errors import ConfigurationError
 from mlops_jupyter.records import Checkout
 
 
@@ -244,3 +245,25 @@ def test_a_tool_that_hangs_is_left(nvidia, monkeypatch):
 
     threading.Thread(target=ask, daemon=True).start()
     assert answered.wait(20)
+
+
+def test_what_makes_a_described_environment_again(tmp_path):
+    described = {
+        "python": "3.11.7",
+        "distributions": {
+            "a": "1.0",
+            "mine": "0.1 (editable at 4be1, changed since)",
+            "far": "2 (git https://example.org/far.git at 9f3c)",
+            "kept": "3 (archive sha256=00)",
+            "odd": "unknown",
+        },
+    }
+    made = environment.requirements(described, {"mine": tmp_path})
+    assert made.python == "3.11.7"
+    far = "far @ git+https://example.org/far.git@9f3c"
+    assert made.lines == ("a==1.0", f"-e {tmp_path}", far, "kept==3", "odd")
+    with pytest.raises(ConfigurationError, match="mine was an editable installation, which is not here"):
+        environment.requirements(described, {})
+    with pytest.raises(ConfigurationError, match="cannot be read"):
+        environment.requirements({"distributions": []}, {})
+    assert environment.editables()["mlops-jupyter"] == Path(__file__).parents[2]

@@ -55,6 +55,7 @@ def test_a_text_parameter_keeps_these(text):
 @pytest.mark.parametrize(
     ("text", "value"),
     [
+        ("['a', 'b']", ["a", "b"]), ("{'a': None}", {"a": None}), ("[a, b]", "[a, b]"), ("{1}", "{1}"),
         ("True", True), ("False", False), ("None", None), ("true", True), ("null", None),
         ("6", 6), ("-0.5", -0.5), ("1e-3", 0.001), ("[1, 2]", [1, 2]), ('{"a": 1}', {"a": 1}), ('"6"', "6"),
         ("churn", "churn"), ("2026-11-24", "2026-11-24"), ("a b", "a b"), ("", ""), ("[1,", "[1,"),

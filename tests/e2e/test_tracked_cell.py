@@ -128,6 +128,7 @@ def test_a_body_that_runs_to_its_end_is_finished(desk: Desk) -> None:
         "mlops/cell.py",
         "mlops/cells.json",
         "mlops/environment.json",
+        "mlops/honesty.json",
     ]
     assert desk.run("print(found, mlflow.active_run())").stdout == "7 None\n"
 

@@ -176,6 +176,23 @@ def test_run(by_terminal, by_magic, project):
 
 
 @row
+def test_reproduce(by_terminal, by_magic, project):
+    write_notebook(
+        project / "train.ipynb",
+        "%load_ext mlops_jupyter",
+        "%%mlops track fit --no-autolog\nimport mlops_jupyter\nmlops_jupyter.log(accuracy=0.5)",
+    )
+    original = by_terminal("run", "train.ipynb")["children"][0]["run_id"]
+    first = by_terminal("reproduce", original)
+    second = by_magic(f"%mlops reproduce {original}")
+    third = by_python(mlops_jupyter.reproduce(original))
+    # The temporary folder, and what the verb has written on the run itself.
+    volatile = OF_A_RUN | {"output", "notebook", "tags", "parent", "not_recorded"}
+    assert steady(first, volatile) == steady(second, volatile) == steady(third, volatile)
+    assert (first["verdict"], [one["same"] for one in first["metrics"]]) == ("reproduced", [True])
+
+
+@row
 def test_ui(by_terminal, by_magic, project):
     try:
         first = by_terminal("ui", "mlflow")

@@ -116,9 +116,9 @@ def pairs(title: str, values: Mapping[str, str], most: int = 12) -> str:
     return f'<div style="margin-top:4px"><span style="{FAINT}">{escape(title)}</span>{table}</div>'
 
 
-def badge(word: str) -> str:
-    """Make a coloured word; the colour only repeats what the word says."""
-    colour = _COLOURS.get(word, "#555")
+def badge(word: str, like: str | None = None) -> str:
+    """Make a coloured word, in the colour of another one if told; the colour only repeats what the word says."""
+    colour = _COLOURS.get(like or word, "#555")
     return (
         f'<span style="background:{colour};color:#fff;border-radius:4px;padding:1px 7px;font-size:0.85em">'
         f"{escape(word)}</span>"

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from html import escape
 
+from ...capabilities.honesty import HONESTY_TAG, SAID_TAG
 from ...records import MetricPoint, Run
 from .chart import line_charts, summary
 from .columns import CARD, FAINT, badge, duration, metric_names, notes_html, number, pairs, shortened, when
 
 _SHOWN_IN_TEXT = 12
+_CODE = re.compile("`([^`]*)`")
 
 
 def text(run: Run) -> str:
@@ -28,6 +31,9 @@ def text(run: Run) -> str:
         lines.append(f"  {shortened(name, 40)}: {summary(curves[name])}{count}")
     if len(curves) > _SHOWN_IN_TEXT:
         lines.append(f"  … and the curves of {len(curves) - _SHOWN_IN_TEXT} more metrics")
+    if word := run.tags.get(HONESTY_TAG):
+        lines.append(f"  honesty: {word.replace(',', ', ')}")
+        lines += [f"    {sentence}" for sentence in _said(run)]
     lines += [f"  note: {note}" for note in run.notes]
     if run.link:
         lines.append(f"  {run.link}")
@@ -50,11 +56,31 @@ def html(run: Run) -> str:
     identity = f'<div style="{FAINT}"><code>{escape(run.run_id)}</code></div>' if run.run_id else ""
     error = f'<div style="margin-top:4px"><code>{escape(run.error)}</code></div>' if run.error else ""
     return (
-        f'<div style="{CARD}"><div>{head}</div>{identity}{error}{notes_html(run.notes)}'
+        f'<div style="{CARD}"><div>{head}</div>{identity}{error}{_honesty(run)}{notes_html(run.notes)}'
         f"{line_charts({name: {run.name: points} for name, points in _curves(run).items()})}"
         f"{pairs('metrics', _metrics(run))}"
         f"{pairs('params', run.params)}</div>"
     )
+
+
+def _said(run: Run) -> list[str]:
+    return run.tags.get(SAID_TAG, "").splitlines()
+
+
+def _honesty(run: Run) -> str:
+    """Return the badge: what the cell depended on is the notebook as it is, or what is not."""
+    word = run.tags.get(HONESTY_TAG)
+    if word is None:
+        return ""
+    said = "".join(f"<li>{_with_code(sentence)}</li>" for sentence in _said(run))
+    listed = f'<ul style="margin:2px 0 2px 1.4em;padding:0">{said}</ul>' if said else ""
+    like = "ok" if word == "clean" else "warning"
+    title = f'<span style="{FAINT}">what this cell depended on, against the notebook</span>'
+    return f'<div style="margin-top:4px">{badge(word.replace(",", ", "), like)} {title}{listed}</div>'
+
+
+def _with_code(sentence: str) -> str:
+    return _CODE.sub(r"<code>\1</code>", escape(sentence))
 
 
 def _metrics(run: Run) -> dict[str, str]:
