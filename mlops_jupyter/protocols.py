@@ -250,6 +250,9 @@ class SecretMatch(NamedTuple):
 class SecretScanner(Protocol):
     """Finds tokens, keys and passwords in text, on this machine alone."""
 
+    def prepare(self) -> None:
+        """Begin, in another process, what the first scan on a machine would take seconds for."""
+
     def scan(self, content: bytes) -> tuple[SecretMatch, ...]:
         """Return what looks like a secret, in order; no two overlap."""
 

@@ -61,7 +61,10 @@ def clean_environment(
     monkeypatch.setenv("IPYTHONDIR", str(home / ".ipython"))
     monkeypatch.setenv("JUPYTER_RUNTIME_DIR", str(home / "runtime"))
     # Compiled once for all tests: each has a home of its own, and it takes seconds.
-    monkeypatch.setenv("KF_RULE_CACHE_DIR", str(tmp_path_factory.getbasetemp().parent / "rules-of-secrets"))
+    rules = tmp_path_factory.getbasetemp().parent / "rules-of-secrets"
+    monkeypatch.setenv("KF_RULE_CACHE_DIR", str(rules))
+    if not rules.exists():
+        subprocess.run([sys.executable, "-m", "mlops_jupyter.adapters.kingfisher_secrets"], check=True, timeout=120)
     monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(home / ".gitconfig"))
     monkeypatch.setenv("GIT_CONFIG_NOSYSTEM", "1")
     # Children started by name (mlops, papermill, jupyter) are those of this environment.

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from functools import cache
 from pathlib import Path
 
@@ -18,6 +20,16 @@ _TRUST = {"high": 0, "medium": 1, "low": 2}
 
 class KingfisherSecrets:
     """Kingfisher in this process. Its rules are compiled once a machine, for seconds, and then lie in its cache."""
+
+    def prepare(self) -> None:
+        """Have the rules compiled by a process that outlives this one: a short one would end before it has them."""
+        subprocess.Popen(
+            [sys.executable, "-m", __name__],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
 
     def scan(self, content: bytes) -> tuple[SecretMatch, ...]:
         """Return what looks like a secret, in order; of several findings in one place the surest."""
@@ -51,3 +63,7 @@ def _kind(rule_id: str) -> str:
 @cache
 def _scanner() -> Scanner:
     return Scanner(Rules([_RULES]))
+
+
+if __name__ == "__main__":
+    KingfisherSecrets().scan(b"")

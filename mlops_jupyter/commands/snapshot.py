@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, cast
 
@@ -109,9 +111,23 @@ def store(current: settings.Settings, directory: Path) -> Snapshots:
 
 def check_secrets(current: settings.Settings, allowed: tuple[str, ...] = ()) -> Callable[[dict[str, Any], str], None]:
     """Return what raises `Conflict` for a notebook that holds secrets, by the project's settings."""
-    scanner = cast("SecretScanner", registry.load("secret_scanner", "kingfisher")())
     known = current.allowed_secrets.union(allowed)
-    return lambda notebook, name: refuse_secrets(notebook, name, scanner, known, project=current.project_name)
+
+    def check(notebook: dict[str, Any], name: str) -> None:
+        refuse_secrets(notebook, name, _scanner(), known, project=current.project_name)
+        with contextlib.suppress(OSError):
+            _ready(current).touch()
+
+    return check
+
+
+def _scanner() -> SecretScanner:
+    return cast("SecretScanner", registry.load("secret_scanner", "kingfisher")())
+
+
+def _ready(current: settings.Settings) -> Path:
+    """Return the file that says that a scan has come to its end here, and so will not take seconds again."""
+    return current.state / "secrets.ready"
 
 
 # --- of a run ---------------------------------------------------------------------------------------------------
@@ -182,11 +198,19 @@ def beside_run(
     """
     if not current.snapshots_of_runs:
         return None
+    if not _ready(current).exists():
+        # This process may be over before its own scan is: a headless notebook of one short cell.
+        _prepare()
     take = _Take(current, notebook, _document(notebook), running)
     if _last and _last[0].fits(take):
         take = _last[0]
     _last[:] = [take]
     return RunSnapshot(take, journal)
+
+
+@cache
+def _prepare() -> None:
+    threading.Thread(target=lambda: _scanner().prepare(), name="mlops-secrets", daemon=True).start()
 
 
 def _document(notebook: Path) -> Document | MlopsError:
