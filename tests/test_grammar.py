@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from mlops_jupyter import grammar
 from mlops_jupyter.errors import CommandError, ConfirmationRequired, NotFound
 from mlops_jupyter.grammar import LiveText
+from mlops_jupyter.grammar.building import destroying_flags
 from mlops_jupyter.verbs import VERBS
 from tests.fakes import verbs as fakes
 
@@ -359,8 +360,9 @@ def test_the_face_s_own_options_never_reach_the_verb():
 def test_only_a_check_can_be_strict_and_only_destruction_needs_a_yes():
     for name in VERBS:
         offered = {option for parameter in grammar.command(name).params for option in parameter.opts}
-        assert ("--strict" in offered) == (name in {"judge", "doctor"})
-        assert ("--yes" in offered) == (VERBS[name].effect == "destroys" or "--everything" in offered)
+        assert ("--strict" in offered) == (name in {"judge", "doctor", "reproduce"})
+        may_destroy = VERBS[name].effect == "destroys" or destroying_flags(grammar.verb_function(VERBS[name]))
+        assert ("--yes" in offered) == bool(may_destroy)
         assert ("--json" in offered) == (VERBS[name].place == "anywhere")
         assert "--debug" in offered
 

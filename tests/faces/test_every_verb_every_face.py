@@ -17,6 +17,7 @@ from mlops_jupyter.faces import render
 from mlops_jupyter.verbs import VERBS
 from tests.fakes import verbs as fakes
 from tests.fakes.notebooks import write_notebook
+from tests.fakes.repositories import git
 
 # The row of each verb: what must hold in every face, and the fields that cannot be the same twice.
 ROWS: dict[str, Callable[..., None]] = {}
@@ -114,7 +115,8 @@ def test_track(by_magic, terminal, project):
         depth = 3  # noqa: F841 -- logged by its name
         mlops_jupyter.log(accuracy=0.5)
     # MLflow's own name of the program, as this kernel has no notebook that could be known.
-    volatile = OF_A_RUN | {"mlflow.source.name", "mlflow.source.type", "notebook"}
+    # Of a cell alone can be told whether it depended on what others did.
+    volatile = OF_A_RUN | {"mlflow.source.name", "mlflow.source.type", "mlops.honesty", "notebook"}
     assert steady(first, volatile) == steady(by_python(tracked.record), volatile)
     assert (first["status"], first["params"], first["metrics"]) == ("FINISHED", {"depth": "3"}, {"accuracy": 0.5})
 
@@ -173,6 +175,63 @@ def test_run(by_terminal, by_magic, project):
     volatile = OF_A_RUN | {"output"}  # it is named after the run
     assert steady(first, volatile) == steady(second, volatile) == steady(third, volatile)
     assert (first["parameters"], first["run"]["status"]) == ({"depth": 6}, "FINISHED")
+
+
+@row
+def test_snapshot(by_terminal, by_magic, project):
+    write_notebook(project / "train.ipynb", "x = 1")
+    first = by_terminal("snapshot", "train.ipynb", "-m", "one")
+    assert first["new"]
+    again = [by_magic("%mlops snapshot train.ipynb"), by_python(mlops_jupyter.snapshot(project / "train.ipynb"))]
+    assert again == [first | {"new": False}] * 2
+
+
+@row
+def test_history(by_terminal, by_magic, project):
+    write_notebook(project / "train.ipynb", "x = 1")
+    mlops_jupyter.snapshot(project / "train.ipynb")
+    first = by_terminal("history", "train.ipynb")
+    assert first == by_magic("%mlops history train.ipynb")
+    assert first == by_python(mlops_jupyter.history(project / "train.ipynb"))
+    assert {one["kind"] for one in first["versions"]} == {"file", "snapshot"}
+
+
+@row
+def test_diff(by_terminal, by_magic, project):
+    write_notebook(project / "a.ipynb", "x = 1")
+    write_notebook(project / "b.ipynb", "x = 2")
+    first = by_terminal("diff", "a.ipynb", "b.ipynb")
+    assert first == by_magic("%mlops diff a.ipynb b.ipynb")
+    assert first == by_python(mlops_jupyter.diff("a.ipynb", "b.ipynb"))
+    assert [one["kind"] for one in first["cells"]] == ["changed"]
+
+
+@row
+def test_restore(by_terminal, by_magic, project):
+    write_notebook(project / "train.ipynb", "x = 1")
+    ref = mlops_jupyter.snapshot(project / "train.ipynb").ref
+    first = by_terminal("restore", ref, "train.ipynb")
+    second = by_magic(f"%mlops restore {ref} train.ipynb")
+    third = by_python(mlops_jupyter.restore(ref, project / "train.ipynb"))
+    assert steady(first, {"path"}) == steady(second, {"path"}) == steady(third, {"path"})
+    assert len({one["path"] for one in (first, second, third)}) == 3
+
+
+@row
+def test_review(by_terminal, by_magic, project, tmp_path):
+    git(tmp_path, "init", "-q", "--bare", "-b", "main", "origin.git")
+    git(project, "init", "-q", "-b", "main")
+    write_notebook(project / "train.ipynb", "x = 1")
+    git(project, "add", "train.ipynb")
+    git(project, "commit", "-q", "-m", "first")
+    git(project, "remote", "add", "origin", str(tmp_path / "origin.git"))
+    git(project, "push", "-q", "origin", "main")
+    write_notebook(project / "train.ipynb", "x = 2")
+    first = by_terminal("review", "train.ipynb")
+    second = by_magic("%mlops review train.ipynb")
+    third = by_python(mlops_jupyter.review(project / "train.ipynb"))
+    assert steady(first, {"commit"}) == steady(second, {"commit"}) == steady(third, {"commit"})
+    assert (first["branch"], first["notebooks"]) == ("review/root-train", ["train.ipynb"])
 
 
 @row

@@ -115,8 +115,9 @@ def test_a_python_call_shows_the_same_as_a_magic_without_the_extension(start_ker
 def test_the_magic_s_question_mark_lists_the_verbs(kernel):
     reply = kernel.client.execute_interactive("%mlops?", timeout=30, output_hook=lambda _: None)
     (page,) = reply["content"]["payload"]
+    width = max(map(len, VERBS))
     for name, verb in VERBS.items():
-        assert (f"  {name:<7}  {verb.line}" in page["data"]["text/plain"]) == (verb.place != "code")
+        assert (f"  {name:<{width}}  {verb.line}" in page["data"]["text/plain"]) == (verb.place != "code")
     assert (
         kernel.run("%mlops --help").stdout.splitlines()[0]
         == "%mlops VERB …          one verb; %mlops alone shows where you stand"
