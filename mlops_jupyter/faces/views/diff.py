@@ -111,6 +111,6 @@ def _picture_html(picture: Picture | None, data: str | None, left: int) -> tuple
     if data is None or len(data) > left or picture.mime == "image/svg+xml":
         # Another notebook's SVG is code of somebody else's.
         return f"<div>{escape(picture.mime)} {escape(picture.digest)}, not shown</div>{words}", left
-    content = escape("".join(data.split()))
-    image = f'<img src="data:{escape(picture.mime)};base64,{content}" style="max-width:30em" alt="{escape(picture.digest)}"/>'
+    address = f"data:{picture.mime};base64,{''.join(data.split())}"
+    image = f'<img src="{escape(address)}" style="max-width:30em" alt="{escape(picture.digest)}"/>'
     return image + words, left - len(data)
