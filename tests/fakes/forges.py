@@ -11,6 +11,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
+import httpx
+
 
 @dataclass
 class Forge:
@@ -72,4 +74,43 @@ def serving(forge: Forge) -> Iterator[Forge]:
     finally:
         server.shutdown()
         server.server_close()
+        thread.join(10)
+
+
+@contextmanager
+def runs_of_a_project(server: str, token: str) -> Iterator[str]:
+    """Serve an MLflow server as a GitLab project does: below the project's API, for who brings its token."""
+    prefix = "/api/v4/projects/7/ml/mlflow"
+
+    class Handler(BaseHTTPRequestHandler):
+        def _pass_on(self) -> None:
+            body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            if self.headers.get("Authorization") != f"Bearer {token}":
+                status, told = 401, b'{"message": "401 Unauthorized"}'
+            elif not self.path.startswith(prefix):
+                status, told = 404, b'{"error": "404 Not Found"}'
+            else:
+                address = server.rstrip("/") + self.path.removeprefix(prefix)
+                kind = {"Content-Type": self.headers.get("Content-Type") or "application/json"}
+                answer = httpx.request(self.command, address, content=body, headers=kind, timeout=60)
+                status, told = answer.status_code, answer.content
+            self.send_response(status)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(told)))
+            self.end_headers()
+            self.wfile.write(told)
+
+        do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = _pass_on  # noqa: N815 -- http.server's names
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    passing = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=passing.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{passing.server_port}{prefix}"
+    finally:
+        passing.shutdown()
+        passing.server_close()
         thread.join(10)
