@@ -9,24 +9,14 @@ import mlops_jupyter
 from mlops_jupyter.errors import CommandError, Conflict, NotFound, Rejected
 from tests.fakes.forges import Forge, serving
 from tests.fakes.notebooks import write_notebook
-from tests.fakes.repositories import git, state, write
+from tests.fakes.repositories import git, receiving, state, write
 
 
 @pytest.fixture
 def origin(tmp_path) -> Path:
     """A bare repository that takes push options and keeps what it was told."""
-    bare = tmp_path / "origin.git"
-    git(tmp_path, "init", "-q", "--bare", "-b", "main", str(bare))
-    git(bare, "config", "receive.advertisePushOptions", "true")
-    hook = bare / "hooks" / "post-receive"
-    hook.write_text(
-        "#!/bin/sh\ni=0; while [ $i -lt ${GIT_PUSH_OPTION_COUNT:-0} ]; do\n"
-        '  eval "echo \\"\\$GIT_PUSH_OPTION_$i\\"" >> options; i=$((i+1)); done\n'
-        "echo 'View merge request for review:'\n"
-        "echo '  https://gitlab.example.org/ml/churn/-/merge_requests/7'\n"
-    )
-    hook.chmod(0o755)
-    return bare
+    page = "https://gitlab.example.org/ml/churn/-/merge_requests/7"
+    return receiving(tmp_path, answers=f"View merge request for review:\n  {page}")
 
 
 @pytest.fixture
@@ -138,9 +128,7 @@ def test_what_cannot_be_reviewed(repository, origin, tmp_path, monkeypatch):
     with pytest.raises(Conflict, match="nothing differs from origin/main"):
         mlops_jupyter.review()
     write(repository, "model.py", "one = 4\n")
-    hook = origin / "hooks" / "pre-receive"
-    hook.write_text("#!/bin/sh\necho 'closed for today'\nexit 1\n")
-    hook.chmod(0o755)
+    (origin / "refuse").write_text("closed for today\n")
     with pytest.raises(Rejected, match="closed for today"):
         mlops_jupyter.review()
     monkeypatch.chdir(tmp_path)

@@ -61,6 +61,14 @@ def test_outside_git_the_run_itself_holds_the_notebook(notebook, kernel, kept):
     assert (run.tags["mlops.snapshot"], run.tags["mlops.snapshot_from"]) == ("artifact", "disk")
 
 
+def test_the_card_says_what_was_kept_and_from_where(notebook, kernel):
+    # A body that lasts as long as the snapshot takes.
+    body = "import threading\n[one.join() for one in threading.enumerate() if one.name == 'mlops-snapshot']"
+    reply = kernel.run(f"%%mlops track one\n{body}", cell_id="tracked")
+    assert "notebook kept with the run, from disk, maybe unsaved" in reply.displayed[-1]["text/plain"]
+    assert "from disk, maybe unsaved" in reply.displayed[-1]["text/html"]
+
+
 def test_the_notebook_comes_as_a_page_too(notebook, project, kernel, kept):
     assert kernel.run(CELL, cell_id="tracked").status == "ok"
     run, _ = kept()

@@ -57,7 +57,9 @@ def state(root: Path) -> dict[str, object]:
     common = (folder / git(root, "rev-parse", "--git-common-dir")).resolve()
     kept = [one for one in folder.rglob("*") if one.is_file() and "objects" not in one.parts]
     kept += [one for one in common.rglob("*") if one.is_file() and "objects" not in one.parts]
-    files = [one for one in top.rglob("*") if one.is_file() and ".git" not in one.relative_to(top).parts]
+    files = [
+        one for one in top.rglob("*") if one.is_file() and not {".git", ".mlops"} & set(one.relative_to(top).parts)
+    ]
     told = {
         str(one): _digest(one)
         for one in {*kept, *files}
@@ -80,6 +82,23 @@ def state(root: Path) -> dict[str, object]:
 
 def _digest(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def receiving(place: Path, *, answers: str = "") -> Path:
+    """Make a bare repository that takes push options and keeps them in ``options``; ``answers`` is what it says."""
+    bare = place / "origin.git"
+    git(place, "init", "-q", "--bare", "-b", "main", str(bare))
+    git(bare, "config", "receive.advertisePushOptions", "true")
+    hook = bare / "hooks" / "pre-receive"
+    hook.write_text(
+        "#!/bin/sh\n"
+        'i=0; while [ $i -lt "${GIT_PUSH_OPTION_COUNT:-0}" ]; do\n'
+        '  eval "echo \\"\\$GIT_PUSH_OPTION_$i\\"" >> options; i=$((i+1)); done\n'
+        "if [ -f refuse ]; then cat refuse; exit 1; fi\n"
+        f"cat <<'end'\n{answers}\nend\n"
+    )
+    hook.chmod(0o755)
+    return bare
 
 
 # --- situations: each gets a folder to work in and returns the working tree that the user stands in ---------------

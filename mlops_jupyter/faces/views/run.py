@@ -6,11 +6,12 @@ import re
 from html import escape
 
 from ...capabilities.honesty import HONESTY_TAG, SAID_TAG
+from ...capabilities.run_snapshot import ARTIFACT_ONLY, ORIGIN_TAG, SNAPSHOT_TAG
 from ...records import MetricPoint, Run
 from .chart import line_charts, summary
 from .columns import CARD, FAINT, badge, duration, metric_names, notes_html, number, pairs, shortened, when
 
-_SHOWN_IN_TEXT = 12
+_SHOWN_IN_TEXT, _HASH = 12, 12
 _CODE = re.compile("`([^`]*)`")
 
 
@@ -34,6 +35,8 @@ def text(run: Run) -> str:
     if word := run.tags.get(HONESTY_TAG):
         lines.append(f"  honesty: {word.replace(',', ', ')}")
         lines += [f"    {sentence}" for sentence in _said(run)]
+    if kept := _kept(run):
+        lines.append(f"  {kept}")
     lines += [f"  note: {note}" for note in run.notes]
     if run.link:
         lines.append(f"  {run.link}")
@@ -55,12 +58,22 @@ def html(run: Run) -> str:
     )
     identity = f'<div style="{FAINT}"><code>{escape(run.run_id)}</code></div>' if run.run_id else ""
     error = f'<div style="margin-top:4px"><code>{escape(run.error)}</code></div>' if run.error else ""
+    kept = f'<div style="{FAINT}">{escape(_kept(run))}</div>' if _kept(run) else ""
     return (
-        f'<div style="{CARD}"><div>{head}</div>{identity}{error}{_honesty(run)}{notes_html(run.notes)}'
+        f'<div style="{CARD}"><div>{head}</div>{identity}{error}{_honesty(run)}{kept}{notes_html(run.notes)}'
         f"{line_charts({name: {run.name: points} for name, points in _curves(run).items()})}"
         f"{pairs('metrics', _metrics(run))}"
         f"{pairs('params', run.params)}</div>"
     )
+
+
+def _kept(run: Run) -> str:
+    """Say what holds the run's notebook, and whether edits may be missing that were not saved."""
+    snapshot = run.tags.get(SNAPSHOT_TAG)
+    if snapshot is None:
+        return ""
+    what = "notebook kept with the run" if snapshot == ARTIFACT_ONLY else f"snapshot {snapshot[:_HASH]}"
+    return what if run.tags.get(ORIGIN_TAG) == "live" else f"{what}, from disk, maybe unsaved"
 
 
 def _said(run: Run) -> list[str]:

@@ -19,6 +19,7 @@ from tests.fakes.repositories import (
     edited,
     git,
     no_commit_yet,
+    receiving,
     state,
     with_a_filter,
     write,
@@ -36,18 +37,7 @@ def publishing(clean_environment):
 @pytest.fixture
 def origin(tmp_path) -> Path:
     """A bare repository that takes push options and keeps what it was told."""
-    bare = tmp_path / "origin.git"
-    git(tmp_path, "init", "-q", "--bare", "-b", "main", str(bare))
-    git(bare, "config", "receive.advertisePushOptions", "true")
-    hook = bare / "hooks" / "pre-receive"
-    hook.write_text(
-        "#!/bin/sh\n"
-        'i=0; while [ $i -lt "${GIT_PUSH_OPTION_COUNT:-0}" ]; do\n'
-        '  eval "echo \\"\\$GIT_PUSH_OPTION_$i\\"" >> options; i=$((i+1)); done\n'
-        "if [ -f refuse ]; then cat refuse; exit 1; fi\n"
-    )
-    hook.chmod(0o755)
-    return bare
+    return receiving(tmp_path)
 
 
 @pytest.fixture
