@@ -10,6 +10,7 @@ from nbclient import NotebookClient
 from playwright.sync_api import Page, expect
 
 from tests.e2e import test_jupyterlab as browser
+from tests.e2e.test_live_chart import until
 from tests.fakes.repositories import git, write
 
 pytestmark = browser.pytestmark
@@ -96,7 +97,8 @@ def test_a_diff_and_a_comparison_as_people_see_them(lab: str, page: Page, reposi
     expect(diff.locator("ins", has_text="4").first).to_be_visible()
     images = diff.locator("img")
     expect(images).to_have_count(2)
-    assert images.evaluate_all("all => all.every(one => one.complete && one.naturalWidth === 64)")
+    drawn = "all => all.every(one => one.complete && one.naturalWidth === 64)"
+    until(lambda: images.evaluate_all(drawn), "the images are not drawn")
     expect(diff).to_contain_text("added")
     diff.scroll_into_view_if_needed()
     browser.picture(page, "diff")
