@@ -257,6 +257,9 @@ class SecretScanner(Protocol):
         """Return what looks like a secret, in order; no two overlap."""
 
 
+_SHOWN_HASH = 12
+
+
 class StoredSnapshot(NamedTuple):
     """A commit that holds versions of notebooks; ``ref`` names a snapshot's own ref, and is empty for a commit.
 
@@ -269,6 +272,16 @@ class StoredSnapshot(NamedTuple):
     title: str
     author: str
     path: str = ""
+
+    @property
+    def kind(self) -> Literal["commit", "snapshot"]:
+        """Which of the two it is."""
+        return "snapshot" if self.ref else "commit"
+
+    @property
+    def short(self) -> str:
+        """The beginning of its hash, by which it is named."""
+        return self.commit[:_SHOWN_HASH]
 
 
 class Snapshots(Protocol):

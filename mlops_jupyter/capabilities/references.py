@@ -17,7 +17,6 @@ from ..records import Run, Version
 from .run_names import find_run
 from .run_snapshot import NOTEBOOK_ARTIFACT
 
-_SHOWN_HASH = 12
 _KINDS = ("file", "git", "run")
 _LISTED = 5
 
@@ -106,8 +105,7 @@ class References:
             return None
         path = word.partition(":")[2] or self._path_in(found, notebook)
         content = self.snapshots.read(self.directory, found.commit, path)
-        kind, ref = ("snapshot" if found.ref else "commit"), found.commit[:_SHOWN_HASH]
-        version = Version(kind, ref, path, found.time, found.title, found.author, found.commit)  # type: ignore[arg-type]
+        version = Version(found.kind, found.short, path, found.time, found.title, found.author, found.commit)
         return version, content
 
     def _resolved(self, word: str) -> StoredSnapshot | None:
@@ -124,16 +122,16 @@ class References:
             resolved = notebook.parent.resolve() / notebook.name
             if resolved.is_relative_to(top.resolve()):
                 return resolved.relative_to(top.resolve()).as_posix()
-            raise CommandError(f"{notebook} lies outside {top}", f"name it as {found.commit[:_SHOWN_HASH]}:PATH")
+            raise CommandError(f"{notebook} lies outside {top}", f"name it as {found.short}:PATH")
         there = snapshots.notebooks(self.directory, found.commit)
         if len(there) == 1:
             return there[0]
         if not there:
-            raise NotFound(f"there is no notebook in {found.commit[:_SHOWN_HASH]}", "mlops history")
+            raise NotFound(f"there is no notebook in {found.short}", "mlops history")
         listed = ", ".join(there[:_LISTED]) + (", …" if len(there) > _LISTED else "")
         raise CommandError(
-            f"which notebook of {found.commit[:_SHOWN_HASH]}? It has {listed}",
-            f"--notebook {there[0]}, or {found.commit[:_SHOWN_HASH]}:{there[0]}",
+            f"which notebook of {found.short}? It has {listed}",
+            f"--notebook {there[0]}, or {found.short}:{there[0]}",
         )
 
     def _run(self, word: str, notebook: Path | None) -> tuple[Version, bytes] | None:

@@ -15,13 +15,12 @@ from ..errors import CommandError, Conflict, ServiceError
 from ..protocols import Destroys, Short, Snapshots, StoredSnapshot
 from ..records import History, Run, Version
 from . import project
-from .arguments import notebook_file
 from .snapshot import store as snapshots_in
+from .versions import own_notebook
 
 _REACH_TIMEOUT_S = 2.5
 _WITH_SNAPSHOT = f"tags.`{SNAPSHOT_TAG}` LIKE '%'"
 _PAGE = 1000
-_SHOWN_HASH = 12
 
 
 def history(
@@ -57,22 +56,22 @@ def history(
     if limit < 1:
         raise CommandError(f"--limit must be at least 1, not {limit}", "mlops history --limit 20")
     current = settings.current()
-    path = project.notebook_host().notebook() if notebook is None else notebook_file(notebook)
+    path = own_notebook(notebook)
     directory = Path.cwd() if path is None else path.parent
     keeper = snapshots_in(current, directory)
     notes: tuple[str, ...] = ()
     if prune:
-        notes = (_prune(current, keeper, directory),)
-    try:
-        runs = _runs_by_snapshot(current)
-    except ServiceError as away:
-        runs, notes = {}, (*notes, f"which runs took the snapshots is not known: {away.message}")
-    versions = [
-        *_now(current, path),
-        *(_version(current, one, path, "snapshot", runs) for one in keeper.taken(directory, path)),
-    ]
+        runs = _all_runs_by_snapshot(current)
+        notes = (_prune(current, keeper, directory, runs),)
+    else:
+        try:
+            runs = _runs_by_snapshot(current)
+        except ServiceError as away:
+            runs, notes = {}, (f"which runs took the snapshots is not known: {away.message}",)
+    stored = keeper.taken(directory, path)
     if path is not None:
-        versions += [_version(current, one, path, "commit", runs) for one in keeper.commits_of(directory, path, limit)]
+        stored += keeper.commits_of(directory, path, limit)
+    versions = [*_now(current, path), *(_version(current, one, path, runs) for one in stored)]
     versions.sort(key=lambda one: one.time or datetime.max.replace(tzinfo=UTC), reverse=True)
     shown = "(all)" if path is None else project.shown_path(current, path)
     if len(versions) > limit:
@@ -92,18 +91,17 @@ def _now(current: settings.Settings, path: Path | None) -> Iterable[Version]:
 
 
 def _version(
-    current: settings.Settings, one: StoredSnapshot, path: Path | None, kind: str, runs: Mapping[str, list[Run]]
+    current: settings.Settings, one: StoredSnapshot, path: Path | None, runs: Mapping[str, list[Run]]
 ) -> Version:
-    took = runs.get(one.commit, [])
     return Version(
-        kind="snapshot" if kind == "snapshot" else "commit",
-        ref=one.commit[:_SHOWN_HASH],
+        kind=one.kind,
+        ref=one.short,
         notebook="" if path is None else one.path or project.shown_path(current, path),
         time=one.time,
         title=one.title,
         author=one.author,
         commit=one.commit,
-        runs=tuple(run.run_id for run in took),
+        runs=tuple(run.run_id for run in runs.get(one.commit, ())),
     )
 
 
@@ -122,17 +120,21 @@ def _runs_by_snapshot(current: settings.Settings) -> dict[str, list[Run]]:
             return found
 
 
-def _prune(current: settings.Settings, keeper: Snapshots, directory: Path) -> str:
-    """Let go of old snapshots that no run names; whatever is not known for certain stays."""
-    tracking = project.tracking(current, writes=False)
-    tracking.reach(_REACH_TIMEOUT_S)
+def _all_runs_by_snapshot(current: settings.Settings) -> dict[str, list[Run]]:
+    """Return the same once it is certain that no run is missing; raises what the store says, or `Conflict`."""
+    project.tracking(current, writes=False).reach(_REACH_TIMEOUT_S)
     if left := project.flush(current, answers=True):
         raise Conflict(f"nothing was pruned: {left[0]}, and they may name a snapshot", "mlops doctor --ship")
-    named = _runs_by_snapshot(current)
+    return _runs_by_snapshot(current)
+
+
+def _prune(current: settings.Settings, keeper: Snapshots, directory: Path, named: Mapping[str, list[Run]]) -> str:
+    """Let go of old snapshots that no run names."""
     oldest = datetime.now(UTC) - timedelta(days=current.keep_days)
     unnamed = [one for one in keeper.taken(directory) if one.commit not in named and one.time < oldest]
     keeper.forget(directory, unnamed)
+    where = project.tracking(current, writes=False).shown_uri
     return (
-        f"{len(unnamed)} snapshots were let go that no run in {tracking.shown_uri} names and that are older than "
+        f"{len(unnamed)} snapshots were let go that no run in {where} names and that are older than "
         f"{current.keep_days} days"
     )

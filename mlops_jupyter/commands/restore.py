@@ -15,7 +15,8 @@ from . import project
 from .snapshot import store as snapshots_in
 from .versions import own_notebook, references
 
-_SHOWN_HASH = 12
+# So much of a version's name is in its copy's.
+_IN_NAME = 12
 
 
 def restore(ref: str, notebook: Path | None = None, *, replace: Destroys = False) -> Restored:
@@ -83,11 +84,11 @@ def _keep(current: settings.Settings, target: Path) -> str:
     """Keep a file as it is, outputs and all: it is the user's own, and leaves this machine by no push."""
     keeper = snapshots_in(current, target.parent)
     taken, _ = keeper.take(target.parent, {target: target.read_bytes()}, f"{target.name} before it was replaced")
-    return taken.commit[:_SHOWN_HASH]
+    return taken.short
 
 
 def _free_name(target: Path, version: Version) -> Path:
-    name = f"{target.stem}.{version.ref[:_SHOWN_HASH].replace('/', '-')}"
+    name = f"{target.stem}.{version.ref[:_IN_NAME].replace('/', '-')}"
     copy, count = target.with_name(f"{name}.ipynb"), 1
     while copy.exists():
         count += 1

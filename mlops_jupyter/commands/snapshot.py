@@ -75,7 +75,7 @@ def snapshot(
     stored, new = keeper.take(paths[0].parent, kept, title)
     origin: Origin = "disk" if any(one.origin == "disk" for one in documents.values()) else "live"
     return Snapshot(
-        ref=stored.commit[:12],
+        ref=stored.short,
         commit=stored.commit,
         notebooks=tuple(project.shown_path(current, path) for path in paths),
         origin=origin,
