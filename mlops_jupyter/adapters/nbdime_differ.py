@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from types import ModuleType
 from typing import Any, cast
 
+from ..capabilities.notebooks.reading import joined
+
 # nbformat's schema checker builds a grammar for this one at its import, a second that nobody here needs.
 _SLOW = "rfc3987_syntax"
 _missing = object()
@@ -33,7 +35,7 @@ class NbdimeDiffer:
 
 def _as_nbdime_has_it(cell: Mapping[str, Any]) -> Any:
     """Return a cell as nbformat reads it: attributes, and texts in one piece."""
-    told = {**cell, "source": _joined(cell["source"])}
+    told = {**cell, "source": joined(cell["source"])}
     if cell["cell_type"] == "code":
         told["outputs"] = [_output(one) for one in cell.get("outputs", [])]
     # Two cells of one id are told by what is in them.
@@ -44,11 +46,7 @@ def _as_nbdime_has_it(cell: Mapping[str, Any]) -> Any:
 def _output(output: Mapping[str, Any]) -> dict[str, Any]:
     told = dict(output)
     if "text" in told:
-        told["text"] = _joined(told["text"])
+        told["text"] = joined(told["text"])
     if isinstance(told.get("data"), dict):
-        told["data"] = {mime: _joined(value) for mime, value in told["data"].items()}
+        told["data"] = {mime: joined(value) for mime, value in told["data"].items()}
     return told
-
-
-def _joined(value: Any) -> Any:
-    return "".join(value) if isinstance(value, list) and all(isinstance(line, str) for line in value) else value

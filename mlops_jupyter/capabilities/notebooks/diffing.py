@@ -12,7 +12,7 @@ from typing import Any
 from ...records import CellChange, NotebookDiff, OutputChange, Picture, Version
 from .alignment import Aligner, align, moved
 from .lines import line_edits
-from .reading import ids, source
+from .reading import ids, joined, source
 
 # What changes in metadata without anybody having edited the notebook.
 _CELL_NOISE = {
@@ -154,10 +154,10 @@ def _content(output: Mapping[str, Any]) -> Any:
     """Return what an output says, apart from when it was made and how its text is cut into pieces."""
     kind = output["output_type"]
     if kind == "stream":
-        return kind, output.get("name"), _joined(output.get("text", ""))
+        return kind, output.get("name"), joined(output.get("text", ""))
     if kind == "error":
         return kind, output.get("ename"), output.get("evalue"), output.get("traceback")
-    return kind, {mime: _joined(value) for mime, value in _mapping(output.get("data")).items()}
+    return kind, {mime: joined(value) for mime, value in _mapping(output.get("data")).items()}
 
 
 def _name(output: Mapping[str, Any]) -> str:
@@ -181,7 +181,7 @@ def _output_change(old: Mapping[str, Any] | None, new: Mapping[str, Any] | None)
     name = "" if told is None else _name(told)
     kind: Any = "changed" if old is not None and new is not None else "added" if old is None else "removed"
     if name.startswith("image/"):
-        pictures = [None if one is None else _joined(_mapping(one.get("data")).get(name)) for one in (old, new)]
+        pictures = [None if one is None else joined(_mapping(one.get("data")).get(name)) for one in (old, new)]
         before, after = (None if one is None else _picture(name, one) for one in pictures)
         data = tuple(one if isinstance(one, str) else None for one in pictures)
         return OutputChange(kind, name, (), before, after, data)  # type: ignore[arg-type]
@@ -195,11 +195,11 @@ def _output_change(old: Mapping[str, Any] | None, new: Mapping[str, Any] | None)
 def _text(output: Mapping[str, Any], name: str) -> str:
     kind = output["output_type"]
     if kind == "stream":
-        return str(_joined(output.get("text", ""))).rstrip("\n")
+        return str(joined(output.get("text", ""))).rstrip("\n")
     if kind == "error":
         trace = output.get("traceback") or [f"{output.get('ename')}: {output.get('evalue')}"]
         return _COLOURS.sub("", "\n".join(map(str, trace)))
-    value = _joined(_mapping(output.get("data")).get(name, ""))
+    value = joined(_mapping(output.get("data")).get(name, ""))
     return value if isinstance(value, str) else str(value)
 
 
@@ -216,7 +216,3 @@ def _picture(mime: str, content: Any) -> Picture:
     except (NoBase64, ValueError):
         raw = text.encode(errors="replace")
     return Picture(mime, len(raw), hashlib.sha256(raw).hexdigest()[:12])
-
-
-def _joined(value: Any) -> Any:
-    return "".join(value) if isinstance(value, list) and all(isinstance(line, str) for line in value) else value

@@ -93,7 +93,16 @@ def _check(notebook: Any, name: str) -> None:
 
 
 def _is_text(value: Any) -> bool:
-    return isinstance(value, str) or (isinstance(value, list) and all(isinstance(line, str) for line in value))
+    return isinstance(value, str) or _are_lines(value)
+
+
+def _are_lines(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(line, str) for line in value)
+
+
+def joined(value: Any) -> Any:
+    """Return lines as one text, as nbformat lets both be written; what is neither stays as it is."""
+    return "".join(value) if _are_lines(value) else value
 
 
 def _are_outputs(value: Any) -> bool:
@@ -102,8 +111,7 @@ def _are_outputs(value: Any) -> bool:
 
 def source(cell: Mapping[str, Any]) -> str:
     """Return a cell's source as one text."""
-    told = cell["source"]
-    return told if isinstance(told, str) else "".join(told)
+    return str(joined(cell["source"]))
 
 
 def ids(notebook: Mapping[str, Any]) -> Iterator[str | None]:

@@ -11,6 +11,8 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from .reading import joined
+
 # What changes without anybody having edited the notebook.
 _NOTEBOOK_NOISE = {"signature", "widgets"}
 _CELL_NOISE = {"collapsed", "ExecuteTime", "execution", "heading_collapsed", "hidden", "scrolled"}
@@ -98,7 +100,7 @@ def _uncounted(part: Any, counts: set[str]) -> Any:
 
 
 def _write_cell(cell: Mapping[str, Any]) -> dict[str, Any]:
-    written = {**cell, "source": _lines(_text(cell["source"]))}
+    written = {**cell, "source": _lines(joined(cell["source"]))}
     metadata = _mapping(cell.get("metadata"))
     if metadata:
         written["metadata"] = _without(metadata, _CELL_TRANSIENT)
@@ -116,7 +118,7 @@ def _write_output(output: Mapping[str, Any]) -> dict[str, Any]:
         return {**output, "data": _write_bundle(output["data"])} if "data" in output else dict(output)
     if "text" not in output:
         return dict(output)
-    text = _text(output["text"])
+    text = joined(output["text"])
     return {**output, "text": _lines(text) if kind == "stream" else text}
 
 
@@ -129,15 +131,8 @@ def _write_bundle(bundle: Any) -> Any:
 def _write_data(mime: str, data: Any) -> Any:
     if mime == "application/json" or (mime.startswith("application/") and mime.endswith("+json")):
         return data
-    text = _text(data)
+    text = joined(data)
     return _lines(text) if mime.startswith("text/") or mime in _SPLIT_MIMES else text
-
-
-def _text(value: Any) -> Any:
-    """Return lines as one text; what is neither stays as it is."""
-    if isinstance(value, list) and all(isinstance(line, str) for line in value):
-        return "".join(value)
-    return value
 
 
 def _lines(value: Any) -> Any:
