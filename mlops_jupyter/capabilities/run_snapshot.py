@@ -45,6 +45,14 @@ class TakenForRun:
         return {SNAPSHOT_TAG: self.commit or ARTIFACT_ONLY, ORIGIN_TAG: self.origin}
 
 
+def close_after(snapshot: RunSnapshot | None, journal: RunJournal) -> None:
+    """Close a run's journal, once what its snapshot has to keep is in it."""
+    if snapshot is None:
+        journal.close()
+    else:
+        snapshot.then(journal.close)
+
+
 class RunSnapshot:
     """A snapshot that is being taken in a thread of its own: git does the work, and Python mostly waits for it.
 

@@ -28,7 +28,7 @@ from ..records import Run, RunStart, RunStatus
 from .journal import Journals, RunJournal, Shipped
 from .process_end import close_when_the_process_ends, give_signals_back
 from .redaction import without_credentials
-from .run_snapshot import RunSnapshot
+from .run_snapshot import RunSnapshot, close_after
 
 CELL_ID_TAG = "mlops.cell_id"
 RERUN_TAG = "mlops.rerun_of"
@@ -207,10 +207,8 @@ class OpenRun:
         if not hurried and journal.renumbered:
             journal.home_id(_ID_WAIT_S)
         record = self._record(status, error)
-        if self._snapshot is None:
-            journal.close()
-        else:
-            self._snapshot.then(journal.close)
+        close_after(self._snapshot, journal)
+        if self._snapshot is not None:
             _late.append(self._snapshot)
         return record
 

@@ -16,6 +16,7 @@ from typing import Annotated, cast
 from .. import registry, settings
 from ..capabilities.parameters import as_parameters
 from ..capabilities.provenance import process_tags
+from ..capabilities.run_snapshot import close_after
 from ..capabilities.tracking import ERROR_TAG, PARENT_TAG, TRACEBACK_ARTIFACT, as_record, as_text
 from ..errors import CommandError, ConfigurationError, ExecutionFailed, MlopsError
 from ..protocols import (
@@ -261,7 +262,7 @@ class _Job:
             self._snapshot.finish(_SNAPSHOT_WAIT_S)
         self._journal.log_tags({ERROR_TAG: error.message[:500]})
         self._journal.end("FAILED")
-        self._journal.close()
+        close_after(self._snapshot, self._journal)
 
     def end(self, target: Path, *, html: bool, cells: int, outcome: NotebookOutcome) -> Execution:
         """Close the run and its children with the truth, and keep what was executed."""
@@ -280,7 +281,7 @@ class _Job:
         # A server says the run's id and page a moment later.
         self._journal.home_id(_ID_WAIT_S)
         record = as_record(self._journal, status, experiment=self._experiment, notes=notes)
-        self._journal.close()
+        close_after(self._snapshot, self._journal)
         record, children = self._with_children(record)
         return Execution(
             notebook=str(self.path),
