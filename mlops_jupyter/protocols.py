@@ -344,9 +344,6 @@ class Pushed(NamedTuple):
 class Publishing(Protocol):
     """Brings commits to a remote for others to look at; nothing of the user's is touched, as with `Snapshots`."""
 
-    def top(self, directory: Path) -> Path | None:
-        """Return the working tree's top, ``None`` outside a repository or in one that has no working tree."""
-
     def branch(self, directory: Path) -> str | None:
         """Return the branch that the user stands on, if on one."""
 

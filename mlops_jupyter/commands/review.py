@@ -39,7 +39,6 @@ class _Place:
     git: Publishing
     snapshots: Snapshots
     directory: Path
-    top: Path
     remote: str
     url: str
     target: str
@@ -140,12 +139,11 @@ def review(
 
 def _place(directory: Path, remote: str, target: str | None) -> _Place:
     snapshots = in_git(directory)
-    git = cast("Publishing", registry.load("publishing", "git")())
-    top = None if snapshots is None else git.top(directory)
-    if snapshots is None or top is None:
+    if snapshots is None:
         raise NotFound(f"{directory} is in no git repository, so there is nothing to push", "git init")
+    git = cast("Publishing", registry.load("publishing", "git")())
     url = git.remote_url(directory, remote)
-    return _Place(git, snapshots, directory, top, remote, url, target or git.default_branch(directory, remote))
+    return _Place(git, snapshots, directory, remote, url, target or git.default_branch(directory, remote))
 
 
 def _refuse_secrets(

@@ -20,7 +20,6 @@ from .trees import (
     other_index,
     path_in,
     put,
-    top_of,
     write_tree,
 )
 
@@ -48,10 +47,6 @@ _AWAY = (
 
 class GitPublishing:
     """Pushes from the repository around a directory."""
-
-    def top(self, directory: Path) -> Path | None:
-        """Return the working tree's top."""
-        return top_of(directory)
 
     def branch(self, directory: Path) -> str | None:
         """Return the branch that the user stands on, ``None`` with a detached HEAD."""

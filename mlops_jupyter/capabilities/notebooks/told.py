@@ -78,7 +78,7 @@ def markdown(diff: NotebookDiff, most: int) -> str:
     return "\n".join(parts)
 
 
-def printable(line: str) -> str:
+def _printable(line: str) -> str:
     """Leave out what would move a terminal's cursor."""
     line = line if len(line) <= _LONGEST_LINE else line[: _LONGEST_LINE - 1] + "…"
     return line if line.isprintable() else "".join(one if one.isprintable() or one == "\t" else "·" for one in line)
@@ -86,7 +86,7 @@ def printable(line: str) -> str:
 
 def _marked(edits: Sequence[Line], most: int, indent: str = "") -> Iterator[str]:
     for line in edits[:most]:
-        yield f"{indent}{line.mark} {printable(line.text)}"
+        yield f"{indent}{line.mark} {_printable(line.text)}"
     if len(edits) > most:
         yield f"{indent}… {len(edits) - most} more lines"
 

@@ -31,7 +31,7 @@ def html(diff: NotebookDiff) -> str:
     left = _IMAGES_BYTES
     cells = []
     for cell in diff.cells:
-        body = _source_html(cell)
+        body = _lines_html(cell.source, _LINES) if cell.source else ""
         for output in cell.outputs:
             shown, left = _output_html(output, left)
             body += shown
@@ -61,10 +61,6 @@ def _named(version: Version) -> str:
 def _title_html(cell: CellChange) -> str:
     kind, _, rest = told.title(cell).partition(": ")
     return f'{badge(kind)} <span style="{FAINT}">{escape(rest)}</span>'
-
-
-def _source_html(cell: CellChange) -> str:
-    return _lines_html(cell.source, _LINES) if cell.source else ""
 
 
 def _lines_html(lines: Sequence[Line], most: int) -> str:
