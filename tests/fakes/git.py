@@ -16,10 +16,14 @@ QUIET = {
 }
 
 
-def git(directory: Path, *words: str, check: bool = True) -> subprocess.CompletedProcess[str]:
-    """Run git in a directory."""
+def git(directory: Path, *words: str, check: bool = True, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run git in a directory, as a user whose name is Ana."""
     done = subprocess.run(
-        ["git", "-C", str(directory), *words], capture_output=True, text=True, check=False, env={**os.environ, **QUIET}
+        ["git", "-C", str(directory), *words],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, **QUIET, **environment},
     )
     if check and done.returncode != 0:
         raise AssertionError(f"git {' '.join(words)}: {done.stderr}")

@@ -52,6 +52,33 @@ _APART = {
 }
 
 
+def start(
+    directory: Path,
+    *words: str,
+    timeout_s: float,
+    content: bytes | None = None,
+    environment: Mapping[str, str] | None = None,
+) -> subprocess.CompletedProcess[bytes]:
+    """Run git in a directory, whatever another git command has told this process, and return how it ended.
+
+    Raises
+    ------
+    OSError
+        When git cannot be started.
+    subprocess.TimeoutExpired
+        When it takes longer than so many seconds.
+    """
+    inherited = {name: value for name, value in os.environ.items() if name not in _OF_ANOTHER_COMMAND}
+    return subprocess.run(
+        ["git", "-C", str(directory), "--no-optional-locks", *words],
+        input=b"" if content is None else content,
+        capture_output=True,
+        timeout=timeout_s,
+        env={**inherited, "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C", **(environment or {})},
+        check=False,
+    )
+
+
 class GitRefused(ConfigurationError):
     """git did not do it; callers that know why tell it in better words.
 
@@ -102,16 +129,8 @@ def git(
         When git ended with an error.
     """
     apart = [] if as_user else [word for key, value in _APART.items() for word in ("-c", f"{key}={value}")]
-    inherited = {name: value for name, value in os.environ.items() if name not in _OF_ANOTHER_COMMAND}
     try:
-        done = subprocess.run(
-            ["git", "-C", str(directory), "--no-optional-locks", *apart, *arguments],
-            input=b"" if content is None else content,
-            capture_output=True,
-            timeout=timeout_s,
-            env={**inherited, "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C", **(environment or {})},
-            check=False,
-        )
+        done = start(directory, *apart, *arguments, content=content, environment=environment, timeout_s=timeout_s)
     except FileNotFoundError as error:
         raise ConfigurationError("git is not installed", "install git: https://git-scm.com/downloads") from error
     except OSError as error:

@@ -121,6 +121,7 @@ def test_any_sequence_leaves_the_user_s_work_alone(clean_environment, tmp_path_f
     class Here(Sequence):
         new_folder = staticmethod(tmp_path_factory.mktemp)
 
+    # Each of its rules asserts, most of them that the state of the repository is what it was.
     run_state_machine_as_test(Here, settings=settings(max_examples=15, stateful_step_count=8, deadline=None))
 
 

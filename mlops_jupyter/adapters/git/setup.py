@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from ..errors import ConfigurationError
-from ..protocols import GitPlace
+from ...errors import ConfigurationError
+from ...protocols import GitPlace
+from .command import start
 
 _TIMEOUT_S = 10.0
-# A hook's environment names the repository of the hook; the one around the directory is meant.
-_PLACES = {"GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_COMMON_DIR", "GIT_PREFIX", "GIT_OBJECT_DIRECTORY"}
 _UNSPECIFIED = "unspecified"
 _NO_SUCH_KEY = 1
 
@@ -71,18 +69,11 @@ def _refused(directory: Path, done: subprocess.CompletedProcess[str]) -> Configu
 
 
 def _git(directory: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    environment = {name: value for name, value in os.environ.items() if name not in _PLACES}
     try:
-        return subprocess.run(
-            ["git", "-C", str(directory), *words],
-            capture_output=True,
-            encoding="utf-8",
-            errors="surrogateescape",
-            timeout=_TIMEOUT_S,
-            check=False,
-            env={**environment, "LC_ALL": "C"},
-        )
+        done = start(directory, *words, timeout_s=_TIMEOUT_S)
     except FileNotFoundError as error:
         raise ConfigurationError("git is not installed", "install git") from error
     except (OSError, subprocess.TimeoutExpired) as error:
         raise ConfigurationError(f"git does not answer in {directory}: {error}", None) from error
+    out, err = (said.decode("utf-8", "surrogateescape") for said in (done.stdout, done.stderr))
+    return subprocess.CompletedProcess(done.args, done.returncode, out, err)
