@@ -78,6 +78,8 @@ def test_the_chart_grows_under_the_cell_and_its_picture_stays(
     card = page.locator(".jp-OutputArea-output", has_text="FINISHED")
     expect(card.locator("svg").first).to_be_visible()
     expect(card).to_contain_text("accuracy")
+    # The page has begun to start another kernel, and a Jupyter server that is told to stop meanwhile does not end.
+    page.wait_for_function(browser.READY)
     saved = json.loads(notebook.read_text())
     assert "widgets" not in saved["metadata"]
     assert len(notebook.read_text()) < 60_000

@@ -24,8 +24,6 @@ import psycopg
 import pytest
 
 _SLOW_S = 120
-# JupyterLab waits for its kernels, and in CI a kernel's end waits up to half a minute for its runs to be stored.
-_END_S = 90
 
 
 def free_port() -> int:
@@ -59,7 +57,7 @@ def end(process: subprocess.Popen[bytes], number: signal.Signals = signal.SIGTER
     family = psutil.Process(process.pid).children(recursive=True)
     process.send_signal(number)
     try:
-        process.wait(_END_S)
+        process.wait(30)
     finally:
         process.kill()
         for child in psutil.wait_procs(family, timeout=10)[1]:
