@@ -19,9 +19,11 @@ import mlflow
 import pytest
 from jupyter_client.manager import start_new_kernel
 
+import mlops_jupyter
 from mlops_jupyter import settings
+from mlops_jupyter.capabilities import tracking
 from mlops_jupyter.capabilities.journal import Journals
-from mlops_jupyter.commands.project import start_shipper
+from mlops_jupyter.commands.project import plain, start_shipper
 from mlops_jupyter.records import Run
 
 # A machine that does other work too is no failure.
@@ -80,6 +82,10 @@ def clean_environment(
         if name.startswith(_OURS):
             del os.environ[name]
     settings.forget_root()
+    # A test that tracked here leaves MLflow's stores to the next one as MLflow made them, and none of its runs.
+    tracking.known.clear()
+    plain.cache_clear()
+    mlops_jupyter.journaling = False
 
 
 @pytest.fixture
