@@ -388,7 +388,7 @@ def test_shell_lines_and_other_programs(notebook):
 
 def test_an_interrupted_cell(notebook):
     # The cue carries the first dot: a loop that is interrupted before its first turn prints none.
-    loop = "print('begun\\n.', flush=True)\nwhile True: print('.', end=''); time.sleep(0.001)\n"
+    loop = "print('begun\\n.', end='', flush=True)\nwhile True: print('.', end=''); time.sleep(0.001)\n"
     reply = notebook.run(START + loop, interrupt_when="begun")
     assert reply.ename == "KeyboardInterrupt"
     assert notebook.run("print('!')").stdout == "!\n"
