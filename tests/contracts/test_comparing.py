@@ -35,6 +35,11 @@ def train(store, experiment, name, *, seed, frame, packages, cell=CELL):
     sources = ("X = 1", f"%%mlops track\n{cell}")
     cells = [{"id": f"c{n}", "execution_count": n, "source": source, "ok": True} for n, source in enumerate(sources)]
     store.log_text(run_id, "mlops/cells.json", json.dumps(cells))
+    written = [
+        {"id": one["id"], "cell_type": "code", "metadata": {}, "source": one["source"], "outputs": []} for one in cells
+    ]
+    notebook = {"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": written}
+    store.log_text(run_id, "mlops/notebook.ipynb", json.dumps(notebook))
     store.finish_run(run_id, "FINISHED")
     return run_id
 
@@ -63,6 +68,7 @@ def test_seeds_data_and_packages_are_listed_and_nothing_else(store, experiment, 
         "cell": {},
         "cells": {},
         "tags": {},
+        "notebook": {},
     }
     assert [section["not_recorded"] for section in told["sections"]] == [[]] * len(found)
     assert [run["run_id"] for run in told["runs"]] == [first, second]
@@ -82,5 +88,5 @@ def test_a_cell_that_differs_and_artifacts_that_are_missing(store, experiment, t
     assert (done.code, "artifacts" in done.err) == (0, False), done.err
     assert "-model = fit(X, y)\n+model = fit(X, y, tries=3)\n" in done.out
     assert "source            model = fit(X, y)  model = fit(X, y, tries=3)  ?\n" in done.out
-    assert done.out.count("not recorded for C") == 4
+    assert done.out.count("not recorded for C") == 5
     assert "environment: not recorded for C\nnothing differs, 8 the same" in done.out
