@@ -27,7 +27,7 @@ from ..protocols import NotebookOutcome, Object, PythonEnvironments, Reporter, S
 from ..records import Execution, Reproduction, Run
 from . import project
 from .compare import meant
-from .run import KIND_TAG, NOTEBOOK_KIND, OVERRIDES_TAG, children_of, headless
+from .headless import KIND_TAG, NOTEBOOK_KIND, OVERRIDES_TAG, children_of, headless
 from .snapshot import in_git
 
 _REACH_TIMEOUT_S = 2.5

@@ -1,7 +1,7 @@
 """Records as text, HTML and JSON, for every face.
 
-The table names a view module for each record; a view has ``text(record) -> str`` and ``html(record) -> str``, and
-``excerpt(record)`` when a record may be more than a saved notebook should hold.
+The table names each record's module and the one of its view; a view has ``text(record) -> str`` and
+``html(record) -> str``, and ``excerpt(record)`` when a record may be more than a saved notebook should hold.
 JSON is made here, from the record itself.
 """
 
@@ -19,34 +19,35 @@ from typing import Any
 from ..capabilities.thinning import FEWEST, thin
 
 _VIEWS = "mlops_jupyter.faces.views."
-_RECORDS = "mlops_jupyter.records"
+_RECORDS = "mlops_jupyter.records."
 # Of one metric, the points that JSON carries; and of all metrics together in what a notebook keeps, where each number
 # of them takes a line.
 _CURVE, _CURVES_KEPT = 100, 200
 _POINT = ("step", "time_ms", "value")
 
-VIEWS: dict[str, str] = {
-    "Run": _VIEWS + "run",
-    "RunTable": _VIEWS + "runs",
-    "Comparison": _VIEWS + "compare",
-    "Execution": _VIEWS + "execution",
-    "Reproduction": _VIEWS + "reproduction",
-    "Diagnosis": _VIEWS + "diagnosis",
-    "Snapshot": _VIEWS + "snapshot",
-    "History": _VIEWS + "history",
-    "NotebookDiff": _VIEWS + "diff",
-    "Restored": _VIEWS + "restored",
-    "Review": _VIEWS + "review",
-    "Setup": _VIEWS + "setup",
-    "Status": _VIEWS + "status",
-    "WebPage": _VIEWS + "page",
+# Of each record the module that it is from, and the module of its view.
+VIEWS: dict[str, tuple[str, str]] = {
+    "Run": ("runs", "run"),
+    "RunTable": ("runs", "runs"),
+    "Comparison": ("comparisons", "compare"),
+    "Execution": ("executions", "execution"),
+    "Reproduction": ("executions", "reproduction"),
+    "Diagnosis": ("projects", "diagnosis"),
+    "Snapshot": ("versions", "snapshot"),
+    "History": ("versions", "history"),
+    "NotebookDiff": ("versions", "diff"),
+    "Restored": ("versions", "restored"),
+    "Review": ("versions", "review"),
+    "Setup": ("projects", "setup"),
+    "Status": ("projects", "status"),
+    "WebPage": ("projects", "page"),
 }
 
 
 def view(record: object) -> Any:
     """Return the view module of a record, ``None`` for anything else."""
-    module = VIEWS.get(type(record).__name__) if type(record).__module__ == _RECORDS else None
-    return None if module is None else import_module(module)
+    home, module = VIEWS.get(type(record).__name__, ("", ""))
+    return import_module(_VIEWS + module) if type(record).__module__ == _RECORDS + home else None
 
 
 def text(record: object) -> str:
@@ -164,5 +165,5 @@ def register_all() -> None:
     if running is None:
         return
     formatter = running.display_formatter.mimebundle_formatter
-    for name in VIEWS:
-        formatter.for_type_by_name(_RECORDS, name, mime_bundle)
+    for name, (home, _) in VIEWS.items():
+        formatter.for_type_by_name(_RECORDS + home, name, mime_bundle)

@@ -84,7 +84,7 @@ def test_a_verb_s_help_imports_no_mlflow(name, project):
 
 REGISTERED = (
     "print('Run' in {name for module, name in "
-    "get_ipython().display_formatter.mimebundle_formatter.deferred_printers if module == 'mlops_jupyter.records'})"
+    "get_ipython().display_formatter.mimebundle_formatter.deferred_printers if module == 'mlops_jupyter.records.runs'})"
 )
 
 

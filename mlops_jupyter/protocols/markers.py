@@ -1,0 +1,28 @@
+"""What a parameter of a verb means to the grammar."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Annotated, Any, NamedTuple
+
+
+class Short(NamedTuple):
+    """In ``Annotated[..., Short("-p")]``: the option's one-letter form."""
+
+    flag: str
+
+
+class Marker(NamedTuple):
+    """In ``Annotated``: what a parameter means beyond its type."""
+
+    meaning: str
+
+
+# A live object: `$name` or `{expr}` in a magic arrives as it is, not as text.
+Object = Annotated[Any, Marker("object")]
+# Text that is the cell's body in `%%mlops`, a file's path in the terminal, the text itself in Python.
+Source = Annotated[str, Marker("source")]
+# Names: `a,b` on a command line, in Python also a sequence of strings.
+Names = Annotated[str | Iterable[str], Marker("names")]
+# A flag that makes a verb one that destroys: every face asks once before, and the verb gets ``--yes``.
+Destroys = Annotated[bool, Marker("destroys")]

@@ -1,0 +1,124 @@
+"""Where notebooks are, and what executes and shows them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Literal, NamedTuple, Protocol
+
+from ..records import Parameter
+
+
+class NotebookHost(Protocol):
+    """Where this process runs: a kernel of some front end, or no kernel at all."""
+
+    def is_kernel(self) -> bool:
+        """Tell whether this process is a kernel, of whichever front end."""
+
+    def notebook(self) -> Path | None:
+        """Return the absolute path of the notebook this kernel belongs to, if it can be told."""
+
+    def is_open(self, notebook: Path) -> bool:
+        """Tell whether a Jupyter server of this user has a kernel running for a notebook, as far as one tells."""
+
+    def shows_widgets(self) -> bool:
+        """Tell whether somebody looks at this kernel now who can be shown a live widget."""
+
+    def server_url(self) -> str | None:
+        """Return the base path (``/user/ana/``) of the Jupyter server that started this kernel."""
+
+
+class CellProgress(NamedTuple):
+    """How far a headless notebook is: of ``cells`` cells, ``cell`` (from 0) has begun or ended."""
+
+    cell: int
+    cells: int
+    ended: bool
+
+
+class NotebookOutcome(NamedTuple):
+    """How a headless notebook ended.
+
+    ``kind`` says in one word what happened: every cell ran, a cell raised, a cell took too long, the kernel
+    died, or the user stopped it. ``cell`` counts from 0 over the cells of the notebook as the user wrote it.
+    """
+
+    kind: Literal["done", "raised", "timeout", "dead kernel", "interrupted"]
+    cell: int | None = None
+    source: str = ""
+    ename: str = ""
+    evalue: str = ""
+    traceback: str = ""
+
+
+class LoadedNotebook(Protocol):
+    """A notebook that has been read and found fit to run, in a process of its own that waits."""
+
+    @property
+    def parameters(self) -> tuple[Parameter, ...] | None:
+        """The parameters it declares, ``None`` when it has no ``parameters`` cell."""
+
+    @property
+    def cells(self) -> int:
+        """How many cells it has."""
+
+    def execute(
+        self,
+        output: Path,
+        *,
+        parameters: Mapping[str, object],
+        environment: Mapping[str, str | None],
+        timeout_s: int | None,
+        on_progress: Callable[[CellProgress], None],
+    ) -> NotebookOutcome:
+        """Execute to the end or to the first failing cell; ``output`` holds what ran, whatever happens."""
+
+
+class NotebookRunner(Protocol):
+    """Executes notebooks headless, outside this process."""
+
+    def load(
+        self, notebook: Path, environment: Mapping[str, str] | None = None
+    ) -> AbstractContextManager[LoadedNotebook]:
+        """Read a notebook; raises `ConfigurationError` when it cannot run. Leaving the block ends the process.
+
+        ``environment`` adds variables to the process's own.
+        """
+
+
+class Work(Protocol):
+    """A process that works for us, as `subprocess.Popen` has it."""
+
+    def poll(self) -> int | None:
+        """Return how it ended, ``None`` as long as it works."""
+
+    def wait(self) -> int:
+        """Wait for its end."""
+
+    def kill(self) -> None:
+        """End it now."""
+
+
+class PythonEnvironments(Protocol):
+    """Makes environments of Python."""
+
+    def build(self, folder: Path, python: str, requirements: Sequence[str]) -> Path:
+        """Make one of exactly these requirements in a folder that is not there yet, and return its interpreter.
+
+        Errors: `MissingDependency` without the tool that does it, `ConfigurationError` with the tool's own words.
+        """
+
+
+class NotebookExport(Protocol):
+    """Renders a notebook as one HTML file that needs neither kernel nor network."""
+
+    def html(self, notebook: Path, output: Path) -> None:
+        """Write the HTML file."""
+
+
+class NotebookPages(Protocol):
+    """Renders as `NotebookExport` does, in a process of its own that gives way to all others."""
+
+    def start(self, notebook: Path, output: Path) -> Work:
+        """Begin to write the HTML file."""

@@ -1,0 +1,32 @@
+"""What a face lends to a verb."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+
+class Reporter(Protocol):
+    """How a verb speaks while it works; each face supplies one, a verb's ``reporter`` parameter receives it."""
+
+    def progress(self, message: str, done: float, total: float) -> None:
+        """Say how far a long piece of work is; ``done == total`` ends it."""
+
+    def show(self, record: object) -> None:
+        """Show a record now, before the verb returns."""
+
+    def cancelled(self) -> bool:
+        """Tell whether the user has asked to stop."""
+
+
+class Silent:
+    """The reporter of a caller that wants to hear nothing."""
+
+    def progress(self, message: str, done: float, total: float) -> None:
+        """Say nothing."""
+
+    def show(self, record: object) -> None:
+        """Show nothing."""
+
+    def cancelled(self) -> bool:
+        """Nobody can ask."""
+        return False

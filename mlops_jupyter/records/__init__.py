@@ -1,0 +1,110 @@
+"""What verbs return: frozen values, no I/O.
+
+Durations end in ``_s`` and are seconds; instants are timezone-aware UTC datetimes.
+"""
+
+from __future__ import annotations
+
+from .comparisons import (
+    Comparison,
+    Difference,
+    MetricComparison,
+    Section,
+)
+from .executions import (
+    CellFailure,
+    Execution,
+    Parameter,
+    ReproducedMetric,
+    Reproduction,
+    ReproductionVerdict,
+)
+from .honesty import (
+    Honesty,
+    HonestyFinding,
+    HonestyKind,
+)
+from .projects import (
+    Check,
+    CheckLevel,
+    Checkout,
+    Diagnosis,
+    SecretFinding,
+    SecretPlace,
+    Setup,
+    SetupStep,
+    Status,
+    StepOutcome,
+    WebPage,
+)
+from .runs import (
+    UNSAID,
+    Dataset,
+    DatasetInput,
+    Histories,
+    MetricPoint,
+    Run,
+    RunStart,
+    RunStatus,
+    RunTable,
+)
+from .versions import (
+    CellChange,
+    History,
+    Line,
+    NotebookDiff,
+    OutputChange,
+    Picture,
+    Restored,
+    Review,
+    Snapshot,
+    Version,
+    VersionKind,
+)
+
+__all__ = [
+    "UNSAID",
+    "CellChange",
+    "CellFailure",
+    "Check",
+    "CheckLevel",
+    "Checkout",
+    "Comparison",
+    "Dataset",
+    "DatasetInput",
+    "Diagnosis",
+    "Difference",
+    "Execution",
+    "Histories",
+    "History",
+    "Honesty",
+    "HonestyFinding",
+    "HonestyKind",
+    "Line",
+    "MetricComparison",
+    "MetricPoint",
+    "NotebookDiff",
+    "OutputChange",
+    "Parameter",
+    "Picture",
+    "ReproducedMetric",
+    "Reproduction",
+    "ReproductionVerdict",
+    "Restored",
+    "Review",
+    "Run",
+    "RunStart",
+    "RunStatus",
+    "RunTable",
+    "SecretFinding",
+    "SecretPlace",
+    "Section",
+    "Setup",
+    "SetupStep",
+    "Snapshot",
+    "Status",
+    "StepOutcome",
+    "Version",
+    "VersionKind",
+    "WebPage",
+]

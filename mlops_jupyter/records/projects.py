@@ -1,0 +1,125 @@
+"""A project, what it stands on, and where the user is in it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from .runs import Run
+
+CheckLevel = Literal["ok", "warning", "failed"]
+
+
+@dataclass(frozen=True)
+class Check:
+    """One thing that doctor looked at; ``fix`` is a command."""
+
+    name: str
+    level: CheckLevel
+    detail: str
+    fix: str | None = None
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """All that doctor looked at."""
+
+    checks: tuple[Check, ...]
+
+    @property
+    def failed(self) -> tuple[Check, ...]:
+        """The checks that stop something from working."""
+        return tuple(check for check in self.checks if check.level == "failed")
+
+
+SecretPlace = Literal["source", "output", "metadata"]
+StepOutcome = Literal["created", "updated", "kept"]
+
+
+@dataclass(frozen=True)
+class SetupStep:
+    """One file that init looked after."""
+
+    path: str
+    outcome: StepOutcome
+    detail: str
+
+
+@dataclass(frozen=True)
+class SecretFinding:
+    """Something in a notebook that looks like a secret; what it is, is never told.
+
+    ``cell`` counts from 0, and is ``None`` in the notebook's own metadata; ``line`` counts from 1 within the source or
+    the output. ``fingerprint`` allows this secret, of this kind, in this project.
+    """
+
+    cell: int | None
+    cell_id: str | None
+    where: SecretPlace
+    kind: str
+    line: int | None
+    fingerprint: str
+
+
+@dataclass(frozen=True)
+class Setup:
+    """What init did, file by file."""
+
+    root: str
+    steps: tuple[SetupStep, ...]
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Status:
+    """Where the user stands: project, store, notebook, open run."""
+
+    root: str
+    settings_file: str | None
+    tracking_uri: str
+    tracking_uri_from: str
+    experiment: str
+    notebook: str | None
+    git_commit: str | None
+    git_branch: str | None
+    git_dirty: bool | None
+    open_run: Run | None
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class WebPage:
+    """A web page that the user can open now.
+
+    Attributes
+    ----------
+    title
+        What it shows.
+    url
+        Its address on this machine.
+    jupyter_url
+        The same page as a path below the Jupyter server that runs this kernel (right under JupyterHub and
+        Binder too), if there is one.
+    detail
+        What serves it and how long it stays.
+    """
+
+    title: str
+    url: str
+    jupyter_url: str | None = None
+    detail: str = ""
+
+
+@dataclass(frozen=True)
+class Checkout:
+    """The state of the git repository around a project.
+
+    ``remote`` carries no credentials. ``dirty`` counts changes of tracked files, and the notebook itself if
+    git does not know it.
+    """
+
+    root: str
+    commit: str | None
+    branch: str | None
+    dirty: bool
+    remote: str | None
