@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Annotated
 
 from ..errors import ExecutionFailed
-from ..protocols import Reporter, Short, Silent
+from ..protocols import Limits, Reporter, Short, Silent
 from ..records import Execution
 from .arguments import notebook_file
-from .headless import headless
+from .headless import Wanted, headless
 
 
 def run(
@@ -19,7 +19,10 @@ def run(
     parameters: Annotated[Mapping[str, object] | None, Short("-p")] = None,
     output: Path | None = None,
     html: bool = False,
-    timeout: int | None = None,
+    timeout: float | None = None,
+    total_timeout: float | None = None,
+    retries: int = 0,
+    resume: bool = False,
     experiment: str | None = None,
     reporter: Reporter = Silent(),  # noqa: B008 -- stateless
 ) -> Execution:
@@ -41,6 +44,13 @@ def run(
         Also write it as one HTML file beside it.
     timeout
         Seconds a cell may take; else no limit.
+    total_timeout
+        Seconds the whole notebook may take; else no limit.
+    retries
+        How often a notebook that has failed is executed again, from its first cell, in a fresh kernel.
+    resume
+        Go on at the cell where an execution with the same parameters has failed, if the cells before are unchanged and
+        their state could be kept; else start over, and say why.
     experiment
         The experiment; else the project's.
     reporter
@@ -62,15 +72,16 @@ def run(
     ExecutionFailed
         When a cell raised, took longer than the limit, or lost its kernel.
     """
-    execution, outcome = headless(
-        notebook_file(notebook),
+    wanted = Wanted(
         parameters=parameters or {},
         output=output,
         html=html,
-        timeout=timeout,
+        limits=Limits(timeout, total_timeout),
+        retries=retries,
+        resume=resume,
         experiment=experiment,
-        reporter=reporter,
     )
+    execution, outcome = headless(notebook_file(notebook), wanted, reporter)
     if outcome.kind == "done":
         return execution
     reporter.show(execution)

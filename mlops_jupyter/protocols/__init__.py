@@ -12,13 +12,16 @@ from .markers import (
 )
 from .notebooks import (
     CellProgress,
+    Limits,
     LoadedNotebook,
+    NotebookEngine,
     NotebookExport,
     NotebookHost,
     NotebookOutcome,
     NotebookPages,
     NotebookRunner,
     PythonEnvironments,
+    Resumable,
     Work,
 )
 from .reporting import (
@@ -57,10 +60,12 @@ __all__ = [
     "Destroys",
     "GitPlace",
     "GitSetup",
+    "Limits",
     "LoadedNotebook",
     "Marker",
     "Names",
     "NotebookDiffer",
+    "NotebookEngine",
     "NotebookExport",
     "NotebookHost",
     "NotebookOutcome",
@@ -74,6 +79,7 @@ __all__ = [
     "Pushed",
     "PythonEnvironments",
     "Reporter",
+    "Resumable",
     "RunSink",
     "SecretMatch",
     "SecretScanner",
