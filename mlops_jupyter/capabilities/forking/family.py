@@ -97,8 +97,12 @@ class Family:
         return True
 
     def _import_entry(self) -> Callable[[str], str | None]:
-        """Import the module of the entry, which may have a say in what else is imported (``objection(name)``)."""
+        """Import the module of the entry, which may have a say in what else is imported.
+
+        ``before_imports()`` is called once, and ``objection(name)`` after each import.
+        """
         module = import_module(self._wanted.entry.partition(":")[0])
+        getattr(module, "before_imports", lambda: None)()
         if (found := self._threads.left_behind()) is not None:
             raise RuntimeError(f"{module.__name__} leaves {found} behind")
         objection: Callable[[str], str | None] = getattr(module, "objection", lambda _name: None)
