@@ -5,7 +5,8 @@
 
 from __future__ import annotations
 
-import importlib.util
+import contextlib
+import importlib
 import os
 import sys
 from collections.abc import Callable
@@ -18,8 +19,16 @@ import wrapt
 from ipykernel.kernelapp import IPKernelApp
 from IPython.core import getipython
 
-# What a kernel imports between its start and its first cell, beyond what importing its application does.
-_ALSO = ("ipykernel.datapub", "matplotlib_inline.backend_inline")
+# What a kernel imports between its start and its first answers, beyond what importing its application does: found by
+# comparing ``sys.modules``. Of these some are optional, and some are other versions' own.
+_ALSO = """
+    IPython.core.completerlib IPython.core.debugger IPython.core.debugger_backport IPython.core.logger
+    IPython.core.oinspect IPython.extensions.storemagic code encodings.idna executing faulthandler http.server
+    ipykernel.debugger matplotlib_inline.config pdb psutil pydoc
+    pygments.formatters.terminal256 pygments.lexers.python pygments.styles.default sqlite3 stack_data
+    tornado.locks tornado.platform.asyncio tornado.queues xmlrpc.server
+""".split()  # noqa: SIM905 -- twenty lines otherwise
+_BACKEND, _INLINE = "MPLBACKEND", "module://matplotlib_inline.backend_inline"
 # MLflow imports it wherever it is installed, and it leaves a thread behind: it has to wait until the kernel wants it.
 _SET_ASIDE = "polars"
 # These ask for a shell while they are imported. The first cares only for its kind; what the others missed, they are
@@ -32,9 +41,13 @@ _asked: set[str] = set()
 
 def before_imports() -> None:
     """Take note of modules that look for a shell, and keep one from being imported by the way."""
+    # The debugger would complain of frozen modules, which a kernel says to nobody.
+    os.environ.setdefault("PYDEVD_DISABLE_FILE_VALIDATION", "1")
     for name in _ALSO:
-        if importlib.util.find_spec(name) is not None:
+        with contextlib.suppress(ImportError):
             importlib.import_module(name)
+    # As a kernel has it before its first cell: matplotlib reads it when it is imported.
+    os.environ.setdefault(_BACKEND, _INLINE)
     _answer(_noting)
     sys.modules.setdefault(_SET_ASIDE, cast("ModuleType", None))
 
@@ -77,7 +90,7 @@ def main() -> None:
 def _tell_modules(shell: Any) -> None:
     """Tell modules that were imported before there was a shell what they would have seen."""
     matplotlib: Any = sys.modules.get("matplotlib")
-    if matplotlib is not None and (backend := os.environ.get("MPLBACKEND")):
+    if matplotlib is not None and (backend := os.environ.get(_BACKEND, _INLINE)) != _INLINE:
         matplotlib.rcParams["backend"] = backend
     widgets: Any = sys.modules.get("ipywidgets")
     if widgets is not None:
