@@ -24,17 +24,13 @@ _NO_PYTHON = {
 
 
 def imports_of(content: Mapping[str, Any]) -> tuple[str, ...]:
-    """Return what the cells of a notebook import at their top level and is installed, sorted.
+    """Return the installed modules that the cells of a notebook import at their top level, sorted.
 
-    ``from a import b`` is ``a:b``, as ``b`` may be a module or a name. A module that is not among the installed ones,
-    as one that lies beside the notebook, is left to the notebook: it may have been edited since.
+    Those of Python itself are left out, as they cost little, and packages of which a module is named. A module that is
+    not among the installed ones, as one that lies beside the notebook, is left to the notebook: it may be edited yet.
     """
-    found: set[str] = set()
-    for source in _sources(content):
-        for name in _imported(source):
-            if _is_installed(name.partition(":")[0].partition(".")[0]):
-                found.add(name)
-    return tuple(sorted(found))
+    named = {module for source in _sources(content) for name in _imported(source) if (module := _installed(name))}
+    return tuple(sorted(one for one in named if not any(other.startswith(f"{one}.") for other in named)))
 
 
 def imports_of_file(notebook: Path) -> tuple[str, ...]:
@@ -82,9 +78,19 @@ def _at_top_level(body: list[ast.stmt]) -> Iterator[ast.stmt]:
 
 
 @cache
-def _is_installed(name: str) -> bool:
-    if name in sys.builtin_module_names:
-        return False
-    paths = sysconfig.get_paths()
-    places = [paths[place] for place in ("stdlib", "platstdlib", "purelib", "platlib")]
-    return name in sys.stdlib_module_names or PathFinder.find_spec(name, places) is not None
+def _installed(name: str) -> str | None:
+    """Return the installed module that an import loads, looked up without importing anything."""
+    module, _, member = name.partition(":")
+    parts = module.split(".")
+    if parts[0] in sys.stdlib_module_names or parts[0] == "__main__":
+        return None
+    places: list[str] | None = [sysconfig.get_path("purelib"), sysconfig.get_path("platlib")]
+    for depth in range(1, len(parts) + 1):
+        spec = None if places is None else PathFinder.find_spec(".".join(parts[:depth]), places)
+        if spec is None:
+            # What a package makes of itself when it is imported, nobody knows before.
+            return ".".join(parts[: depth - 1]) or None
+        places = spec.submodule_search_locations
+    if member and places is not None and PathFinder.find_spec(f"{module}.{member}", places) is not None:
+        return f"{module}.{member}"
+    return module

@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 import os
+import shutil
+import sys
 from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from .. import settings
-from ..capabilities.forking import ForkServer, Refusal
+from ..capabilities.forking import ForkServer, Refusal, proportional_bytes, supported
 from ..capabilities.notebook_imports import imports_of_file
+from ..errors import CommandError, ConfigurationError
+from ..protocols import Names, Reporter, Silent
+from ..records import WarmImports, WarmProcess
+from .arguments import names, notebook_file
 
 # What a forked kernel runs, and the variable that names the socket of a server to fork it from.
 KERNEL = "mlops_jupyter.faces.warm.kernel:main"
+KERNEL_NAME = PROVISIONER = "mlops-warm"
 SERVER_VARIABLE = "MLOPS_JUPYTER_WARM"
 _NOTEBOOK_VARIABLES = ("MLOPS_JUPYTER_NOTEBOOK", "JPY_SESSION_NAME")
 
@@ -76,3 +85,121 @@ def _notebook(environment: Mapping[str, str]) -> Path | None:
 @cache
 def _own_server(options: tuple[str, ...]) -> ForkServer:
     return ForkServer.start(options=options)
+
+
+def warm(
+    *notebooks: Path,
+    import_: Names = (),
+    kernelspec: bool = False,
+    stop: bool = False,
+    idle: int = 3600,
+    reporter: Reporter = Silent(),  # noqa: B008 -- stateless
+) -> WarmProcess:
+    """Keep a process that has imported what notebooks need, so that their kernels start at once.
+
+    It works in the background, one for a project, and kernels are forked from it: those of ``mlops run``, and those of
+    the kernelspec ``mlops-warm``, in JupyterLab as under Papermill. A kernel starts normally where a fork would not be
+    what a fresh start is. What a module leaves behind that no fork survives, the kernel imports itself. Linux only.
+
+    Parameters
+    ----------
+    notebooks
+        Import what these import; else what the settings name under [warm] imports.
+    import_
+        More modules to import, as a,b.
+    kernelspec
+        Install the kernelspec "Python 3 (warm)" into this environment.
+    stop
+        End the process, and the kernels forked from it.
+    idle
+        Seconds without a kernel and without a request after which it ends by itself.
+    reporter
+        Where progress is told.
+
+    Returns
+    -------
+    WarmProcess
+        Its id, what it has imported, its memory, and what it cannot fork.
+
+    Raises
+    ------
+    NotFound
+        When there is no such notebook.
+    ConfigurationError
+        When this system cannot fork, or the state folder cannot be written.
+    """
+    if not supported():
+        raise ConfigurationError("a warm process needs Linux", "start kernels normally")
+    if idle <= 0:
+        raise CommandError(f"--idle must be more than 0 seconds, not {idle}", "leave it out for an hour")
+    current = settings.current()
+    path = socket_of(current.root)
+    if stop:
+        return _stop(current.root, path)
+    wanted = _wanted(current, [notebook_file(one) for one in notebooks], names(import_))
+    current.prepare_state()
+    log = path.with_name("warm.log")
+    server = ForkServer.start_lasting(path, idle_s=idle, log=log)
+    for done, imports in enumerate(wanted):
+        reporter.progress(f"import {', '.join(imports) or 'the kernel'}", done, len(wanted))
+        server.prepare(KERNEL, imports, wait=True)
+    reporter.progress("imported", len(wanted), len(wanted))
+    state = server.state() or {"pid": None, "families": []}
+    return WarmProcess(
+        root=str(current.root),
+        pid=state["pid"],
+        imports=tuple(_imports(family) for family in state["families"] if family["entry"] == KERNEL),
+        log=str(log),
+        kernelspec=_install_kernelspec() if kernelspec else None,
+    )
+
+
+def _stop(root: Path, path: Path) -> WarmProcess:
+    server = ForkServer.connect(path)
+    if server is None:
+        return WarmProcess(str(root), None, notes=("there was none",))
+    state = server.state()
+    server.stop()
+    ended = "the warm process" if state is None else f"process {state['pid']}"
+    return WarmProcess(str(root), None, notes=(f"{ended} has ended, and the kernels forked from it",))
+
+
+def _wanted(current: settings.Settings, notebooks: Sequence[Path], more: Sequence[str]) -> list[tuple[str, ...]]:
+    """Return the sets of imports to prepare, none of them twice."""
+    said = current.warm_imports
+    of_each = [imports_of_file(one) if said is None else said for one in notebooks] or [said or ()]
+    return list(dict.fromkeys(tuple(sorted({*imports, *more})) for imports in of_each))
+
+
+def _imports(family: Mapping[str, Any]) -> WarmImports:
+    pid = family["pid"]
+    memory = None
+    if pid is not None:
+        with contextlib.suppress(OSError):
+            memory = proportional_bytes(pid)
+    return WarmImports(
+        modules=tuple(family["imports"]),
+        pid=pid,
+        memory_bytes=memory,
+        children=len(family["children"]),
+        left_out=family["left_out"],
+        refused=family["refused"],
+    )
+
+
+def _install_kernelspec() -> str:
+    """Write the kernelspec of warm kernels into this Python's environment, and return its folder."""
+    folder = Path(sys.prefix) / "share" / "jupyter" / "kernels" / KERNEL_NAME
+    try:
+        # What a kernel of this environment is, its own kernelspec says: this one only has another provisioner.
+        shutil.copytree(folder.with_name("python3"), folder, dirs_exist_ok=True)
+        file = folder / "kernel.json"
+        spec = json.loads(file.read_text(encoding="utf-8"))
+        spec["display_name"] = "Python 3 (warm)"
+        spec.setdefault("metadata", {})["kernel_provisioner"] = {"provisioner_name": PROVISIONER}
+        file.write_text(json.dumps(spec, indent=1) + "\n", encoding="utf-8")
+    except OSError as error:
+        raise ConfigurationError(
+            f"cannot install the kernelspec {KERNEL_NAME}: {error}", "python -m ipykernel install --sys-prefix"
+        ) from error
+    return str(folder)

@@ -7,5 +7,6 @@ the children asked for; `ForkServer` is the client.
 from __future__ import annotations
 
 from .client import Forked, ForkServer, Refusal, supported
+from .linux import proportional_bytes
 
-__all__ = ["ForkServer", "Forked", "Refusal", "supported"]
+__all__ = ["ForkServer", "Forked", "Refusal", "proportional_bytes", "supported"]

@@ -161,7 +161,7 @@ class ForkServer:
         path = folder / "socket"
         reading, writing = os.pipe()
         try:
-            process = _launch(path, options, environment, owner=reading, idle_s=None, log=None, cwd=folder)
+            process = _launch(path, options, environment, owner=reading, idle_s=None, log=folder / "log")
         finally:
             os.close(reading)
         return cls(path, process, writing)
@@ -189,7 +189,7 @@ class ForkServer:
             if (found := cls.connect(path)) is not None:
                 return found
             path.unlink(missing_ok=True)
-            _launch(path, options, None, owner=None, idle_s=idle_s, log=log, cwd=path.parent)
+            _launch(path, options, None, owner=None, idle_s=idle_s, log=log)
         return cls(path)
 
     def fork(  # noqa: PLR0913
@@ -211,7 +211,7 @@ class ForkServer:
         entry
             ``module:function``: what the child calls; what it returns is its exit code, ``None`` is 0.
         imports
-            ``module``, or ``module:name`` as in ``from module import name``.
+            Names of modules.
         arguments
             Its ``sys.argv``.
         environment
@@ -256,9 +256,9 @@ class ForkServer:
             return Refusal(answer["refused"])
         return Forked(channel, answer["forked"], answer["left_out"])
 
-    def prepare(self, entry: str, imports: Sequence[str] = ()) -> None:
-        """Have the imports begin, without waiting for them."""
-        self._ask({"do": "prepare", "entry": entry, "imports": tuple(imports)})
+    def prepare(self, entry: str, imports: Sequence[str] = (), *, wait: bool = False) -> None:
+        """Have the imports begin, and wait for them only when told to."""
+        self._ask({"do": "prepare", "entry": entry, "imports": tuple(imports), "wait": wait})
 
     def state(self) -> dict[str, Any] | None:
         """Return what the server says of itself, ``None`` when it has ended."""
@@ -272,8 +272,6 @@ class ForkServer:
             self._owning = None
         if self._process is not None:
             self._process.wait()
-            with contextlib.suppress(OSError):
-                self.path.parent.rmdir()
 
     def _ask(self, request: dict[str, Any], *, last: bool = False) -> dict[str, Any] | None:
         try:
@@ -335,8 +333,7 @@ def _launch(  # noqa: PLR0913
     *,
     owner: int | None,
     idle_s: float | None,
-    log: Path | None,
-    cwd: Path,
+    log: Path,
 ) -> subprocess.Popen[bytes]:
     """Start a base on a socket that listens already: whoever connects from now on is served."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listening, contextlib.ExitStack() as stack:
@@ -345,13 +342,13 @@ def _launch(  # noqa: PLR0913
         path.chmod(0o600)
         listening.listen(_BACKLOG)
         told = {"listening": listening.fileno(), "owner": owner, "idle_s": idle_s, "path": str(path)}
-        out: int | IO[bytes] = None if log is None else stack.enter_context(log.open("ab"))
+        out = stack.enter_context(log.open("ab"))
         return subprocess.Popen(
             [sys.executable, *options, "-m", _SERVER, json.dumps(told)],
             stdin=subprocess.DEVNULL,
             stdout=out,
             stderr=out,
-            cwd=cwd,
+            cwd=path.parent,
             env=environment,
             pass_fds=[file for file in (listening.fileno(), owner) if file is not None],
             # A terminal's Ctrl-C is for the owner, who decides what becomes of its children.

@@ -33,7 +33,7 @@ _SIGNALLED = 128
 class Wanted(NamedTuple):
     """What a family is for.
 
-    ``entry`` is ``module:function``; an import is ``module``, or ``module:name`` as in ``from module import name``.
+    ``entry`` is ``module:function``; the imports are names of modules.
     """
 
     entry: str
@@ -99,9 +99,14 @@ class Family:
     def _import_entry(self) -> Callable[[str], str | None]:
         """Import the module of the entry, which may have a say in what else is imported.
 
-        ``before_imports()`` is called once, and ``objection(name)`` after each import.
+        ``LEFT_TO_CHILDREN`` has the reasons why packages are not imported at all; ``before_imports()`` is called once,
+        and ``objection(name)`` after each import.
         """
         module = import_module(self._wanted.entry.partition(":")[0])
+        never: Mapping[str, str] = getattr(module, "LEFT_TO_CHILDREN", {})
+        for name in self._wanted.imports:
+            if (package := name.partition(".")[0]) in never:
+                self._left_out[name] = never[package]
         getattr(module, "before_imports", lambda: None)()
         if (found := self._threads.left_behind()) is not None:
             raise RuntimeError(f"{module.__name__} leaves {found} behind")
@@ -111,9 +116,8 @@ class Family:
     def _import(self, name: str, objection: Callable[[str], str | None]) -> str | None:
         if name in self._left_out:
             return None
-        module, _, attribute = name.partition(":")
         try:
-            __import__(module, fromlist=[attribute] if attribute else [])
+            import_module(name)
         except BaseException as error:  # noqa: BLE001 -- whatever it raises, it will raise again where it is wanted
             self._left_out[name] = f"its import fails ({type(error).__name__}: {error})"
         found = self._threads.left_behind()

@@ -11,6 +11,7 @@ import itertools
 import json
 import os
 import selectors
+import shutil
 import signal
 import socket
 import sys
@@ -151,7 +152,11 @@ class Server:
             return
         close_all(message.files)
         if asked == "prepare":
-            self._family(Wanted(message.body["entry"], tuple(message.body["imports"])))
+            family = self._family(Wanted(message.body["entry"], tuple(message.body["imports"])))
+            if message.body["wait"] and not family.ready and family.refused is None:
+                client.family = family
+                family.waiting.append((client, message))
+                return
         elif asked == "stop":
             self.stop()
         client.channel.send(self._state())
@@ -203,6 +208,9 @@ class Server:
             family.waiting.append((client, message))
 
     def _hand_over(self, family: _Family, client: _Client, message: Message) -> None:
+        if message.body["do"] == "prepare":
+            self._say(client, self._state())
+            return
         client.number = next(self._numbers)
         family.clients[client.number] = client
         told = {name: message.body[name] for name in ("arguments", "environment", "cwd", "mask")}
@@ -378,8 +386,11 @@ def main(words: list[str]) -> None:
     server = Server(listening, told["owner"], told["idle_s"])
     signal.signal(signal.SIGTERM, lambda *_: server.stop())
     server.run()
-    if told["path"] is not None:
-        Path(told["path"]).unlink(missing_ok=True)
+    path = Path(told["path"])
+    path.unlink(missing_ok=True)
+    if told["owner"] is not None:
+        # The folder was made for this server alone.
+        shutil.rmtree(path.parent)
 
 
 if __name__ == "__main__":

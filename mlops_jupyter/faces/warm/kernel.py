@@ -24,13 +24,14 @@ from IPython.core import getipython
 _ALSO = """
     IPython.core.completerlib IPython.core.debugger IPython.core.debugger_backport IPython.core.logger
     IPython.core.oinspect IPython.extensions.storemagic code encodings.idna executing faulthandler http.server
-    ipykernel.debugger matplotlib_inline.config pdb psutil pydoc
+    ipykernel.debugger pdb psutil pydoc
     pygments.formatters.terminal256 pygments.lexers.python pygments.styles.default sqlite3 stack_data
     tornado.locks tornado.platform.asyncio tornado.queues xmlrpc.server
 """.split()  # noqa: SIM905 -- twenty lines otherwise
 _BACKEND, _INLINE = "MPLBACKEND", "module://matplotlib_inline.backend_inline"
-# MLflow imports it wherever it is installed, and it leaves a thread behind: it has to wait until the kernel wants it.
+# MLflow imports it wherever it is installed, which no fork survives: it has to wait until the kernel wants it.
 _SET_ASIDE = "polars"
+LEFT_TO_CHILDREN = {_SET_ASIDE: "it leaves a thread behind (polars-ooc-cleanup)"}
 # These ask for a shell while they are imported. The first cares only for its kind; what the others missed, they are
 # told in the kernel. A module that is not named here may have decided for good that it is in no notebook.
 _ASKED_BUT_FINE = {"tqdm.autonotebook", "ipywidgets", "matplotlib.pyplot", "matplotlib_inline.backend_inline"}
@@ -41,13 +42,13 @@ _asked: set[str] = set()
 
 def before_imports() -> None:
     """Take note of modules that look for a shell, and keep one from being imported by the way."""
+    # As a kernel has it before its first cell: matplotlib reads it when it is imported.
+    os.environ[_BACKEND] = _INLINE
     # The debugger would complain of frozen modules, which a kernel says to nobody.
     os.environ.setdefault("PYDEVD_DISABLE_FILE_VALIDATION", "1")
     for name in _ALSO:
         with contextlib.suppress(ImportError):
             importlib.import_module(name)
-    # As a kernel has it before its first cell: matplotlib reads it when it is imported.
-    os.environ.setdefault(_BACKEND, _INLINE)
     _answer(_noting)
     sys.modules.setdefault(_SET_ASIDE, cast("ModuleType", None))
 
@@ -78,6 +79,7 @@ def main() -> None:
         del sys.modules[_SET_ASIDE]
         if "mlflow.data.dataset_registry" in sys.modules:
             wrapt.register_post_import_hook(_tell_mlflow, _SET_ASIDE)
+    _renew_modules()
     application = IPKernelApp.instance()
     application.parent_handle = int(os.environ.get("JPY_PARENT_PID") or 0)
     # The warm process is this one's parent, and sees to its end when the manager's comes.
@@ -85,6 +87,14 @@ def main() -> None:
     application.initialize(sys.argv[1:])
     _tell_modules(application.shell)
     application.start()
+
+
+def _renew_modules() -> None:
+    """Let modules that read the environment when they were imported read it anew."""
+    telemetry: Any = sys.modules.get("mlflow.telemetry.client")
+    if telemetry is not None:
+        # Whether it sends anything, and the ids under which it would.
+        telemetry.set_telemetry_client()
 
 
 def _tell_modules(shell: Any) -> None:
