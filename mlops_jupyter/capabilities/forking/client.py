@@ -130,9 +130,7 @@ class ForkServer:
         The file by whose end the server knows that its owner is gone.
     """
 
-    def __init__(
-        self, path: Path, process: subprocess.Popen[bytes] | None = None, owning: int | None = None
-    ) -> None:
+    def __init__(self, path: Path, process: subprocess.Popen[bytes] | None = None, owning: int | None = None) -> None:
         self.path = path
         self._process = process
         self._owning = owning
@@ -167,9 +165,7 @@ class ForkServer:
         return cls(path, process, writing)
 
     @classmethod
-    def start_lasting(
-        cls, path: Path, *, idle_s: float, log: Path, options: Sequence[str] = ()
-    ) -> ForkServer:
+    def start_lasting(cls, path: Path, *, idle_s: float, log: Path, options: Sequence[str] = ()) -> ForkServer:
         """Return the server at a socket; when there is none, start one that outlives this process.
 
         Parameters
@@ -192,7 +188,7 @@ class ForkServer:
             _launch(path, options, None, owner=None, idle_s=idle_s, log=log)
         return cls(path)
 
-    def fork(  # noqa: PLR0913
+    def fork(
         self,
         entry: str,
         *,
@@ -326,7 +322,7 @@ def _connection(path: Path) -> Channel:
     return Channel(stream)
 
 
-def _launch(  # noqa: PLR0913
+def _launch(
     path: Path,
     options: Sequence[str],
     environment: Mapping[str, str] | None,

@@ -229,7 +229,7 @@ def run_to_the_end(entry: str) -> int:
         threading._shutdown()  # type: ignore[attr-defined]  # noqa: SLF001 -- waits for threads that are no daemons
     with contextlib.suppress(Exception):
         atexit._run_exitfuncs()  # noqa: SLF001
-    for stream in (sys.stdout, sys.stderr):
+    for stream in (sys.stdout, sys.stderr):  # noqa: TID251 -- nothing is said: what the entry has said is written out
         with contextlib.suppress(Exception):
             stream.flush()
     return code
@@ -240,8 +240,8 @@ def _exit_code(answer: Any) -> int:
         return 0
     if isinstance(answer, int):
         return answer & 0xFF
-    traceback_free = str(answer)
-    print(traceback_free, file=sys.stderr)  # noqa: T201 -- as the interpreter does
+    # As the interpreter does with what `sys.exit` was given.
+    os.write(2, f"{answer}\n".encode())
     return 1
 
 

@@ -58,27 +58,28 @@ def look_at(number: int) -> Thread | None:
     place = Path(f"/proc/self/task/{number}")
     try:
         name = (place / "comm").read_text().strip()
-        now = (place / "syscall").read_text().split()
+        return Thread(number, name, _libraries(place))
     except (FileNotFoundError, ProcessLookupError):
         return None
-    except PermissionError:
-        return Thread(number, name, ())
-    if now[0] == "running":
-        return Thread(number, name, None)
-    pointer = int(now[-2], 16)
+
+
+def _libraries(place: Path) -> tuple[str, ...] | None:
     try:
+        now = (place / "syscall").read_text().split()
+        if now[0] == "running":
+            return None
         with Path("/proc/self/mem").open("rb", buffering=0) as memory:
-            memory.seek(pointer)
+            memory.seek(int(now[-2], 16))
             stack = memory.read(_STACK_BYTES)
-    except OSError:
-        return Thread(number, name, ())
+    except (PermissionError, OverflowError):
+        # Whose it is, cannot be told here: then it is a stranger.
+        return ()
     words = (int.from_bytes(stack[at : at + _WORD], "little") for at in range(0, len(stack) - _WORD + 1, _WORD))
-    code = _code(thread_file_stamp())
-    files = {region.file for word in words for region in code if region.start <= word < region.end}
-    return Thread(number, name, tuple(sorted(files)))
+    code = _code(_mapped())
+    return tuple(sorted({region.file for word in words for region in code if region.start <= word < region.end}))
 
 
-def thread_file_stamp() -> int:
+def _mapped() -> int:
     """Return the number of mapped regions, by which a list of them is known to be old."""
     with Path("/proc/self/maps").open("rb") as maps:
         return sum(1 for _ in maps)

@@ -59,7 +59,7 @@ def _streams() -> None:
     # The base's own were made for a log file: their buffering is not that of a terminal or a pipe.
     for number, name, mode in ((0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w")):
         old = getattr(sys, f"__{name}__")
-        stream = open(  # noqa: SIM115, PTH123 -- it stays open
+        stream = open(  # noqa: SIM115 -- it stays open
             number,
             mode,
             buffering=1 if number == 2 or (mode == "w" and os.isatty(number)) else -1,  # noqa: PLR2004

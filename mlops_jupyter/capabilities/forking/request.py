@@ -23,13 +23,15 @@ def circumstances(environment: Mapping[str, str], options: tuple[str, ...] | Non
 
 
 def differences(asked: Mapping[str, Any], ours: Mapping[str, str]) -> str | None:
-    """Say what differs so that a fork of this process would not be what a fresh start is; ``None`` when nothing does."""
+    """Say what differs so that a fork would not be what a fresh start is, ``None`` when nothing does."""
     for what, mine in (("executable", sys.executable), ("prefix", sys.prefix)):
         if asked[what] != mine:
             return f"the warm process is another Python's: {mine}, not {asked[what]}"
     if asked["options"] is not None and tuple(asked["options"]) != interpreter_options():
         told = " ".join(asked["options"]) or "none"
-        return f"the interpreter's options differ: {told}, {' '.join(interpreter_options()) or 'none'} in the warm process"
+        return (
+            f"the interpreter's options differ: {told}, {' '.join(interpreter_options()) or 'none'} in the warm process"
+        )
     theirs = asked["environment"]
     for name in sorted(theirs.keys() | ours.keys()):
         if name.startswith(READ_ONCE) and theirs.get(name) != ours.get(name):

@@ -16,6 +16,7 @@ import signal
 import socket
 import sys
 import time
+import traceback
 from collections import deque
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -250,8 +251,8 @@ class Server:
             held = stream.detach()
             close_inherited([held])
             Family(socket.socket(fileno=held), family.wanted, family.left_out).run(base)
-        except BaseException as error:  # noqa: BLE001 -- the base is told by the end of the family; the log says why
-            print(f"{family.wanted.entry}: {type(error).__name__}: {error}", file=sys.stderr, flush=True)  # noqa: T201
+        except BaseException:  # noqa: BLE001 -- the base is told by the end of the family; the log says why
+            traceback.print_exc()
         os._exit(1)
 
     def _tell(self, family: _Family, body: dict[str, Any], files: tuple[int, ...] = ()) -> None:

@@ -21,7 +21,7 @@ class Message(NamedTuple):
     files: tuple[int, ...]
 
 
-class Closed(Exception):  # noqa: N818 -- it is no error
+class Closed(Exception):
     """The other side is gone."""
 
 

@@ -53,7 +53,7 @@ def before_imports() -> None:
     sys.modules.setdefault(_SET_ASIDE, cast("ModuleType", None))
 
 
-def objection(name: str) -> str | None:
+def objection(_name: str) -> str | None:
     """Say why what was imported last must not have been, ``None`` when nothing is wrong."""
     found = _asked - _ASKED_BUT_FINE
     _asked.clear()
@@ -80,7 +80,7 @@ def main() -> None:
         if "mlflow.data.dataset_registry" in sys.modules:
             wrapt.register_post_import_hook(_tell_mlflow, _SET_ASIDE)
     _renew_modules()
-    application = IPKernelApp.instance()
+    application = cast("Any", IPKernelApp.instance())
     application.parent_handle = int(os.environ.get("JPY_PARENT_PID") or 0)
     # The warm process is this one's parent, and sees to its end when the manager's comes.
     application.init_poller = lambda: None

@@ -7,12 +7,12 @@ import os
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
+from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
-import ipykernel_launcher
 from jupyter_client.connect import KernelConnectionInfo
-from jupyter_client.provisioning import LocalProvisioner
+from jupyter_client.provisioning.local_provisioner import LocalProvisioner
 
 from ...capabilities.forking import Forked, Refusal, supported
 from ...commands.warm import KERNEL, Source, source_of_forks
@@ -21,7 +21,7 @@ _LAUNCHER = ["-m", "ipykernel_launcher"]
 _SHUTDOWN_S = 1.0
 
 
-class WarmProvisioner(LocalProvisioner):  # type: ignore[misc, unused-ignore]
+class WarmProvisioner(LocalProvisioner):
     """A kernel's life, as `LocalProvisioner` has it, but that its process may be a fork.
 
     Attributes
@@ -33,19 +33,21 @@ class WarmProvisioner(LocalProvisioner):  # type: ignore[misc, unused-ignore]
     """
 
     why_normal: str | None = None
-    left_out: Mapping[str, str] = {}  # noqa: RUF012 -- replaced, never changed
+    left_out: Mapping[str, str] = {}
 
     async def launch_kernel(self, cmd: list[str], **kwargs: Any) -> KernelConnectionInfo:
         """Fork the kernel, or start it."""
         made = await self._fork(cmd, kwargs)
         if isinstance(made, Refusal):
-            self.why_normal, self.left_out = made.reason, {}
+            self.why_normal, self.left_out, self._forked = made.reason, {}, None
             self.log.info("The kernel is started, not forked: %s", made.reason)
             return await super().launch_kernel(cmd, **kwargs)
         self.why_normal, self.left_out = None, made.left_out
         for name, reason in made.left_out.items():
             self.log.info("The kernel is forked without %s: %s", name, reason)
-        self.process = made
+        # All that is done with it, is done as with a `subprocess.Popen`.
+        self.process = cast("subprocess.Popen[bytes]", made)
+        self._forked = made
         self.pid = self.pgid = made.pid
         self.cwd = kwargs.get("cwd") or Path.cwd()
         return self.connection_info
@@ -71,7 +73,7 @@ class WarmProvisioner(LocalProvisioner):  # type: ignore[misc, unused-ignore]
             None, lambda: self._fork_from(found, environment, cwd, options, arguments, streams)
         )
 
-    def _fork_from(  # noqa: PLR0913, PLR0917
+    def _fork_from(  # noqa: PLR0917
         self,
         source: Source,
         environment: Mapping[str, str],
@@ -83,7 +85,7 @@ class WarmProvisioner(LocalProvisioner):  # type: ignore[misc, unused-ignore]
         return source.server.fork(
             KERNEL,
             imports=source.imports,
-            arguments=[ipykernel_launcher.__file__, *arguments],
+            arguments=[_launcher(), *arguments],
             environment=environment,
             cwd=cwd,
             fds=streams,
@@ -94,18 +96,17 @@ class WarmProvisioner(LocalProvisioner):  # type: ignore[misc, unused-ignore]
     async def shutdown_requested(self, restart: bool = False) -> None:  # noqa: FBT001, FBT002 -- jupyter_client's own
         """Wait for the end that was asked for: the manager would look only ten times a second."""
         await super().shutdown_requested(restart)
-        if isinstance(self.process, Forked):
-            await self._ended(_SHUTDOWN_S)
+        await self._ended(_SHUTDOWN_S)
 
     async def wait(self) -> int | None:
         """Wait for the kernel's end."""
-        if isinstance(self.process, Forked):
-            await self._ended(None)
+        await self._ended(None)
         return await super().wait()
 
     async def _ended(self, timeout_s: float | None) -> None:
-        process = self.process
-        if process.poll() is not None:
+        """Wait for the end of a kernel that was forked, which can be told without looking again and again."""
+        process = self._forked
+        if process is None or process.poll() is not None:
             return
         loop, ended = asyncio.get_running_loop(), asyncio.Event()
         # The manager's own polling may hear of the end first; a number of our own is nobody else's to watch.
@@ -118,6 +119,12 @@ class WarmProvisioner(LocalProvisioner):  # type: ignore[misc, unused-ignore]
         finally:
             loop.remove_reader(watched)
             os.close(watched)
+
+
+def _launcher() -> str:
+    """Return the file that a kernel started normally has as its program."""
+    spec = find_spec("ipykernel_launcher")
+    return "ipykernel_launcher" if spec is None or spec.origin is None else spec.origin
 
 
 def _is_server(parent: Any) -> bool:
