@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import json
 import os
 import random
@@ -74,8 +75,11 @@ def hold() -> None:
 
 def finish() -> None:
     """Leave work for the interpreter's end: a thread, and something not written out."""
-    import atexit
 
-    threading.Thread(target=lambda: print("thread")).start()
-    atexit.register(lambda: print("exit"))
+    def last() -> None:
+        threading.main_thread().join()
+        print("thread")
+
+    threading.Thread(target=last).start()
+    atexit.register(print, "exit")
     print("main")

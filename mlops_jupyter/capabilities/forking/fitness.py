@@ -6,7 +6,6 @@ would wait for it forever. Native threads are in order when their library sees t
 
 from __future__ import annotations
 
-import sys
 import threading
 import time
 from collections.abc import Iterable
@@ -32,16 +31,18 @@ class Threads:
 
     def __init__(self) -> None:
         self._in_order: set[int] = set()
+        self._python: set[threading.Thread] = {threading.main_thread()}
 
     def left_behind(self) -> str | None:
         """Say which threads are there that must not be, ``None`` when there are none.
 
         What it has named once it takes as known: each import answers for its own.
         """
-        python = [one.name for one in threading.enumerate() if one is not threading.main_thread()]
-        started = len(sys._current_frames()) - 1  # noqa: SLF001 -- threads that `threading` does not know
-        if python or started > 0:
-            return _count(max(len(python), started), "Python thread") + _named(python)
+        python = set(threading.enumerate()) - self._python
+        if python:
+            self._python |= python
+            self._in_order |= {thread.native_id for thread in python if thread.native_id is not None}
+            return _count(len(python), "Python thread") + _named(sorted(thread.name for thread in python))
         strangers = self._strangers()
         if not strangers:
             return None
