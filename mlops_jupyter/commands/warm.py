@@ -150,7 +150,7 @@ def warm(
         pid=state["pid"],
         imports=tuple(_imports(family) for family in state["families"] if family["entry"] == KERNEL),
         log=str(log),
-        kernelspec=_install_kernelspec() if kernelspec else None,
+        kernelspec=install_kernelspec(Path(sys.prefix)) if kernelspec else None,
     )
 
 
@@ -187,12 +187,19 @@ def _imports(family: Mapping[str, Any]) -> WarmImports:
     )
 
 
-def _install_kernelspec() -> str:
-    """Write the kernelspec of warm kernels into this Python's environment, and return its folder."""
-    folder = Path(sys.prefix) / "share" / "jupyter" / "kernels" / KERNEL_NAME
+def install_kernelspec(prefix: Path) -> str:
+    """Write the kernelspec of warm kernels below a prefix, and return its folder.
+
+    Raises
+    ------
+    ConfigurationError
+        When it cannot be written, or there is no ordinary kernelspec to make it from.
+    """
+    kernels = Path("share", "jupyter", "kernels")
+    folder = prefix / kernels / KERNEL_NAME
     try:
         # What a kernel of this environment is, its own kernelspec says: this one only has another provisioner.
-        shutil.copytree(folder.with_name("python3"), folder, dirs_exist_ok=True)
+        shutil.copytree(Path(sys.prefix) / kernels / "python3", folder, dirs_exist_ok=True)
         file = folder / "kernel.json"
         spec = json.loads(file.read_text(encoding="utf-8"))
         spec["display_name"] = "Python 3 (warm)"
