@@ -72,5 +72,11 @@ VERBS: dict[str, Verb] = {
         "anywhere",
     ),
     "run": Verb(_COMMANDS + "run:run", "Run a notebook headless, as an MLflow run.", "writes", "anywhere"),
+    "warm": Verb(
+        _COMMANDS + "warm:warm",
+        "Keep a process that has imported what notebooks need, so that their kernels start at once.",
+        "writes",
+        "anywhere",
+    ),
     "ui": Verb(_COMMANDS + "ui:ui", "Open a tool's web pages inside Jupyter.", "reads", "anywhere"),
 }

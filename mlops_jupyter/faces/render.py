@@ -40,6 +40,7 @@ VIEWS: dict[str, tuple[str, str]] = {
     "Review": ("versions", "review"),
     "Setup": ("projects", "setup"),
     "Status": ("projects", "status"),
+    "WarmProcess": ("projects", "warm"),
     "WebPage": ("projects", "page"),
 }
 

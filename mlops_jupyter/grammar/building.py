@@ -230,7 +230,8 @@ def _parameter(parameter: inspect.Parameter, hint: Any, text: str) -> click.Para
 
 
 def _flag(name: str) -> str:
-    return "--" + name.replace("_", "-")
+    # A word that Python keeps for itself has an underscore after it.
+    return "--" + name.rstrip("_").replace("_", "-")
 
 
 def _unwrap(hint: Any) -> tuple[Any, tuple[Any, ...]]:

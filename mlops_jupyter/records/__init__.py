@@ -35,6 +35,8 @@ from .projects import (
     SetupStep,
     Status,
     StepOutcome,
+    WarmImports,
+    WarmProcess,
     WebPage,
 )
 from .runs import (
@@ -106,5 +108,7 @@ __all__ = [
     "StepOutcome",
     "Version",
     "VersionKind",
+    "WarmImports",
+    "WarmProcess",
     "WebPage",
 ]
