@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from .batches import (
+    BatchEngine,
+    NotebookTask,
+)
 from .markers import (
+    Confirms,
     Destroys,
     Marker,
     Names,
@@ -51,8 +56,10 @@ from .versions import (
 )
 
 __all__ = [
+    "BatchEngine",
     "CellProgress",
     "CodeReview",
+    "Confirms",
     "Datasets",
     "Destroys",
     "GitPlace",
@@ -66,6 +73,7 @@ __all__ = [
     "NotebookOutcome",
     "NotebookPages",
     "NotebookRunner",
+    "NotebookTask",
     "Object",
     "OpenedRun",
     "PlainTracking",
