@@ -71,6 +71,6 @@ VERBS: dict[str, Verb] = {
         "writes",
         "anywhere",
     ),
-    "run": Verb(_COMMANDS + "run:run", "Run a notebook headless, as an MLflow run.", "writes", "anywhere"),
+    "run": Verb(_COMMANDS + "run:run", "Run notebooks headless, as MLflow runs.", "writes", "anywhere"),
     "ui": Verb(_COMMANDS + "ui:ui", "Open a tool's web pages inside Jupyter.", "reads", "anywhere"),
 }

@@ -104,7 +104,11 @@ class _Loaded:
                     return NotebookOutcome(**message)
                 on_progress(CellProgress(message["cell"], cells, message["ended"]))
             except KeyboardInterrupt:
-                self._process.send_signal(signal.SIGINT)
+                self.interrupt()
+
+    def interrupt(self) -> None:
+        """Have the worker stop the notebook and tell how far it came."""
+        self._process.send_signal(signal.SIGINT)
 
     def stop(self) -> None:
         """End the worker: ask, and after a while insist; its kernel ends with it."""

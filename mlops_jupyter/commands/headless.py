@@ -43,6 +43,7 @@ _STATUS: dict[str, RunStatus] = {
     "raised": "FAILED",
     "timeout": "FAILED",
     "dead kernel": "KILLED",
+    "dead worker": "KILLED",
     "interrupted": "KILLED",
 }
 
@@ -80,11 +81,37 @@ def headless(
         # The worker reads the notebook while MLflow is imported here.
         store = project.tracking(current)
         given = as_parameters(path.name, loaded.parameters, parameters)
-        job = _Job(path, current, store, experiment, given, loaded.parameters or (), tags or {})
+        job = Job(path, current, experiment, given, loaded.parameters or (), tags=tags or {})
         target = _target(output, current.output, path, job.local_id)
         reporter.progress(f"{path.name} starts", 0, loaded.cells)
         outcome = _execute(loaded, job, target, timeout or current.timeout_s, reporter)
-    return job.end(target, html=html, cells=loaded.cells, outcome=outcome), outcome
+        cells = loaded.cells
+    record, page = job.close(target, html=html, outcome=outcome)
+    record, children = _with_children(current, store, record)
+    execution = Execution(
+        notebook=str(path),
+        output=str(target),
+        html=None if page is None else str(page),
+        cells=cells,
+        parameters=job.values,
+        run=record,
+        children=children,
+        failure=failure_of(outcome),
+    )
+    return execution, outcome
+
+
+def failure_of(outcome: NotebookOutcome) -> CellFailure | None:
+    """Return which cell ended a run, ``None`` when all ran."""
+    return None if outcome.kind == "done" else CellFailure(*outcome[1:])
+
+
+def _with_children(current: settings.Settings, store: Tracking, record: Run) -> tuple[Run, tuple[Run, ...]]:
+    """Read the run and its children once all is in the store; runs of a kernel that died are closed by then."""
+    left = project.flush(current)
+    if left:
+        return replace(record, notes=(*record.notes, *left)), ()
+    return replace(store.get_run(record.run_id), notes=record.notes), children_of(store, record)
 
 
 def _target(output: Path | None, directory: Path, path: Path, run_id: str) -> Path:
@@ -101,7 +128,7 @@ def _target(output: Path | None, directory: Path, path: Path, run_id: str) -> Pa
 
 
 def _execute(
-    loaded: LoadedNotebook, job: _Job, target: Path, timeout_s: int | None, reporter: Reporter
+    loaded: LoadedNotebook, job: Job, target: Path, timeout_s: int | None, reporter: Reporter
 ) -> NotebookOutcome:
     def tell(at: CellProgress) -> None:
         done = at.cell + 1 if at.ended else at.cell
@@ -122,50 +149,73 @@ def _execute(
     return outcome
 
 
-class _Job:
-    """One notebook on its way: its run is open from here on."""
+class Job:
+    """One notebook on its way: its run is open from here on.
 
-    def __init__(  # noqa: PLR0917 -- what the verb knows
+    Parameters
+    ----------
+    path
+        The notebook's absolute path.
+    current
+        The project's settings.
+    experiment
+        The experiment; else the project's.
+    parameters
+        What is set, each value of its type.
+    declared
+        What the notebook declares.
+    tags
+        More tags, for the notebook's run and each run within it.
+    source
+        The tags that say where the notebook comes from, where they are known already.
+    own
+        More tags, for the notebook's run alone; they win over all others.
+    name
+        What the run is called; else as the notebook is.
+    """
+
+    def __init__(
         self,
         path: Path,
         current: settings.Settings,
-        store: Tracking,
         experiment: str | None,
         parameters: Mapping[str, object],
         declared: Sequence[Parameter],
+        *,
         tags: Mapping[str, str],
+        source: Mapping[str, str] | None = None,
+        own: Mapping[str, str] | None = None,
+        name: str | None = None,
     ) -> None:
         self.path = path
         self.parameters = parameters
+        self.values = {one.name: one.default for one in declared} | dict(parameters)
         self._tags = tags
-        self._values = {one.name: one.default for one in declared} | dict(parameters)
         self._current = current
-        self._store = store
         self._experiment_id = None if experiment else current.experiment_id
         self._experiment = experiment or current.experiment
-        self._journal = project.journals(current).open(self._start(), warnings.warn)
-        self.local_id = self._journal.start.run_id
-        self._journal.log_params({name: as_text(value) for name, value in self._values.items()})
+        start = self._start(project.notebook_tags(current, path) if source is None else source, own or {}, name)
+        self._journal = project.journals(current).open(start, warnings.warn)
+        self.local_id = start.run_id
+        self._journal.log_params({name: as_text(value) for name, value in self.values.items()})
         self._snapshot = beside_run(current, path, self._journal)
 
-    def _start(self) -> RunStart:
-        current = self._current
+    def _start(self, source: Mapping[str, str], own: Mapping[str, str], name: str | None) -> RunStart:
         tags = process_tags(getpass.getuser(), None, {})
-        tags |= project.notebook_tags(current, self.path)
+        tags |= source
         tags[KIND_TAG] = NOTEBOOK_KIND
-        if outer := os.environ.get("MLFLOW_RUN_ID") or os.environ.get(PARENT_VARIABLE):
+        if outer := outer_run():
             tags[PARENT_TAG] = outer
         if self.parameters:
             tags[OVERRIDES_TAG] = ",".join(self.parameters)
-        tags |= self._tags
         return RunStart(
             run_id=uuid.uuid4().hex,
             experiment=self._experiment,
             experiment_id=self._experiment_id,
-            name=self.path.stem,
+            name=name or self.path.stem,
             started_ms=time.time_ns() // 1_000_000,
-            tags=tags,
-            store=current.tracking_uri,
+            tags={**tags, **self._tags, **own},
+            store=self._current.tracking_uri,
         )
 
     def environment(self) -> dict[str, str | None]:
@@ -188,15 +238,28 @@ class _Job:
 
     def fail(self, error: MlopsError) -> None:
         """Close the run of a notebook that could not be executed."""
-        if self._snapshot is not None:
-            self._snapshot.finish(_SNAPSHOT_WAIT_S)
+        self.settle()
         self._journal.log_tags({ERROR_TAG: error.message[:500]})
         self._journal.end("FAILED")
         close_after(self._snapshot, self._journal)
 
-    def end(self, target: Path, *, html: bool, cells: int, outcome: NotebookOutcome) -> Execution:
-        """Close the run and its children with the truth, and keep what was executed."""
-        failure = None if outcome.kind == "done" else CellFailure(*outcome[1:])
+    def close(
+        self, target: Path, *, html: bool, outcome: NotebookOutcome, hurried: bool = False
+    ) -> tuple[Run, Path | None]:
+        """Close the run with the truth, and keep what was executed; return it and the HTML file.
+
+        Parameters
+        ----------
+        target
+            The executed notebook.
+        html
+            Whether it is also wanted as one HTML file.
+        outcome
+            How it ended.
+        hurried
+            Whether others wait: then nothing is waited for here, and `settle` is called later.
+        """
+        failure = failure_of(outcome)
         if failure is not None:
             self._keep_failure(failure)
         page = target.with_suffix(".html") if html and target.is_file() else None
@@ -205,24 +268,24 @@ class _Job:
         for file in filter(None, (target, page)):
             if file.is_file():
                 self._journal.log_file("mlops/executed", file)
-        notes = () if self._snapshot is None else self._snapshot.finish(_SNAPSHOT_WAIT_S)
+        notes = () if hurried else self.settle()
         status = _STATUS[outcome.kind]
         self._journal.end(status)
-        # A server says the run's id and page a moment later.
-        self._journal.home_id(_ID_WAIT_S)
+        if not hurried:
+            # A server says the run's id and page a moment later.
+            self._journal.home_id(_ID_WAIT_S)
         record = as_record(self._journal, status, experiment=self._experiment, notes=notes)
         close_after(self._snapshot, self._journal)
-        record, children = self._with_children(record)
-        return Execution(
-            notebook=str(self.path),
-            output=str(target),
-            html=None if page is None else str(page),
-            cells=cells,
-            parameters=self._values,
-            run=record,
-            children=children,
-            failure=failure,
-        )
+        return record, page
+
+    @property
+    def settled(self) -> bool:
+        """Whether nothing is waited for any more."""
+        return self._snapshot is None or self._snapshot.done
+
+    def settle(self) -> tuple[str, ...]:
+        """Wait until the notebook's snapshot is kept with the run; return what the user should read of it."""
+        return () if self._snapshot is None else self._snapshot.finish(_SNAPSHOT_WAIT_S)
 
     def _keep_failure(self, failure: CellFailure) -> None:
         tags = {ERROR_TAG: (f"{failure.ename}: {failure.evalue}" if failure.evalue else failure.ename)[:500]}
@@ -232,12 +295,10 @@ class _Job:
         self._journal.log_text(TRACEBACK_ARTIFACT, failure.traceback or json.dumps(failure.evalue))
         self._journal.log_tags(tags)
 
-    def _with_children(self, record: Run) -> tuple[Run, tuple[Run, ...]]:
-        """Read the run and its children once all is in the store; runs of a kernel that died are closed by then."""
-        left = project.flush(self._current)
-        if left:
-            return replace(record, notes=(*record.notes, *left)), ()
-        return replace(self._store.get_run(record.run_id), notes=record.notes), children_of(self._store, record)
+
+def outer_run() -> str | None:
+    """Return the run that this process was started within, if it was."""
+    return os.environ.get("MLFLOW_RUN_ID") or os.environ.get(PARENT_VARIABLE) or None
 
 
 def children_of(store: Tracking, run: Run) -> tuple[Run, ...]:

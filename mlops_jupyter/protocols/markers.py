@@ -28,4 +28,4 @@ Names = Annotated[str | Iterable[str], Marker("names")]
 Destroys = Annotated[bool, Marker("destroys")]
 # The flag ``--yes`` of a verb that knows only at work whether it must ask: it then raises `ConfirmationRequired`, and a
 # face that can put the question calls it once more with a yes.
-Confirms = Annotated[bool, Marker("confirms")]
+Confirms = Annotated[bool, Marker("confirms"), Short("-y")]
