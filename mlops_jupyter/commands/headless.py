@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import cast
+from typing import NamedTuple, cast
 
 from .. import registry, settings
 from ..capabilities import child_runs
@@ -46,12 +46,13 @@ _CONTEXT_VARIABLE = "MLFLOW_RUN_CONTEXT"
 _ID_WAIT_S = 5.0
 _SNAPSHOT_WAIT_S = 10.0
 # A job in CI ends with everything that it has started: a shipper on a slow machine needs a while to import MLflow.
-_STORED_WAIT_S = 60.0
+STORED_WAIT_S = 60.0
 _STATUS: dict[str, RunStatus] = {
     "done": "FINISHED",
     "raised": "FAILED",
     "timeout": "FAILED",
     "dead kernel": "KILLED",
+    "dead worker": "KILLED",
     "interrupted": "KILLED",
 }
 
@@ -76,6 +77,10 @@ class Wanted:
         The experiment; else the project's.
     tags
         More tags, for the notebook's run and each run within it.
+    own
+        More tags, for the notebook's run alone; they win over all others.
+    name
+        What the run is called; else as the notebook is.
     environment
         Variables for the process that finds and starts the kernel.
     parent
@@ -91,6 +96,8 @@ class Wanted:
     retries: int = 0
     experiment: str | None = None
     tags: Mapping[str, str] = field(default_factory=dict)
+    own: Mapping[str, str] = field(default_factory=dict)
+    name: str | None = None
     environment: Mapping[str, str] = field(default_factory=dict)
     parent: str | None = None
     resume: bool = False
@@ -126,6 +133,19 @@ def headless(path: Path, wanted: Wanted, reporter: Reporter) -> tuple[Execution,
         reporter.progress(f"{path.name} starts", 0, loaded.cells)
         outcome = _attempts(loaded, job, reporter)
     return job.end(cells=loaded.cells, outcome=outcome), outcome
+
+
+class Closed(NamedTuple):
+    """A notebook's run that is closed, its HTML file, and the runs within it, ``None`` when only the store knows."""
+
+    run: Run
+    page: Path | None
+    children: tuple[Run, ...] | None
+
+
+def failure_of(outcome: NotebookOutcome) -> CellFailure | None:
+    """Return which cell ended a run, ``None`` when all ran."""
+    return None if outcome.kind == "done" else CellFailure(*outcome[1:6])
 
 
 def _target(current: settings.Settings, path: Path, output: Path | None) -> Path | None:
@@ -170,7 +190,7 @@ def _attempts(loaded: LoadedNotebook, job: Job, reporter: Reporter) -> NotebookO
             break
         reporter.progress(f"{job.path.name} {outcome.kind}, once more", 0, loaded.cells)
     reporter.progress(f"{job.path.name} {outcome.kind}", loaded.cells, loaded.cells)
-    return outcome
+    return outcome._replace(attempts=job.attempt)
 
 
 class Job:
@@ -188,15 +208,18 @@ class Job:
         What is given to the notebook's parameters, checked.
     declared
         The parameters it declares.
+    source
+        The tags that say where the notebook comes from, where they are known already.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0917 -- what a job is made of
         self,
         path: Path,
         current: settings.Settings,
         wanted: Wanted,
         parameters: Mapping[str, object],
         declared: Sequence[Parameter],
+        source: Mapping[str, str] | None = None,
     ) -> None:
         self.path = path
         self.parameters = parameters
@@ -204,36 +227,34 @@ class Job:
         self._wanted = wanted
         self._values = {one.name: one.default for one in declared} | dict(parameters)
         self._current = current
-        self._attempt = 1
+        self.attempt = 1
         self._experiment_id = None if wanted.experiment else current.experiment_id
         self._experiment = wanted.experiment or current.experiment
-        self._journal = project.journals(current).open(self._start(), warnings.warn)
-        self.local_id = self._journal.start.run_id
+        start = self._start(project.notebook_tags(current, path) if source is None else source)
+        self._journal = project.journals(current).open(start, warnings.warn)
+        self.local_id = start.run_id
         self.output = wanted.output or current.output / f"{path.stem}-{self.local_id[:8]}.ipynb"
         child_runs.begun(current.journal, wanted.parent, self.local_id)
         self._log_parameters(declared)
         # Papermill also reads from stores elsewhere.
         self._snapshot = beside_run(current, path, self._journal) if path.is_file() else None
 
-    def _start(self) -> RunStart:
-        current = self._current
+    def _start(self, source: Mapping[str, str]) -> RunStart:
         tags = process_tags(getpass.getuser(), None, {})
-        tags |= project.notebook_tags(current, self.path)
+        tags |= source
         tags[KIND_TAG] = NOTEBOOK_KIND
-        outer = self._wanted.parent or os.environ.get("MLFLOW_RUN_ID") or os.environ.get(PARENT_VARIABLE)
-        if outer:
+        if outer := self._wanted.parent or outer_run():
             tags[PARENT_TAG] = outer
         if self.parameters:
             tags[OVERRIDES_TAG] = ",".join(self.parameters)
-        tags |= self._wanted.tags
         return RunStart(
             run_id=uuid.uuid4().hex,
             experiment=self._experiment,
             experiment_id=self._experiment_id,
-            name=self.path.stem,
+            name=self._wanted.name or self.path.stem,
             started_ms=time.time_ns() // 1_000_000,
-            tags=tags,
-            store=current.tracking_uri,
+            tags={**tags, **self._wanted.tags, **self._wanted.own},
+            store=self._current.tracking_uri,
         )
 
     def _log_parameters(self, declared: Sequence[Parameter]) -> None:
@@ -254,7 +275,7 @@ class Job:
         """Where the state lies with which this notebook, with these parameters, can be resumed after a failure."""
         what = json.dumps([str(self.path), self._values], sort_keys=True, default=str)
         name = f"{self.path.stem}-{hashlib.sha256(what.encode()).hexdigest()[:12]}"
-        return Resumable(self._current.state / "resume" / name, self._wanted.resume and self._attempt == 1)
+        return Resumable(self._current.state / "resume" / name, self._wanted.resume and self.attempt == 1)
 
     def environment(self) -> dict[str, str | None]:
         """Return what the notebook's kernel is told; ``None`` takes a variable away."""
@@ -276,54 +297,76 @@ class Job:
 
     def again(self, outcome: NotebookOutcome) -> bool:
         """Tell whether a notebook that ended so is executed once more, and keep why."""
-        if outcome.kind in {"done", "interrupted"} or self._attempt > self._wanted.retries:
+        if outcome.kind in {"done", "interrupted"} or self.attempt > self._wanted.retries:
             return False
         said = f"{outcome.ename}: {outcome.evalue}\n\n{outcome.traceback}".strip()
-        self._journal.log_text(f"mlops/attempts/{self._attempt}.txt", f"cell {outcome.cell}: {said}\n")
-        self._attempt += 1
-        self._journal.log_tags({ATTEMPTS_TAG: str(self._attempt)})
+        self._journal.log_text(f"mlops/attempts/{self.attempt}.txt", f"cell {outcome.cell}: {said}\n")
+        self.attempt += 1
         return True
 
     def fail(self, error: MlopsError) -> None:
         """Close the run of a notebook that could not be executed."""
-        if self._snapshot is not None:
-            self._snapshot.finish(_SNAPSHOT_WAIT_S)
+        self.settle()
         self._journal.log_tags({ERROR_TAG: error.message[:500]})
         self._journal.end("FAILED")
         close_after(self._snapshot, self._journal)
 
-    def end(self, *, cells: int, outcome: NotebookOutcome) -> Execution:
-        """Close the run and its children with the truth, and keep what was executed."""
-        failure = None if outcome.kind == "done" else CellFailure(*outcome[1:6])
+    def close(self, outcome: NotebookOutcome, *, hurried: bool = False) -> Closed:
+        """Close the run with the truth, and keep what was executed.
+
+        Parameters
+        ----------
+        outcome
+            How it ended.
+        hurried
+            Whether others wait: then nothing is waited for here, and `settle` is called later.
+        """
+        failure = failure_of(outcome)
         if failure is not None:
             self._keep_failure(failure)
+        if outcome.attempts > 1:
+            self._journal.log_tags({ATTEMPTS_TAG: str(outcome.attempts)})
         page = self.output.with_suffix(".html") if self._wanted.html and self.output.is_file() else None
         if page is not None:
             cast("NotebookExport", registry.load("notebook_export", "nbconvert")()).html(self.output, page)
         for file in filter(None, (self.output, page)):
             if file.is_file():
                 self._journal.log_file("mlops/executed", file)
-        notes = () if self._snapshot is None else self._snapshot.finish(_SNAPSHOT_WAIT_S)
-        notes = (*filter(None, (outcome.note,)), *notes)
+        notes = filter(None, (outcome.note, *(() if hurried else self.settle())))
         status = _STATUS[outcome.kind]
         self._journal.end(status)
-        # A server says the run's id and page a moment later.
-        self._journal.home_id(_ID_WAIT_S)
-        record = as_record(self._journal, status, experiment=self._experiment, notes=notes)
+        if not hurried:
+            # A server says the run's id and page a moment later.
+            self._journal.home_id(_ID_WAIT_S)
+        record = as_record(self._journal, status, experiment=self._experiment, notes=tuple(notes))
         child_runs.ended(self._current.journal, self._wanted.parent, self.local_id, record)
         children = child_runs.told(self._journal.folder)
         close_after(self._snapshot, self._journal)
-        record, children = self._settled(record, children)
+        return Closed(record, page, children)
+
+    def end(self, *, cells: int, outcome: NotebookOutcome) -> Execution:
+        """Close the run, and tell it with all that is within it once that is in the store."""
+        closed = self.close(outcome)
+        record, children = self._stored(closed.run, closed.children)
         return Execution(
             notebook=str(self.path),
             output=str(self.output),
-            html=None if page is None else str(page),
+            html=None if closed.page is None else str(closed.page),
             cells=cells,
             parameters=self._values,
             run=record,
             children=children,
-            failure=failure,
+            failure=failure_of(outcome),
         )
+
+    @property
+    def settled(self) -> bool:
+        """Whether nothing is waited for any more."""
+        return self._snapshot is None or self._snapshot.done
+
+    def settle(self) -> tuple[str, ...]:
+        """Wait until the notebook's snapshot is kept with the run; return what the user should read of it."""
+        return () if self._snapshot is None else self._snapshot.finish(_SNAPSHOT_WAIT_S)
 
     def _keep_failure(self, failure: CellFailure) -> None:
         tags = {ERROR_TAG: (f"{failure.ename}: {failure.evalue}" if failure.evalue else failure.ename)[:500]}
@@ -333,9 +376,9 @@ class Job:
         self._journal.log_text(TRACEBACK_ARTIFACT, failure.traceback or json.dumps(failure.evalue))
         self._journal.log_tags(tags)
 
-    def _settled(self, record: Run, children: tuple[Run, ...] | None) -> tuple[Run, tuple[Run, ...]]:
+    def _stored(self, record: Run, children: tuple[Run, ...] | None) -> tuple[Run, tuple[Run, ...]]:
         """Return the run and its children once all is in the store, which is asked only for what nobody has told."""
-        left = () if self._wanted.parent is not None else project.flush(self._current, wait_s=_STORED_WAIT_S)
+        left = project.flush(self._current, wait_s=STORED_WAIT_S)
         if left:
             record = replace(record, notes=(*record.notes, *left))
         if children is not None:
@@ -346,6 +389,11 @@ class Job:
         # Runs of a kernel that died are closed by now.
         store = project.tracking(self._current)
         return replace(store.get_run(record.run_id), notes=record.notes), children_of(store, record)
+
+
+def outer_run() -> str | None:
+    """Return the run that this process was started within, if it was."""
+    return os.environ.get("MLFLOW_RUN_ID") or os.environ.get(PARENT_VARIABLE) or None
 
 
 def children_of(store: Tracking, run: Run) -> tuple[Run, ...]:

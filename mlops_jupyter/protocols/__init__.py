@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from .batches import (
+    BatchEngine,
+    NotebookTask,
+)
 from .markers import (
+    Confirms,
     Destroys,
     Marker,
     Names,
@@ -54,8 +59,10 @@ from .versions import (
 )
 
 __all__ = [
+    "BatchEngine",
     "CellProgress",
     "CodeReview",
+    "Confirms",
     "Datasets",
     "Destroys",
     "GitPlace",
@@ -71,6 +78,7 @@ __all__ = [
     "NotebookOutcome",
     "NotebookPages",
     "NotebookRunner",
+    "NotebookTask",
     "Object",
     "OpenedRun",
     "PlainTracking",

@@ -41,17 +41,19 @@ class NotebookOutcome(NamedTuple):
     """How a headless notebook ended.
 
     ``kind`` says in one word what happened: every cell ran, a cell raised, a cell took too long, the kernel
-    died, or the user stopped it. ``cell`` counts from 0 over the cells of the notebook as the user wrote it.
-    ``note`` says from where a notebook was resumed, or why it was not.
+    died, the process that ran the notebook died, or the user stopped it. ``cell`` counts from 0 over the cells of the
+    notebook as the user wrote it. ``note`` says from where a notebook was resumed, or why it was not; ``attempts`` how
+    often it was begun.
     """
 
-    kind: Literal["done", "raised", "timeout", "dead kernel", "interrupted"]
+    kind: Literal["done", "raised", "timeout", "dead kernel", "dead worker", "interrupted"]
     cell: int | None = None
     source: str = ""
     ename: str = ""
     evalue: str = ""
     traceback: str = ""
     note: str = ""
+    attempts: int = 1
 
 
 class Limits(NamedTuple):
@@ -90,6 +92,9 @@ class LoadedNotebook(Protocol):
         on_progress: Callable[[CellProgress], None],
     ) -> NotebookOutcome:
         """Execute to the end or to the first failing cell; ``output`` holds what ran, whatever happens."""
+
+    def interrupt(self) -> None:
+        """Stop the execution, as Ctrl-C does; to be called from another thread, at any time."""
 
 
 class NotebookRunner(Protocol):

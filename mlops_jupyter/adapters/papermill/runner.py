@@ -197,7 +197,11 @@ class _Loaded:
                     return NotebookOutcome(**message)
                 on_progress(CellProgress(message["cell"], cells, message["ended"]))
             except KeyboardInterrupt:
-                self._worker.interrupt()
+                self.interrupt()
+
+    def interrupt(self) -> None:
+        """Have the worker end the notebook and tell how far it came; from any thread."""
+        self._worker.interrupt()
 
     def _declaration(self) -> dict[str, Any]:
         if self._declared is None:
