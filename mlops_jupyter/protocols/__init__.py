@@ -10,6 +10,10 @@ from .markers import (
     Short,
     Source,
 )
+from .models import (
+    ModelRegistry,
+    ModelSource,
+)
 from .notebooks import (
     CellProgress,
     LoadedNotebook,
@@ -24,6 +28,11 @@ from .notebooks import (
 from .reporting import (
     Reporter,
     Silent,
+)
+from .reports import (
+    CaseReport,
+    ReportedCase,
+    ReportedSuite,
 )
 from .tracking import (
     Datasets,
@@ -51,6 +60,7 @@ from .versions import (
 )
 
 __all__ = [
+    "CaseReport",
     "CellProgress",
     "CodeReview",
     "Datasets",
@@ -59,6 +69,8 @@ __all__ = [
     "GitSetup",
     "LoadedNotebook",
     "Marker",
+    "ModelRegistry",
+    "ModelSource",
     "Names",
     "NotebookDiffer",
     "NotebookExport",
@@ -73,6 +85,8 @@ __all__ = [
     "Publishing",
     "Pushed",
     "PythonEnvironments",
+    "ReportedCase",
+    "ReportedSuite",
     "Reporter",
     "RunSink",
     "SecretMatch",

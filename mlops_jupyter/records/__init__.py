@@ -14,6 +14,8 @@ from .comparisons import (
 from .executions import (
     CellFailure,
     Execution,
+    GateResult,
+    GateVerdict,
     Parameter,
     ReproducedMetric,
     Reproduction,
@@ -75,6 +77,8 @@ __all__ = [
     "Diagnosis",
     "Difference",
     "Execution",
+    "GateResult",
+    "GateVerdict",
     "Histories",
     "History",
     "Honesty",
