@@ -130,9 +130,10 @@ def headless(path: Path, wanted: Wanted, reporter: Reporter) -> tuple[Execution,
     with closing(runner()) as notebooks, notebooks.load(path, wanted.environment) as loaded:
         given = as_parameters(path.name, loaded.parameters, wanted.parameters)
         job = Job(path, current, wanted, given, loaded.parameters or ())
+        job.cells = loaded.cells
         reporter.progress(f"{path.name} starts", 0, loaded.cells)
         outcome = _attempts(loaded, job, reporter)
-    return job.end(cells=loaded.cells, outcome=outcome), outcome
+    return job.end(outcome), outcome
 
 
 class Closed(NamedTuple):
@@ -228,6 +229,8 @@ class Job:
         self._values = {one.name: one.default for one in declared} | dict(parameters)
         self._current = current
         self.attempt = 1
+        # How many the notebook has, as far as it is known.
+        self.cells = 0
         self._experiment_id = None if wanted.experiment else current.experiment_id
         self._experiment = wanted.experiment or current.experiment
         start = self._start(project.notebook_tags(current, path) if source is None else source)
@@ -344,15 +347,19 @@ class Job:
         close_after(self._snapshot, self._journal)
         return Closed(record, page, children)
 
-    def end(self, *, cells: int, outcome: NotebookOutcome) -> Execution:
+    def end(self, outcome: NotebookOutcome) -> Execution:
         """Close the run, and tell it with all that is within it once that is in the store."""
         closed = self.close(outcome)
         record, children = self._stored(closed.run, closed.children)
+        return self.execution(closed, outcome, record, children)
+
+    def execution(self, closed: Closed, outcome: NotebookOutcome, record: Run, children: tuple[Run, ...]) -> Execution:
+        """Tell a run that is closed, with the runs within it."""
         return Execution(
             notebook=str(self.path),
             output=str(self.output),
             html=None if closed.page is None else str(closed.page),
-            cells=cells,
+            cells=self.cells,
             parameters=self._values,
             run=record,
             children=children,

@@ -15,6 +15,10 @@ from .markers import (
     Short,
     Source,
 )
+from .models import (
+    ModelRegistry,
+    ModelSource,
+)
 from .notebooks import (
     CellProgress,
     Limits,
@@ -32,6 +36,11 @@ from .notebooks import (
 from .reporting import (
     Reporter,
     Silent,
+)
+from .reports import (
+    CaseReport,
+    ReportedCase,
+    ReportedSuite,
 )
 from .tracking import (
     Datasets,
@@ -60,6 +69,7 @@ from .versions import (
 
 __all__ = [
     "BatchEngine",
+    "CaseReport",
     "CellProgress",
     "CodeReview",
     "Confirms",
@@ -70,6 +80,8 @@ __all__ = [
     "Limits",
     "LoadedNotebook",
     "Marker",
+    "ModelRegistry",
+    "ModelSource",
     "Names",
     "NotebookDiffer",
     "NotebookEngine",
@@ -86,6 +98,8 @@ __all__ = [
     "Publishing",
     "Pushed",
     "PythonEnvironments",
+    "ReportedCase",
+    "ReportedSuite",
     "Reporter",
     "Resumable",
     "RunSink",

@@ -19,6 +19,8 @@ from .comparisons import (
 from .executions import (
     CellFailure,
     Execution,
+    GateResult,
+    GateVerdict,
     Parameter,
     ReproducedMetric,
     Reproduction,
@@ -84,6 +86,8 @@ __all__ = [
     "Diagnosis",
     "Difference",
     "Execution",
+    "GateResult",
+    "GateVerdict",
     "Histories",
     "History",
     "Honesty",
