@@ -32,7 +32,21 @@ CONTRACT: dict[str, set[str]] = {
     "restore": {"REF", "NOTEBOOK", "--replace", "--yes"},
     "review": {"NOTEBOOKS", "--branch", "--target", "-m", "--runs", "--draft", "--allow"},
     "reproduce": {"RUN", "--tolerance", "--env", "--keep", "--timeout"},
-    "run": {"NOTEBOOK", "-p", "--output", "--html", "--timeout"},
+    "run": {
+        "NOTEBOOKS",
+        "-p",
+        "--sweep",
+        "--params",
+        "--jobs",
+        "--engine",
+        "--best",
+        "--output",
+        "--html",
+        "--resume",
+        "--timeout",
+        "--experiment",
+        "--yes",
+    },
     "ui": {"TOOL"},
 }
 

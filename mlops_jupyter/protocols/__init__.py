@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from .batches import (
+    BatchEngine,
+    NotebookTask,
+)
 from .markers import (
+    Confirms,
     Destroys,
     Marker,
     Names,
@@ -12,13 +17,16 @@ from .markers import (
 )
 from .notebooks import (
     CellProgress,
+    Limits,
     LoadedNotebook,
+    NotebookEngine,
     NotebookExport,
     NotebookHost,
     NotebookOutcome,
     NotebookPages,
     NotebookRunner,
     PythonEnvironments,
+    Resumable,
     Work,
 )
 from .reporting import (
@@ -51,21 +59,26 @@ from .versions import (
 )
 
 __all__ = [
+    "BatchEngine",
     "CellProgress",
     "CodeReview",
+    "Confirms",
     "Datasets",
     "Destroys",
     "GitPlace",
     "GitSetup",
+    "Limits",
     "LoadedNotebook",
     "Marker",
     "Names",
     "NotebookDiffer",
+    "NotebookEngine",
     "NotebookExport",
     "NotebookHost",
     "NotebookOutcome",
     "NotebookPages",
     "NotebookRunner",
+    "NotebookTask",
     "Object",
     "OpenedRun",
     "PlainTracking",
@@ -74,6 +87,7 @@ __all__ = [
     "Pushed",
     "PythonEnvironments",
     "Reporter",
+    "Resumable",
     "RunSink",
     "SecretMatch",
     "SecretScanner",

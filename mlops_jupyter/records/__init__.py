@@ -5,6 +5,11 @@ Durations end in ``_s`` and are seconds; instants are timezone-aware UTC datetim
 
 from __future__ import annotations
 
+from .batches import (
+    Batch,
+    BatchRow,
+    RowStatus,
+)
 from .comparisons import (
     Comparison,
     Difference,
@@ -66,6 +71,8 @@ from .versions import (
 
 __all__ = [
     "UNSAID",
+    "Batch",
+    "BatchRow",
     "CellChange",
     "CellFailure",
     "Check",
@@ -94,6 +101,7 @@ __all__ = [
     "ReproductionVerdict",
     "Restored",
     "Review",
+    "RowStatus",
     "Run",
     "RunStart",
     "RunStatus",
