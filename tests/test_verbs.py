@@ -33,6 +33,7 @@ CONTRACT: dict[str, set[str]] = {
     "review": {"NOTEBOOKS", "--branch", "--target", "-m", "--runs", "--draft", "--allow"},
     "reproduce": {"RUN", "--tolerance", "--env", "--keep", "--timeout"},
     "run": {"NOTEBOOK", "-p", "--output", "--html", "--timeout"},
+    "ci": {"SYSTEM", "NOTEBOOKS", "--require", "--output"},
     "ui": {"TOOL"},
 }
 

@@ -51,13 +51,18 @@ def bind(name: str) -> Callable[..., Any]:
             raise ConfirmationRequired(f"{name} destroys what it names", f"mlops_jupyter.{name}(…, yes=True)")
         bound = signature.bind(*args, **kwargs)
         for path in paths & bound.arguments.keys():
-            if isinstance(bound.arguments[path], str):
-                bound.arguments[path] = Path(bound.arguments[path])
+            bound.arguments[path] = _path(bound.arguments[path])
         if reports:
             bound.arguments.setdefault(grammar.REPORTER, _reporter())
         return function(*bound.args, **bound.kwargs)
 
     return calling
+
+
+def _path(given: Any) -> Any:
+    if isinstance(given, tuple):
+        return tuple(map(_path, given))
+    return Path(given) if isinstance(given, str) else given
 
 
 def _reporter() -> Any:

@@ -38,6 +38,7 @@ VIEWS: dict[str, tuple[str, str]] = {
     "NotebookDiff": ("versions", "diff"),
     "Restored": ("versions", "restored"),
     "Review": ("versions", "review"),
+    "PipelineFile": ("pipelines", "pipeline"),
     "Setup": ("projects", "setup"),
     "Status": ("projects", "status"),
     "WebPage": ("projects", "page"),

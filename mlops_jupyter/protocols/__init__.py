@@ -21,6 +21,15 @@ from .notebooks import (
     PythonEnvironments,
     Work,
 )
+from .pipelines import (
+    Clash,
+    MergedText,
+    NotebookJob,
+    PipelinePart,
+    PipelinePlan,
+    Pipelines,
+    TextMerge,
+)
 from .reporting import (
     Reporter,
     Silent,
@@ -52,6 +61,7 @@ from .versions import (
 
 __all__ = [
     "CellProgress",
+    "Clash",
     "CodeReview",
     "Datasets",
     "Destroys",
@@ -59,15 +69,20 @@ __all__ = [
     "GitSetup",
     "LoadedNotebook",
     "Marker",
+    "MergedText",
     "Names",
     "NotebookDiffer",
     "NotebookExport",
     "NotebookHost",
+    "NotebookJob",
     "NotebookOutcome",
     "NotebookPages",
     "NotebookRunner",
     "Object",
     "OpenedRun",
+    "PipelinePart",
+    "PipelinePlan",
+    "Pipelines",
     "PlainTracking",
     "Proposal",
     "Publishing",
@@ -84,6 +99,7 @@ __all__ = [
     "Source",
     "SourceControl",
     "StoredSnapshot",
+    "TextMerge",
     "Tracking",
     "TrackingUi",
     "WebDiff",

@@ -24,6 +24,9 @@ from .honesty import (
     HonestyFinding,
     HonestyKind,
 )
+from .pipelines import (
+    PipelineFile,
+)
 from .projects import (
     Check,
     CheckLevel,
@@ -87,6 +90,7 @@ __all__ = [
     "OutputChange",
     "Parameter",
     "Picture",
+    "PipelineFile",
     "ReproducedMetric",
     "Reproduction",
     "ReproductionVerdict",
