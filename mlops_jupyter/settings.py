@@ -34,6 +34,7 @@ _KEYS: dict[str, Any] = {
     "secrets": {"allow": (list,)},
     "snapshots": {"of_runs": (bool,), "keep_days": (int,)},
     "run": {"output": (str,), "timeout_s": (int,)},
+    "warm": {"imports": (list,)},
 }
 
 
@@ -68,6 +69,8 @@ class Settings:
         Where executed notebooks go.
     timeout_s
         Seconds a cell may take in a headless run; ``None`` means no limit.
+    warm_imports
+        What a warm process imports for every notebook; ``None`` means what each notebook's code imports.
     """
 
     root: Path
@@ -85,6 +88,7 @@ class Settings:
     keep_days: int
     output: Path
     timeout_s: int | None
+    warm_imports: tuple[str, ...] | None
 
     @property
     def state(self) -> Path:
@@ -307,6 +311,7 @@ def load(root: Path, environment: Mapping[str, str]) -> Settings:
         keep_days=snapshots.get("keep_days", 90),
         output=root / run.get("output", f"{STATE_DIRECTORY}/executed"),
         timeout_s=run.get("timeout_s"),
+        warm_imports=None if "imports" not in table.get("warm", {}) else tuple(table["warm"]["imports"]),
     )
 
 

@@ -71,7 +71,13 @@ VERBS: dict[str, Verb] = {
         "writes",
         "anywhere",
     ),
-    "run": Verb(_COMMANDS + "run:run", "Run a notebook headless, as an MLflow run.", "writes", "anywhere"),
+    "run": Verb(_COMMANDS + "run:run", "Run notebooks headless, as MLflow runs.", "writes", "anywhere"),
+    "warm": Verb(
+        _COMMANDS + "warm:warm",
+        "Keep a process that has imported what notebooks need, so that their kernels start at once.",
+        "writes",
+        "anywhere",
+    ),
     "ci": Verb(
         _COMMANDS + "ci:ci", "Write the pipeline file that runs notebooks headless in CI.", "writes", "anywhere"
     ),

@@ -79,6 +79,12 @@ class RunSnapshot:
         self._thread.join(wait_s)
         return self._notes
 
+    @property
+    def done(self) -> bool:
+        """Whether all is kept, or will not be."""
+        with self._lock:
+            return self._done
+
     def then(self, action: Callable[[], None]) -> None:
         """Do something when all is kept: now, or later in the thread."""
         with self._lock:

@@ -25,6 +25,7 @@ from warnings import warn
 from ..errors import CommandError, MlopsError, Unavailable
 from ..protocols import Datasets, PlainTracking
 from ..records import Run, RunStart, RunStatus
+from . import child_runs
 from .journal import Journals, RunJournal, Shipped
 from .process_end import close_when_the_process_ends, give_signals_back
 from .redaction import without_credentials
@@ -207,6 +208,7 @@ class OpenRun:
         if not hurried and journal.renumbered:
             journal.home_id(_ID_WAIT_S)
         record = self._record(status, error)
+        child_runs.ended(journal.folder.path.parent, self._intent.parent, self.local_id, record)
         close_after(self._snapshot, journal)
         if self._snapshot is not None:
             _late.append(self._snapshot)
@@ -421,6 +423,7 @@ def open_run(
     else:
         run = OpenRun(journal, plain, intent, variables, datasets=datasets)
         known[run_id] = journal
+        child_runs.begun(journal.folder.path.parent, intent.parent, run_id)
         if cell_id is not None:
             _last_of_cell[cell_id] = run_id
     close_when_the_process_ends(_kill_open_runs)

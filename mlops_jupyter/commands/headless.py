@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import getpass
+import hashlib
 import json
 import os
 import time
 import uuid
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from contextlib import closing
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import cast
+from typing import NamedTuple, cast
 
 from .. import registry, settings
+from ..capabilities import child_runs
+from ..capabilities.journal import RunFolders
 from ..capabilities.parameters import as_parameters
 from ..capabilities.provenance import process_tags
 from ..capabilities.run_snapshot import close_after
@@ -21,11 +25,13 @@ from ..capabilities.tracking import ERROR_TAG, PARENT_TAG, TRACEBACK_ARTIFACT, a
 from ..errors import CommandError, ConfigurationError, MlopsError
 from ..protocols import (
     CellProgress,
+    Limits,
     LoadedNotebook,
     NotebookExport,
     NotebookOutcome,
     NotebookRunner,
     Reporter,
+    Resumable,
     Tracking,
 )
 from ..records import CellFailure, Execution, Parameter, Run, RunStart, RunStatus
@@ -34,139 +40,242 @@ from .snapshot import beside_run
 from .track import PARENT_VARIABLE
 
 KIND_TAG, NOTEBOOK_KIND = "mlops.kind", "notebook"
-OVERRIDES_TAG = "mlops.overrides"
+OVERRIDES_TAG, ATTEMPTS_TAG = "mlops.overrides", "mlops.attempts"
+PARAMETERS_ARTIFACT = "mlops/parameters.json"
 _CONTEXT_VARIABLE = "MLFLOW_RUN_CONTEXT"
 _ID_WAIT_S = 5.0
 _SNAPSHOT_WAIT_S = 10.0
+# A job in CI ends with everything that it has started: a shipper on a slow machine needs a while to import MLflow.
+STORED_WAIT_S = 60.0
 _STATUS: dict[str, RunStatus] = {
     "done": "FINISHED",
     "raised": "FAILED",
     "timeout": "FAILED",
     "dead kernel": "KILLED",
+    "dead worker": "KILLED",
     "interrupted": "KILLED",
 }
 
 
-def headless(
-    path: Path,
-    *,
-    parameters: Mapping[str, object],
-    output: Path | None,
-    html: bool,
-    timeout: int | None,
-    experiment: str | None,
-    reporter: Reporter,
-    tags: Mapping[str, str] | None = None,
-    environment: Mapping[str, str] | None = None,
-) -> tuple[Execution, NotebookOutcome]:
+@dataclass(frozen=True)
+class Wanted:
+    """What is asked of a notebook that runs headless.
+
+    Attributes
+    ----------
+    parameters
+        What is given to its parameters.
+    output
+        Where the executed notebook goes; else where the settings say.
+    html
+        Whether the executed notebook is written as one HTML file too.
+    limits
+        How long it may take; the settings have a limit for a cell where there is none.
+    retries
+        How often a notebook that has failed is executed again from its first cell.
+    experiment
+        The experiment; else the project's.
+    tags
+        More tags, for the notebook's run and each run within it.
+    own
+        More tags, for the notebook's run alone; they win over all others.
+    name
+        What the run is called; else as the notebook is.
+    environment
+        Variables for the process that finds and starts the kernel.
+    parent
+        The run that the notebook's run is a child of, by its id in the journals.
+    resume
+        Whether to go on where an execution with the same parameters has failed, if its state could be kept.
+    """
+
+    parameters: Mapping[str, object] = field(default_factory=dict)
+    output: Path | None = None
+    html: bool = False
+    limits: Limits = field(default=Limits())
+    retries: int = 0
+    experiment: str | None = None
+    tags: Mapping[str, str] = field(default_factory=dict)
+    own: Mapping[str, str] = field(default_factory=dict)
+    name: str | None = None
+    environment: Mapping[str, str] = field(default_factory=dict)
+    parent: str | None = None
+    resume: bool = False
+
+    def __post_init__(self) -> None:
+        for option, seconds in (("timeout", self.limits.timeout_s), ("total-timeout", self.limits.total_timeout_s)):
+            if seconds is not None and seconds <= 0:
+                raise CommandError(
+                    f"--{option} must be more than 0 seconds, not {seconds:g}", "leave it out for no limit"
+                )
+        if self.retries < 0:
+            raise CommandError(f"--retries must be 0 or more, not {self.retries}", "--retries 2")
+
+
+def headless(path: Path, wanted: Wanted, reporter: Reporter) -> tuple[Execution, NotebookOutcome]:
     """Run a notebook as `run` does, and return also how it ended.
 
     Parameters
     ----------
     path
         The notebook's absolute path.
-    parameters, output, html, timeout, experiment, reporter
-        As of `run`.
-    tags
-        More tags, for the notebook's run and each run within it.
-    environment
-        Variables for the process that finds and starts the kernel.
+    wanted
+        What is asked.
+    reporter
+        Where progress is told.
     """
-    if timeout is not None and timeout <= 0:
-        raise CommandError(f"--timeout must be more than 0 seconds, not {timeout}", "leave it out for no limit")
     current = settings.current()
-    runner = cast("NotebookRunner", registry.load("notebook_runner", "papermill")())
-    with runner.load(path, environment) as loaded:
-        # The worker reads the notebook while MLflow is imported here.
-        store = project.tracking(current)
-        given = as_parameters(path.name, loaded.parameters, parameters)
-        job = _Job(path, current, store, experiment, given, loaded.parameters or (), tags or {})
-        target = _target(output, current.output, path, job.local_id)
+    project.prepare(current)
+    wanted = replace(wanted, output=_target(current, path, wanted.output))
+    with closing(runner()) as notebooks, notebooks.load(path, wanted.environment) as loaded:
+        given = as_parameters(path.name, loaded.parameters, wanted.parameters)
+        job = Job(path, current, wanted, given, loaded.parameters or ())
         reporter.progress(f"{path.name} starts", 0, loaded.cells)
-        outcome = _execute(loaded, job, target, timeout or current.timeout_s, reporter)
-    return job.end(target, html=html, cells=loaded.cells, outcome=outcome), outcome
+        outcome = _attempts(loaded, job, reporter)
+    return job.end(cells=loaded.cells, outcome=outcome), outcome
 
 
-def _target(output: Path | None, directory: Path, path: Path, run_id: str) -> Path:
-    target = directory / f"{path.stem}-{run_id[:8]}.ipynb" if output is None else output.expanduser().absolute()
-    if target == path:
+class Closed(NamedTuple):
+    """A notebook's run that is closed, its HTML file, and the runs within it, ``None`` when only the store knows."""
+
+    run: Run
+    page: Path | None
+    children: tuple[Run, ...] | None
+
+
+def failure_of(outcome: NotebookOutcome) -> CellFailure | None:
+    """Return which cell ended a run, ``None`` when all ran."""
+    return None if outcome.kind == "done" else CellFailure(*outcome[1:6])
+
+
+def _target(current: settings.Settings, path: Path, output: Path | None) -> Path | None:
+    """Return where an executed notebook shall go, ``None`` for where the settings say; its folder is made."""
+    chosen = None if output is None else output.expanduser().absolute()
+    if chosen == path:
         raise CommandError(f"--output {output} would overwrite the notebook itself", "name another file")
+    folder = current.output if chosen is None else chosen.parent
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise ConfigurationError(
-            f"cannot write to {target.parent}: {error.strerror}", "name another --output"
-        ) from error
-    return target
+        raise ConfigurationError(f"cannot write to {folder}: {error.strerror}", "name another --output") from error
+    return chosen
 
 
-def _execute(
-    loaded: LoadedNotebook, job: _Job, target: Path, timeout_s: int | None, reporter: Reporter
-) -> NotebookOutcome:
+def runner() -> NotebookRunner:
+    """Return what executes notebooks."""
+    return cast("NotebookRunner", registry.load("notebook_runner", "papermill")())
+
+
+def _attempts(loaded: LoadedNotebook, job: Job, reporter: Reporter) -> NotebookOutcome:
+    """Execute a notebook, and again as often as is wanted while it fails."""
+
     def tell(at: CellProgress) -> None:
         done = at.cell + 1 if at.ended else at.cell
         reporter.progress(f"{job.path.name} cell {at.cell}", min(done, at.cells - 1), at.cells)
 
-    try:
-        outcome = loaded.execute(
-            target,
-            parameters=job.parameters,
-            environment=job.environment(),
-            timeout_s=timeout_s,
-            on_progress=tell,
-        )
-    except MlopsError as error:
-        job.fail(error)
-        raise
+    while True:
+        try:
+            outcome = loaded.execute(
+                job.output,
+                parameters=job.parameters,
+                environment=job.environment(),
+                limits=job.limits,
+                kept=job.kept,
+                on_progress=tell,
+            )
+        except MlopsError as error:
+            job.fail(error)
+            raise
+        if not job.again(outcome):
+            break
+        reporter.progress(f"{job.path.name} {outcome.kind}, once more", 0, loaded.cells)
     reporter.progress(f"{job.path.name} {outcome.kind}", loaded.cells, loaded.cells)
-    return outcome
+    return outcome._replace(attempts=job.attempt)
 
 
-class _Job:
-    """One notebook on its way: its run is open from here on."""
+class Job:
+    """One notebook on its way: its run is open from here on.
 
-    def __init__(  # noqa: PLR0917 -- what the verb knows
+    Parameters
+    ----------
+    path
+        The notebook's absolute path.
+    current
+        The project's settings.
+    wanted
+        What is asked.
+    parameters
+        What is given to the notebook's parameters, checked.
+    declared
+        The parameters it declares.
+    source
+        The tags that say where the notebook comes from, where they are known already.
+    """
+
+    def __init__(  # noqa: PLR0917 -- what a job is made of
         self,
         path: Path,
         current: settings.Settings,
-        store: Tracking,
-        experiment: str | None,
+        wanted: Wanted,
         parameters: Mapping[str, object],
         declared: Sequence[Parameter],
-        tags: Mapping[str, str],
+        source: Mapping[str, str] | None = None,
     ) -> None:
         self.path = path
         self.parameters = parameters
-        self._tags = tags
+        self.limits = Limits(wanted.limits.timeout_s or current.timeout_s, wanted.limits.total_timeout_s)
+        self._wanted = wanted
         self._values = {one.name: one.default for one in declared} | dict(parameters)
         self._current = current
-        self._store = store
-        self._experiment_id = None if experiment else current.experiment_id
-        self._experiment = experiment or current.experiment
-        self._journal = project.journals(current).open(self._start(), warnings.warn)
-        self.local_id = self._journal.start.run_id
-        self._journal.log_params({name: as_text(value) for name, value in self._values.items()})
-        self._snapshot = beside_run(current, path, self._journal)
+        self.attempt = 1
+        self._experiment_id = None if wanted.experiment else current.experiment_id
+        self._experiment = wanted.experiment or current.experiment
+        start = self._start(project.notebook_tags(current, path) if source is None else source)
+        self._journal = project.journals(current).open(start, warnings.warn)
+        self.local_id = start.run_id
+        self.output = wanted.output or current.output / f"{path.stem}-{self.local_id[:8]}.ipynb"
+        child_runs.begun(current.journal, wanted.parent, self.local_id)
+        self._log_parameters(declared)
+        # Papermill also reads from stores elsewhere.
+        self._snapshot = beside_run(current, path, self._journal) if path.is_file() else None
 
-    def _start(self) -> RunStart:
-        current = self._current
+    def _start(self, source: Mapping[str, str]) -> RunStart:
         tags = process_tags(getpass.getuser(), None, {})
-        tags |= project.notebook_tags(current, self.path)
+        tags |= source
         tags[KIND_TAG] = NOTEBOOK_KIND
-        if outer := os.environ.get("MLFLOW_RUN_ID") or os.environ.get(PARENT_VARIABLE):
+        if outer := self._wanted.parent or outer_run():
             tags[PARENT_TAG] = outer
         if self.parameters:
             tags[OVERRIDES_TAG] = ",".join(self.parameters)
-        tags |= self._tags
         return RunStart(
             run_id=uuid.uuid4().hex,
             experiment=self._experiment,
             experiment_id=self._experiment_id,
-            name=self.path.stem,
+            name=self._wanted.name or self.path.stem,
             started_ms=time.time_ns() // 1_000_000,
-            tags=tags,
-            store=current.tracking_uri,
+            tags={**tags, **self._wanted.tags, **self._wanted.own},
+            store=self._current.tracking_uri,
         )
+
+    def _log_parameters(self, declared: Sequence[Parameter]) -> None:
+        """Keep the parameters' values as params, and with types, defaults and help as an artifact."""
+        self._journal.log_params({name: as_text(value) for name, value in self._values.items()})
+        if self._values:
+            known = {one.name: asdict(one) for one in declared}
+            told = [
+                {"name": name, "type": type(value).__name__, "default": None, "help": ""}
+                | known.get(name, {})
+                | {"value": value, "given": name in self.parameters}
+                for name, value in self._values.items()
+            ]
+            self._journal.log_text(PARAMETERS_ARTIFACT, json.dumps(told, indent=2, default=str))
+
+    @property
+    def kept(self) -> Resumable:
+        """Where the state lies with which this notebook, with these parameters, can be resumed after a failure."""
+        what = json.dumps([str(self.path), self._values], sort_keys=True, default=str)
+        name = f"{self.path.stem}-{hashlib.sha256(what.encode()).hexdigest()[:12]}"
+        return Resumable(self._current.state / "resume" / name, self._wanted.resume and self.attempt == 1)
 
     def environment(self) -> dict[str, str | None]:
         """Return what the notebook's kernel is told; ``None`` takes a variable away."""
@@ -178,51 +287,86 @@ class _Job:
             "MLOPS_JUPYTER_NOTEBOOK": str(self.path),
             settings.ROOT_VARIABLE: str(self._current.root),
         }
-        if self._tags:
+        if self._wanted.tags:
             # MLflow itself gives these tags to each run that a process opens, as we do.
-            context = json.loads(os.environ.get(_CONTEXT_VARIABLE) or "{}") | dict(self._tags)
+            context = json.loads(os.environ.get(_CONTEXT_VARIABLE) or "{}") | dict(self._wanted.tags)
             told[_CONTEXT_VARIABLE] = json.dumps(context)
         if self._experiment_id is None:
             told["MLFLOW_EXPERIMENT_NAME"] = self._experiment
         return told
 
+    def again(self, outcome: NotebookOutcome) -> bool:
+        """Tell whether a notebook that ended so is executed once more, and keep why."""
+        if outcome.kind in {"done", "interrupted"} or self.attempt > self._wanted.retries:
+            return False
+        said = f"{outcome.ename}: {outcome.evalue}\n\n{outcome.traceback}".strip()
+        self._journal.log_text(f"mlops/attempts/{self.attempt}.txt", f"cell {outcome.cell}: {said}\n")
+        self.attempt += 1
+        return True
+
     def fail(self, error: MlopsError) -> None:
         """Close the run of a notebook that could not be executed."""
-        if self._snapshot is not None:
-            self._snapshot.finish(_SNAPSHOT_WAIT_S)
+        self.settle()
         self._journal.log_tags({ERROR_TAG: error.message[:500]})
         self._journal.end("FAILED")
         close_after(self._snapshot, self._journal)
 
-    def end(self, target: Path, *, html: bool, cells: int, outcome: NotebookOutcome) -> Execution:
-        """Close the run and its children with the truth, and keep what was executed."""
-        failure = None if outcome.kind == "done" else CellFailure(*outcome[1:])
+    def close(self, outcome: NotebookOutcome, *, hurried: bool = False) -> Closed:
+        """Close the run with the truth, and keep what was executed.
+
+        Parameters
+        ----------
+        outcome
+            How it ended.
+        hurried
+            Whether others wait: then nothing is waited for here, and `settle` is called later.
+        """
+        failure = failure_of(outcome)
         if failure is not None:
             self._keep_failure(failure)
-        page = target.with_suffix(".html") if html and target.is_file() else None
+        if outcome.attempts > 1:
+            self._journal.log_tags({ATTEMPTS_TAG: str(outcome.attempts)})
+        page = self.output.with_suffix(".html") if self._wanted.html and self.output.is_file() else None
         if page is not None:
-            cast("NotebookExport", registry.load("notebook_export", "nbconvert")()).html(target, page)
-        for file in filter(None, (target, page)):
+            cast("NotebookExport", registry.load("notebook_export", "nbconvert")()).html(self.output, page)
+        for file in filter(None, (self.output, page)):
             if file.is_file():
                 self._journal.log_file("mlops/executed", file)
-        notes = () if self._snapshot is None else self._snapshot.finish(_SNAPSHOT_WAIT_S)
+        notes = filter(None, (outcome.note, *(() if hurried else self.settle())))
         status = _STATUS[outcome.kind]
         self._journal.end(status)
-        # A server says the run's id and page a moment later.
-        self._journal.home_id(_ID_WAIT_S)
-        record = as_record(self._journal, status, experiment=self._experiment, notes=notes)
+        if not hurried:
+            # A server says the run's id and page a moment later.
+            self._journal.home_id(_ID_WAIT_S)
+        record = as_record(self._journal, status, experiment=self._experiment, notes=tuple(notes))
+        child_runs.ended(self._current.journal, self._wanted.parent, self.local_id, record)
+        children = child_runs.told(self._journal.folder)
         close_after(self._snapshot, self._journal)
-        record, children = self._with_children(record)
+        return Closed(record, page, children)
+
+    def end(self, *, cells: int, outcome: NotebookOutcome) -> Execution:
+        """Close the run, and tell it with all that is within it once that is in the store."""
+        closed = self.close(outcome)
+        record, children = self._stored(closed.run, closed.children)
         return Execution(
             notebook=str(self.path),
-            output=str(target),
-            html=None if page is None else str(page),
+            output=str(self.output),
+            html=None if closed.page is None else str(closed.page),
             cells=cells,
             parameters=self._values,
             run=record,
             children=children,
-            failure=failure,
+            failure=failure_of(outcome),
         )
+
+    @property
+    def settled(self) -> bool:
+        """Whether nothing is waited for any more."""
+        return self._snapshot is None or self._snapshot.done
+
+    def settle(self) -> tuple[str, ...]:
+        """Wait until the notebook's snapshot is kept with the run; return what the user should read of it."""
+        return () if self._snapshot is None else self._snapshot.finish(_SNAPSHOT_WAIT_S)
 
     def _keep_failure(self, failure: CellFailure) -> None:
         tags = {ERROR_TAG: (f"{failure.ename}: {failure.evalue}" if failure.evalue else failure.ename)[:500]}
@@ -232,12 +376,24 @@ class _Job:
         self._journal.log_text(TRACEBACK_ARTIFACT, failure.traceback or json.dumps(failure.evalue))
         self._journal.log_tags(tags)
 
-    def _with_children(self, record: Run) -> tuple[Run, tuple[Run, ...]]:
-        """Read the run and its children once all is in the store; runs of a kernel that died are closed by then."""
-        left = project.flush(self._current)
+    def _stored(self, record: Run, children: tuple[Run, ...] | None) -> tuple[Run, tuple[Run, ...]]:
+        """Return the run and its children once all is in the store, which is asked only for what nobody has told."""
+        left = project.flush(self._current, wait_s=STORED_WAIT_S)
         if left:
-            return replace(record, notes=(*record.notes, *left)), ()
-        return replace(self._store.get_run(record.run_id), notes=record.notes), children_of(self._store, record)
+            record = replace(record, notes=(*record.notes, *left))
+        if children is not None:
+            folders = RunFolders(self._current.journal)
+            return record, tuple(child_runs.in_store(child, folders) for child in children)
+        if left:
+            return record, ()
+        # Runs of a kernel that died are closed by now.
+        store = project.tracking(self._current)
+        return replace(store.get_run(record.run_id), notes=record.notes), children_of(store, record)
+
+
+def outer_run() -> str | None:
+    """Return the run that this process was started within, if it was."""
+    return os.environ.get("MLFLOW_RUN_ID") or os.environ.get(PARENT_VARIABLE) or None
 
 
 def children_of(store: Tracking, run: Run) -> tuple[Run, ...]:

@@ -93,7 +93,7 @@ def start_shipper(folder: Path, root: Path) -> None:
         )
 
 
-def flush(settings: Settings, *, answers: bool = False) -> tuple[str, ...]:
+def flush(settings: Settings, *, answers: bool = False, wait_s: float = _FLUSH_TIMEOUT_S) -> tuple[str, ...]:
     """Wait, briefly, until all that was logged is in the store; say in sentences what is not.
 
     Parameters
@@ -102,10 +102,12 @@ def flush(settings: Settings, *, answers: bool = False) -> tuple[str, ...]:
         The project's.
     answers
         Whether the store has just answered: then it is asked again at once, also after it had been away.
+    wait_s
+        How long to wait, as long as nothing is known to hold the runs up.
     """
     if not settings.journal.is_dir():
         return ()
-    left = journals(settings).flush(_FLUSH_TIMEOUT_S, hurry=answers)
+    left = journals(settings).flush(wait_s, hurry=answers)
     reasons = sorted({reason for reason in left.values() if reason})
     if not left:
         return ()

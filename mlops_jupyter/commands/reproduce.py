@@ -23,11 +23,11 @@ from ..capabilities.reproducing import REPRODUCED_BY_TAG, REPRODUCED_TAG, Pair
 from ..capabilities.run_snapshot import ARTIFACT_ONLY, SNAPSHOT_TAG
 from ..capabilities.tracking import REPRODUCES_TAG
 from ..errors import CheckFailed, CommandError, ConfigurationError, Conflict, NotFound, Unavailable
-from ..protocols import NotebookOutcome, Object, PythonEnvironments, Reporter, Silent, Tracking
+from ..protocols import Limits, NotebookOutcome, Object, PythonEnvironments, Reporter, Silent, Tracking
 from ..records import Execution, Reproduction, Run
 from . import project
 from .compare import meant
-from .headless import KIND_TAG, NOTEBOOK_KIND, OVERRIDES_TAG, children_of, headless
+from .headless import KIND_TAG, NOTEBOOK_KIND, OVERRIDES_TAG, Wanted, children_of, headless
 from .snapshot import in_git
 
 _REACH_TIMEOUT_S = 2.5
@@ -41,7 +41,7 @@ def reproduce(
     tolerance: float = 1e-6,
     env: bool = False,
     keep: bool = False,
-    timeout: int | None = None,
+    timeout: float | None = None,
     reporter: Reporter = Silent(),  # noqa: B008 -- stateless
 ) -> Reproduction:
     """Execute a run's snapshot once more, and compare the metrics.
@@ -92,17 +92,14 @@ def reproduce(
     with _folder(keep=keep) as folder:
         notebook, notes = _lay_out(current, store, chosen, folder / "project")
         environment = _recorded_environment(store, chosen, notebook, folder) if env else None
-        execution, outcome = headless(
-            notebook,
+        wanted = Wanted(
             parameters=chosen.parameters,
-            output=None,
-            html=False,
-            timeout=timeout,
+            limits=Limits(timeout),
             experiment=chosen.run.experiment,
-            reporter=reporter,
             tags={REPRODUCES_TAG: chosen.run.run_id},
-            environment=environment,
+            environment=environment or {},
         )
+        execution, outcome = headless(notebook, wanted, reporter)
     if outcome.kind == "interrupted":
         raise KeyboardInterrupt
     found = _compared(store, chosen, execution, outcome, tolerance)

@@ -44,6 +44,7 @@ class NotebookReporter:
 
     def __init__(self) -> None:
         self._handle: DisplayHandle | None = None
+        self._live: DisplayHandle | None = None
 
     def progress(self, message: str, done: float, total: float) -> None:
         """Draw the bar anew."""
@@ -58,6 +59,14 @@ class NotebookReporter:
     def show(self, record: object) -> None:
         """Show a record below the cell."""
         display(record)
+
+    def live(self, record: object | None) -> None:
+        """Show the record in one place below the cell; when it is taken away, nothing of it is saved."""
+        shown = HTML("") if record is None else record
+        if self._live is not None:
+            self._live.update(shown)
+        elif record is not None:
+            self._live = display(record, display_id=True)
 
     def cancelled(self) -> bool:
         """Answer no: an interrupt is how a notebook stops a verb."""
@@ -213,7 +222,7 @@ def _run(call: Call) -> Any:
     if call.wants_reporter:
         call.arguments[grammar.REPORTER] = NotebookReporter()
     try:
-        record = _with_debug(call, lambda: call.function(**call.arguments))
+        record = _with_debug(call, lambda: grammar.answered(call, _ask))
     except CheckFailed as answer:
         if call.strict:
             raise

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 from .. import settings
+from ..capabilities import child_runs
 from ..capabilities.tracking import PARENT_TAG
 from ..commands import project
 from ..commands.track import PARENT_VARIABLE
@@ -40,7 +41,9 @@ def in_notebook() -> bool:
 
 def tags() -> dict[str, str]:
     """Return the tags of the notebook and its repository, and the parent that a headless run names."""
-    found = project.notebook_tags(settings.current(), project.notebook_host().notebook())
+    current = settings.current()
+    found = project.notebook_tags(current, project.notebook_host().notebook())
     if parent := os.environ.get(PARENT_VARIABLE):
         found[PARENT_TAG] = parent
+        child_runs.plain(current.journal, parent)
     return found

@@ -25,6 +25,9 @@ class ScriptReporter:
         """Write the record as text."""
         print(render.text(record), file=sys.stderr)  # noqa: T201
 
+    def live(self, record: object | None) -> None:
+        """Show nothing, as of progress."""
+
     def cancelled(self) -> bool:
         """Answer no: an interrupt is how a script stops."""
         return False

@@ -29,6 +29,7 @@ _POINT = ("step", "time_ms", "value")
 VIEWS: dict[str, tuple[str, str]] = {
     "Run": ("runs", "run"),
     "RunTable": ("runs", "runs"),
+    "Batch": ("batches", "batch"),
     "Comparison": ("comparisons", "compare"),
     "Execution": ("executions", "execution"),
     "Reproduction": ("executions", "reproduction"),
@@ -41,6 +42,7 @@ VIEWS: dict[str, tuple[str, str]] = {
     "PipelineFile": ("pipelines", "pipeline"),
     "Setup": ("projects", "setup"),
     "Status": ("projects", "status"),
+    "WarmProcess": ("projects", "warm"),
     "WebPage": ("projects", "page"),
 }
 

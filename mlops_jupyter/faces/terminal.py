@@ -47,6 +47,9 @@ class TerminalReporter:
         """Write a record as text; results go to standard output, this is on the way."""
         click.echo(render.text(record), err=True)
 
+    def live(self, record: object | None) -> None:
+        """Show nothing: a table cannot be drawn anew in a terminal that scrolls; the bar counts."""
+
     def cancelled(self) -> bool:
         """Answer no: Ctrl-C is how a terminal stops a verb."""
         return False
@@ -155,7 +158,7 @@ def _run(call: Call) -> None:
     if call.wants_reporter:
         call.arguments[grammar.REPORTER] = TerminalReporter()
     try:
-        _show(call.function(**call.arguments), as_json=call.as_json)
+        _show(grammar.answered(call, _ask), as_json=call.as_json)
     except CheckFailed as answer:
         _show(answer.record, as_json=call.as_json)
         raise

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .building import REPORTER, Call, command, find_verb, path_parameters, source_parameter, verb_function
-from .line import HelpAsked, complete, confirm, help_text, parse, usage_error
+from .line import HelpAsked, answered, complete, confirm, help_text, parse, usage_error
 from .words import LiveText, expand, split
 
 __all__ = [
@@ -11,6 +11,7 @@ __all__ = [
     "Call",
     "HelpAsked",
     "LiveText",
+    "answered",
     "command",
     "complete",
     "confirm",

@@ -33,6 +33,7 @@ CONTEXT: dict[str, Any] = {"help_option_names": ["-h", "--help"], "max_content_w
 _MAPPINGS = {Mapping, dict}
 _SOURCE = Marker("source")
 _DESTROYS = Marker("destroys")
+_CONFIRMS = Marker("confirms")
 
 
 class _LiveObject(click.ParamType[Any, Any]):
@@ -73,7 +74,12 @@ class _Mapping(_Option):
 
     def type_cast_value(self, ctx: click.Context, value: Any) -> Any:
         pairs = super().type_cast_value(ctx, value)
-        return dict(pairs) if pairs else None
+        found: dict[str, Any] = {}
+        for name, one in pairs or ():
+            if name in found:
+                raise click.BadParameter(f"{name} is given twice", ctx, self)
+            found[name] = one
+        return found or None
 
 
 class _Argument(click.Argument):
@@ -165,8 +171,12 @@ def command(name: str, callback: Callable[[Call], Any] | None = None) -> click.C
         if one.name != REPORTER and one.kind is not one.VAR_KEYWORD
     ]
 
+    confirms = confirming_flag(function)
+
     def call(**arguments: Any) -> Any:
         face = {option: arguments.pop(option, False) for option in FACE_OPTIONS}
+        if confirms is not None:
+            arguments[confirms] = face["yes"]
         destroying = frozenset(destroying_flags(function))
         parsed = Call(
             name, verb, _with_its_source(name, _by_keyword(function)), arguments, **face, destroying=destroying
@@ -233,7 +243,8 @@ def _parameter(parameter: inspect.Parameter, hint: Any, text: str) -> click.Para
 
 
 def _flag(name: str) -> str:
-    return "--" + name.replace("_", "-")
+    # A word that Python keeps for itself has an underscore after it.
+    return "--" + name.rstrip("_").replace("_", "-")
 
 
 def _unwrap(hint: Any) -> tuple[Any, tuple[Any, ...]]:
@@ -316,6 +327,12 @@ def destroying_flags(function: Callable[..., Any]) -> set[str]:
     """Return the names of a verb's flags that make it one that destroys."""
     hints = get_type_hints(function, include_extras=True)
     return {name for name, hint in hints.items() if name != "return" and _DESTROYS in _unwrap(hint)[1]}
+
+
+def confirming_flag(function: Callable[..., Any]) -> str | None:
+    """Return the name of the flag by which a verb is told yes, if it asks at work."""
+    hints = get_type_hints(function, include_extras=True)
+    return next((name for name, hint in hints.items() if name != "return" and _CONFIRMS in _unwrap(hint)[1]), None)
 
 
 def path_parameters(function: Callable[..., Any]) -> set[str]:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import difflib
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import click
 from click.shell_completion import ShellComplete
 
 from ..errors import CommandError, ConfirmationRequired
 from ..verbs import VERBS
-from .building import CONTEXT, Call, command
+from .building import CONTEXT, Call, command, confirming_flag
 from .words import LiveText
 
 
@@ -63,6 +64,31 @@ def confirm(call: Call, ask: Callable[[str], bool | None]) -> None:
         raise ConfirmationRequired(f"{asked} destroys what it names, and nobody can be asked here", "add --yes")
     if not answer:
         raise ConfirmationRequired(f"{asked} was not confirmed, so nothing was done", "add --yes")
+
+
+def answered(call: Call, ask: Callable[[str], bool | None]) -> Any:
+    """Call a verb; where it turns out that it wants a yes, ask for one and call it once more.
+
+    Parameters
+    ----------
+    call
+        The parsed call.
+    ask
+        As of `confirm`.
+
+    Raises
+    ------
+    ConfirmationRequired
+        When there is no yes.
+    """
+    try:
+        return call.function(**call.arguments)
+    except ConfirmationRequired as wanted:
+        flag = confirming_flag(call.function)
+        if flag is None or call.arguments[flag] or not ask(f"{wanted.message}. Go on?"):
+            raise
+        call.arguments[flag] = True
+    return call.function(**call.arguments)
 
 
 class HelpAsked(Exception):

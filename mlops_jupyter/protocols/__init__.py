@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from .batches import (
+    BatchEngine,
+    NotebookTask,
+)
 from .markers import (
+    Confirms,
     Destroys,
     Marker,
     Names,
@@ -12,13 +17,16 @@ from .markers import (
 )
 from .notebooks import (
     CellProgress,
+    Limits,
     LoadedNotebook,
+    NotebookEngine,
     NotebookExport,
     NotebookHost,
     NotebookOutcome,
     NotebookPages,
     NotebookRunner,
     PythonEnvironments,
+    Resumable,
     Work,
 )
 from .pipelines import (
@@ -60,24 +68,29 @@ from .versions import (
 )
 
 __all__ = [
+    "BatchEngine",
     "CellProgress",
     "Clash",
     "CodeReview",
+    "Confirms",
     "Datasets",
     "Destroys",
     "GitPlace",
     "GitSetup",
+    "Limits",
     "LoadedNotebook",
     "Marker",
     "MergedText",
     "Names",
     "NotebookDiffer",
+    "NotebookEngine",
     "NotebookExport",
     "NotebookHost",
     "NotebookJob",
     "NotebookOutcome",
     "NotebookPages",
     "NotebookRunner",
+    "NotebookTask",
     "Object",
     "OpenedRun",
     "PipelinePart",
@@ -89,6 +102,7 @@ __all__ = [
     "Pushed",
     "PythonEnvironments",
     "Reporter",
+    "Resumable",
     "RunSink",
     "SecretMatch",
     "SecretScanner",

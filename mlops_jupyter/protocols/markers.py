@@ -26,3 +26,6 @@ Source = Annotated[str, Marker("source")]
 Names = Annotated[str | Iterable[str], Marker("names")]
 # A flag that makes a verb one that destroys: every face asks once before, and the verb gets ``--yes``.
 Destroys = Annotated[bool, Marker("destroys")]
+# The flag ``--yes`` of a verb that knows only at work whether it must ask: it then raises `ConfirmationRequired`, and a
+# face that can put the question calls it once more with a yes.
+Confirms = Annotated[bool, Marker("confirms"), Short("-y")]

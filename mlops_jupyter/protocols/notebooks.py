@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Literal, NamedTuple, Protocol
+from typing import Any, Literal, NamedTuple, Protocol
 
 from ..records import Parameter
 
@@ -41,15 +41,33 @@ class NotebookOutcome(NamedTuple):
     """How a headless notebook ended.
 
     ``kind`` says in one word what happened: every cell ran, a cell raised, a cell took too long, the kernel
-    died, or the user stopped it. ``cell`` counts from 0 over the cells of the notebook as the user wrote it.
+    died, the process that ran the notebook died, or the user stopped it. ``cell`` counts from 0 over the cells of the
+    notebook as the user wrote it. ``note`` says from where a notebook was resumed, or why it was not; ``attempts`` how
+    often it was begun.
     """
 
-    kind: Literal["done", "raised", "timeout", "dead kernel", "interrupted"]
+    kind: Literal["done", "raised", "timeout", "dead kernel", "dead worker", "interrupted"]
     cell: int | None = None
     source: str = ""
     ename: str = ""
     evalue: str = ""
     traceback: str = ""
+    note: str = ""
+    attempts: int = 1
+
+
+class Limits(NamedTuple):
+    """How long a headless notebook may take, in seconds: a cell, and the whole; ``None`` means no limit."""
+
+    timeout_s: float | None = None
+    total_timeout_s: float | None = None
+
+
+class Resumable(NamedTuple):
+    """Where a notebook that fails leaves its state, and whether it begins with what an earlier one has left there."""
+
+    folder: Path
+    resume: bool = False
 
 
 class LoadedNotebook(Protocol):
@@ -69,10 +87,14 @@ class LoadedNotebook(Protocol):
         *,
         parameters: Mapping[str, object],
         environment: Mapping[str, str | None],
-        timeout_s: int | None,
+        limits: Limits,
+        kept: Resumable | None,
         on_progress: Callable[[CellProgress], None],
     ) -> NotebookOutcome:
         """Execute to the end or to the first failing cell; ``output`` holds what ran, whatever happens."""
+
+    def interrupt(self) -> None:
+        """Stop the execution, as Ctrl-C does; to be called from another thread, at any time."""
 
 
 class NotebookRunner(Protocol):
@@ -81,10 +103,38 @@ class NotebookRunner(Protocol):
     def load(
         self, notebook: Path, environment: Mapping[str, str] | None = None
     ) -> AbstractContextManager[LoadedNotebook]:
-        """Read a notebook; raises `ConfigurationError` when it cannot run. Leaving the block ends the process.
+        """Read a notebook; raises `ConfigurationError` when it cannot run. Leaving the block ends what runs.
 
         ``environment`` adds variables to the process's own.
         """
+
+    def close(self) -> None:
+        """End the processes that it keeps for the next notebook."""
+
+
+class NotebookEngine(Protocol):
+    """Executes one notebook that Papermill has prepared in this process."""
+
+    raised: BaseException | None
+
+    @property
+    def declared(self) -> tuple[Parameter, ...]:
+        """The parameters that the notebook declares."""
+
+    @property
+    def given(self) -> Mapping[str, object]:
+        """What was given to them."""
+
+    def kernel_name(self, name: str | None) -> str:
+        """Return the kernel that the notebook names, or the one that is asked for."""
+
+    def language(self, name: str | None) -> str:
+        """Return the language that the notebook names, or the one that is asked for."""
+
+    def execute(
+        self, kernel_name: str, environment: Mapping[str, str], written: int, options: Mapping[str, Any]
+    ) -> NotebookOutcome:
+        """Execute the cells, and tell how that ended; `raised` is what Papermill has to hear of."""
 
 
 class Work(Protocol):

@@ -14,6 +14,9 @@ class Reporter(Protocol):
     def show(self, record: object) -> None:
         """Show a record now, before the verb returns."""
 
+    def live(self, record: object | None) -> None:
+        """Show a record as it is so far, in the place of what an earlier call showed; ``None`` takes it away."""
+
     def cancelled(self) -> bool:
         """Tell whether the user has asked to stop."""
 
@@ -25,6 +28,9 @@ class Silent:
         """Say nothing."""
 
     def show(self, record: object) -> None:
+        """Show nothing."""
+
+    def live(self, record: object | None) -> None:
         """Show nothing."""
 
     def cancelled(self) -> bool:

@@ -5,6 +5,11 @@ Durations end in ``_s`` and are seconds; instants are timezone-aware UTC datetim
 
 from __future__ import annotations
 
+from .batches import (
+    Batch,
+    BatchRow,
+    RowStatus,
+)
 from .comparisons import (
     Comparison,
     Difference,
@@ -38,6 +43,8 @@ from .projects import (
     SetupStep,
     Status,
     StepOutcome,
+    WarmImports,
+    WarmProcess,
     WebPage,
 )
 from .runs import (
@@ -67,6 +74,8 @@ from .versions import (
 
 __all__ = [
     "UNSAID",
+    "Batch",
+    "BatchRow",
     "CellChange",
     "CellFailure",
     "Check",
@@ -96,6 +105,7 @@ __all__ = [
     "ReproductionVerdict",
     "Restored",
     "Review",
+    "RowStatus",
     "Run",
     "RunStart",
     "RunStatus",
@@ -110,5 +120,7 @@ __all__ = [
     "StepOutcome",
     "Version",
     "VersionKind",
+    "WarmImports",
+    "WarmProcess",
     "WebPage",
 ]

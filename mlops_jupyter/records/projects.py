@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -108,6 +109,61 @@ class WebPage:
     url: str
     jupyter_url: str | None = None
     detail: str = ""
+
+
+@dataclass(frozen=True)
+class WarmImports:
+    """One set of imports that a warm process holds.
+
+    Attributes
+    ----------
+    modules
+        What is imported; nothing but the kernel itself when it is empty.
+    pid, memory_bytes
+        The process that holds them, and what it takes, with its share of what is common (PSS); ``None`` when there is
+        no such process.
+    children
+        How many kernels and other processes forked from it run now.
+    left_out
+        Of the imports, those that a forked kernel makes itself, and why.
+    refused
+        Why nothing can be forked from it, ``None`` when all is well.
+    """
+
+    modules: tuple[str, ...]
+    pid: int | None
+    memory_bytes: int | None
+    children: int
+    left_out: Mapping[str, str]
+    refused: str | None = None
+
+
+@dataclass(frozen=True)
+class WarmProcess:
+    """A project's warm process, from which kernels are forked.
+
+    Attributes
+    ----------
+    root
+        The project.
+    pid
+        The process, ``None`` when there is none any more.
+    imports
+        What it holds.
+    log
+        What it writes to.
+    kernelspec
+        The folder of the kernelspec ``mlops-warm``, when it was installed now.
+    notes
+        Sentences the user should read.
+    """
+
+    root: str
+    pid: int | None
+    imports: tuple[WarmImports, ...] = ()
+    log: str | None = None
+    kernelspec: str | None = None
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -292,7 +292,7 @@ def test_kernel_that_dies(project, terminal, stored_runs):
     write_notebook(project / "train.ipynb", LOAD, body, "1")
     done = terminal("run", "train.ipynb")
     assert done.code == 6
-    assert "failed at cell 1: DeadKernelError: Kernel died" in done.err
+    assert "failed at cell 1: DeadKernelError: the kernel was killed by SIGKILL" in done.err
     assert {run.name: run.status for run in stored_runs()} == {"train": "KILLED", "fit": "KILLED"}
 
 

@@ -178,6 +178,24 @@ def test_run(by_terminal, by_magic, project):
 
 
 @row
+def test_warm(by_terminal, by_magic, project):
+    volatile = {"memory_bytes"}
+    first = by_terminal("warm", "--import", "wave,colorsys", "--idle", "600")
+    try:
+        second = by_magic("%mlops warm --import wave,colorsys --idle 600")
+        third = by_python(mlops_jupyter.warm(import_=["wave", "colorsys"], idle=600))
+        assert steady(first, volatile) == steady(second, volatile) == steady(third, volatile)
+        assert [one["modules"] for one in first["imports"]] == [["colorsys", "wave"]]
+    finally:
+        ended = by_terminal("warm", "--stop")
+    assert (ended["pid"], ended["notes"]) == (
+        None,
+        [f"process {first['pid']} has ended, and the kernels forked from it"],
+    )
+    assert by_python(mlops_jupyter.warm(stop=True))["notes"] == by_magic("%mlops warm --stop")["notes"]
+
+
+@row
 def test_snapshot(by_terminal, by_magic, project):
     write_notebook(project / "train.ipynb", "x = 1")
     first = by_terminal("snapshot", "train.ipynb", "-m", "one")

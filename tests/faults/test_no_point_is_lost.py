@@ -9,7 +9,6 @@ import os
 import re
 import shutil
 import signal
-import subprocess
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -18,6 +17,7 @@ import pytest
 from mlflow import MlflowClient
 
 from tests.conftest import Kernel, end_shipper
+from tests.fakes.disks import small_disk
 from tests.fakes.servers import MlflowServer
 from tests.fakes.training import Training, expected, wait_for
 from tests.faults.conftest import known_as, points_in, uri_of
@@ -174,25 +174,15 @@ def test_a_server_that_is_down_from_the_beginning(up: MlflowServer, start_traini
 # --- the disk ------------------------------------------------------------------------------------------------
 
 
-@pytest.fixture
-def small_disk(project: Path) -> Iterator[Path]:
+@pytest.fixture(name="small_disk")
+def project_on_a_small_disk(project: Path) -> Iterator[Path]:
     """A project on a disk of a few megabytes."""
-    root = project.parent / "small"
-    root.mkdir()
-    mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", f"size={SMALL_DISK}", "tmpfs", str(root)],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if mounted.returncode != 0:
-        pytest.skip(f"a small disk cannot be mounted: {mounted.stderr.strip()}")
-    try:
+    with small_disk(project.parent / "small", SMALL_DISK) as root:
         shutil.copy(project / "mlops.toml", root)
-        yield root
-    finally:
-        end_shipper(root)
-        subprocess.run(["umount", "--lazy", str(root)], check=True, timeout=30)
+        try:
+            yield root
+        finally:
+            end_shipper(root)
 
 
 def dropped(notes: list[str]) -> int:

@@ -1,0 +1,249 @@
+"""The cells of one notebook, executed one after the other in one kernel."""
+
+from __future__ import annotations
+
+import ast
+import asyncio
+import json
+import os
+import signal
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from queue import Empty
+from typing import Any
+
+import nbformat
+from jupyter_core.utils import ensure_async, run_sync
+from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
+from papermill.clientwrap import PapermillNotebookClient
+
+from ...capabilities.widget_pictures import add_pictures
+from .kept_cells import KeptCells
+from .kernel_end import KernelProcess
+from .long_output import Shortened
+from .saving import Saving
+
+# After an interrupt, so long for the cell to say where it stood.
+_LAST_WORDS_S = 5.0
+_LOOK_S, _LAST_OUTPUT_S = 1.0, 0.1
+
+
+class Cells(PapermillNotebookClient):  # type: ignore[misc]
+    """Papermill's client, with limits of time, output that stays bounded, and an eye on the kernel's process.
+
+    Parameters
+    ----------
+    manager
+        Papermill's account of the notebook.
+    environment
+        The complete environment of the kernel.
+    deadline
+        When the whole notebook has to be done, by `time.monotonic`.
+    total_s
+        The seconds that it was given.
+    kept
+        Where the state is left between cells, for a notebook that is resumed.
+    """
+
+    def __init__(
+        self,
+        manager: Saving,
+        *,
+        environment: Mapping[str, str],
+        deadline: float | None = None,
+        total_s: float | None = None,
+        kept: KeptCells | None = None,
+        **options: Any,
+    ) -> None:
+        super().__init__(manager, **options)
+        self._environment = environment
+        self._deadline = deadline
+        self._total_s = total_s
+        self._kept = kept
+        self._process = KernelProcess(None)
+        self._shortened = Shortened()
+        self._idle = asyncio.Event()
+        self.died: str | None = None
+
+    def execute(self, **options: Any) -> nbformat.NotebookNode:
+        """Execute all cells."""
+        try:
+            done: nbformat.NotebookNode = super().execute(env=dict(self._environment), **options)
+        finally:
+            self._process.close()
+        return done
+
+    async def _async_cleanup_kernel(self) -> None:
+        """End the kernel, and whatever its cells have started and left in its process group."""
+        group = self._process.group
+        try:
+            await super()._async_cleanup_kernel()
+        finally:
+            if group is not None:
+                with suppress(ProcessLookupError, PermissionError):
+                    os.killpg(group, signal.SIGKILL)
+
+    _cleanup_kernel = run_sync(_async_cleanup_kernel)
+
+    async def async_start_new_kernel_client(self) -> Any:
+        """Connect to the kernel, and return as soon as it answers.
+
+        jupyter_client's own waiting ends with 0.2 s in which nothing more arrives; here it ends with the message that
+        says that the question has been dealt with.
+        """
+        self._process = KernelProcess(getattr(getattr(self.km.provisioner, "process", None), "pid", None))
+        self.kc = self.km.client()
+        self.kc.start_channels()
+        self.kc.allow_stdin = False
+        try:
+            await self._ready(time.monotonic() + self.startup_timeout)
+        except BaseException:
+            await self._async_cleanup_kernel()
+            raise
+        if self.on_notebook_start is not None:
+            await ensure_async(self.on_notebook_start(notebook=self.nb))
+        return self.kc
+
+    start_new_kernel_client = run_sync(async_start_new_kernel_client)
+
+    async def _ready(self, deadline: float) -> None:
+        gone = asyncio.ensure_future(self._process.ended())
+        try:
+            while True:
+                question = self.kc.kernel_info()
+                answer = asyncio.ensure_future(self._answered(question))
+                done, _ = await asyncio.wait({gone, answer}, timeout=_LOOK_S, return_when=asyncio.FIRST_COMPLETED)
+                if answer in done:
+                    answer.result()
+                    return
+                answer.cancel()
+                if gone in done or not await ensure_async(self.kc.is_alive()):
+                    raise await self._dead("before it was ready")
+                if time.monotonic() > deadline:
+                    raise RuntimeError(f"the kernel did not answer within {self.startup_timeout} s")
+        finally:
+            gone.cancel()
+
+    async def _answered(self, question: str) -> None:
+        """Wait for a question's answer, and on the other channel for the word that all about it has been said."""
+        waiting = {self.kc.shell_channel, self.kc.iopub_channel}
+        while waiting:
+            for channel in waiting.copy():
+                try:
+                    message = await channel.get_msg(timeout=_LOOK_S)
+                except Empty:
+                    continue
+                if message["parent_header"].get("msg_id") != question:
+                    continue
+                if channel is self.kc.shell_channel or message["content"].get("execution_state") == "idle":
+                    waiting.discard(channel)
+
+    async def _async_poll_kernel_alive(self) -> None:
+        """Cancel the wait for a cell's reply when the kernel is gone; nbclient starts one for each cell."""
+        gone = asyncio.ensure_future(self._process.ended())
+        try:
+            while True:
+                await asyncio.wait({gone}, timeout=_LOOK_S)
+                if gone.done() or not await ensure_async(self.kc.is_alive()):
+                    self.died = await self._end()
+                    # What it said before may still be on its way.
+                    await asyncio.sleep(_LAST_OUTPUT_S)
+                    self.task_poll_for_reply.cancel()
+                    return
+        finally:
+            gone.cancel()
+
+    async def _async_check_alive(self) -> None:
+        if not await ensure_async(self.kc.is_alive()):
+            raise await self._dead("")
+
+    async def _dead(self, when: str) -> DeadKernelError:
+        self.died = " ".join(filter(None, (await self._end(), when)))
+        return DeadKernelError(self.died)
+
+    async def _end(self) -> str:
+        return self._process.told(await ensure_async(self.km.provisioner.poll()))
+
+    def _get_timeout(self, cell: nbformat.NotebookNode | None) -> float | None:
+        own: float | None = super()._get_timeout(cell)
+        if self._deadline is None:
+            return own
+        left = max(0.001, self._deadline - time.monotonic())
+        return left if own is None else min(own, left)
+
+    async def _async_handle_timeout(
+        self,
+        timeout: float,  # noqa: ASYNC109 -- nbclient's name
+        cell: nbformat.NotebookNode | None = None,
+    ) -> None:
+        """Interrupt the cell, so that its traceback says where it stood, and end the notebook."""
+        await ensure_async(self.km.interrupt_kernel())
+        until = time.monotonic() + _LAST_WORDS_S
+        while (left := until - time.monotonic()) > 0:
+            try:
+                reply = await self.kc.shell_channel.get_msg(timeout=left)
+            except Empty:
+                break
+            if reply["msg_type"] == "execute_reply":
+                await asyncio.wait({asyncio.ensure_future(self._idle.wait())}, timeout=_LAST_WORDS_S)
+                break
+        if self._deadline is not None and time.monotonic() >= self._deadline:
+            raise CellTimeoutError(f"the notebook ran longer than {self._total_s:g} s")
+        raise CellTimeoutError(f"the cell ran longer than {timeout:g} s")
+
+    def papermill_execute_cells(self) -> None:
+        """Execute each cell, as Papermill's client does; a cell that is cut short is marked as failed too."""
+        first = 0 if self._kept is None else self._kept.begin(self.nb, self._ask)
+        for index, cell in enumerate(self.nb.cells[first:], first):
+            if self._kept is not None:
+                self._kept.before(index)
+            self.nb_man.cell_start(cell, index)
+            try:
+                self.execute_cell(cell, index)
+            except CellExecutionError as error:
+                self._failed(index, error)
+                return
+            except (CellTimeoutError, DeadKernelError, KeyboardInterrupt) as error:
+                self._failed(index, error)
+                raise
+            finally:
+                self.nb_man.cell_complete(self.nb.cells[index], cell_index=index)
+        if self._kept is not None:
+            self._kept.done()
+
+    def set_widgets_metadata(self) -> None:
+        """Save the widgets' state, and a picture of each for whoever reads the notebook without a kernel."""
+        super().set_widgets_metadata()
+        add_pictures(self.nb)
+
+    def _failed(self, index: int, error: BaseException) -> None:
+        self.nb_man.cell_exception(self.nb.cells[index], cell_index=index, exception=error)
+        if self._kept is not None:
+            self._kept.failed(self.nb, index)
+
+    async def _asked(self, code: str) -> dict[str, Any]:
+        """Have the kernel evaluate an expression that returns JSON text, silently, and return what that says."""
+        question = self.kc.execute("", silent=True, store_history=False, user_expressions={"said": code})
+        reply = await self.async_wait_for_reply(question)
+        said = (reply or {}).get("content", {}).get("user_expressions", {}).get("said", {})
+        if said.get("status") != "ok":
+            return {"why": f"{said.get('ename', 'no answer')}: {said.get('evalue', 'the kernel did not answer')}"}
+        answer: dict[str, Any] = json.loads(ast.literal_eval(said["data"]["text/plain"]))
+        return answer
+
+    _ask = run_sync(_asked)
+
+    def process_message(self, message: dict[str, Any], cell: nbformat.NotebookNode, cell_index: int) -> Any:
+        """Take a message about the running cell; of a stream without end the beginning and the last is kept."""
+        if message["msg_type"] == "status":
+            if message["content"]["execution_state"] == "idle":
+                self._shortened.finish(cell)
+                self._idle.set()
+            else:
+                self._idle.clear()
+        if message["msg_type"] == "clear_output":
+            self._shortened.forget()
+        if message["msg_type"] == "stream" and not self._shortened.takes(cell, message["content"]):
+            return None
+        return super().process_message(message, cell, cell_index)

@@ -1,0 +1,100 @@
+"""The executed notebook on its way to the disk: whole at any moment, and written again as it grows."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import nbformat
+from papermill.engines import NotebookExecutionManager
+from papermill.iorw import papermill_io
+
+# Between two writings at least so long, and at least so many times what the last one took.
+_PAUSE_S, _SHARE = 0.5, 20.0
+
+
+class Unwritable(Exception):
+    """The executed notebook cannot be written: the disk is full, or the folder is gone."""
+
+
+class AtomicFile:
+    """Papermill's handler of one local file: who reads it sees the old content or the new, never half of it."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def write(self, text: str, path: str) -> None:
+        """Replace the file."""
+        try:
+            self._replace(text)
+        except OSError as error:
+            raise Unwritable(f"cannot write to {self._path}: {error.strerror}") from error
+
+    def _replace(self, text: str) -> None:
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor, name = tempfile.mkstemp(dir=self._path.parent, prefix=f".{self._path.name}.", suffix=".new")
+        try:
+            with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+                file.write(text)
+            mode = self._path.stat().st_mode if self._path.exists() else 0o666 & ~_umask()
+            Path(name).chmod(mode)
+            Path(name).replace(self._path)
+        except BaseException:
+            Path(name).unlink(missing_ok=True)
+            raise
+
+    def read(self, path: str) -> str:
+        """Read the file."""
+        return self._path.read_text(encoding="utf-8")
+
+    @staticmethod
+    def pretty_path(path: str) -> str:
+        """Name the file as Papermill does."""
+        return path
+
+
+def written_whole(output: str | None) -> None:
+    """Have Papermill write this file atomically, if it is one of this machine's: its own last writing too."""
+    if output is not None and "://" not in output:
+        path = Path(output).absolute()
+        for name in {output, str(path)}:
+            papermill_io.register(name, AtomicFile(path))
+
+
+class Saving(NotebookExecutionManager):  # type: ignore[misc]
+    """Papermill's account of a notebook that runs, written often enough for whoever looks, never more often."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._saved = 0.0
+        self._took = 0.0
+
+    def save(self, *, force: bool = False, **_: Any) -> None:
+        """Write the notebook, unless that was done a moment ago."""
+        started = time.monotonic()
+        if not self.output_path or (not force and started - self._saved < max(_PAUSE_S, _SHARE * self._took)):
+            return
+        # As nbformat writes it, without the check against its schema that it makes each time.
+        papermill_io.write(nbformat.v4.writes(self.nb) + "\n", self.output_path)
+        self._saved = time.monotonic()
+        self._took = self._saved - started
+        self.last_save_time = self.now()
+
+    def autosave_cell(self, **_: Any) -> None:
+        """Write what a long cell has shown so far; called with each message from the kernel."""
+        if self.autosave_cell_every:
+            self.save()
+
+    def notebook_complete(self, **options: Any) -> None:
+        """Settle what Papermill says of the notebook; it writes that itself in a moment."""
+        super().notebook_complete(**options)
+        self.save(force=True)
+
+
+def _umask() -> int:
+    current = os.umask(0o022)
+    os.umask(current)
+    return current

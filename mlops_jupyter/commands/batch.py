@@ -1,0 +1,276 @@
+"""Many notebooks headless, or one with many parameters: a parent run, and a notebook run for each combination."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import cast
+
+from .. import registry, settings
+from ..capabilities import interrupts, ranking, sweeping
+from ..capabilities.ranking import Rank
+from ..errors import CommandError, ConfigurationError, MlopsError
+from ..protocols import BatchEngine, CellProgress, NotebookOutcome, NotebookTask, Reporter
+from ..records import Batch, BatchRow, Run
+from . import project
+from .batch_parent import Parent
+from .batch_plan import Combination, Grid, Plan, ask_about_many, notebooks_of
+from .batch_results import BATCH_TAG, COMBINATION_TAG, SOURCE_TAG, Results, done_before
+from .batch_telling import Telling
+from .headless import STORED_WAIT_S, Job, Wanted, runner
+
+_SHORT = 500
+_UNFIT, _LONGEST_FILE = re.compile(r"[^\w.=+-]+"), 100
+
+
+@dataclass(frozen=True)
+class Choices:
+    """What was asked of a batch; see `run`."""
+
+    notebooks: Sequence[Path]
+    wanted: Wanted
+    sweep: Mapping[str, object]
+    params: Path | None
+    jobs: int | None
+    engine: str
+    best: str | None
+    yes: bool
+
+
+def batch(chosen: Choices, reporter: Reporter) -> Batch:
+    """Run a batch to its end, or until the user stops it.
+
+    Raises
+    ------
+    ConfirmationRequired
+        When there are very many combinations, and no yes.
+    MlopsError
+        As of `run`, before anything runs.
+    """
+    rank = ranking.asked(chosen.best)
+    paths = notebooks_of(chosen.notebooks)
+    grid = Grid.of(chosen.wanted.parameters, chosen.sweep, chosen.params)
+    if not chosen.yes:
+        ask_about_many(paths, grid)
+    current = settings.current()
+    folder = _folder(chosen.wanted.output, current.output)
+    project.prepare(current)
+    notebooks = runner()
+    engine = cast("BatchEngine", registry.load("batch_engine", chosen.engine)(notebooks))
+    jobs = min(chosen.jobs or len(os.sched_getaffinity(0)), len(paths) * grid.count)
+    plan = Plan(paths, grid, notebooks, jobs)
+    with contextlib.closing(notebooks), contextlib.closing(plan), interrupts.noted() as asked:
+        plan.check()
+        done: Mapping[str, Run] = {}
+        if chosen.wanted.resume:
+            project.flush(current)
+            done = done_before(project.tracking(current), {one.source for one in plan.notebooks})
+        if asked():
+            raise KeyboardInterrupt
+        results = Results(lambda: project.tracking(current), None if rank is None else rank.metric)
+        parent = Parent(_title(chosen, plan), current, chosen.wanted.experiment, plan, _params(chosen))
+        with parent.closing():
+            running = _Running(chosen, current, plan, parent, results, rank)
+            return running.run(engine, jobs, folder, done, reporter, asked)
+
+
+def _folder(output: Path | None, directory: Path) -> Path:
+    """Return where the executed notebooks go, and see to it that they can."""
+    folder = directory if output is None else output.expanduser().absolute()
+    if folder.is_file() or folder.suffix == ".ipynb":
+        raise CommandError(f"--output {output} is one file, and several notebooks are run", "name a folder")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigurationError(f"cannot write to {folder}: {error.strerror}", "name another --output") from error
+    return folder
+
+
+def _title(chosen: Choices, plan: Plan) -> str:
+    if len(plan.notebooks) == 1:
+        return plan.notebooks[0].path.stem
+    if len(chosen.notebooks) == 1:
+        return chosen.notebooks[0].expanduser().resolve().name
+    return f"{len(plan.notebooks)} notebooks"
+
+
+def _params(chosen: Choices) -> dict[str, object]:
+    file = {} if chosen.params is None else {"params": chosen.params.name}
+    return {**file, **chosen.wanted.parameters, **chosen.sweep}
+
+
+class _Running:
+    """A batch on its way: its rows so far, and the jobs that are open."""
+
+    def __init__(  # noqa: PLR0917 -- what a batch is made of
+        self,
+        chosen: Choices,
+        current: settings.Settings,
+        plan: Plan,
+        parent: Parent,
+        results: Results,
+        rank: Rank | None,
+    ) -> None:
+        self._chosen, self._current, self._plan = chosen, current, plan
+        self._parent, self._results, self._rank = parent, results, rank
+        self._rows: dict[int, BatchRow] = {}
+        self._open: dict[str, tuple[Combination, Job]] = {}
+        self._unsettled: list[Job] = []
+        self._notes: list[str] = []
+        self._shares: dict[str, float] = {}
+        self._jobs = 1
+
+    def run(  # noqa: PLR0917 -- how it is run
+        self,
+        engine: BatchEngine,
+        jobs: int,
+        folder: Path,
+        done: Mapping[str, Run],
+        reporter: Reporter,
+        asked: Callable[[], bool],
+    ) -> Batch:
+        """Run all combinations that are not done, to their end or until the user asks to stop."""
+        self._jobs = jobs
+        telling = Telling(self, reporter, self._plan.total)
+
+        def progress(key: str, at: CellProgress) -> None:
+            self._progress(key, at)
+            telling.tell()
+
+        def cancelled() -> bool:
+            if not (asked() or reporter.cancelled()):
+                telling.tell()
+                return False
+            telling.stopping()
+            return True
+
+        tasks = self._tasks(folder, done, telling.skipped)
+        ended = engine.execute(tasks, at_once=jobs, on_progress=progress, cancelled=cancelled)
+        try:
+            for key, outcome in ended:
+                self._end(key, outcome)
+        finally:
+            # An iterator that is left early leaves no process behind once it is closed.
+            if isinstance(ended, Generator):
+                ended.close()
+            for key in list(self._open):
+                self._end(key, NotebookOutcome("interrupted"))
+        found = self._finish({run.tags.get(BATCH_TAG, "") for run in done.values()})
+        telling.end(found)
+        return found
+
+    def _tasks(self, folder: Path, done: Mapping[str, Run], skipped: Callable[[], None]) -> Iterator[NotebookTask]:
+        for one in self._plan:
+            if (earlier := done.get(one.digest)) is not None:
+                self._skip(one, earlier)
+                skipped()
+                continue
+            job = self._begin(one, folder)
+            yield NotebookTask(
+                job.local_id,
+                job.path,
+                job.output,
+                job.parameters,
+                job.environment(),
+                job.limits,
+                self._chosen.wanted.retries,
+                job.kept,
+            )
+
+    def _skip(self, one: Combination, earlier: Run) -> None:
+        self._results.expect(earlier.run_id)
+        path = str(one.planned.path)
+        self._rows[one.place] = BatchRow(one.name, path, one.parameters, "SKIPPED", earlier.run_id, earlier.duration_s)
+
+    def _begin(self, one: Combination, folder: Path) -> Job:
+        planned = one.planned
+        words = _UNFIT.sub("_", f"{planned.path.stem}-{sweeping.named(one.parameters)}").strip("_-")
+        wanted = replace(
+            self._chosen.wanted,
+            tags={BATCH_TAG: self._parent.run_id},
+            own={SOURCE_TAG: planned.source, COMBINATION_TAG: one.digest},
+            parent=self._parent.run_id,
+            name=one.name,
+        )
+        job = Job(planned.path, self._current, wanted, one.parameters, planned.declared or (), planned.tags)
+        job.output = folder / f"{words[:_LONGEST_FILE]}-{job.local_id[:8]}.ipynb"
+        self._open[job.local_id] = (one, job)
+        self._rows[one.place] = BatchRow(one.name, str(planned.path), one.parameters, "RUNNING", job.local_id)
+        return job
+
+    def _progress(self, key: str, at: CellProgress) -> None:
+        one, _ = self._open[key]
+        self._shares[key] = (at.cell + at.ended) / (at.cells + 1)
+        self._rows[one.place] = replace(self._rows[one.place], cell=at.cell)
+
+    def _end(self, key: str, outcome: NotebookOutcome) -> None:
+        one, job = self._open.pop(key)
+        self._shares.pop(key, None)
+        run, _, children = job.close(outcome, hurried=True)
+        self._results.take(key, run, children)
+        self._unsettled.append(job)
+        self._settle(wait=False)
+        said = f"{outcome.ename}: {outcome.evalue}" if outcome.evalue else outcome.ename
+        self._rows[one.place] = replace(
+            self._rows[one.place],
+            status=run.status,
+            duration_s=run.duration_s,
+            output=str(job.output) if job.output.is_file() else None,
+            cell=outcome.cell,
+            error=None if outcome.kind in {"done", "interrupted"} else " ".join(said.split())[:_SHORT],
+        )
+
+    def _settle(self, *, wait: bool) -> None:
+        """Take the notes of runs whose notebooks' snapshots are kept."""
+        ready = [job for job in self._unsettled if wait or job.settled]
+        self._unsettled = [job for job in self._unsettled if job not in ready]
+        self._notes += [note for job in ready for note in job.settle() if note not in self._notes]
+
+    def _finish(self, earlier: set[str]) -> Batch:
+        """Read what all runs have logged, close the parent, and return the whole."""
+        self._settle(wait=True)
+        self._notes += project.flush(self._current, wait_s=STORED_WAIT_S)
+        try:
+            self._results.read(self._parent.run_id, earlier)
+        except MlopsError as error:
+            # That takes nothing back of what ran.
+            self._notes.append(f"the metrics could not be read: {error.message}")
+        found = self.so_far()
+        if found.skipped:
+            self._notes.append(f"{found.skipped} of {found.total} were done before, and skipped")
+        if found.left:
+            self._notes.append(f"stopped with {found.left} of {found.total} left; --resume runs them")
+        run = self._parent.end(found)
+        return replace(found, run=run, notes=(*self._notes, *run.notes))
+
+    # --- told meanwhile -----------------------------------------------------------------------------------------
+
+    @property
+    def ended(self) -> int:
+        """How many combinations have ended."""
+        return len(self._rows) - len(self._open)
+
+    @property
+    def share(self) -> float:
+        """The same, with those that run counted by their cells."""
+        return self.ended + sum(self._shares.values())
+
+    def so_far(self) -> Batch:
+        """Tell the batch as it is now."""
+        rows = tuple(self._results.put_on(self._rows[place]) for place in sorted(self._rows))
+        rank = self._rank or ranking.by_itself(rows)
+        return Batch(
+            notebooks=tuple(str(one.path) for one in self._plan.notebooks),
+            jobs=self._jobs,
+            engine=self._chosen.engine,
+            run=self._parent.record("RUNNING"),
+            total=self._plan.total,
+            rows=rows,
+            metric=None if rank is None else rank.metric,
+            direction=None if rank is None else rank.direction,
+            best=None if rank is None else ranking.best(rows, rank),
+        )

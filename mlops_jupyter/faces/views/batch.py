@@ -1,0 +1,130 @@
+"""A batch: a table of its combinations, the best first."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from html import escape
+from pathlib import Path
+
+from ...capabilities.ranking import ordered
+from ...records import Batch, BatchRow
+from .columns import CARD, FAINT, badge, duration, html_table, metric_names, notes_html, number, shortened, text_table
+
+_NAME, _VALUE, _ERROR = 40, 24, 80
+_METRICS, _PARAMS = 6, 8
+# What a notebook keeps of a table, and what a terminal shows of one.
+_KEPT, _LINES = 200, 50
+# How much of the table says which metrics and parameters are common.
+_LOOKED = 500
+
+
+def excerpt(batch: Batch) -> Batch:
+    """Return the batch with so many rows, the best, as a saved notebook should hold."""
+    if len(batch.rows) <= _KEPT:
+        return batch
+    rows = tuple(ordered(batch.rows, batch.metric, batch.direction)[:_KEPT])
+    note = f"{_KEPT} of {len(batch.rows)} rows are shown; the object that the call returns has all"
+    return dataclasses.replace(batch, rows=rows, notes=(*batch.notes, note))
+
+
+def text(batch: Batch) -> str:
+    """Return it as lines of text."""
+    lines = [_headline(batch)]
+    rows = ordered(batch.rows, batch.metric, batch.direction)
+    if rows:
+        metrics, params = _metrics(batch), _params(rows)
+        head = ("", "status", "combination", "took", *metrics, *(() if _named(rows) else params), "run", "error")
+        lines.append(text_table(head, (_row(batch, row, metrics, params) for row in rows[:_LINES]), indent=2))
+    if len(rows) > _LINES:
+        lines.append(f"  … and {len(rows) - _LINES} more: mlops runs, or --json")
+    if batch.best is not None and batch.metric is not None:
+        lines.append(f"best {batch.metric}: {number(batch.best.metrics[batch.metric])} with {batch.best.name}")
+    if folder := _folder(batch.rows):
+        lines.append(f"executed notebooks: {folder}")
+    return "\n".join(lines + [f"note: {note}" for note in batch.notes])
+
+
+def html(batch: Batch) -> str:
+    """Return it as HTML."""
+    batch = excerpt(batch)
+    rows = ordered(batch.rows, batch.metric, batch.direction)
+    metrics, params = _metrics(batch), _params(rows)
+    head = ("", "status", "combination", "took", *metrics, *(() if _named(rows) else params), "run", "error")
+    cells = []
+    for row in rows:
+        mark, status, *words = _row(batch, row, metrics, params)
+        cells.append((escape(mark), badge(status), *map(escape, words)))
+    parts = [f"<div>{badge(batch.run.status)} <b>{escape(batch.run.name)}</b> {escape(_counts(batch))}</div>"]
+    parts.append(html_table(head, cells) if cells else "")
+    if batch.best is not None and batch.metric is not None:
+        value = number(batch.best.metrics[batch.metric])
+        parts.append(f"<div>best {escape(batch.metric)}: <b>{value}</b> with {escape(batch.best.name)}</div>")
+    folder = _folder(batch.rows)
+    parts.append(f'<div style="{FAINT}">executed notebooks: {escape(folder)}</div>' if folder else "")
+    return f'<div style="{CARD};max-width:none">{"".join(parts)}{notes_html(batch.notes)}</div>'
+
+
+def _headline(batch: Batch) -> str:
+    return f"{batch.run.status}  {batch.run.name}  {batch.run.run_id[:8]}  {_counts(batch)}"
+
+
+def _counts(batch: Batch) -> str:
+    running = sum(row.status == "RUNNING" for row in batch.rows)
+    counts = [(batch.done, "done"), (batch.failed, "failed"), (batch.skipped, "skipped"), (running, "running")]
+    words = [f"{count} {what}" for count, what in counts if count or what == "done"]
+    if batch.left - running > 0:
+        words.append(f"{batch.left - running} left")
+    return f"{', '.join(words)} of {batch.total}, {batch.jobs} at once, {duration(batch.run.duration_s)}"
+
+
+def _named(rows: Sequence[BatchRow]) -> bool:
+    """Whether the names say the parameters already."""
+    return all(len(row.name) <= _NAME for row in rows[:_LOOKED])
+
+
+def _metrics(batch: Batch) -> list[str]:
+    """Choose the metrics that most rows have; the one that ranks stands first."""
+    common = Counter(name for row in batch.rows[:_LOOKED] for name in row.metrics)
+    names = [name for name in metric_names(sorted(common)) if not name.startswith("system/")]
+    names.sort(key=lambda name: name != batch.metric)
+    return names[:_METRICS]
+
+
+def _params(rows: Sequence[BatchRow]) -> list[str]:
+    return list(dict.fromkeys(name for row in rows[:_LOOKED] for name in row.parameters))[:_PARAMS]
+
+
+def _row(batch: Batch, row: BatchRow, metrics: Iterable[str], params: Iterable[str]) -> tuple[str, ...]:
+    best = batch.best is not None and row.run_id == batch.best.run_id
+    at = f" (cell {row.cell})" if row.cell is not None and row.status == "RUNNING" else ""
+    named = _named(batch.rows)
+    return (
+        "★" if best else "",
+        row.status,
+        shortened(row.name, _NAME) + at,
+        duration(row.duration_s),
+        *(number(row.metrics[one]) if one in row.metrics else "" for one in metrics),
+        *(() if named else (_value(row, one) for one in params)),
+        row.run_id[:8],
+        _error(row),
+    )
+
+
+def _value(row: BatchRow, name: str) -> str:
+    value = row.parameters.get(name, "")
+    return shortened(value if isinstance(value, str) else json.dumps(value, default=str), _VALUE)
+
+
+def _error(row: BatchRow) -> str:
+    if row.error is None:
+        return ""
+    where = "" if row.cell is None else f"cell {row.cell}: "
+    return shortened(where + row.error, _ERROR)
+
+
+def _folder(rows: Iterable[BatchRow]) -> str:
+    folders = dict.fromkeys(str(Path(row.output).parent) for row in rows if row.output)
+    return ", ".join(folders)

@@ -1,0 +1,113 @@
+"""The kernel that a warm process forks: ``python -m ipykernel_launcher`` without its imports.
+
+`before_imports` and `objection` are called in the process that imports, `main` in the kernel.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+from typing import Any, cast
+
+import IPython
+import wrapt
+from ipykernel.kernelapp import IPKernelApp
+from IPython.core import getipython
+
+# What a kernel imports between its start and its first answers, beyond what importing its application does: found by
+# comparing ``sys.modules``. Of these some are optional, and some are other versions' own.
+_ALSO = """
+    IPython.core.completerlib IPython.core.debugger IPython.core.debugger_backport IPython.core.logger
+    IPython.core.oinspect IPython.extensions.storemagic code encodings.idna executing faulthandler http.server
+    ipykernel.debugger pdb psutil pydoc
+    pygments.formatters.terminal256 pygments.lexers.python pygments.styles.default sqlite3 stack_data
+    tornado.locks tornado.platform.asyncio tornado.queues xmlrpc.server
+""".split()  # noqa: SIM905 -- twenty lines otherwise
+_BACKEND, _INLINE = "MPLBACKEND", "module://matplotlib_inline.backend_inline"
+# MLflow imports it wherever it is installed, which no fork survives: it has to wait until the kernel wants it.
+_SET_ASIDE = "polars"
+LEFT_TO_CHILDREN = {_SET_ASIDE: "it leaves a thread behind (polars-ooc-cleanup)"}
+# These ask for a shell while they are imported. The first cares only for its kind; what the others missed, they are
+# told in the kernel. A module that is not named here may have decided for good that it is in no notebook.
+_ASKED_BUT_FINE = {"tqdm.autonotebook", "ipywidgets", "matplotlib.pyplot", "matplotlib_inline.backend_inline"}
+
+_real = getipython.get_ipython
+_asked: set[str] = set()
+
+
+def before_imports() -> None:
+    """Take note of modules that look for a shell, and keep one from being imported by the way."""
+    # As a kernel has it before its first cell: matplotlib reads it when it is imported.
+    os.environ[_BACKEND] = _INLINE
+    # The debugger would complain of frozen modules, which a kernel says to nobody.
+    os.environ.setdefault("PYDEVD_DISABLE_FILE_VALIDATION", "1")
+    for name in _ALSO:
+        with contextlib.suppress(ImportError):
+            importlib.import_module(name)
+    _answer(_noting)
+    sys.modules.setdefault(_SET_ASIDE, cast("ModuleType", None))
+
+
+def objection(_name: str) -> str | None:
+    """Say why what was imported last must not have been, ``None`` when nothing is wrong."""
+    found = _asked - _ASKED_BUT_FINE
+    _asked.clear()
+    return f"{', '.join(sorted(found))} looks for its notebook when it is imported" if found else None
+
+
+def _noting() -> Any:
+    _asked.add(str(sys._getframe(1).f_globals.get("__name__", "")))  # noqa: SLF001
+    return _real()
+
+
+def _answer(function: Callable[[], Any]) -> None:
+    IPython.get_ipython = getipython.get_ipython = function
+
+
+def main() -> None:
+    """Be a kernel until it is shut down; the arguments are those of ``ipykernel_launcher``."""
+    # As the launcher has it: the kernel puts the directory there itself.
+    if sys.path[0] == "" or Path(sys.path[0]) == Path.cwd():
+        del sys.path[0]
+    _answer(_real)
+    if sys.modules.get(_SET_ASIDE, IPython) is None:
+        del sys.modules[_SET_ASIDE]
+        if "mlflow.data.dataset_registry" in sys.modules:
+            wrapt.register_post_import_hook(_tell_mlflow, _SET_ASIDE)
+    _renew_modules()
+    application = cast("Any", IPKernelApp.instance())
+    application.parent_handle = int(os.environ.get("JPY_PARENT_PID") or 0)
+    # The warm process is this one's parent, and sees to its end when the manager's comes.
+    application.init_poller = lambda: None
+    application.initialize(sys.argv[1:])
+    _tell_modules(application.shell)
+    application.start()
+
+
+def _renew_modules() -> None:
+    """Let modules that read the environment when they were imported read it anew."""
+    telemetry: Any = sys.modules.get("mlflow.telemetry.client")
+    if telemetry is not None:
+        # Whether it sends anything, and the ids under which it would.
+        telemetry.set_telemetry_client()
+
+
+def _tell_modules(shell: Any) -> None:
+    """Tell modules that were imported before there was a shell what they would have seen."""
+    matplotlib: Any = sys.modules.get("matplotlib")
+    if matplotlib is not None and (backend := os.environ.get(_BACKEND, _INLINE)) != _INLINE:
+        matplotlib.rcParams["backend"] = backend
+    widgets: Any = sys.modules.get("ipywidgets")
+    if widgets is not None:
+        widgets.load_ipython_extension(shell)
+
+
+def _tell_mlflow(_module: ModuleType) -> None:
+    # What mlflow.data does at its own import, where it finds the other.
+    registry: Any = sys.modules["mlflow.data.dataset_registry"]
+    registry.register_constructor(importlib.import_module("mlflow.data.polars_dataset").from_polars)
