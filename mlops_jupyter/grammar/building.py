@@ -301,14 +301,16 @@ def _with_its_source(name: str, function: Callable[..., Any]) -> Callable[..., A
 
 def _by_keyword(function: Callable[..., Any]) -> Callable[..., Any]:
     """Let a function that takes ``*runs`` be called with ``runs=[…]``, as a parsed line calls every verb."""
-    every = inspect.signature(function).parameters.values()
+    every = list(inspect.signature(function).parameters.values())
     several = next((one.name for one in every if one.kind is one.VAR_POSITIONAL), None)
     if several is None:
         return function
+    before = [one.name for one in every if one.kind is one.POSITIONAL_OR_KEYWORD]
 
     @functools.wraps(function)
     def calling(**arguments: Any) -> Any:
-        return function(*arguments.pop(several), **arguments)
+        first = [arguments.pop(name) for name in before]
+        return function(*first, *arguments.pop(several), **arguments)
 
     return calling
 

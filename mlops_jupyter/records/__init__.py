@@ -31,6 +31,9 @@ from .honesty import (
     HonestyFinding,
     HonestyKind,
 )
+from .pipelines import (
+    PipelineFile,
+)
 from .projects import (
     Check,
     CheckLevel,
@@ -100,6 +103,7 @@ __all__ = [
     "OutputChange",
     "Parameter",
     "Picture",
+    "PipelineFile",
     "ReproducedMetric",
     "Reproduction",
     "ReproductionVerdict",
