@@ -98,11 +98,14 @@ def batch(chosen: Choices, reporter: Reporter) -> Ran:
     current = settings.current()
     folder = _folder(chosen.wanted.output, current.output)
     project.prepare(current)
-    notebooks = runner()
-    engine = cast("BatchEngine", registry.load("batch_engine", chosen.engine)(notebooks))
     jobs = min(chosen.jobs or len(os.sched_getaffinity(0)), len(paths) * grid.count)
-    plan = Plan(paths, grid, notebooks, jobs)
-    with contextlib.closing(notebooks), contextlib.closing(plan), interrupts.noted() as asked:
+    many = paths if len(paths) * grid.count > 1 else ()
+    with (
+        runner(current, many) as notebooks,
+        contextlib.closing(Plan(paths, grid, notebooks, jobs)) as plan,
+        interrupts.noted() as asked,
+    ):
+        engine = cast("BatchEngine", registry.load("batch_engine", chosen.engine)(notebooks))
         plan.check()
         done: Mapping[str, Run] = {}
         if chosen.wanted.resume:

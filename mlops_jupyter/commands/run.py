@@ -45,6 +45,7 @@ def run(
     retries: int = 0,
     resume: bool = False,
     experiment: str | None = None,
+    verbose: bool = False,
     yes: Confirms = False,
     reporter: Reporter = Silent(),  # noqa: B008 -- stateless
 ) -> Execution | Batch:
@@ -108,6 +109,8 @@ def run(
         their state could be kept; else start over, and say why. Of a batch, skip what has run to its end before.
     experiment
         The experiment; else the project's.
+    verbose
+        Say where the kernel came from: forked from a warm process, or why it was not.
     yes
         Do not ask before more than 1,000 combinations.
     reporter
@@ -143,6 +146,7 @@ def run(
         retries=retries,
         experiment=experiment,
         resume=resume,
+        verbose=verbose,
     )
     _check(notebooks, jobs)
     many = bool(sweep or params) or len(notebooks) > 1 or engine != _LOCAL or notebooks[0].expanduser().is_dir()
