@@ -31,9 +31,9 @@ _LOOK_S, _LAST_OUTPUT_S = 1.0, 0.1
 
 def _origin(provisioner: Any) -> str:
     """Say where a kernel came from, as far as what started it knows of warm processes."""
-    why = getattr(provisioner, "why_normal", "")
+    why = getattr(provisioner, "why_normal", "no warm process is there; mlops warm starts one")
     if why is not None:
-        return f"the kernel was started normally: {why}" if why else "the kernel was started normally"
+        return f"the kernel was started normally: {why}"
     left_out = [f"{name} ({reason})" for name, reason in provisioner.left_out.items()]
     return "the kernel was forked from the warm process" + (
         f", and imports itself: {', '.join(left_out)}" if left_out else ""
