@@ -152,13 +152,16 @@ def warm(
     if stop:
         return _stop(current.root, path)
     wanted = _wanted(current, [notebook_file(one) for one in notebooks], names(import_))
+    if wanted == [()] and ForkServer.connect(path) is not None:
+        # Nothing is asked for: what is there is shown.
+        wanted = []
     current.prepare_state()
     log = path.with_name("warm.log")
     server = ForkServer.start_lasting(path, idle_s=idle, log=log)
     for done, imports in enumerate(wanted):
         reporter.progress(f"import {', '.join(imports) or 'the kernel'}", done, len(wanted))
         server.prepare(KERNEL, imports, wait=True)
-    reporter.progress("imported", len(wanted), len(wanted))
+    reporter.progress("imported", 1, 1)
     state = server.state() or {"pid": None, "families": []}
     return WarmProcess(
         root=str(current.root),
