@@ -78,5 +78,8 @@ VERBS: dict[str, Verb] = {
         "writes",
         "anywhere",
     ),
+    "ci": Verb(
+        _COMMANDS + "ci:ci", "Write the pipeline file that runs notebooks headless in CI.", "writes", "anywhere"
+    ),
     "ui": Verb(_COMMANDS + "ui:ui", "Open a tool's web pages inside Jupyter.", "reads", "anywhere"),
 }

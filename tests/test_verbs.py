@@ -47,6 +47,7 @@ CONTRACT: dict[str, set[str]] = {
         "--experiment",
         "--yes",
     },
+    "ci": {"SYSTEM", "NOTEBOOKS", "--require", "--output"},
     "ui": {"TOOL"},
 }
 

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from .. import settings
+from .. import registry, settings
 from ..capabilities.forking import ForkServer, Refusal, proportional_bytes, supported
 from ..capabilities.notebook_imports import imports_of_file
 from ..errors import CommandError, ConfigurationError
@@ -161,6 +161,8 @@ def warm(
     for done, imports in enumerate(wanted):
         reporter.progress(f"import {', '.join(imports) or 'the kernel'}", done, len(wanted))
         server.prepare(KERNEL, imports, wait=True)
+    # What drives the kernels of headless notebooks is forked too.
+    server.prepare(registry.load("notebook_runner", "papermill").entry, (), wait=True)
     reporter.progress("imported", 1, 1)
     state = server.state() or {"pid": None, "families": []}
     return WarmProcess(

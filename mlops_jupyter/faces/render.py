@@ -39,6 +39,7 @@ VIEWS: dict[str, tuple[str, str]] = {
     "NotebookDiff": ("versions", "diff"),
     "Restored": ("versions", "restored"),
     "Review": ("versions", "review"),
+    "PipelineFile": ("pipelines", "pipeline"),
     "Setup": ("projects", "setup"),
     "Status": ("projects", "status"),
     "WarmProcess": ("projects", "warm"),

@@ -1,8 +1,8 @@
 """From a plain annotated function to a click command.
 
 A positional parameter is an argument, ``*names`` any number, a keyword-only one an option; ``bool`` is a flag,
-``Literal`` choices, ``Mapping`` repeated ``key=value``; the numpydoc docstring is the help. A parameter called
-``reporter`` is what a face supplies and no part of the command.
+``Literal`` choices, ``Mapping`` repeated ``key=value``, ``Sequence`` an option that may be repeated; the numpydoc
+docstring is the help. A parameter called ``reporter`` is what a face supplies and no part of the command.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import functools
 import importlib
 import inspect
 import types
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
@@ -223,7 +223,8 @@ def _parameter(parameter: inspect.Parameter, hint: Any, text: str) -> click.Para
             parameter.name,
         ]
         return _Mapping(flags, multiple=True, type=_Pair(), default=(), help=text, metavar="KEY=VALUE")
-    kind = _click_type(hint, markers)
+    several = get_origin(hint) is Sequence
+    kind = _click_type(get_args(hint)[0] if several else hint, markers)
     if parameter.kind is parameter.VAR_POSITIONAL:
         return _Argument([parameter.name], text, type=kind, nargs=-1, required=False)
     if _SOURCE in markers:
@@ -235,6 +236,8 @@ def _parameter(parameter: inspect.Parameter, hint: Any, text: str) -> click.Para
     if hint is bool:
         names[-2] = f"{flag}/--no-{flag[2:]}" if default is not False else flag
         return click.Option(names, default=default, is_flag=True, help=text)
+    if several:
+        given = {"multiple": True, "required": False, "default": ()}
     shown = isinstance(default, int | float | str) and default != ""
     return _Option(names, type=kind, help=text, show_default=shown, **given)
 
@@ -298,14 +301,16 @@ def _with_its_source(name: str, function: Callable[..., Any]) -> Callable[..., A
 
 def _by_keyword(function: Callable[..., Any]) -> Callable[..., Any]:
     """Let a function that takes ``*runs`` be called with ``runs=[…]``, as a parsed line calls every verb."""
-    every = inspect.signature(function).parameters.values()
+    every = list(inspect.signature(function).parameters.values())
     several = next((one.name for one in every if one.kind is one.VAR_POSITIONAL), None)
     if several is None:
         return function
+    before = [one.name for one in every if one.kind is one.POSITIONAL_OR_KEYWORD]
 
     @functools.wraps(function)
     def calling(**arguments: Any) -> Any:
-        return function(*arguments.pop(several), **arguments)
+        first = [arguments.pop(name) for name in before]
+        return function(*first, *arguments.pop(several), **arguments)
 
     return calling
 

@@ -15,6 +15,10 @@ from .markers import (
     Short,
     Source,
 )
+from .models import (
+    ModelRegistry,
+    ModelSource,
+)
 from .notebooks import (
     CellProgress,
     Limits,
@@ -29,9 +33,23 @@ from .notebooks import (
     Resumable,
     Work,
 )
+from .pipelines import (
+    Clash,
+    MergedText,
+    NotebookJob,
+    PipelinePart,
+    PipelinePlan,
+    Pipelines,
+    TextMerge,
+)
 from .reporting import (
     Reporter,
     Silent,
+)
+from .reports import (
+    CaseReport,
+    ReportedCase,
+    ReportedSuite,
 )
 from .tracking import (
     Datasets,
@@ -60,7 +78,9 @@ from .versions import (
 
 __all__ = [
     "BatchEngine",
+    "CaseReport",
     "CellProgress",
+    "Clash",
     "CodeReview",
     "Confirms",
     "Datasets",
@@ -70,22 +90,31 @@ __all__ = [
     "Limits",
     "LoadedNotebook",
     "Marker",
+    "MergedText",
+    "ModelRegistry",
+    "ModelSource",
     "Names",
     "NotebookDiffer",
     "NotebookEngine",
     "NotebookExport",
     "NotebookHost",
+    "NotebookJob",
     "NotebookOutcome",
     "NotebookPages",
     "NotebookRunner",
     "NotebookTask",
     "Object",
     "OpenedRun",
+    "PipelinePart",
+    "PipelinePlan",
+    "Pipelines",
     "PlainTracking",
     "Proposal",
     "Publishing",
     "Pushed",
     "PythonEnvironments",
+    "ReportedCase",
+    "ReportedSuite",
     "Reporter",
     "Resumable",
     "RunSink",
@@ -98,6 +127,7 @@ __all__ = [
     "Source",
     "SourceControl",
     "StoredSnapshot",
+    "TextMerge",
     "Tracking",
     "TrackingUi",
     "WebDiff",

@@ -19,6 +19,8 @@ from .comparisons import (
 from .executions import (
     CellFailure,
     Execution,
+    GateResult,
+    GateVerdict,
     Parameter,
     ReproducedMetric,
     Reproduction,
@@ -28,6 +30,9 @@ from .honesty import (
     Honesty,
     HonestyFinding,
     HonestyKind,
+)
+from .pipelines import (
+    PipelineFile,
 )
 from .projects import (
     Check,
@@ -84,6 +89,8 @@ __all__ = [
     "Diagnosis",
     "Difference",
     "Execution",
+    "GateResult",
+    "GateVerdict",
     "Histories",
     "History",
     "Honesty",
@@ -96,6 +103,7 @@ __all__ = [
     "OutputChange",
     "Parameter",
     "Picture",
+    "PipelineFile",
     "ReproducedMetric",
     "Reproduction",
     "ReproductionVerdict",

@@ -282,6 +282,25 @@ def test_ui(by_terminal, by_magic, project):
     assert len({one["url"].partition("?")[0] for one in (first, second, third)}) == 1
 
 
+@row
+def test_ci(by_terminal, by_magic, project):
+    write_notebook(project / "train.ipynb", "x = 1")
+    found = [
+        by_terminal(
+            "ci", "gitlab", "train.ipynb", "--require", "a > 1", "--require", "b < 2", "--output", "terminal.yml"
+        ),
+        by_magic("%mlops ci gitlab train.ipynb --require 'a > 1' --require='b < 2' --output magic.yml"),
+        by_python(mlops_jupyter.ci("gitlab", "train.ipynb", require=["a > 1", "b < 2"], output="python.yml")),
+    ]
+    first, second, third = (steady(one, {"path", "notes"}) for one in found)
+    assert first == second == third
+    assert (first["outcome"], first["jobs"][1]) == ("created", "notebooks:train")
+    texts = {
+        (project / f"{face}.yml").read_text().replace(f"{face}.yml", "") for face in ("terminal", "magic", "python")
+    }
+    assert len({text.partition("# <<< mlops: about")[2] for text in texts}) == 1
+
+
 def test_no_verb_is_forgotten():
     assert set(ROWS) == set(VERBS)
 

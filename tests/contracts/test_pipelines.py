@@ -1,0 +1,97 @@
+"""Every CI system's file: whole, in parts, with every notebook in it, whatever the notebook is called."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+
+import pytest
+
+from mlops_jupyter import registry
+from mlops_jupyter.capabilities.pipelines import marking
+from mlops_jupyter.capabilities.pipelines.steps import notebook_jobs
+from mlops_jupyter.protocols import PipelinePlan
+
+ODD = ('it\'s "odd" $HOME \\n.ipynb', "a/train.ipynb", "b/train.ipynb", "Übung 1.ipynb", "lint.ipynb", "'''.ipynb")
+
+
+def plan(*notebooks: str, gates: tuple[str, ...] = ("accuracy >= 0.9",), root: str = ".") -> PipelinePlan:
+    return PipelinePlan(
+        jobs=notebook_jobs(notebooks),
+        gates=gates,
+        python="3.11",
+        install=("python -m pip install -e .",),
+        ruff=None,
+        locks=("pyproject.toml",),
+        root=root,
+        embedded=True,
+    )
+
+
+@pytest.fixture(params=["github", "gitlab", "jenkins"])
+def pipelines(request):
+    return registry.load("pipelines", request.param)()
+
+
+def test_the_registry_knows_them():
+    assert registry.names("pipelines") == ("github", "gitlab", "jenkins")
+
+
+def test_parts_are_whole_and_have_names_of_their_own(pipelines):
+    parts = pipelines.parts(plan(*ODD))
+    names = [part.name for part in parts]
+    assert len(set(names)) == len(names)
+    assert not [name for name in names if re.search(r"\s", name)]
+    assert all(part.text.endswith("\n") for part in parts)
+    found = marking.pieces(marking.whole(parts, pipelines.comment))
+    assert [(one.name, one.text, one.edited) for one in found if one.name] == [
+        (part.name, part.text, False) for part in parts
+    ]
+
+
+def test_jobs_have_names_of_their_own(pipelines):
+    jobs = pipelines.jobs(plan(*ODD))
+    assert len(set(jobs)) == len(jobs) >= len(ODD) + 1
+
+
+def test_one_notebook_more_is_one_part_more(pipelines):
+    less, more = pipelines.parts(plan("a.ipynb")), pipelines.parts(plan("a.ipynb", "b.ipynb"))
+    assert [part.name for part in more if part not in less and part.name not in {"lint", "review"}] == ["run/b"]
+
+
+def test_the_same_plan_gives_the_same_text(pipelines):
+    assert pipelines.parts(plan(*ODD)) == pipelines.parts(plan(*ODD))
+
+
+def test_no_token_is_written_and_the_project_s_place_is(pipelines):
+    text = "".join(part.text for part in pipelines.parts(plan("a.ipynb", root="models/churn")))
+    assert "MLFLOW_TRACKING_URI" in text
+    assert re.search(r"MLOPS_JUPYTER_ROOT\W+models/churn", text)
+    assert "models/churn/.mlops/" in text
+
+
+def test_without_a_gate_there_is_an_example(pipelines):
+    text = "".join(part.text for part in pipelines.parts(plan("a.ipynb", gates=())))
+    lines = [line for line in text.splitlines() if "accuracy >= 0.9" in line]
+    assert lines
+    assert all(line.strip().startswith(pipelines.comment) for line in lines)
+
+
+def test_names_of_jobs():
+    assert [job.name for job in notebook_jobs(ODD)] == [
+        "it-s-odd-HOME-n", "a-train", "b-train", "Übung-1", "lint-2", "notebook",
+    ]  # fmt: skip
+
+
+def test_odd_names_reach_the_command_whole():
+    """What stands in GitLab's script is what a shell hands on; the other two are held by their own tests."""
+    import yaml
+
+    pipelines = registry.load("pipelines", "gitlab")()
+    parts = {part.name: part.text for part in pipelines.parts(plan(*ODD, gates=("m['a b'] > 0.5 # \"x\"",)))}
+    for job in notebook_jobs(ODD):
+        (told,) = yaml.safe_load(parts[f"run/{job.name}"]).values()
+        script = 'mkdir() { :; }; mlops() { printf "%s\\0" "$@"; }\n' + told["script"][0]
+        done = subprocess.run(["sh", "-e", "-c", script], capture_output=True, text=True, check=True)
+        words = done.stdout.split("\0")
+        assert words[:4] == ["run", job.notebook, "--require", "m['a b'] > 0.5 # \"x\""]

