@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import signal
@@ -18,8 +19,10 @@ import psutil
 import pytest
 from jupyter_client.blocking.client import BlockingKernelClient
 from jupyter_client.manager import KernelManager
+from jupyter_server.services.kernels.kernelmanager import AsyncMappingKernelManager
 
 from mlops_jupyter.capabilities.forking import ForkServer, supported
+from mlops_jupyter.commands import warm
 from mlops_jupyter.commands.warm import KERNEL, KERNEL_NAME, SERVER_VARIABLE, install_kernelspec
 from tests.fakes.notebooks import write_notebook
 from tests.fakes.waiting import wait_for
@@ -290,6 +293,34 @@ def test_the_servers_end_ends_its_kernels_and_the_next_starts_normally(server, s
     os.kill(server.state()["pid"], signal.SIGKILL)
     wait_for(lambda: not kernel.manager.is_alive())
     assert start().why_normal == "no warm process is there; mlops warm starts one"
+
+
+def test_a_jupyter_server_has_a_warm_process_of_its_own(kernelspec, tmp_path, monkeypatch):
+    """Its first kernel starts normally, while the process imports; the next is forked."""
+    notebook = write_notebook(tmp_path / "train.ipynb", "import numpy")
+    environment = os.environ | {"JPY_SESSION_NAME": str(notebook)}
+
+    async def start_two() -> list[str | None]:
+        kernels = AsyncMappingKernelManager()
+        first = await kernels.start_kernel(kernel_name=KERNEL_NAME, env=environment)
+        (own,) = warm._own.values()
+        await asyncio.to_thread(own.prepare, KERNEL, ["numpy"], wait=True)
+        second = await kernels.start_kernel(kernel_name=KERNEL_NAME, env=environment)
+        why = [kernels.get_kernel(one).provisioner.why_normal for one in (first, second)]
+        await kernels.shutdown_all()
+        # One that has ended is replaced.
+        os.kill(own.state()["pid"], signal.SIGKILL)
+        wait_for(lambda: own.state() is None)
+        third = await kernels.start_kernel(kernel_name=KERNEL_NAME, env=environment)
+        why.append(kernels.get_kernel(third).provisioner.why_normal)
+        await kernels.shutdown_all()
+        return why
+
+    try:
+        importing = "the warm process is still importing"
+        assert asyncio.run(start_two()) == [importing, None, importing]
+    finally:
+        warm.end_own_servers()
 
 
 def test_kill_9_of_the_manager_ends_its_kernels(server):
