@@ -63,7 +63,10 @@ def targets(found: dict[str, list[float]]) -> list[str]:
         verdict("one trivial notebook, warm", ratio_of(found["mlops run, warm"], papermill), 1 / 6, "x papermill"),
         verdict("one trivial notebook, cold", ratio_of(found["mlops run, cold"], papermill), 1.0, "x papermill"),
         verdict(
-            "the command's own start", ratio_of(found["mlops run --help"], found["papermill --help"]), 0.7, "x papermill"
+            "the command's own start",
+            ratio_of(found["mlops run --help"], found["papermill --help"]),
+            0.7,
+            "x papermill",
         ),
     ]
 

@@ -220,7 +220,11 @@ class Cells(PapermillNotebookClient):  # type: ignore[misc]
             except CellExecutionError as error:
                 self._failed(index, error)
                 return
-            except (CellTimeoutError, DeadKernelError, KeyboardInterrupt) as error:
+            except DeadKernelError as error:
+                self._failed(index, error)
+                # nbclient itself does not know how.
+                raise DeadKernelError(self.died or str(error)) from error
+            except (CellTimeoutError, KeyboardInterrupt) as error:
                 self._failed(index, error)
                 raise
             finally:
