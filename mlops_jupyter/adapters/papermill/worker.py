@@ -18,6 +18,7 @@ import threading
 import traceback
 from collections.abc import Callable, Mapping
 from functools import partial
+from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 from typing import Any, TextIO, cast
@@ -28,6 +29,8 @@ sys.modules.setdefault("rfc3987_syntax", cast("ModuleType", None))
 
 import nbformat  # noqa: E402
 import papermill  # noqa: E402
+from jupyter_client.kernelspec import KernelSpecManager  # noqa: E402
+from jupyter_client.provisioning.factory import KernelProvisionerFactory  # noqa: E402
 from papermill.engines import papermill_engines  # noqa: E402
 from papermill.exceptions import PapermillException  # noqa: E402
 
@@ -37,6 +40,9 @@ from .reading import Invalid, declared, read  # noqa: E402
 from .saving import Unwritable  # noqa: E402
 
 Say = Callable[..., None]
+
+# What a worker imports on its way to the first cell, beyond what importing this module does.
+_ALSO = ("encodings.ascii", "ipykernel.kernelspec", "jupyter_client.manager", "psutil")
 
 
 def execute(path: Path, notebook: nbformat.NotebookNode, request: Mapping[str, Any], say: Say) -> None:
@@ -117,6 +123,18 @@ def serve(requests: Requests, say: Say) -> None:
             say(event="invalid", message=f"Papermill cannot read {path.name}: {error}", hint="mlops doctor")
         else:
             say(event="declared", parameters=parameters, cells=len(notebook.cells))
+
+
+def before_imports() -> None:
+    """Do once in a warm process what each worker forked from it would do first."""
+    # The rules for notebooks are compiled when they are first asked for, one set a version.
+    for minor in range(nbformat.current_nbformat_minor + 1):
+        nbformat.validator.get_validator(nbformat.current_nbformat, minor)
+    KernelSpecManager().find_kernel_specs()
+    for provisioner in KernelProvisionerFactory.instance().provisioners.values():
+        provisioner.load()
+    for name in _ALSO:
+        import_module(name)
 
 
 def main() -> None:
