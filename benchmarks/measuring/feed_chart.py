@@ -32,16 +32,17 @@ class Source:
         return [("fit", METRICS, slots)]
 
 
-def counted(session: Any) -> list[int]:
-    """Count the bytes of all frames that carry comm messages of the session."""
-    sizes: list[int] = []
+def counted(session: Any) -> list[tuple[int, int]]:
+    """Count the bytes of each comm message of the session: content with buffers, and all frames."""
+    sizes: list[tuple[int, int]] = []
     send = session.send
 
     def counting(stream: Any, kind: Any, *words: Any, **named: Any) -> Any:
         message = send(stream, kind, *words, **named)
         if kind == "comm_msg":
-            frames = session.serialize(message) + list(named.get("buffers") or ())
-            sizes.append(sum(len(frame) for frame in frames))
+            frames = session.serialize(message)
+            buffers = sum(len(buffer) for buffer in named.get("buffers") or ())
+            sizes.append((len(frames[-1]) + buffers, sum(len(frame) for frame in frames) + buffers))
         return message
 
     session.send = counting
@@ -60,7 +61,7 @@ def main(case: str, seconds: float, rate: int, *, count: bool) -> None:
         from mlops_jupyter.widgets.ticker import Ticker
 
         chart = LiveChart("fit")
-        ticker = Ticker(chart, source.read, 0.1, "resources" in case)
+        ticker = Ticker(chart, source.read, sample_resources="resources" in case)
         ticker.start()
         stop = ticker.stop
     elif case == "list trait":
@@ -77,17 +78,21 @@ def main(case: str, seconds: float, rate: int, *, count: bool) -> None:
     error = stop()
     if error is not None:
         raise error
-    print(json.dumps({"share": spent, "messages": len(sizes), "bytes": sum(sizes), "points": points}), flush=True)
+    own, whole = (sum(size) for size in zip(*sizes, strict=True)) if sizes else (0, 0)
+    told = {"share": spent, "messages": len(sizes), "own": own, "bytes": whole, "points": points}
+    print(json.dumps(told), flush=True)
 
 
 def ticking(work: Any) -> Any:
-    """Call something ten times a second in a thread; return what stops it."""
+    """Call something in a thread, as often as the chart does; return what stops it."""
     from threading import Event, Thread
+
+    from mlops_jupyter.widgets.ticker import TICK_S
 
     ends = Event()
 
     def run() -> None:
-        while not ends.wait(0.1):
+        while not ends.wait(TICK_S):
             work()
 
     thread = Thread(target=run, daemon=True)

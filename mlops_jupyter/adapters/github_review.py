@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import quote, urlsplit
@@ -14,6 +16,8 @@ from ..protocols import Proposal
 
 _TIMEOUT_S = 30.0
 _PUBLIC = "github.com"
+_PAGE = 100
+_MEMBERS = {"OWNER", "MEMBER", "COLLABORATOR"}
 _DENIED = {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND}
 
 
@@ -35,38 +39,53 @@ class GithubReview:
 
     def open(self, proposal: Proposal, token: str) -> str:
         """Open the pull request, or find the one that is open and write the text below it."""
-        project = self._project()
-        owner = project.path.partition("/")[0]
-        headers = {"Authorization": f"Bearer {token}", "Accept": "application/vnd.github+json"}
-        try:
-            with httpx.Client(base_url=_api(project), headers=headers, timeout=_TIMEOUT_S) as client:
-                where = f"/repos/{project.path}/pulls"
-                found = _told(client.get(where, params={"head": f"{owner}:{proposal.branch}", "state": "open"}))
-                if found:
-                    number = found[0]["number"]
-                    _told(client.post(f"/repos/{project.path}/issues/{number}/comments", json={"body": proposal.text}))
-                    return str(found[0]["html_url"])
-                made = _told(
-                    client.post(
-                        where,
-                        json={
-                            "head": proposal.branch,
-                            "base": proposal.target,
-                            "title": proposal.title,
-                            "body": proposal.text,
-                            "draft": proposal.draft,
-                        },
-                    )
+        with self._client(token) as (client, project):
+            owner = project.path.partition("/")[0]
+            where = f"/repos/{project.path}/pulls"
+            found = _told(client.get(where, params={"head": f"{owner}:{proposal.branch}", "state": "open"}))
+            if found:
+                number = found[0]["number"]
+                _told(client.post(f"/repos/{project.path}/issues/{number}/comments", json={"body": proposal.text}))
+                return str(found[0]["html_url"])
+            made = _told(
+                client.post(
+                    where,
+                    json={
+                        "head": proposal.branch,
+                        "base": proposal.target,
+                        "title": proposal.title,
+                        "body": proposal.text,
+                        "draft": proposal.draft,
+                    },
                 )
-                return str(made["html_url"])
-        except httpx.HTTPError as error:
-            raise Unavailable("GitHub", f"{project.base_url} does not answer: {error}", None) from error
+            )
+            return str(made["html_url"])
+
+    def note(self, number: int, mark: str, text: str, token: str) -> str:
+        """Write a comment on a pull request, or write the one anew that begins with the same mark."""
+        body = {"body": f"{mark}\n{text}"}
+        with self._client(token) as (client, project):
+            issues = f"/repos/{project.path}/issues"
+            for one in _pages(client, f"{issues}/{number}/comments"):
+                if str(one.get("body") or "").startswith(mark) and _is_trusted(one):
+                    return str(_told(client.patch(f"{issues}/comments/{one['id']}", json=body))["html_url"])
+            return str(_told(client.post(f"{issues}/{number}/comments", json=body))["html_url"])
 
     def page(self, proposal: Proposal) -> str | None:
         """Return the page on which GitHub compares a branch and opens a pull request."""
         project = self._project()
         target, branch = quote(proposal.target, safe="/"), quote(proposal.branch, safe="/")
         return f"{project.base_url}/{project.path}/compare/{target}...{branch}?expand=1"
+
+    @contextmanager
+    def _client(self, token: str) -> Iterator[tuple[httpx.Client, HostedProject]]:
+        project = self._project()
+        headers = {"Authorization": f"Bearer {token}", "Accept": "application/vnd.github+json"}
+        try:
+            with httpx.Client(base_url=_api(project), headers=headers, timeout=_TIMEOUT_S) as client:
+                yield client, project
+        except httpx.HTTPError as error:
+            raise Unavailable("GitHub", f"{project.base_url} does not answer: {error}", None) from error
 
     def _project(self) -> HostedProject:
         project = hosted(self._remote)
@@ -81,6 +100,22 @@ def _api(project: HostedProject) -> str:
     host = urlsplit(project.base_url).hostname
     # A GitHub of one's own has its API below its pages.
     return f"https://api.{_PUBLIC}" if host == _PUBLIC else f"{project.base_url}/api/v3"
+
+
+def _pages(client: httpx.Client, where: str) -> Iterator[dict[str, Any]]:
+    page = 1
+    while True:
+        found = _told(client.get(where, params={"per_page": _PAGE, "page": page}))
+        yield from found
+        if len(found) < _PAGE:
+            return
+        page += 1
+
+
+def _is_trusted(comment: dict[str, Any]) -> bool:
+    """Whether a comment is a pipeline's or a member's; anybody else may write one that begins like ours."""
+    bot = (comment.get("user") or {}).get("type") == "Bot"
+    return bot or comment.get("author_association") in _MEMBERS
 
 
 def _told(answer: httpx.Response) -> Any:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from http import HTTPStatus
 from urllib.parse import quote
 
@@ -9,7 +11,7 @@ import gitlab
 from gitlab.exceptions import GitlabAuthenticationError, GitlabError
 from requests import RequestException
 
-from ..capabilities.remotes import hosted
+from ..capabilities.remotes import HostedProject, hosted
 from ..errors import ConfigurationError, MlopsError, Rejected, Unauthorized, Unavailable
 from ..protocols import Proposal
 
@@ -44,33 +46,40 @@ class GitlabReview:
 
     def open(self, proposal: Proposal, token: str) -> str:
         """Open the merge request, or find the one that the push has opened, and write the text into it."""
-        project = hosted(self._remote)
-        if project is None:
-            raise ConfigurationError(
-                f"{self._remote} names no project on a GitLab server", "git remote set-url origin ADDRESS"
+        with self._server(token) as (server, project):
+            requests = server.projects.get(project.path, lazy=True).mergerequests
+            found = requests.list(source_branch=proposal.branch, state="opened", get_all=False)
+            title = _DRAFT + proposal.title if proposal.draft else proposal.title
+            if found:
+                request = requests.get(found[0].iid, lazy=True)
+                request.notes.create({"body": proposal.text})
+                return str(found[0].web_url)
+            request = requests.create(
+                {
+                    "source_branch": proposal.branch,
+                    "target_branch": proposal.target,
+                    "title": title,
+                    "description": proposal.text,
+                }
             )
-        try:
-            with gitlab.Gitlab(project.base_url, private_token=token, timeout=_TIMEOUT_S) as server:
-                requests = server.projects.get(project.path, lazy=True).mergerequests
-                found = requests.list(source_branch=proposal.branch, state="opened", get_all=False)
-                title = _DRAFT + proposal.title if proposal.draft else proposal.title
-                if found:
-                    request = requests.get(found[0].iid, lazy=True)
-                    request.notes.create({"body": proposal.text})
-                    return str(found[0].web_url)
-                request = requests.create(
-                    {
-                        "source_branch": proposal.branch,
-                        "target_branch": proposal.target,
-                        "title": title,
-                        "description": proposal.text,
-                    }
-                )
-                return str(request.web_url)
-        except GitlabError as error:
-            raise _ours(error) from error
-        except RequestException as error:
-            raise Unavailable("GitLab", f"{project.base_url} does not answer: {error}", None) from error
+            return str(request.web_url)
+
+    def note(self, number: int, mark: str, text: str, token: str) -> str:
+        """Write a note on a merge request, or write our own one anew that begins with the same mark."""
+        body = f"{mark}\n{text}"
+        with self._server(token) as (server, project):
+            server.auth()
+            own = None if server.user is None else server.user.id
+            notes = server.projects.get(project.path, lazy=True).mergerequests.get(number, lazy=True).notes
+            for note in notes.list(iterator=True):
+                # Anybody may write a note that begins like ours.
+                if note.body.startswith(mark) and note.author["id"] == own:
+                    note.body = body
+                    note.save()
+                    break
+            else:
+                note = notes.create({"body": body})
+            return f"{project.base_url}/{project.path}/-/merge_requests/{number}#note_{note.get_id()}"
 
     def page(self, proposal: Proposal) -> str | None:
         """Return the page that GitLab offers for a branch that was pushed."""
@@ -79,6 +88,21 @@ class GitlabReview:
             return None
         query = f"merge_request%5Bsource_branch%5D={quote(proposal.branch, safe='')}"
         return f"{project.base_url}/{project.path}/-/merge_requests/new?{query}"
+
+    @contextmanager
+    def _server(self, token: str) -> Iterator[tuple[gitlab.Gitlab, HostedProject]]:
+        project = hosted(self._remote)
+        if project is None:
+            raise ConfigurationError(
+                f"{self._remote} names no project on a GitLab server", "git remote set-url origin ADDRESS"
+            )
+        try:
+            with gitlab.Gitlab(project.base_url, private_token=token, timeout=_TIMEOUT_S) as server:
+                yield server, project
+        except GitlabError as error:
+            raise _ours(error) from error
+        except RequestException as error:
+            raise Unavailable("GitLab", f"{project.base_url} does not answer: {error}", None) from error
 
 
 def _ours(error: GitlabError) -> MlopsError:

@@ -15,13 +15,13 @@ from ..capabilities import interrupts, ranking, sweeping
 from ..capabilities.ranking import Rank
 from ..errors import CommandError, ConfigurationError, MlopsError
 from ..protocols import BatchEngine, CellProgress, NotebookOutcome, NotebookTask, Reporter
-from ..records import Batch, BatchRow, Run
+from ..records import Batch, BatchRow, Execution, Run
 from . import project
 from .batch_parent import Parent
 from .batch_plan import Combination, Grid, Plan, ask_about_many, notebooks_of
 from .batch_results import BATCH_TAG, COMBINATION_TAG, SOURCE_TAG, Results, done_before
 from .batch_telling import Telling
-from .headless import STORED_WAIT_S, Job, Wanted, runner
+from .headless import STORED_WAIT_S, Job, Wanted, children_of, runner
 
 _SHORT = 500
 _UNFIT, _LONGEST_FILE = re.compile(r"[^\w.=+-]+"), 100
@@ -41,7 +41,46 @@ class Choices:
     yes: bool
 
 
-def batch(chosen: Choices, reporter: Reporter) -> Batch:
+@dataclass(frozen=True)
+class Ran:
+    """A batch that has ended, with the notebooks that it executed by their places among the combinations."""
+
+    batch: Batch
+    executed: Mapping[int, Execution]
+    # Runs of which only the store knows what is within them.
+    unknown: frozenset[str]
+    current: settings.Settings
+
+    @property
+    def executions(self) -> list[Execution]:
+        """What was executed, in the order of the combinations."""
+        return [self.executed[place] for place in sorted(self.executed)]
+
+    def representatives(self) -> list[Execution]:
+        """Return of each notebook the best combination that ran to its end, by which it is judged."""
+        found: dict[str, list[Execution]] = {}
+        for execution in self.executions:
+            if execution.failure is None:
+                found.setdefault(execution.notebook, []).append(execution)
+        return [self._whole(self._best(of_one)) for of_one in found.values()]
+
+    def _best(self, executions: Sequence[Execution]) -> Execution:
+        by_run = {one.run.run_id: one for one in executions}
+        rows = [row for row in self.batch.rows if row.run_id in by_run]
+        rank = ranking.by_itself(rows)
+        if self.batch.metric is not None and self.batch.direction is not None:
+            rank = Rank(self.batch.metric, self.batch.direction)
+        best = None if rank is None else ranking.best(rows, rank)
+        return executions[0] if best is None else by_run[best.run_id]
+
+    def _whole(self, execution: Execution) -> Execution:
+        """Return an execution with the runs within it, also where only the store knows them."""
+        if execution.run.run_id not in self.unknown:
+            return execution
+        return replace(execution, children=children_of(project.tracking(self.current), execution.run))
+
+
+def batch(chosen: Choices, reporter: Reporter) -> Ran:
     """Run a batch to its end, or until the user stops it.
 
     Raises
@@ -59,11 +98,14 @@ def batch(chosen: Choices, reporter: Reporter) -> Batch:
     current = settings.current()
     folder = _folder(chosen.wanted.output, current.output)
     project.prepare(current)
-    notebooks = runner()
-    engine = cast("BatchEngine", registry.load("batch_engine", chosen.engine)(notebooks))
     jobs = min(chosen.jobs or len(os.sched_getaffinity(0)), len(paths) * grid.count)
-    plan = Plan(paths, grid, notebooks, jobs)
-    with contextlib.closing(notebooks), contextlib.closing(plan), interrupts.noted() as asked:
+    many = paths if len(paths) * grid.count > 1 else ()
+    with (
+        runner(current, many) as notebooks,
+        contextlib.closing(Plan(paths, grid, notebooks, jobs)) as plan,
+        interrupts.noted() as asked,
+    ):
+        engine = cast("BatchEngine", registry.load("batch_engine", chosen.engine)(notebooks))
         plan.check()
         done: Mapping[str, Run] = {}
         if chosen.wanted.resume:
@@ -123,6 +165,8 @@ class _Running:
         self._notes: list[str] = []
         self._shares: dict[str, float] = {}
         self._jobs = 1
+        self._executed: dict[int, Execution] = {}
+        self._unknown: set[str] = set()
 
     def run(  # noqa: PLR0917 -- how it is run
         self,
@@ -132,7 +176,7 @@ class _Running:
         done: Mapping[str, Run],
         reporter: Reporter,
         asked: Callable[[], bool],
-    ) -> Batch:
+    ) -> Ran:
         """Run all combinations that are not done, to their end or until the user asks to stop."""
         self._jobs = jobs
         telling = Telling(self, reporter, self._plan.total)
@@ -161,7 +205,7 @@ class _Running:
                 self._end(key, NotebookOutcome("interrupted"))
         found = self._finish({run.tags.get(BATCH_TAG, "") for run in done.values()})
         telling.end(found)
-        return found
+        return Ran(found, self._executed, frozenset(self._unknown), self._current)
 
     def _tasks(self, folder: Path, done: Mapping[str, Run], skipped: Callable[[], None]) -> Iterator[NotebookTask]:
         for one in self._plan:
@@ -210,8 +254,12 @@ class _Running:
     def _end(self, key: str, outcome: NotebookOutcome) -> None:
         one, job = self._open.pop(key)
         self._shares.pop(key, None)
-        run, _, children = job.close(outcome, hurried=True)
+        closed = job.close(outcome, hurried=True)
+        run, children = closed.run, closed.children
         self._results.take(key, run, children)
+        if children is None:
+            self._unknown.add(run.run_id)
+        self._executed[one.place] = job.execution(closed, outcome, run, children or ())
         self._unsettled.append(job)
         self._settle(wait=False)
         said = f"{outcome.ename}: {outcome.evalue}" if outcome.evalue else outcome.ename

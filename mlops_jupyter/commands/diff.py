@@ -9,13 +9,14 @@ from typing import Any, cast
 from .. import registry, settings
 from ..capabilities.notebooks import diffing, reading
 from ..capabilities.references import References
-from ..errors import CommandError
-from ..protocols import NotebookDiffer, WebDiff
+from ..errors import CommandError, NotFound
+from ..protocols import NotebookDiffer, Snapshots, WebDiff
 from ..records import NotebookDiff, Version, WebPage
 from . import project
 from .versions import needs_git, own_notebook, references
 
 _HEAD = "HEAD"
+_EMPTY = b'{"cells": [], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}'
 
 
 def diff(
@@ -68,6 +69,28 @@ def compared(versions: tuple[Version, Version], contents: tuple[bytes, bytes]) -
     """Read two versions and put them side by side."""
     before, after = (reading.read(content, version.ref) for version, content in zip(versions, contents, strict=True))
     return diffing.diff(before, after, versions, aligner())
+
+
+def content_in(snapshots: Snapshots, directory: Path, commit: str, path: str) -> bytes | None:
+    """Return a notebook's content in a commit, ``None`` where it is not in it."""
+    try:
+        return snapshots.read(directory, commit, path)
+    except NotFound:
+        return None
+
+
+def from_branch(before: tuple[str, bytes | None], after: tuple[str, bytes | None], path: str) -> NotebookDiff:
+    """Put a notebook beside what it is on another branch; where it is not there, it is empty.
+
+    Parameters
+    ----------
+    before, after
+        What each side is called, and its content.
+    path
+        The notebook's, below the working tree's top.
+    """
+    versions = Version("commit", before[0], path), Version("commit", after[0], path)
+    return compared(versions, (before[1] or _EMPTY, after[1] or _EMPTY))
 
 
 def aligner() -> Callable[[Sequence[Mapping[str, Any]], Sequence[Mapping[str, Any]]], list[tuple[int, int]]]:

@@ -9,14 +9,15 @@ import os
 import time
 import uuid
 import warnings
-from collections.abc import Mapping, Sequence
-from contextlib import closing
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import NamedTuple, cast
 
 from .. import registry, settings
 from ..capabilities import child_runs
+from ..capabilities.forking import ForkServer, supported
 from ..capabilities.journal import RunFolders
 from ..capabilities.parameters import as_parameters
 from ..capabilities.provenance import process_tags
@@ -35,7 +36,7 @@ from ..protocols import (
     Tracking,
 )
 from ..records import CellFailure, Execution, Parameter, Run, RunStart, RunStatus
-from . import project
+from . import project, warm
 from .snapshot import beside_run
 from .track import PARENT_VARIABLE
 
@@ -45,6 +46,8 @@ PARAMETERS_ARTIFACT = "mlops/parameters.json"
 _CONTEXT_VARIABLE = "MLFLOW_RUN_CONTEXT"
 _ID_WAIT_S = 5.0
 _SNAPSHOT_WAIT_S = 10.0
+# A warm process keeps so many sets of imports.
+_FAMILIES = 4
 # A job in CI ends with everything that it has started: a shipper on a slow machine needs a while to import MLflow.
 STORED_WAIT_S = 60.0
 _STATUS: dict[str, RunStatus] = {
@@ -87,6 +90,8 @@ class Wanted:
         The run that the notebook's run is a child of, by its id in the journals.
     resume
         Whether to go on where an execution with the same parameters has failed, if its state could be kept.
+    verbose
+        Whether to say where the kernel came from.
     """
 
     parameters: Mapping[str, object] = field(default_factory=dict)
@@ -101,6 +106,7 @@ class Wanted:
     environment: Mapping[str, str] = field(default_factory=dict)
     parent: str | None = None
     resume: bool = False
+    verbose: bool = False
 
     def __post_init__(self) -> None:
         for option, seconds in (("timeout", self.limits.timeout_s), ("total-timeout", self.limits.total_timeout_s)):
@@ -127,12 +133,13 @@ def headless(path: Path, wanted: Wanted, reporter: Reporter) -> tuple[Execution,
     current = settings.current()
     project.prepare(current)
     wanted = replace(wanted, output=_target(current, path, wanted.output))
-    with closing(runner()) as notebooks, notebooks.load(path, wanted.environment) as loaded:
+    with runner(current) as notebooks, notebooks.load(path, wanted.environment) as loaded:
         given = as_parameters(path.name, loaded.parameters, wanted.parameters)
         job = Job(path, current, wanted, given, loaded.parameters or ())
+        job.cells = loaded.cells
         reporter.progress(f"{path.name} starts", 0, loaded.cells)
         outcome = _attempts(loaded, job, reporter)
-    return job.end(cells=loaded.cells, outcome=outcome), outcome
+    return job.end(outcome), outcome
 
 
 class Closed(NamedTuple):
@@ -161,9 +168,31 @@ def _target(current: settings.Settings, path: Path, output: Path | None) -> Path
     return chosen
 
 
-def runner() -> NotebookRunner:
-    """Return what executes notebooks."""
-    return cast("NotebookRunner", registry.load("notebook_runner", "papermill")())
+@contextmanager
+def runner(current: settings.Settings, several: Sequence[Path] = ()) -> Iterator[NotebookRunner]:
+    """Give what executes notebooks, for a while.
+
+    Parameters
+    ----------
+    current
+        The project's settings.
+    several
+        Notebooks enough to have a warm process of their own, where the project has none.
+    """
+    load = registry.load("notebook_runner", "papermill")
+    server = ForkServer.connect(warm.socket_of(current.root)) if supported() else None
+    owned = ForkServer.start() if server is None and several and supported() else None
+    server = server or owned
+    if server is not None:
+        for imports in dict.fromkeys(warm.wanted_imports(current.root, path) for path in several[:_FAMILIES]):
+            server.prepare(warm.KERNEL, imports)
+    notebooks = cast("NotebookRunner", load(server))
+    try:
+        yield notebooks
+    finally:
+        notebooks.close()
+        if owned is not None:
+            owned.stop()
 
 
 def _attempts(loaded: LoadedNotebook, job: Job, reporter: Reporter) -> NotebookOutcome:
@@ -228,6 +257,8 @@ class Job:
         self._values = {one.name: one.default for one in declared} | dict(parameters)
         self._current = current
         self.attempt = 1
+        # How many the notebook has, as far as it is known.
+        self.cells = 0
         self._experiment_id = None if wanted.experiment else current.experiment_id
         self._experiment = wanted.experiment or current.experiment
         start = self._start(project.notebook_tags(current, path) if source is None else source)
@@ -332,7 +363,9 @@ class Job:
         for file in filter(None, (self.output, page)):
             if file.is_file():
                 self._journal.log_file("mlops/executed", file)
-        notes = filter(None, (outcome.note, *(() if hurried else self.settle())))
+        notes = filter(
+            None, (outcome.note, outcome.kernel if self._wanted.verbose else "", *(() if hurried else self.settle()))
+        )
         status = _STATUS[outcome.kind]
         self._journal.end(status)
         if not hurried:
@@ -344,15 +377,19 @@ class Job:
         close_after(self._snapshot, self._journal)
         return Closed(record, page, children)
 
-    def end(self, *, cells: int, outcome: NotebookOutcome) -> Execution:
+    def end(self, outcome: NotebookOutcome) -> Execution:
         """Close the run, and tell it with all that is within it once that is in the store."""
         closed = self.close(outcome)
         record, children = self._stored(closed.run, closed.children)
+        return self.execution(closed, outcome, record, children)
+
+    def execution(self, closed: Closed, outcome: NotebookOutcome, record: Run, children: tuple[Run, ...]) -> Execution:
+        """Tell a run that is closed, with the runs within it."""
         return Execution(
             notebook=str(self.path),
             output=str(self.output),
             html=None if closed.page is None else str(closed.page),
-            cells=cells,
+            cells=self.cells,
             parameters=self._values,
             run=record,
             children=children,

@@ -43,7 +43,8 @@ def hosted(
     environment = {name: value for name, value in {**os.environ, **job.environment()}.items() if value is not None}
     cells = len(reading.read(path.read_bytes(), path.name).get("cells", ())) if path.is_file() else 0
     outcome = engine.execute(kernel_name, environment, cells, dict(options) | {"output_path": output})
-    return job.end(cells=cells, outcome=outcome)
+    job.cells = cells
+    return job.end(outcome)
 
 
 def _path(place: str | None) -> Path:

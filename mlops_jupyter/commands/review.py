@@ -16,20 +16,19 @@ from ..capabilities.redaction import without_credentials
 from ..capabilities.remotes import forge_of
 from ..errors import CommandError, Conflict, MlopsError, NotFound
 from ..protocols import CodeReview, Names, Proposal, Publishing, Pushed, Short, Snapshots
-from ..records import Review, Version
+from ..records import Review
 from .arguments import names, notebook_file
 from .compare import compare
-from .diff import compared
+from .diff import content_in, from_branch
+from .forges import TOKENS
+from .forges import host as host_of
 from .snapshot import check_secrets, in_git
 
-# The variables that hold a token for a forge's API.
-_TOKENS = {"gitlab": "GITLAB_TOKEN", "github": "GITHUB_TOKEN"}
 _PREFIX = "review/"
 _NOT_IN_A_BRANCH = re.compile(r"[^\w.-]+")
 _NOTEBOOK = ".ipynb"
 # GitLab takes a million letters in a note, GitHub 65,536.
 _LONGEST_TEXT = 60_000
-_EMPTY = b'{"cells": [], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}'
 
 
 @dataclass(frozen=True)
@@ -125,7 +124,7 @@ def review(
         text=_text(place, commit, changed_notebooks, names(runs)),
         draft=draft,
     )
-    host = None if kind is None else cast("CodeReview", registry.load("code_review", kind)(place.url))
+    host = None if kind is None else host_of(kind, place.url)
     options = () if host is None else host.push_options(proposal)
     pushed = place.git.push(
         place.directory, remote, commit, proposal.branch, options, force=proposal.branch.startswith(_PREFIX)
@@ -151,17 +150,9 @@ def _refuse_secrets(
 ) -> None:
     check = check_secrets(current, allowed)
     for path in notebooks:
-        content = _content(place, commit, path)
+        content = content_in(place.snapshots, place.directory, commit, path)
         if content is not None:
             check(reading.read(content, path), path)
-
-
-def _content(place: _Place, commit: str, path: str) -> bytes | None:
-    """Return a notebook's content in a commit, ``None`` where it is not in it."""
-    try:
-        return place.snapshots.read(place.directory, commit, path)
-    except NotFound:
-        return None
 
 
 def _branch_for(own: str | None, files: Sequence[Path], commit: str, place: _Place) -> str:
@@ -178,10 +169,10 @@ def _text(place: _Place, commit: str, notebooks: Sequence[str], runs: Sequence[s
     parts = []
     base = place.snapshots.resolve(place.directory, place.base)
     for path in notebooks:
-        old = (None if base is None else _content(place, base.commit, path)) or _EMPTY
-        new = _content(place, commit, path) or _EMPTY
-        versions = Version("commit", place.target, path), Version("commit", commit[:12], path)
-        parts.append(told.markdown(compared(versions, (old, new)), _LONGEST_TEXT // len(notebooks)))
+        old = None if base is None else content_in(place.snapshots, place.directory, base.commit, path)
+        new = content_in(place.snapshots, place.directory, commit, path)
+        found = from_branch((place.target, old), (commit[:12], new), path)
+        parts.append(told.markdown(found, _LONGEST_TEXT // len(notebooks)))
     if runs:
         parts.append(_runs(runs))
     return "\n\n".join(parts) or "No notebook differs."
@@ -207,7 +198,7 @@ def _open(
     """Open the merge request by the host's API where there is a token; else say what is left to do."""
     if host is None or kind is None:
         return None, False, ("the remote is on no forge that is known: the branch is pushed, and that is all",)
-    variable = _TOKENS.get(kind, "")
+    variable = TOKENS.get(kind, "")
     token = os.environ.get(variable)
     page = host.page(proposal)
     if not token:

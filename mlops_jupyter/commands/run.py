@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
+from .. import settings
 from ..capabilities import ranking
 from ..capabilities.sweeping import named
 from ..errors import CommandError, ExecutionFailed
 from ..protocols import Confirms, Limits, Reporter, Short, Silent
 from ..records import Batch, Execution
+from . import gates
 from .arguments import notebook_file
 from .batch import Choices, batch
+from .batch_plan import notebooks_of
+from .gates import Gates
 from .headless import Wanted, headless
+from .reports import Reports
 
 _LOCAL = "local"
 
@@ -28,11 +34,18 @@ def run(
     best: str | None = None,
     output: Path | None = None,
     html: bool = False,
+    require: Sequence[str] = (),
+    baseline: Mapping[str, str] | None = None,
+    junit: Path | None = None,
+    markdown: Path | None = None,
+    note: bool = False,
+    against: str | None = None,
     timeout: float | None = None,
     total_timeout: float | None = None,
     retries: int = 0,
     resume: bool = False,
     experiment: str | None = None,
+    verbose: bool = False,
     yes: Confirms = False,
     reporter: Reporter = Silent(),  # noqa: B008 -- stateless
 ) -> Execution | Batch:
@@ -44,6 +57,11 @@ def run(
 
     Several notebooks, a folder, a sweep or a parameter file make a batch: a parent run, and within it a notebook run
     for each combination. One that fails stops no other. Ctrl-C stops a batch and keeps what has run.
+
+    A gate compares a metric with a bound: ``accuracy >= 0.9 and loss < 2 * champion.loss``. It reads the notebook's
+    run, then its child runs; the last that logged the name counts, and ``fit.accuracy`` picks a run by its name. In
+    the bound, the name before a dot is a baseline, a child run, the newest finished run of that name in the
+    experiment, or an alias in the model registry. A name such as val/acc is written between backticks.
 
     Parameters
     ----------
@@ -68,6 +86,18 @@ def run(
         Where the executed notebook goes, or the folder of those of a batch; else .mlops/executed/.
     html
         Also write it as one HTML file beside it.
+    require
+        A gate that the metrics must meet.
+    baseline
+        What a name in a gate means, as NAME=RUN: a run's id or name, models:/NAME@ALIAS, or models:/NAME/VERSION.
+    junit
+        A JUnit XML file to write, with a case for each cell and each gate.
+    markdown
+        A summary to write, with the notebook's diff; it is added to a file that is GITHUB_STEP_SUMMARY.
+    note
+        Write the summary on the pipeline's merge request, with the token in GITLAB_TOKEN or GITHUB_TOKEN.
+    against
+        The revision for the notebook's diff; else the target branch of the pipeline's merge request.
     timeout
         Seconds a cell may take; else no limit.
     total_timeout
@@ -79,6 +109,8 @@ def run(
         their state could be kept; else start over, and say why. Of a batch, skip what has run to its end before.
     experiment
         The experiment; else the project's.
+    verbose
+        Say where the kernel came from: forked from a warm process, or why it was not.
     yes
         Do not ask before more than 1,000 combinations.
     reporter
@@ -92,12 +124,15 @@ def run(
 
     Raises
     ------
+    CheckFailed
+        When a gate is not met.
     NotFound
-        When there is no such notebook, or no combination has the metric of ``best``.
+        When there is no such notebook, no combination has the metric of ``best``, or a gate names a metric or a
+        baseline that does not exist.
     ConfigurationError
         When a notebook or the parameter file cannot be read, is not valid, or its kernel is not installed.
     CommandError
-        When a parameter is not declared by the notebook, or a sweep is empty.
+        When a parameter is not declared by the notebook, a sweep is empty, or a gate cannot be read.
     ConfirmationRequired
         When there are more than 1,000 combinations.
     ExecutionFailed
@@ -111,9 +146,16 @@ def run(
         retries=retries,
         experiment=experiment,
         resume=resume,
+        verbose=verbose,
     )
     _check(notebooks, jobs)
-    if sweep or params or len(notebooks) > 1 or engine != _LOCAL or notebooks[0].expanduser().is_dir():
+    many = bool(sweep or params) or len(notebooks) > 1 or engine != _LOCAL or notebooks[0].expanduser().is_dir()
+    paths = notebooks_of(notebooks) if many else [notebook_file(notebooks[0])]
+    current = settings.current()
+    reports = Reports(current, junit, markdown, against, note)
+    reports.prepare(paths)
+    required = gates.planned(current, require, baseline or {}, paths, experiment)
+    if many:
         chosen = Choices(
             notebooks=notebooks,
             wanted=wanted,
@@ -124,16 +166,23 @@ def run(
             best=best,
             yes=yes,
         )
-        return _batch(chosen, reporter)
-    (notebook,) = notebooks
-    execution, outcome = headless(notebook_file(notebook), wanted, reporter)
+        return _batch(chosen, required, reports, reporter)
+    return _single(paths[0], wanted, required, reports, reporter)
+
+
+def _single(path: Path, wanted: Wanted, required: Gates, reports: Reports, reporter: Reporter) -> Execution:
+    execution, outcome = headless(path, wanted, reporter)
+    execution = required.judge(execution)
+    left = reports.write([execution], post=outcome.kind != "interrupted")
+    execution = replace(execution, notes=(*execution.notes, *left))
     if outcome.kind == "done":
+        gates.answer([execution], execution, reporter)
         return execution
     reporter.show(execution)
     if outcome.kind == "interrupted":
         raise KeyboardInterrupt
     marked = f"read {execution.output}, where the cell is marked"
-    raise ExecutionFailed(str(notebook), outcome.cell, outcome.ename, outcome.evalue, marked)
+    raise ExecutionFailed(path.name, outcome.cell, outcome.ename, outcome.evalue, marked)
 
 
 def _check(notebooks: tuple[Path, ...], jobs: int | None) -> None:
@@ -143,8 +192,14 @@ def _check(notebooks: tuple[Path, ...], jobs: int | None) -> None:
         raise CommandError(f"--jobs must be at least 1, not {jobs}", "leave it out for one a core")
 
 
-def _batch(chosen: Choices, reporter: Reporter) -> Batch:
-    found = batch(chosen, reporter)
+def _batch(chosen: Choices, required: Gates, reports: Reports, reporter: Reporter) -> Batch:
+    ran = batch(chosen, reporter)
+    judged = {one.run.run_id: required.judge(one) for one in ran.representatives()}
+    executions = [judged.get(one.run.run_id, one) for one in ran.executions]
+    left = reports.write(executions, post=not ran.batch.left)
+    found = replace(
+        ran.batch, gates=tuple(gate for one in judged.values() for gate in one.gates), notes=(*ran.batch.notes, *left)
+    )
     if found.left:
         reporter.show(found)
         raise KeyboardInterrupt
@@ -161,4 +216,5 @@ def _batch(chosen: Choices, reporter: Reporter) -> Batch:
     if rank is not None and found.best is None:
         reporter.show(found)
         ranking.must_have(found.rows, rank)
+    gates.answer(list(judged.values()), found, reporter)
     return found

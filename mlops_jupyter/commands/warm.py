@@ -7,12 +7,12 @@ import json
 import os
 import shutil
 import sys
+import threading
 from collections.abc import Mapping, Sequence
-from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from .. import settings
+from .. import registry, settings
 from ..capabilities.forking import ForkServer, Refusal, proportional_bytes, supported
 from ..capabilities.notebook_imports import imports_of_file
 from ..errors import CommandError, ConfigurationError
@@ -61,9 +61,7 @@ def source_of_forks(
         return Source(server, imports, at_once=False)
     if not owning:
         return Refusal("no warm process is there; mlops warm starts one")
-    server = _own_server(tuple(options))
-    server.prepare(KERNEL, imports)
-    return Source(server, imports, at_once=True)
+    return Source(_own_server(tuple(options), imports), imports, at_once=True)
 
 
 def wanted_imports(root: Path, notebook: Path | None) -> tuple[str, ...]:
@@ -82,9 +80,26 @@ def _notebook(environment: Mapping[str, str]) -> Path | None:
     return None
 
 
-@cache
-def _own_server(options: tuple[str, ...]) -> ForkServer:
-    return ForkServer.start(options=options)
+# This process's own servers by their interpreter's options; kernels may be started in several threads at once.
+_own: dict[tuple[str, ...], ForkServer] = {}
+_owning = threading.Lock()
+
+
+def _own_server(options: tuple[str, ...], imports: tuple[str, ...]) -> ForkServer:
+    """Return this process's own server, which has begun to import; one that has ended is replaced."""
+    with _owning:
+        server = _own.get(options)
+        if server is None or not server.prepare(KERNEL, imports):
+            server = _own[options] = ForkServer.start(options=options)
+            server.prepare(KERNEL, imports)
+        return server
+
+
+def end_own_servers() -> None:
+    """End this process's own servers, and the kernels that were forked from them."""
+    with _owning:
+        while _own:
+            _own.popitem()[1].stop()
 
 
 def warm(
@@ -137,13 +152,18 @@ def warm(
     if stop:
         return _stop(current.root, path)
     wanted = _wanted(current, [notebook_file(one) for one in notebooks], names(import_))
+    if wanted == [()] and ForkServer.connect(path) is not None:
+        # Nothing is asked for: what is there is shown.
+        wanted = []
     current.prepare_state()
     log = path.with_name("warm.log")
     server = ForkServer.start_lasting(path, idle_s=idle, log=log)
     for done, imports in enumerate(wanted):
         reporter.progress(f"import {', '.join(imports) or 'the kernel'}", done, len(wanted))
         server.prepare(KERNEL, imports, wait=True)
-    reporter.progress("imported", len(wanted), len(wanted))
+    # What drives the kernels of headless notebooks is forked too.
+    server.prepare(registry.load("notebook_runner", "papermill").entry, (), wait=True)
+    reporter.progress("imported", 1, 1)
     state = server.state() or {"pid": None, "families": []}
     return WarmProcess(
         root=str(current.root),

@@ -210,7 +210,7 @@ def _face_options(verb: Verb, *, checks: bool, destroys: bool) -> Iterator[click
     yield click.Option(["--debug"], is_flag=True, help="Show whole tracebacks.")
 
 
-def _parameter(parameter: inspect.Parameter, hint: Any, text: str) -> click.Parameter:  # noqa: PLR0911
+def _parameter(parameter: inspect.Parameter, hint: Any, text: str) -> click.Parameter:
     hint, markers = _unwrap(hint)
     required = parameter.default is inspect.Parameter.empty
     default = None if required else parameter.default
@@ -237,7 +237,7 @@ def _parameter(parameter: inspect.Parameter, hint: Any, text: str) -> click.Para
         names[-2] = f"{flag}/--no-{flag[2:]}" if default is not False else flag
         return click.Option(names, default=default, is_flag=True, help=text)
     if several:
-        return _Option(names, type=kind, help=text, multiple=True, default=())
+        given = {"multiple": True, "required": False, "default": ()}
     shown = isinstance(default, int | float | str) and default != ""
     return _Option(names, type=kind, help=text, show_default=shown, **given)
 

@@ -15,6 +15,10 @@ from .markers import (
     Short,
     Source,
 )
+from .models import (
+    ModelRegistry,
+    ModelSource,
+)
 from .notebooks import (
     CellProgress,
     Limits,
@@ -41,6 +45,11 @@ from .pipelines import (
 from .reporting import (
     Reporter,
     Silent,
+)
+from .reports import (
+    CaseReport,
+    ReportedCase,
+    ReportedSuite,
 )
 from .tracking import (
     Datasets,
@@ -69,6 +78,7 @@ from .versions import (
 
 __all__ = [
     "BatchEngine",
+    "CaseReport",
     "CellProgress",
     "Clash",
     "CodeReview",
@@ -81,6 +91,8 @@ __all__ = [
     "LoadedNotebook",
     "Marker",
     "MergedText",
+    "ModelRegistry",
+    "ModelSource",
     "Names",
     "NotebookDiffer",
     "NotebookEngine",
@@ -101,6 +113,8 @@ __all__ = [
     "Publishing",
     "Pushed",
     "PythonEnvironments",
+    "ReportedCase",
+    "ReportedSuite",
     "Reporter",
     "Resumable",
     "RunSink",

@@ -43,7 +43,7 @@ class NotebookOutcome(NamedTuple):
     ``kind`` says in one word what happened: every cell ran, a cell raised, a cell took too long, the kernel
     died, the process that ran the notebook died, or the user stopped it. ``cell`` counts from 0 over the cells of the
     notebook as the user wrote it. ``note`` says from where a notebook was resumed, or why it was not; ``attempts`` how
-    often it was begun.
+    often it was begun; ``kernel`` where its kernel came from.
     """
 
     kind: Literal["done", "raised", "timeout", "dead kernel", "dead worker", "interrupted"]
@@ -54,6 +54,7 @@ class NotebookOutcome(NamedTuple):
     traceback: str = ""
     note: str = ""
     attempts: int = 1
+    kernel: str = ""
 
 
 class Limits(NamedTuple):
@@ -98,7 +99,9 @@ class LoadedNotebook(Protocol):
 
 
 class NotebookRunner(Protocol):
-    """Executes notebooks headless, outside this process."""
+    """Executes notebooks headless, outside this process; it may be made with a fork server for its processes."""
+
+    entry: str
 
     def load(
         self, notebook: Path, environment: Mapping[str, str] | None = None

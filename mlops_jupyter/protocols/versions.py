@@ -192,5 +192,11 @@ class CodeReview(Protocol):
         Errors: `Unauthorized`, `Rejected`, `Unavailable`.
         """
 
+    def note(self, number: int, mark: str, text: str, token: str) -> str:
+        """Write a note on a merge request, or write the one anew that begins with the same mark; return its page.
+
+        Errors: as of `open`.
+        """
+
     def page(self, proposal: Proposal) -> str | None:
         """Return the page on which a person can open the merge request, if it can be told."""

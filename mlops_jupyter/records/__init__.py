@@ -19,6 +19,8 @@ from .comparisons import (
 from .executions import (
     CellFailure,
     Execution,
+    GateResult,
+    GateVerdict,
     Parameter,
     ReproducedMetric,
     Reproduction,
@@ -87,6 +89,8 @@ __all__ = [
     "Diagnosis",
     "Difference",
     "Execution",
+    "GateResult",
+    "GateVerdict",
     "Histories",
     "History",
     "Honesty",

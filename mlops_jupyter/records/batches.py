@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from .executions import GateResult
 from .runs import Run, RunStatus
 
 RowStatus = RunStatus | Literal["SKIPPED"]
@@ -78,6 +79,8 @@ class Batch:
         The row that is best by it.
     notes
         Sentences the user should read.
+    gates
+        What was required, judged: of each notebook by its best combination.
     """
 
     notebooks: tuple[str, ...]
@@ -90,6 +93,7 @@ class Batch:
     direction: Literal["lower", "higher"] | None = None
     best: BatchRow | None = None
     notes: tuple[str, ...] = ()
+    gates: tuple[GateResult, ...] = ()
 
     @property
     def done(self) -> int:

@@ -31,6 +31,41 @@ class CellFailure:
     traceback: str
 
 
+GateVerdict = Literal["met", "not met", "no such metric", "not judged"]
+
+
+@dataclass(frozen=True)
+class GateResult:
+    """One comparison of a gate, judged.
+
+    Attributes
+    ----------
+    text
+        The comparison as the user wrote it: ``accuracy >= 0.9``.
+    verdict
+        A metric that no run has is no answer, and neither is a gate of a notebook that failed.
+    value, bound
+        The metric, and what it was compared with; ``None`` where there is none, NaN where it is no number.
+    run, run_id
+        The run that logged the metric.
+    detail
+        The answer in words, with what the bound was made of.
+    """
+
+    text: str
+    verdict: GateVerdict
+    value: float | None = None
+    bound: float | None = None
+    run: str = ""
+    run_id: str = ""
+    detail: str = ""
+
+    @property
+    def passed(self) -> bool:
+        """Whether the metric is what it must be."""
+        return self.verdict == "met"
+
+
 @dataclass(frozen=True)
 class Execution:
     """A notebook run headless.
@@ -47,6 +82,10 @@ class Execution:
         The runs of the tracked cells, oldest first.
     failure
         ``None`` when every cell ran.
+    gates
+        What was required of its metrics, and whether they are so.
+    notes
+        Sentences the user should read.
     """
 
     notebook: str
@@ -57,6 +96,8 @@ class Execution:
     run: Run
     children: tuple[Run, ...] = ()
     failure: CellFailure | None = None
+    gates: tuple[GateResult, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 ReproductionVerdict = Literal["reproduced", "differs", "data changed", "failed"]

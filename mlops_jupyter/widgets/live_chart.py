@@ -50,15 +50,17 @@ class LiveChart(anywidget.AnyWidget):
         self.points = 0
         self._lock = RLock()
         self._series: dict[tuple[str, str, bool], int] = {}
+        self._known = 0
         self._began: dict[str, int] = {}
         self._tables: dict[str, tuple[tuple[str, ...], npt.NDArray[np.uint16]]] = {}
+        self._measured: list[Points] = []
         self._kept: list[Points] = []
         self._keeps = 0
         super().__init__(title=title, _key=uuid4().hex)
         self.on_msg(self._answer)
 
     def feed(self, chunks: Iterable[Chunk]) -> None:
-        """Send points, all in one message.
+        """Send points, all in one message, together with what was measured since the last.
 
         Parameters
         ----------
@@ -67,15 +69,14 @@ class LiveChart(anywidget.AnyWidget):
             places in the names.
         """
         with self._lock:
-            known = len(self._series)
-            self._send_points(joined(self._decoded(*chunk) for chunk in chunks), known)
+            self._send_points(joined([*self._measured, *(self._decoded(*chunk) for chunk in chunks)]))
+            self._measured.clear()
 
     def measure(self, seconds: float, values: Mapping[str, float]) -> None:
-        """Send what the machine is doing, by name, so many seconds after the chart began."""
+        """Take what the machine is doing, by name, so many seconds after the chart began; `feed` sends it."""
         with self._lock:
-            known = len(self._series)
             found = [(self._index("", name, resource=True), seconds, 0, value) for name, value in values.items()]
-            self._send_points(np.array([one for one in found if one[0] < _MOST_SERIES], POINT), known)
+            self._measured.append(np.array([one for one in found if one[0] < _MOST_SERIES], POINT))
 
     def finish(self) -> None:
         """Close the widget: front ends take it off their pages, and no saved notebook holds its state."""
@@ -123,14 +124,15 @@ class LiveChart(anywidget.AnyWidget):
             return self._series.get((label, name, resource), _MOST_SERIES)
         return self._series.setdefault((label, name, resource), len(self._series))
 
-    def _send_points(self, points: Points, known: int) -> None:
+    def _send_points(self, points: Points) -> None:
         if not len(points) or self.comm is None:
             return
         points = thinned(points, _MOST_A_TICK)
         base, columns = packed(points)
         content: dict[str, Any] = {"n": self.messages, **({} if base is None else {"base": base})}
-        if len(self._series) > known:
-            content["new"] = self._declared(known)
+        if len(self._series) > self._known:
+            content["new"] = self._declared(self._known)
+            self._known = len(self._series)
         self.messages += 1
         self._keep(points)
         self.send(content, [columns])

@@ -9,6 +9,8 @@ from threading import Event, Thread
 from .live_chart import Chunk, LiveChart
 from .resources import Resources
 
+# A message costs the kernel a millisecond, however few its points: four a second are enough for the eye.
+TICK_S = 0.25
 _SAMPLE_S = 1.0
 
 
@@ -24,7 +26,7 @@ class Ticker:
     read
         Returns what `LiveChart.feed` takes: the slots since its last call.
     tick_s
-        The time between two looks.
+        The time between two looks; the first is at once.
     sample_resources
         Whether the chart shows CPU, memory and GPUs, once a second.
     """
@@ -33,7 +35,7 @@ class Ticker:
         self,
         chart: LiveChart,
         read: Callable[[], Iterable[Chunk]],
-        tick_s: float = 0.1,
+        tick_s: float = TICK_S,
         sample_resources: bool = True,  # noqa: FBT001, FBT002
     ) -> None:
         self._chart, self._read, self._tick_s, self._sampling = chart, read, tick_s, sample_resources
@@ -62,14 +64,15 @@ class Ticker:
         resources = Resources() if self._sampling else None
         began_s = sampled_s = time.monotonic()
         try:
+            self._chart.feed(self._read())
             ending = False
             while not ending:
                 ending = self._ends.wait(self._tick_s)
-                self._chart.feed(self._read())
                 now_s = time.monotonic()
                 if resources is not None and (now_s - sampled_s >= _SAMPLE_S):
                     sampled_s = now_s
                     self._chart.measure(now_s - began_s, resources.sample())
+                self._chart.feed(self._read())
         finally:
             if resources is not None:
                 resources.stop()

@@ -35,11 +35,12 @@ def packed(points: Points) -> tuple[int | None, bytes]:
     points
         An array of `POINT`.
     """
-    low, high = (int(points["step"].min()), int(points["step"].max())) if len(points) else (0, 0)
+    steps = points["step"]
+    low, high = (int(steps.min()), int(steps.max())) if len(points) else (0, 0)
     narrow = high - low < 2**31
-    steps = (points["step"] - low).astype("<i4") if narrow else points["step"].astype("<f8")
-    columns = (points["value"].astype("<f8"), steps, points["seconds"].astype("<f4"), points["series"].astype("<u2"))
-    return low if narrow else None, b"".join(column.tobytes() for column in columns)
+    counted = (steps - low).astype("<i4") if narrow else steps.astype("<f8")
+    columns = (points["value"], counted, points["seconds"], points["series"])
+    return low if narrow else None, b"".join([column.tobytes() for column in columns])
 
 
 def thinned(points: Points, at_most: int) -> Points:

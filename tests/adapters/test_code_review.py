@@ -53,6 +53,20 @@ def test_a_draft_is_one(host, forge):
     assert told.get("draft") is True or told["title"].startswith("Draft: ")
 
 
+def test_a_note_is_written_anew_at_its_second_call(host, forge):
+    for number in range(130):
+        forge.noted(f"remark {number}")
+    forge.noted("<!-- mark --> a stranger's", stranger=True)
+    first = host.note(7, "<!-- mark -->", "One.", "a-token")
+    assert forge.said[-1][0].endswith(("/merge_requests/7/notes", "/issues/7/comments"))
+    assert host.note(7, "<!-- mark -->", "Two.", "a-token") == first
+    assert host.note(7, "<!-- other -->", "Three.", "a-token") != first
+    bodies = [one["body"] for one in forge.notes[130:]]
+    assert bodies == ["<!-- mark --> a stranger's", "<!-- mark -->\nTwo.", "<!-- other -->\nThree."]
+    with pytest.raises(Unauthorized):
+        host.note(7, "<!-- mark -->", "One.", "another-secret")
+
+
 def test_a_token_that_is_not_let_in(host, forge):
     with pytest.raises(Unauthorized) as told:
         host.open(PROPOSAL, "another-secret")

@@ -186,6 +186,22 @@ def test_tabs_smoothing_scale_axis_and_zoom(chart: Locator, page: Page, project:
     (project / "enough").touch()
 
 
+def test_resources_give_way_to_the_first_metric(page: Page, lab: str, project: Path):
+    waits = 'ticker.start()\nwhile not Path("begin").exists(): time.sleep(0.05)\n'
+    write(project, TRAIN.replace("ticker.start()\n", waits))
+    page.set_viewport_size({"width": 1000, "height": 900})
+    chart = start(page, lab)
+    expect(chart).to_have_attribute("data-metric", "CPU %")
+    (project / "begin").touch()
+    expect(chart).to_have_attribute("data-metric", "loss")
+    chart.get_by_role("tab", name="resources").click()
+    before = told(chart, "points")
+    until(lambda: told(chart, "points") > before, "the chart stands still")
+    expect(chart).to_have_attribute("data-metric", "CPU %")
+    (project / "enough").touch()
+    expect(chart).to_have_count(0)
+
+
 def test_out_of_sight_it_draws_nothing_and_keeps_everything(chart: Locator, page: Page, project: Path):
     chart.evaluate("chart => chart.style.display = 'none'")
     before = told(chart, "points")

@@ -22,6 +22,7 @@ class Forge:
     url: str = ""
     requests: list[dict[str, Any]] = field(default_factory=list)
     said: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+    notes: list[dict[str, Any]] = field(default_factory=list)
     # What the next call fails with: a status and the host's own words.
     failing: tuple[int, str] | None = None
 
@@ -33,16 +34,43 @@ class Forge:
             status, words = self.failing
             return status, {"message": words}
         if method == "GET":
-            branch = (query.get("source_branch") or query.get("head") or [""])[0].rpartition(":")[2]
-            return 200, [one for one in self.requests if one["branch"] == branch]
+            return 200, self._read(path, query)
         self.said.append((path, body))
+        if method in {"PUT", "PATCH"}:
+            (note,) = (one for one in self.notes if str(one["id"]) == path.rpartition("/")[2])
+            note.update(body)
+            return 200, note
         if path.endswith(("/notes", "/comments")):
-            return 201, {"id": len(self.said)}
+            return 201, self.noted(body["body"])
         number = len(self.requests) + 1
         link = f"{self.url}/ml/churn/{number}"
         made = {"iid": number, "number": number, "id": number, "web_url": link, "html_url": link}
         self.requests.append(made | {"branch": body.get("source_branch") or body.get("head")})
         return 201, made
+
+    def _read(self, path: str, query: dict[str, list[str]]) -> Any:
+        if path.endswith("/user"):
+            return {"id": 1, "username": "ci"}
+        if path.endswith(("/notes", "/comments")):
+            size, page = int(query.get("per_page", ["20"])[0]), int(query.get("page", ["1"])[0])
+            return self.notes[(page - 1) * size : page * size]
+        branch = (query.get("source_branch") or query.get("head") or [""])[0].rpartition(":")[2]
+        return [one for one in self.requests if one["branch"] == branch]
+
+    def next_page(self, address: str, told: Any) -> str | None:
+        """Return where a full page of notes goes on."""
+        query = parse_qs(urlsplit(address).query)
+        size, page = (int(query.get(name, [str(other)])[0]) for name, other in (("per_page", 20), ("page", 1)))
+        full = isinstance(told, list) and urlsplit(address).path.endswith("/notes") and len(told) == size
+        return f"{self.url}{urlsplit(address).path}?per_page={size}&page={page + 1}" if full else None
+
+    def noted(self, text: str, *, stranger: bool = False) -> dict[str, Any]:
+        """Keep a note, of ours or of somebody else's."""
+        ident = len(self.notes) + 1
+        note = {"id": ident, "body": text, "html_url": f"{self.url}/ml/churn/1#note-{ident}"}
+        note |= {"author": {"id": 2 if stranger else 1}, "user": {"type": "User" if stranger else "Bot"}}
+        self.notes.append(note | {"author_association": "NONE"})
+        return self.notes[-1]
 
 
 @contextmanager
@@ -57,10 +85,12 @@ def serving(forge: Forge) -> Iterator[Forge]:
             self.send_response(status)
             self.send_header("Content-Type", "application/json")
             self.send_header("Content-Length", str(len(content)))
+            if (following := forge.next_page(self.path, told)) is not None:
+                self.send_header("Link", f'<{following}>; rel="next"')
             self.end_headers()
             self.wfile.write(content)
 
-        do_GET = do_POST = _answer  # noqa: N815 -- http.server's names
+        do_GET = do_POST = do_PUT = do_PATCH = _answer  # noqa: N815 -- http.server's names
 
         def log_message(self, *_: object) -> None:
             pass

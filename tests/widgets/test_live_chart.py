@@ -7,6 +7,7 @@ import struct
 import sys
 import time
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import numpy as np
@@ -161,6 +162,19 @@ def test_the_last_points_are_fed_when_it_stops(chart):
     assert chart.points == 1
 
 
+def test_the_first_points_are_fed_at_once(chart):
+    fed = Event()
+
+    def read():
+        fed.set()
+        return []
+
+    ticker = Ticker(chart, read, tick_s=60, sample_resources=False)
+    ticker.start()
+    assert fed.wait(10)
+    ticker.stop()
+
+
 def test_an_error_ends_the_thread_and_is_told_when_it_stops(chart):
     def read():
         raise OSError("the journal is gone")
@@ -209,9 +223,20 @@ def test_gpus_are_told_by_nvidia_smi(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 def test_resources_are_series_of_the_machine(chart):
     chart.measure(1.5, {"CPU %": 50.0})
+    assert chart.sent == []
+    chart.feed([])
+    chart.feed([])
     ((content, _),) = chart.sent
     assert content["new"] == [(0, "", "CPU %", 1)]
     assert "0 metrics" in repr(chart)
+
+
+def test_resources_go_with_the_points_of_their_tick(chart):
+    chart.measure(1.5, {"CPU %": 50.0})
+    chart.feed([("a", ["loss"], slots((0, 1, 0.5)))])
+    ((content, columns),) = chart.sent
+    assert content["new"] == [(0, "", "CPU %", 1), (1, "a", "loss", 0)]
+    assert np.frombuffer(columns, "<f8", 2).tolist() == [50.0, 0.5]
 
 
 # --- in a real kernel -------------------------------------------------------------------------------------------

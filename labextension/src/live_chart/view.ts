@@ -18,6 +18,8 @@ export class View {
   private axis: { label: HTMLElement; select: HTMLSelectElement };
   private plot = new Plot(this.panel, (reading) => this.read(reading));
   private tab = "";
+  // Until somebody chooses, the first metric is shown, also when resources came before it.
+  private tabChosen = false;
   private look: Look = { axis: "step", log: false, weight: 0 };
   private axisChosen = false;
   private shown: Series[] = [];
@@ -96,6 +98,7 @@ export class View {
 
   private choose(key: string): void {
     this.tab = key;
+    this.tabChosen = true;
     this.draw();
     this.tabs.row.querySelector<HTMLElement>("[aria-selected=true]")?.scrollIntoView?.({ block: "nearest", inline: "nearest" });
   }
@@ -106,7 +109,7 @@ export class View {
     const keys = metrics.map((name): [string, string] => [`m${name}`, name]);
     if (resources.length) keys.push([RESOURCES, "resources"]);
     this.tabs.update(keys);
-    if (!keys.some(([key]) => key === this.tab)) this.tab = keys[0]?.[0] ?? "";
+    if (!this.tabChosen || !keys.some(([key]) => key === this.tab)) this.tab = keys[0]?.[0] ?? "";
     this.tabs.choose(this.tab);
     this.offer(resources);
     const onResources = this.tab === RESOURCES;

@@ -8,7 +8,7 @@ import json
 import os
 import signal
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from queue import Empty
 from typing import Any
@@ -29,6 +29,17 @@ _LAST_WORDS_S = 5.0
 _LOOK_S, _LAST_OUTPUT_S = 1.0, 0.1
 
 
+def _origin(provisioner: Any) -> str:
+    """Say where a kernel came from, as far as what started it knows of warm processes."""
+    why = getattr(provisioner, "why_normal", "no warm process is there; mlops warm starts one")
+    if why is not None:
+        return f"the kernel was started normally: {why}"
+    left_out = [f"{name} ({reason})" for name, reason in provisioner.left_out.items()]
+    return "the kernel was forked from the warm process" + (
+        f", and imports itself: {', '.join(left_out)}" if left_out else ""
+    )
+
+
 class Cells(PapermillNotebookClient):  # type: ignore[misc]
     """Papermill's client, with limits of time, output that stays bounded, and an eye on the kernel's process.
 
@@ -44,6 +55,8 @@ class Cells(PapermillNotebookClient):  # type: ignore[misc]
         The seconds that it was given.
     kept
         Where the state is left between cells, for a notebook that is resumed.
+    came
+        Told in words where the kernel came from.
     """
 
     def __init__(
@@ -54,6 +67,7 @@ class Cells(PapermillNotebookClient):  # type: ignore[misc]
         deadline: float | None = None,
         total_s: float | None = None,
         kept: KeptCells | None = None,
+        came: Callable[[str], None] = lambda _: None,
         **options: Any,
     ) -> None:
         super().__init__(manager, **options)
@@ -61,6 +75,7 @@ class Cells(PapermillNotebookClient):  # type: ignore[misc]
         self._deadline = deadline
         self._total_s = total_s
         self._kept = kept
+        self._came = came
         self._process = KernelProcess(None)
         self._shortened = Shortened()
         self._idle = asyncio.Event()
@@ -93,6 +108,7 @@ class Cells(PapermillNotebookClient):  # type: ignore[misc]
         says that the question has been dealt with.
         """
         self._process = KernelProcess(getattr(getattr(self.km.provisioner, "process", None), "pid", None))
+        self._came(_origin(self.km.provisioner))
         self.kc = self.km.client()
         self.kc.start_channels()
         self.kc.allow_stdin = False

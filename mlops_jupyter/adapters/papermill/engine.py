@@ -77,6 +77,7 @@ class CellEngine(NBClientEngine):  # type: ignore[misc]
         total_timeout: float | None = None,
         environment: Mapping[str, str] | None = None,
         kept: KeptCells | None = None,
+        came: Callable[[str], None] = lambda _: None,
         **options: Any,
     ) -> None:
         """Execute the cells."""
@@ -97,6 +98,7 @@ class CellEngine(NBClientEngine):  # type: ignore[misc]
             deadline=None if total_timeout is None else time.monotonic() + total_timeout,
             total_s=total_timeout,
             kept=kept,
+            came=came,
         )
         client.execute()
 
@@ -119,15 +121,25 @@ class Position:
         self._injected = written
         self.cell: int | None = None
         self.source = ""
+        self.kernel = ""
 
     @property
     def hooks(self) -> dict[str, Callable[..., None]]:
-        """What nbclient is to call, by its own names."""
-        return {"on_notebook_start": self.look, "on_cell_start": self.begin, "on_cell_executed": self.end}
+        """What nbclient is to call, by its own names, and what our client is."""
+        return {
+            "on_notebook_start": self.look,
+            "on_cell_start": self.begin,
+            "on_cell_executed": self.end,
+            "came": self.come,
+        }
 
     def place(self, index: int) -> int:
         """Turn an index in the executed notebook, which has Papermill's injected cell, into one of the user's."""
         return index - self._shift if index > self._injected else index
+
+    def come(self, origin: str) -> None:
+        """Note where the kernel came from."""
+        self.kernel = origin
 
     # nbclient calls these three, and their parameters, by name.
     def look(self, notebook: nbformat.NotebookNode) -> None:

@@ -13,21 +13,35 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Any, Self
+from typing import Any, Self
 
+from ...capabilities.forking import Forked, ForkServer
 from ...errors import ConfigurationError, ServiceError
 from ...protocols import CellProgress, Limits, NotebookOutcome, Resumable
 from ...records import Parameter
 
 WORKER = "mlops_jupyter.adapters.papermill.worker"
+# What jupyter_client starts kernels with that name nothing themselves, and what that is told of the server.
+PROVISIONER_VARIABLE, WARM_KERNELS = "JUPYTER_DEFAULT_PROVISIONER_NAME", "mlops-warm"
+SERVER_VARIABLE = "MLOPS_JUPYTER_WARM"
 _STOP_TIMEOUT_S = 10.0
 _SAID = 2000
 
 
 class PapermillRunner:
-    """Lends a worker to each notebook that runs; one that has done its work takes the next."""
+    """Lends a worker to each notebook that runs; one that has done its work takes the next.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    server
+        Where workers are forked from, and told to fork kernels from; without one all are started.
+    """
+
+    # What a worker is forked as.
+    entry = f"{WORKER}:main"
+
+    def __init__(self, server: ForkServer | None = None) -> None:
+        self._server = server
         self._idle: list[_Worker] = []
         self._lock = threading.Lock()
 
@@ -68,7 +82,7 @@ class PapermillRunner:
                 if worker.environment == environment:
                     self._idle.remove(worker)
                     return worker
-        return _Worker(environment)
+        return _Worker(environment, self._server)
 
     def _give_back(self, worker: _Worker) -> None:
         if not worker.free:
@@ -81,22 +95,20 @@ class PapermillRunner:
 class _Worker:
     """A process that executes notebooks, one at a time."""
 
-    def __init__(self, environment: dict[str, str]) -> None:
+    def __init__(self, environment: dict[str, str], server: ForkServer | None) -> None:
         self.environment = environment
         # Whether it waits for a request.
         self.free = True
         self._stderr = tempfile.TemporaryFile()  # noqa: SIM115 -- lives as long as the process
-        # A session of its own: the terminal's Ctrl-C reaches us, and we decide how the notebook ends.
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", WORKER],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=self._stderr,
-            start_new_session=True,
-            env=os.environ | environment,
-            text=True,
-            encoding="utf-8",
-        )
+        theirs, ours = os.pipe()
+        self._input = os.fdopen(ours, "w", encoding="utf-8")
+        answers, said = os.pipe()
+        self._output = os.fdopen(answers, encoding="utf-8")
+        try:
+            self._process = _started(environment, server, (theirs, said, self._stderr.fileno()))
+        finally:
+            os.close(theirs)
+            os.close(said)
 
     def interrupt(self) -> None:
         """Have it end the notebook that runs."""
@@ -133,22 +145,31 @@ class _Worker:
         self._output.close()
         self._stderr.close()
 
-    @property
-    def _input(self) -> IO[str]:
-        assert self._process.stdin is not None  # noqa: S101 -- it was opened with a pipe
-        return self._process.stdin
-
-    @property
-    def _output(self) -> IO[str]:
-        assert self._process.stdout is not None  # noqa: S101
-        return self._process.stdout
-
     def _died(self, doing: str) -> ServiceError:
         code = self._process.wait()
         self._stderr.seek(0)
         said = self._stderr.read()[-_SAID:].decode(errors="replace").strip()
         last = f": {said.splitlines()[-1]}" if said else ""
         return ServiceError("Papermill", f"the process that runs {doing} ended with code {code}{last}", "mlops doctor")
+
+
+def _started(
+    environment: Mapping[str, str], server: ForkServer | None, files: tuple[int, int, int]
+) -> subprocess.Popen[bytes] | Forked:
+    """Start a worker: forked where there is a server that can, else as a process of its own.
+
+    Either has a session of its own: the terminal's Ctrl-C reaches us, and we decide how the notebook ends.
+    """
+    variables = os.environ | environment
+    if server is not None:
+        told = {PROVISIONER_VARIABLE: WARM_KERNELS, SERVER_VARIABLE: str(server.path)}
+        variables |= told
+        forked = server.fork(PapermillRunner.entry, environment=variables, fds=files)
+        if isinstance(forked, Forked):
+            return forked
+    stdin, stdout, stderr = files
+    command = [sys.executable, "-m", WORKER]
+    return subprocess.Popen(command, stdin=stdin, stdout=stdout, stderr=stderr, start_new_session=True, env=variables)
 
 
 class _Loaded:

@@ -67,7 +67,7 @@ def execute(path: Path, notebook: nbformat.NotebookNode, request: Mapping[str, A
         say(event="invalid", message=str(raised), hint="free some space, or name another --output")
         return
     note = "" if kept is None else kept.note(at.place)
-    say(event="done", **outcome(at, raised)._replace(note=note)._asdict())
+    say(event="done", **outcome(at, raised)._replace(note=note, kernel=at.kernel)._asdict())
 
 
 def _environment(changes: Mapping[str, str | None]) -> dict[str, str]:

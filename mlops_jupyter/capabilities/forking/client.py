@@ -252,9 +252,9 @@ class ForkServer:
             return Refusal(answer["refused"])
         return Forked(channel, answer["forked"], answer["left_out"])
 
-    def prepare(self, entry: str, imports: Sequence[str] = (), *, wait: bool = False) -> None:
-        """Have the imports begin, and wait for them only when told to."""
-        self._ask({"do": "prepare", "entry": entry, "imports": tuple(imports), "wait": wait})
+    def prepare(self, entry: str, imports: Sequence[str] = (), *, wait: bool = False) -> bool:
+        """Have the imports begin, and wait for them only when told to; tell whether the server is there."""
+        return self._ask({"do": "prepare", "entry": entry, "imports": tuple(imports), "wait": wait}) is not None
 
     def state(self) -> dict[str, Any] | None:
         """Return what the server says of itself, ``None`` when it has ended."""

@@ -82,7 +82,12 @@ class Family:
 
     def _prepare(self) -> bool:
         """Import all, and tell the base whether what came of it can be forked."""
-        objection = self._import_entry()
+        try:
+            objection = self._import_entry()
+        except BaseException as error:
+            # Nothing of it can be forked, and who asked is told why.
+            self._channel.send({"unfit": {"": f"{self._wanted.entry}: {type(error).__name__}: {error}"}})
+            raise
         unfit = {name: reason for name in self._wanted.imports if (reason := self._import(name, objection))}
         found = self._threads.left_behind()
         if found is not None:

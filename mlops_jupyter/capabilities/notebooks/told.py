@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from ...records import CellChange, Line, NotebookDiff, OutputChange
+from ..markdown import code, fenced, printable
 
 _LINES, _LINES_OF_OUTPUT = 400, 60
-_LONGEST_LINE = 2_000
-_FENCE = "`" * 3
 
 
 def title(cell: CellChange) -> str:
@@ -60,33 +60,24 @@ def lines(diff: NotebookDiff) -> Iterator[str]:
 
 def markdown(diff: NotebookDiff, most: int) -> str:
     """Return the diff as Markdown for reviewers, no longer than so many letters; outputs are only named."""
-    parts = [f"**{diff.after.notebook}**: {summary(diff)}\n"]
+    told = summary(replace(diff, metadata=tuple(map(code, diff.metadata))))
+    parts = [f"{code(diff.after.notebook)}: {told}\n"]
     left = most - len(parts[0])
     for at, cell in enumerate(diff.cells):
-        # A fence that the cell itself cannot end.
         body = "\n".join(_marked(cell.source, _LINES))
-        fence = _FENCE
-        while fence in body:
-            fence += "`"
-        outputs = "".join(f"\noutput {one.name} {one.kind}{_pictures(one)}" for one in cell.outputs)
-        part = f"\n{title(cell)}\n" + (f"{fence}diff\n{body}\n{fence}\n" if body else "") + outputs
+        outputs = "".join(f"\n\noutput {code(one.name)} {one.kind}{_pictures(one)}" for one in cell.outputs)
+        part = f"\n{code(title(cell))}\n" + (f"\n{fenced(body, 'diff')}" if body else "") + outputs
         if len(part) > left:
             parts.append(f"\n… and {len(diff.cells) - at} more cells: `mlops diff` shows them all.")
             break
         parts.append(part)
-        left -= len(part)
+        left -= len(part) + 1
     return "\n".join(parts)
-
-
-def _printable(line: str) -> str:
-    """Leave out what would move a terminal's cursor."""
-    line = line if len(line) <= _LONGEST_LINE else line[: _LONGEST_LINE - 1] + "…"
-    return line if line.isprintable() else "".join(one if one.isprintable() or one == "\t" else "·" for one in line)
 
 
 def _marked(edits: Sequence[Line], most: int, indent: str = "") -> Iterator[str]:
     for line in edits[:most]:
-        yield f"{indent}{line.mark} {_printable(line.text)}"
+        yield f"{indent}{line.mark} {printable(line.text)}"
     if len(edits) > most:
         yield f"{indent}… {len(edits) - most} more lines"
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from ...capabilities.ranking import ordered
 from ...records import Batch, BatchRow
 from .columns import CARD, FAINT, badge, duration, html_table, metric_names, notes_html, number, shortened, text_table
+from .execution import gate_text, gates_html
 
 _NAME, _VALUE, _ERROR = 40, 24, 80
 _METRICS, _PARAMS = 6, 8
@@ -44,6 +45,7 @@ def text(batch: Batch) -> str:
         lines.append(f"best {batch.metric}: {number(batch.best.metrics[batch.metric])} with {batch.best.name}")
     if folder := _folder(batch.rows):
         lines.append(f"executed notebooks: {folder}")
+    lines += [gate_text(gate) for gate in batch.gates]
     return "\n".join(lines + [f"note: {note}" for note in batch.notes])
 
 
@@ -62,6 +64,7 @@ def html(batch: Batch) -> str:
     if batch.best is not None and batch.metric is not None:
         value = number(batch.best.metrics[batch.metric])
         parts.append(f"<div>best {escape(batch.metric)}: <b>{value}</b> with {escape(batch.best.name)}</div>")
+    parts.append(gates_html(batch.gates) if batch.gates else "")
     folder = _folder(batch.rows)
     parts.append(f'<div style="{FAINT}">executed notebooks: {escape(folder)}</div>' if folder else "")
     return f'<div style="{CARD};max-width:none">{"".join(parts)}{notes_html(batch.notes)}</div>'

@@ -87,7 +87,7 @@ def sparkline(values: Sequence[float], *, label: str = "") -> str:
     frame = _Frame(Scale(*padded(0, len(values) - 1), 2, 78), Scale(*padded(min(finite), max(finite)), 16, 2))
     told = f"{shortened(label, _NAME)} from {number(finite[0])} to {number(finite[-1])}".strip()
     return (
-        "<svg role='img' width='80' height='18' viewBox='0 0 80 18' style='vertical-align:middle'>"
+        "<svg role='img' width='80' height='18' viewBox='0 0 80 18' style='vertical-align:middle;max-width:none'>"
         f"<title>{escape(told)}</title>"
         f"<path d='{_path(points, [point.step for point in points], frame)}' fill='none' stroke='{COLOURS[0]}' "
         "stroke-width='1.5' stroke-linejoin='round'/></svg>"

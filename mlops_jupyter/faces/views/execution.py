@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from html import escape
 from pathlib import Path
 
-from ...records import Execution
+from ...records import Execution, GateResult
 from . import run as card
-from .columns import CARD, FAINT, badge, duration, html_table, metric_names, number, text_table
+from .columns import CARD, FAINT, badge, duration, html_table, metric_names, notes_html, number, text_table
+
+_LIKE = {"met": "ok", "not met": "failed", "no such metric": "failed", "not judged": "warning"}
 
 
 def text(execution: Execution) -> str:
@@ -18,6 +21,8 @@ def text(execution: Execution) -> str:
         lines += [f"    {line}" for line in execution.failure.source.splitlines()[:8]]
     if execution.children:
         lines.append(text_table(("", "cell", "took", "metrics"), _children(execution), indent=2))
+    lines += [f"  {gate_text(gate)}" for gate in execution.gates]
+    lines += [f"  note: {note}" for note in execution.notes]
     lines.append(f"executed notebook: {execution.output}")
     if execution.html is not None:
         lines.append(f"as a web page:     {execution.html}")
@@ -32,10 +37,30 @@ def html(execution: Execution) -> str:
     if execution.children:
         rows = [(badge(s), escape(n), escape(t), escape(m)) for s, n, t, m in _children(execution)]
         parts.append(f'<div style="{CARD}">{html_table(("", "tracked cell", "took", "metrics"), rows)}</div>')
+    if execution.gates:
+        parts.append(f'<div style="{CARD}">{gates_html(execution.gates)}</div>')
+    parts.append(notes_html(execution.notes))
     files = [execution.output] + ([execution.html] if execution.html else [])
     names = ", ".join(f"<code>{escape(Path(file).name)}</code>" for file in files)
     parts.append(f'<div style="{FAINT}">executed notebook: {names} in {escape(str(Path(files[0]).parent))}</div>')
     return "".join(parts)
+
+
+def gates_html(gates: Iterable[GateResult]) -> str:
+    """Return gates as a table."""
+    judged = [
+        (badge(gate.verdict, _LIKE[gate.verdict]), f"<code>{escape(gate.text)}</code>", escape(gate.detail))
+        for gate in gates
+    ]
+    return html_table(("", "gate", ""), judged)
+
+
+def gate_text(gate: GateResult) -> str:
+    """Return a gate as a line of text."""
+    mark = "✓" if gate.passed else "–" if gate.verdict == "not judged" else "✗"
+    return (
+        f"{mark} {gate.verdict}: {gate.text} ({gate.detail})" if gate.detail else f"{mark} {gate.verdict}: {gate.text}"
+    )
 
 
 def _ended(execution: Execution) -> str:

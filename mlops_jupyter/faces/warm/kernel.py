@@ -9,7 +9,7 @@ import contextlib
 import importlib
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any, cast
@@ -38,6 +38,7 @@ _ASKED_BUT_FINE = {"tqdm.autonotebook", "ipywidgets", "matplotlib.pyplot", "matp
 
 _real = getipython.get_ipython
 _asked: set[str] = set()
+_kernels_own: list[str] = []
 
 
 def before_imports() -> None:
@@ -49,8 +50,13 @@ def before_imports() -> None:
     for name in _ALSO:
         with contextlib.suppress(ImportError):
             importlib.import_module(name)
+    _kernels_own.extend(_files())
     _answer(_noting)
     sys.modules.setdefault(_SET_ASIDE, cast("ModuleType", None))
+
+
+def _files() -> Iterator[str]:
+    return (file for module in sys.modules.copy().values() if (file := getattr(module, "__file__", None)))
 
 
 def objection(_name: str) -> str | None:
@@ -85,6 +91,8 @@ def main() -> None:
     # The warm process is this one's parent, and sees to its end when the manager's comes.
     application.init_poller = lambda: None
     application.initialize(sys.argv[1:])
+    # The debugger passes over what a kernel is made of; a notebook's imports are none of that.
+    application.kernel._kernel_modules[:] = _kernels_own  # noqa: SLF001
     _tell_modules(application.shell)
     application.start()
 

@@ -15,7 +15,7 @@ from jupyter_client.connect import KernelConnectionInfo
 from jupyter_client.provisioning.local_provisioner import LocalProvisioner
 
 from ...capabilities.forking import Forked, Refusal, supported
-from ...commands.warm import KERNEL, Source, source_of_forks
+from ...commands.warm import KERNEL, source_of_forks
 
 _LAUNCHER = ["-m", "ipykernel_launcher"]
 _SHUTDOWN_S = 1.0
@@ -66,32 +66,25 @@ class WarmProvisioner(LocalProvisioner):
             environment["JPY_PARENT_PID"] = str(os.getpid())
         cwd = Path(kwargs.get("cwd") or Path.cwd())
         options, arguments = command
-        found = source_of_forks(environment, cwd, options, owning=_is_server(self.parent))
-        if isinstance(found, Refusal):
-            return found
-        return await asyncio.get_running_loop().run_in_executor(
-            None, lambda: self._fork_from(found, environment, cwd, options, arguments, streams)
-        )
+        owning = _is_server(self.parent)
 
-    def _fork_from(  # noqa: PLR0917
-        self,
-        source: Source,
-        environment: Mapping[str, str],
-        cwd: Path,
-        options: Sequence[str],
-        arguments: Sequence[str],
-        streams: tuple[int | None, int | None, int | None],
-    ) -> Forked | Refusal:
-        return source.server.fork(
-            KERNEL,
-            imports=source.imports,
-            arguments=[_launcher(), *arguments],
-            environment=environment,
-            cwd=cwd,
-            fds=streams,
-            options=options,
-            at_once=source.at_once,
-        )
+        def fork() -> Forked | Refusal:
+            found = source_of_forks(environment, cwd, options, owning=owning)
+            if isinstance(found, Refusal):
+                return found
+            return found.server.fork(
+                KERNEL,
+                imports=found.imports,
+                arguments=[_launcher(), *arguments],
+                environment=environment,
+                cwd=cwd,
+                fds=streams,
+                options=options,
+                at_once=found.at_once,
+            )
+
+        # A server that starts, and imports that are waited for, must not keep other kernels' messages.
+        return await asyncio.get_running_loop().run_in_executor(None, fork)
 
     async def shutdown_requested(self, restart: bool = False) -> None:  # noqa: FBT001, FBT002 -- jupyter_client's own
         """Wait for the end that was asked for: the manager would look only ten times a second."""
