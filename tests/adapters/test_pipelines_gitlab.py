@@ -1,0 +1,104 @@
+"""GitLab's pipeline passes GitLab's schema, and gitlab-ci-local executes it to the end."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+import yaml
+
+import mlops_jupyter
+from tests.fakes import node_tools
+from tests.fakes.pipelines import GOOD, Notes, commit, gitlab, repository
+
+pytestmark = pytest.mark.xdist_group("node")
+
+
+def execute(root: Path, **variables: str) -> subprocess.CompletedProcess[str]:
+    """Run the pipeline; the machine has everything installed."""
+    told = {"MLOPS_INSTALL": "false", "MLFLOW_TRACKING_URI": f"sqlite:///{root}/.mlops/mlflow.db"} | variables
+    words = [word for name, value in told.items() for word in ("--variable", f"{name}={value}")]
+    return node_tools.run(
+        ["gitlab-ci-local", "--force-shell-executor", "--shell-isolation", "--no-color", *words], root, timeout=600
+    )
+
+
+def test_it_passes_gitlab_s_schema(project):
+    root = repository(project, train=GOOD, other=GOOD)
+    mlops_jupyter.ci("gitlab", "notebooks/train.ipynb", "notebooks/other.ipynb", require=["accuracy >= 0.9"])
+    checked = subprocess.run(
+        ["check-jsonschema", "--builtin-schema", "vendor.gitlab-ci", "--data-transform", "gitlab-ci", ".gitlab-ci.yml"],
+        cwd=root, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert checked.returncode == 0, checked.stdout
+    told = yaml.safe_load((root / ".gitlab-ci.yml").read_text())
+    assert list(told) == [
+        ".mlops", "notebooks:lint", "notebooks:train", "notebooks:other", "notebooks:review",
+    ]  # fmt: skip
+    assert told["notebooks:train"]["artifacts"]["reports"] == {"junit": "mlops-results/train.xml"}
+    assert "--require 'accuracy >= 0.9'" in told["notebooks:train"]["script"][0]
+
+
+@node_tools.needs("npm", "rsync")
+def test_it_runs_to_the_end(project, stored_runs):
+    root = repository(project, train=GOOD, other=GOOD)
+    told = mlops_jupyter.ci("gitlab", "notebooks/train.ipynb", "notebooks/other.ipynb", require=["accuracy >= 0.9"])
+    commit(root)
+    done = execute(root)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert told.jobs == ("notebooks:lint", "notebooks:train", "notebooks:other", "notebooks:review")
+    # Artifacts come back to where the pipeline was started; what else the jobs wrote stays with them.
+    kept = root / "mlops-results"
+    assert {file.name for file in kept.iterdir()} == {
+        f"{name}.{end}" for name in ("train", "other") for end in ("ipynb", "html", "xml", "md")
+    }
+    for name in ("train", "other"):
+        report = (kept / f"{name}.xml").read_text()
+        assert "<testcase" in report
+        assert "<failure" not in report
+    notebooks = [run for run in stored_runs() if run.parent is None]
+    assert {(run.name, run.status) for run in notebooks} == {("train", "FINISHED"), ("other", "FINISHED")}
+
+
+@node_tools.needs("npm", "rsync", "curl")
+def test_a_gate_that_is_not_met_fails_it_and_the_merge_request_is_told(project):
+    root = repository(project)
+    mlops_jupyter.ci("gitlab", "notebooks/train.ipynb", require=["accuracy >= 0.99"])
+    commit(root)
+    stranger = {"author": {"id": 3}, "body": "<!-- mlops --> not ours"}
+    with gitlab(Notes(notes={1: stranger})) as host:
+        merge_request = {
+            "CI_PIPELINE_SOURCE": "merge_request_event", "CI_MERGE_REQUEST_IID": "12", "CI_PROJECT_ID": "5",
+            "CI_API_V4_URL": host.url,
+        }  # fmt: skip
+        done = execute(root, GITLAB_TOKEN=host.token, **merge_request)
+        assert done.returncode == 1, done.stdout + done.stderr
+        assert set(host.notes) == {1, 2}
+        assert host.notes[1] == stranger
+        assert "accuracy >= 0.99" in str(host.notes[2]["body"])
+        assert "<failure" in (root / "mlops-results" / "train.xml").read_text()
+
+        host.notes[2]["body"] = "<!-- mlops -->\nof an earlier push"
+        again = node_tools.run(
+            ["gitlab-ci-local", "--force-shell-executor", "--shell-isolation", "notebooks:review"]
+            + [word for name, value in merge_request.items() for word in ("--variable", f"{name}={value}")]
+            + ["--variable", f"GITLAB_TOKEN={host.token}"],
+            root,
+        )
+        assert again.returncode == 0, again.stdout + again.stderr
+        assert set(host.notes) == {1, 2}
+        assert "earlier push" not in str(host.notes[2]["body"])
+
+
+@node_tools.needs("npm", "rsync")
+def test_a_notebook_with_a_secret_stops_at_the_lint_job(project):
+    token = "glpat-" + "x7Kq2mZ9bT4wLs8vRj3N"
+    root = repository(project, train=f'token = "{token}"')
+    mlops_jupyter.ci("gitlab", "notebooks/train.ipynb")
+    commit(root)
+    done = execute(root)
+    assert done.returncode == 1
+    assert "looks like" in done.stdout + done.stderr
+    assert token not in done.stdout + done.stderr
+    assert not (root / "mlops-results").exists()

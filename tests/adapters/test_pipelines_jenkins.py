@@ -1,0 +1,78 @@
+"""Jenkins' pipeline passes npm-groovy-lint, and its steps are executed by the Groovy that Jenkins itself uses."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import mlops_jupyter
+from tests.conftest import REPOSITORY
+from tests.fakes import node_tools
+from tests.fakes.pipelines import GOOD, repository
+
+INTERPRETER = REPOSITORY / "tests" / "fakes" / "jenkins.groovy"
+
+
+def execute(root: Path, result: Path, **variables: str) -> dict[str, Any]:
+    """Run the pipeline; the machine has everything installed."""
+    java = Path(str(shutil.which("java"))).resolve().parents[1]
+    done = subprocess.run(
+        ["groovy", str(INTERPRETER), str(root / "Jenkinsfile"), str(root), str(result)],
+        cwd=root, env={**os.environ, "JAVA_HOME": str(java), "MLOPS_INSTALL": "false", **variables},
+        capture_output=True, text=True, check=False, timeout=600,
+    )  # fmt: skip
+    assert result.exists(), done.stdout + done.stderr
+    told: dict[str, Any] = json.loads(result.read_text())
+    assert done.returncode == (1 if told["failed"] else 0)
+    return told | {"said": done.stdout + done.stderr}
+
+
+@node_tools.needs("npm", "java")
+@pytest.mark.xdist_group("node")
+def test_it_passes_npm_groovy_lint(project):
+    root = repository(project, train=GOOD, other=GOOD)
+    mlops_jupyter.ci("jenkins", "notebooks/train.ipynb", "notebooks/other.ipynb", require=["accuracy >= 0.9"])
+    # What passes would not if something were wrong: a second file, as a run takes its time.
+    wrong = root / "wrong"
+    wrong.mkdir()
+    (wrong / "Jenkinsfile").write_text((root / "Jenkinsfile").read_text().replace("agent any", "agent any {"))
+    words = ["--noserver", "--failon", "none", "--output", "json", "--path", ".", "--files", "**/Jenkinsfile"]
+    done = node_tools.run(["npm-groovy-lint", *words], root, timeout=600)
+    files = json.loads(done.stdout[done.stdout.index("{") :])["files"]
+    found = {
+        str(Path(file).relative_to(root)): [one["rule"] for one in told["errors"] if one["severity"] == "error"]
+        for file, told in files.items()
+    }
+    assert found["Jenkinsfile"] == []
+    assert found["wrong/Jenkinsfile"] != []
+
+
+@node_tools.needs("groovy", "java")
+def test_its_steps_run_the_notebooks(project, tmp_path):
+    root = repository(project, train=GOOD, other=GOOD)
+    mlops_jupyter.ci("jenkins", "notebooks/train.ipynb", "notebooks/other.ipynb", require=["accuracy >= 0.9"])
+    told = execute(root, tmp_path / "result.json", CHANGE_ID="12")
+    assert told["stages"] == dict.fromkeys(("install", "lint", "notebooks", "train", "other"), "passed"), told["said"]
+    assert (told["junit"], told["archived"]) == (["mlops-results/*.xml"], ["mlops-results/**,.mlops/**"])
+    left = {file.name for file in (root / "mlops-results").iterdir()}
+    assert left == {f"{name}.{end}" for name in ("train", "other") for end in ("ipynb", "html", "xml", "md")} | {
+        "review.txt"
+    }
+
+
+@node_tools.needs("groovy", "java")
+def test_a_gate_that_is_not_met_fails_the_build_and_what_is_left_is_published(project, tmp_path):
+    root = repository(project, train=GOOD, other='import mlflow\nmlflow.log_metric("accuracy", 0.5)')
+    mlops_jupyter.ci("jenkins", "notebooks/other.ipynb", "notebooks/train.ipynb", require=["accuracy >= 0.9"])
+    told = execute(root, tmp_path / "result.json")
+    assert told["failed"]
+    assert (told["stages"]["other"], told["stages"]["train"]) == ("failed", "passed"), told["said"]
+    assert "exit code 1" in told["said"]
+    assert told["junit"] == ["mlops-results/*.xml"]
+    assert (root / "mlops-results" / "other.xml").is_file()
