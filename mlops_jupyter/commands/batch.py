@@ -238,7 +238,7 @@ class _Running:
     def _finish(self, earlier: set[str]) -> Batch:
         """Read what all runs have logged, close the parent, and return the whole."""
         self._settle(wait=True)
-        self._notes += project.flush(self._current)
+        self._notes += project.flush(self._current, patient=True)
         try:
             self._results.read({self._parent.run_id, *earlier})
         except MlopsError as error:

@@ -93,7 +93,7 @@ def start_shipper(folder: Path, root: Path) -> None:
         )
 
 
-def flush(settings: Settings, *, answers: bool = False) -> tuple[str, ...]:
+def flush(settings: Settings, *, answers: bool = False, patient: bool = False) -> tuple[str, ...]:
     """Wait, briefly, until all that was logged is in the store; say in sentences what is not.
 
     Parameters
@@ -102,10 +102,16 @@ def flush(settings: Settings, *, answers: bool = False) -> tuple[str, ...]:
         The project's.
     answers
         Whether the store has just answered: then it is asked again at once, also after it had been away.
+    patient
+        Whether it may take longer than usual, as long as runs keep arriving.
     """
     if not settings.journal.is_dir():
         return ()
     left = journals(settings).flush(_FLUSH_TIMEOUT_S, hurry=answers)
+    while patient and left and not any(left.values()):
+        before, left = left, journals(settings).flush(_FLUSH_TIMEOUT_S)
+        if len(left) >= len(before):
+            break
     reasons = sorted({reason for reason in left.values() if reason})
     if not left:
         return ()

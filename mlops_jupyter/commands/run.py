@@ -9,7 +9,7 @@ from typing import Annotated
 from ..capabilities import ranking
 from ..capabilities.sweeping import named
 from ..errors import CommandError, ExecutionFailed
-from ..protocols import Confirms, Reporter, Short, Silent
+from ..protocols import ONCE, Confirms, Reporter, Short, Silent
 from ..records import Batch, Execution
 from .arguments import notebook_file
 from .batch import Choices, batch
@@ -21,7 +21,7 @@ _LOCAL = "local"
 def run(
     *notebooks: Path,
     parameters: Annotated[Mapping[str, object] | None, Short("-p")] = None,
-    sweep: Mapping[str, object] | None = None,
+    sweep: Annotated[Mapping[str, object] | None, ONCE] = None,
     params: Path | None = None,
     jobs: int | None = None,
     engine: str = _LOCAL,

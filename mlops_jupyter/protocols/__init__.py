@@ -7,6 +7,7 @@ from .batches import (
     NotebookTask,
 )
 from .markers import (
+    ONCE,
     Confirms,
     Destroys,
     Marker,
@@ -56,6 +57,7 @@ from .versions import (
 )
 
 __all__ = [
+    "ONCE",
     "BatchEngine",
     "CellProgress",
     "CodeReview",
