@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import subprocess
+import threading
 from collections import Counter
 from collections.abc import Callable
 from typing import Any
@@ -350,3 +351,26 @@ def test_the_views_of_very_many_rows():
     assert kept["text/html"].count("<tr>") == 201
     assert excerpt(batch).rows[0] == rows[5000]
     assert len(render.as_json(batch)["rows"]) == 10_000
+
+
+def test_an_interrupt_in_a_kernel_keeps_what_ran(project, kernel, stored_runs):
+    write_notebook(
+        project / "train.ipynb",
+        "import time\nwhile n > 1:\n    open('started', 'w').close()\n    time.sleep(0.05)",
+        parameters="n = 1",
+    )
+
+    def interrupt() -> None:
+        wait_for((project / "started").exists, 180)
+        kernel.manager.interrupt_kernel()
+
+    interrupting = threading.Thread(target=interrupt)
+    interrupting.start()
+    reply = kernel.run("%mlops run train.ipynb --sweep n=1..5 --jobs 1", timeout=300)
+    interrupting.join()
+    assert (reply.status, reply.ename) == ("error", "KeyboardInterrupt")
+    record = reply.records("batch")[-1]
+    assert [(row["name"], row["status"]) for row in record["rows"]] == [("n=1", "FINISHED"), ("n=2", "KILLED")]
+    assert (record["run"]["status"], record["left"]) == ("KILLED", 4)
+    assert by_name(stored_runs())["train"].status == "KILLED"
+    assert kernel.run("1 + 1").status == "ok"
