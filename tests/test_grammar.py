@@ -362,7 +362,7 @@ def test_only_a_check_can_be_strict_and_only_destruction_needs_a_yes():
         offered = {option for parameter in grammar.command(name).params for option in parameter.opts}
         assert ("--strict" in offered) == (name in {"judge", "doctor", "reproduce"})
         may_destroy = VERBS[name].effect == "destroys" or destroying_flags(grammar.verb_function(VERBS[name]))
-        assert ("--yes" in offered) == bool(may_destroy)
+        assert ("--yes" in offered) == (bool(may_destroy) or name in {"crowd", "run"})
         assert ("--json" in offered) == (VERBS[name].place == "anywhere")
         assert "--debug" in offered
 
@@ -422,6 +422,30 @@ def test_a_flag_can_make_a_verb_one_that_destroys():
     with pytest.raises(ConfirmationRequired, match="tidy --everything was not confirmed"):
         grammar.confirm(grammar.parse(["tidy", "--everything"]), lambda question: bool(asked.append(question)))
     assert asked == ["tidy --everything destroys what it names. Go on?"]
+
+
+def test_a_verb_may_find_out_at_work_that_it_must_ask():
+    asked: list[str] = []
+
+    def done(line: str, answer: bool | None) -> str:
+        return grammar.answered(grammar.parse(line.split()), lambda said: asked.append(said) or answer).steps[0].detail
+
+    assert done("crowd 3", None) == "3 times"
+    assert done("crowd 30 --yes", None) == done("crowd 30 -y", False) == "30 times"
+    assert asked == []
+    assert done("crowd 30", True) == "30 times"
+    assert asked == ["crowd: these are 30. Go on?"]
+    for answer, message in ((None, "these are 30"), (False, "crowd was not confirmed, so nothing was done")):
+        with pytest.raises(ConfirmationRequired) as caught:
+            done("crowd 30", answer)
+        assert (caught.value.message, caught.value.hint) == (message, "fewer, or --yes")
+
+
+def test_a_pair_that_may_come_once():
+    call = grammar.parse(["crowd", "1", "--pair", "a=1", "--pair", "b=2"])
+    assert call.arguments["pair"] == {"a": "1", "b": "2"}
+    with pytest.raises(CommandError, match="a is given twice"):
+        grammar.parse(["crowd", "1", "--pair", "a=1", "--pair", "a=2"])
 
 
 def test_a_hint_the_grammar_has_no_words_for_is_a_bug_of_the_verb(monkeypatch):

@@ -1,4 +1,4 @@
-"""Twenty notebooks with a parameter each, that import pandas, scikit-learn and MLflow: the whole, cold, on two cores."""
+"""Twenty notebooks with a parameter each, that import pandas, scikit-learn and MLflow: cold, on two cores."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ from .batch_parent import Parent
 from .batch_plan import Combination, Grid, Plan, ask_about_many, notebooks_of
 from .batch_results import BATCH_TAG, COMBINATION_TAG, SOURCE_TAG, Results, done_before
 from .batch_telling import Telling
-from .headless import STORED_WAIT_S, Job, Wanted, children_of, runner
+from .headless import Job, Wanted, children_of, runner
 
 _SHORT = 500
 _UNFIT, _LONGEST_FILE = re.compile(r"[^\w.=+-]+"), 100
@@ -281,7 +281,7 @@ class _Running:
     def _finish(self, earlier: set[str]) -> Batch:
         """Read what all runs have logged, close the parent, and return the whole."""
         self._settle(wait=True)
-        self._notes += project.flush(self._current, wait_s=STORED_WAIT_S)
+        self._notes += project.flush(self._current, patient=True)
         try:
             self._results.read(self._parent.run_id, earlier)
         except MlopsError as error:

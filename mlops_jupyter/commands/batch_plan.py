@@ -251,7 +251,7 @@ class Plan:
         for planned in self.notebooks:
             grid = planned.grid
             for values in sweeping.combinations(grid.axes, grid.rows):
-                parameters = {**grid.constants, **values}
+                parameters = {**values, **grid.constants}
                 digest = sweeping.digest(planned.source, parameters)
                 yield Combination(place, planned, parameters, self._name(planned, values), digest)
                 place += 1

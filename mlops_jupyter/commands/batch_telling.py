@@ -79,7 +79,7 @@ class Telling:
         self._reporter.live(None)
         words = [f"{found.done} done"]
         words += [f"{count} {what}" for count, what in _others(found)]
-        if found.best is not None and found.metric is not None:
+        if found.best is not None and found.metric is not None and found.metric in found.best.metrics:
             words.append(f"best {found.metric} {found.best.metrics[found.metric]:.6g}: {found.best.name}")
         self._reporter.progress(", ".join(words), self._total, self._total)
 

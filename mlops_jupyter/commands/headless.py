@@ -48,8 +48,6 @@ _ID_WAIT_S = 5.0
 _SNAPSHOT_WAIT_S = 10.0
 # A warm process keeps so many sets of imports.
 _FAMILIES = 4
-# A job in CI ends with everything that it has started: a shipper on a slow machine needs a while to import MLflow.
-STORED_WAIT_S = 60.0
 _STATUS: dict[str, RunStatus] = {
     "done": "FINISHED",
     "raised": "FAILED",
@@ -415,7 +413,7 @@ class Job:
 
     def _stored(self, record: Run, children: tuple[Run, ...] | None) -> tuple[Run, tuple[Run, ...]]:
         """Return the run and its children once all is in the store, which is asked only for what nobody has told."""
-        left = project.flush(self._current, wait_s=STORED_WAIT_S)
+        left = project.flush(self._current, patient=True)
         if left:
             record = replace(record, notes=(*record.notes, *left))
         if children is not None:

@@ -23,7 +23,7 @@ from ..settings import Settings, announce
 from .plain import PlainMlflow
 
 # Reading first sees to it that what was logged is there to be read; the first of all has to wait for MLflow's import.
-_FLUSH_TIMEOUT_S = 15.0
+_FLUSH_TIMEOUT_S, _PATIENT_S = 15.0, 60.0
 # A kernel's manager may not wait as long; then the kernel is killed, and its journal is complete all the same.
 _EXIT_WAIT_S = 30.0
 
@@ -93,7 +93,7 @@ def start_shipper(folder: Path, root: Path) -> None:
         )
 
 
-def flush(settings: Settings, *, answers: bool = False, wait_s: float = _FLUSH_TIMEOUT_S) -> tuple[str, ...]:
+def flush(settings: Settings, *, answers: bool = False, patient: bool = False) -> tuple[str, ...]:
     """Wait, briefly, until all that was logged is in the store; say in sentences what is not.
 
     Parameters
@@ -102,12 +102,18 @@ def flush(settings: Settings, *, answers: bool = False, wait_s: float = _FLUSH_T
         The project's.
     answers
         Whether the store has just answered: then it is asked again at once, also after it had been away.
-    wait_s
-        How long to wait, as long as nothing is known to hold the runs up.
+    patient
+        Whether it may take longer than usual, as long as runs keep arriving: a job in CI ends with everything that it
+        has started, and a shipper on a slow machine needs a while to import MLflow.
     """
     if not settings.journal.is_dir():
         return ()
+    wait_s = _PATIENT_S if patient else _FLUSH_TIMEOUT_S
     left = journals(settings).flush(wait_s, hurry=answers)
+    while patient and left and not any(left.values()):
+        before, left = left, journals(settings).flush(wait_s)
+        if len(left) >= len(before):
+            break
     reasons = sorted({reason for reason in left.values() if reason})
     if not left:
         return ()

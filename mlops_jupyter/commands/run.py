@@ -11,7 +11,7 @@ from .. import settings
 from ..capabilities import ranking
 from ..capabilities.sweeping import named
 from ..errors import CommandError, ExecutionFailed
-from ..protocols import Confirms, Limits, Reporter, Short, Silent
+from ..protocols import ONCE, Confirms, Limits, Reporter, Short, Silent
 from ..records import Batch, Execution
 from . import gates
 from .arguments import notebook_file
@@ -27,7 +27,7 @@ _LOCAL = "local"
 def run(
     *notebooks: Path,
     parameters: Annotated[Mapping[str, object] | None, Short("-p")] = None,
-    sweep: Mapping[str, object] | None = None,
+    sweep: Annotated[Mapping[str, object] | None, ONCE] = None,
     params: Path | None = None,
     jobs: int | None = None,
     engine: str = _LOCAL,

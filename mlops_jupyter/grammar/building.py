@@ -33,6 +33,7 @@ CONTEXT: dict[str, Any] = {"help_option_names": ["-h", "--help"], "max_content_w
 _MAPPINGS = {Mapping, dict}
 _SOURCE = Marker("source")
 _DESTROYS = Marker("destroys")
+_ONCE = Marker("once")
 _CONFIRMS = Marker("confirms")
 
 
@@ -70,13 +71,17 @@ class _Option(click.Option):
 
 
 class _Mapping(_Option):
-    """Repeated ``key=value`` as one mapping."""
+    """Repeated ``key=value`` as one mapping; the last of a name wins, where it may come twice."""
+
+    def __init__(self, *words: Any, once: bool, **settings: Any) -> None:
+        super().__init__(*words, **settings)
+        self._once = once
 
     def type_cast_value(self, ctx: click.Context, value: Any) -> Any:
         pairs = super().type_cast_value(ctx, value)
         found: dict[str, Any] = {}
         for name, one in pairs or ():
-            if name in found:
+            if name in found and self._once:
                 raise click.BadParameter(f"{name} is given twice", ctx, self)
             found[name] = one
         return found or None
@@ -222,7 +227,8 @@ def _parameter(parameter: inspect.Parameter, hint: Any, text: str) -> click.Para
             _flag(parameter.name),
             parameter.name,
         ]
-        return _Mapping(flags, multiple=True, type=_Pair(), default=(), help=text, metavar="KEY=VALUE")
+        once = _ONCE in markers
+        return _Mapping(flags, once=once, multiple=True, type=_Pair(), default=(), help=text, metavar="KEY=VALUE")
     several = get_origin(hint) is Sequence
     kind = _click_type(get_args(hint)[0] if several else hint, markers)
     if parameter.kind is parameter.VAR_POSITIONAL:

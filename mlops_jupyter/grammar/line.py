@@ -85,8 +85,11 @@ def answered(call: Call, ask: Callable[[str], bool | None]) -> Any:
         return call.function(**call.arguments)
     except ConfirmationRequired as wanted:
         flag = confirming_flag(call.function)
-        if flag is None or call.arguments[flag] or not ask(f"{wanted.message}. Go on?"):
+        answer = None if flag is None or call.yes else ask(f"{call.name}: {wanted.message}. Go on?")
+        if flag is None or answer is None:
             raise
+        if not answer:
+            raise ConfirmationRequired(f"{call.name} was not confirmed, so nothing was done", wanted.hint) from wanted
         call.arguments[flag] = True
     return call.function(**call.arguments)
 

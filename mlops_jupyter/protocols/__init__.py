@@ -7,6 +7,7 @@ from .batches import (
     NotebookTask,
 )
 from .markers import (
+    ONCE,
     Confirms,
     Destroys,
     Marker,
@@ -77,6 +78,7 @@ from .versions import (
 )
 
 __all__ = [
+    "ONCE",
     "BatchEngine",
     "CaseReport",
     "CellProgress",

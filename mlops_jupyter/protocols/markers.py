@@ -24,6 +24,8 @@ Object = Annotated[Any, Marker("object")]
 Source = Annotated[str, Marker("source")]
 # Names: `a,b` on a command line, in Python also a sequence of strings.
 Names = Annotated[str | Iterable[str], Marker("names")]
+# In ``Annotated`` beside a mapping: a name that is given twice is a mistake; else the last of a name wins.
+ONCE = Marker("once")
 # A flag that makes a verb one that destroys: every face asks once before, and the verb gets ``--yes``.
 Destroys = Annotated[bool, Marker("destroys")]
 # The flag ``--yes`` of a verb that knows only at work whether it must ask: it then raises `ConfirmationRequired`, and a

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from mlops_jupyter import errors
-from mlops_jupyter.protocols import Destroys, Names, Object, Reporter, Short, Silent, Source
+from mlops_jupyter.protocols import ONCE, Confirms, Destroys, Names, Object, Reporter, Short, Silent, Source
 from mlops_jupyter.records import Check, Diagnosis, Setup, SetupStep
 from mlops_jupyter.verbs import VERBS, Verb
 
@@ -174,12 +174,40 @@ def tidy(*, everything: Destroys = False) -> Setup:
     return Setup("", (SetupStep("here", "updated", "emptied" if everything else "in order"),))
 
 
+def crowd(number: int, *, pair: Annotated[Mapping[str, str] | None, ONCE] = None, yes: Confirms = False) -> Setup:
+    """Do something many times.
+
+    Parameters
+    ----------
+    number
+        How many times.
+    pair
+        A pair that may come once.
+    yes
+        Do not ask before more than ten.
+
+    Returns
+    -------
+    Setup
+        What was done.
+
+    Raises
+    ------
+    ConfirmationRequired
+        When they are more than ten.
+    """
+    if number > 10 and not yes:
+        raise errors.ConfirmationRequired(f"these are {number}", "fewer, or --yes")
+    return Setup("", (SetupStep("here", "updated", f"{number} times {pair or ''}".strip()),))
+
+
 _HERE = "tests.fakes.verbs:"
 TEST_VERBS: dict[str, Verb] = {
     "look": Verb(_HERE + "look", "Look at what it is given.", "reads", "anywhere"),
     "count": Verb(_HERE + "count", "Count a letter in a text.", "reads", "anywhere"),
     "wipe": Verb(_HERE + "wipe", "Delete a file.", "destroys", "anywhere"),
     "tidy": Verb(_HERE + "tidy", "Put things in order.", "writes", "anywhere"),
+    "crowd": Verb(_HERE + "crowd", "Do something many times.", "writes", "anywhere"),
     "judge": Verb(_HERE + "judge", "Check something, and find that it is not so.", "reads", "anywhere"),
     "burst": Verb(_HERE + "burst", "Meet a bug.", "reads", "anywhere"),
     "stop": Verb(_HERE + "stop", "End in one of the errors of the tree.", "reads", "anywhere"),

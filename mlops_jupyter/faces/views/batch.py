@@ -37,12 +37,12 @@ def text(batch: Batch) -> str:
     rows = ordered(batch.rows, batch.metric, batch.direction)
     if rows:
         metrics, params = _metrics(batch), _params(rows)
-        head = ("", "status", "combination", "took", *metrics, *(() if _named(rows) else params), "run", "error")
+        head = ("", "status", "combination", "took", *metrics, *params, "run", "error")
         lines.append(text_table(head, (_row(batch, row, metrics, params) for row in rows[:_LINES]), indent=2))
     if len(rows) > _LINES:
         lines.append(f"  … and {len(rows) - _LINES} more: mlops runs, or --json")
-    if batch.best is not None and batch.metric is not None:
-        lines.append(f"best {batch.metric}: {number(batch.best.metrics[batch.metric])} with {batch.best.name}")
+    if (value := _best(batch)) is not None:
+        lines.append(f"best {batch.metric}: {value} with {_name(batch.best)}")
     if folder := _folder(batch.rows):
         lines.append(f"executed notebooks: {folder}")
     lines += [gate_text(gate) for gate in batch.gates]
@@ -54,16 +54,15 @@ def html(batch: Batch) -> str:
     batch = excerpt(batch)
     rows = ordered(batch.rows, batch.metric, batch.direction)
     metrics, params = _metrics(batch), _params(rows)
-    head = ("", "status", "combination", "took", *metrics, *(() if _named(rows) else params), "run", "error")
+    head = ("", "status", "combination", "took", *metrics, *params, "run", "error")
     cells = []
     for row in rows:
         mark, status, *words = _row(batch, row, metrics, params)
         cells.append((escape(mark), badge(status), *map(escape, words)))
     parts = [f"<div>{badge(batch.run.status)} <b>{escape(batch.run.name)}</b> {escape(_counts(batch))}</div>"]
     parts.append(html_table(head, cells) if cells else "")
-    if batch.best is not None and batch.metric is not None:
-        value = number(batch.best.metrics[batch.metric])
-        parts.append(f"<div>best {escape(batch.metric)}: <b>{value}</b> with {escape(batch.best.name)}</div>")
+    if (value := _best(batch)) is not None:
+        parts.append(f"<div>best {escape(batch.metric or '')}: <b>{value}</b> with {escape(_name(batch.best))}</div>")
     parts.append(gates_html(batch.gates) if batch.gates else "")
     folder = _folder(batch.rows)
     parts.append(f'<div style="{FAINT}">executed notebooks: {escape(folder)}</div>' if folder else "")
@@ -72,6 +71,17 @@ def html(batch: Batch) -> str:
 
 def _headline(batch: Batch) -> str:
     return f"{batch.run.status}  {batch.run.name}  {batch.run.run_id[:8]}  {_counts(batch)}"
+
+
+def _best(batch: Batch) -> str | None:
+    """Return the best value in words, where there is one."""
+    if batch.best is None or batch.metric is None or batch.metric not in batch.best.metrics:
+        return None
+    return number(batch.best.metrics[batch.metric])
+
+
+def _name(row: BatchRow | None) -> str:
+    return "" if row is None else row.name
 
 
 def _counts(batch: Batch) -> str:
@@ -83,11 +93,6 @@ def _counts(batch: Batch) -> str:
     return f"{', '.join(words)} of {batch.total}, {batch.jobs} at once, {duration(batch.run.duration_s)}"
 
 
-def _named(rows: Sequence[BatchRow]) -> bool:
-    """Whether the names say the parameters already."""
-    return all(len(row.name) <= _NAME for row in rows[:_LOOKED])
-
-
 def _metrics(batch: Batch) -> list[str]:
     """Choose the metrics that most rows have; the one that ranks stands first."""
     common = Counter(name for row in batch.rows[:_LOOKED] for name in row.metrics)
@@ -97,20 +102,22 @@ def _metrics(batch: Batch) -> list[str]:
 
 
 def _params(rows: Sequence[BatchRow]) -> list[str]:
+    """Choose the parameters that need columns: names that are not cut say them already."""
+    if all(len(row.name) <= _NAME for row in rows[:_LOOKED]):
+        return []
     return list(dict.fromkeys(name for row in rows[:_LOOKED] for name in row.parameters))[:_PARAMS]
 
 
 def _row(batch: Batch, row: BatchRow, metrics: Iterable[str], params: Iterable[str]) -> tuple[str, ...]:
     best = batch.best is not None and row.run_id == batch.best.run_id
     at = f" (cell {row.cell})" if row.cell is not None and row.status == "RUNNING" else ""
-    named = _named(batch.rows)
     return (
         "★" if best else "",
         row.status,
         shortened(row.name, _NAME) + at,
         duration(row.duration_s),
         *(number(row.metrics[one]) if one in row.metrics else "" for one in metrics),
-        *(() if named else (_value(row, one) for one in params)),
+        *(_value(row, one) for one in params),
         row.run_id[:8],
         _error(row),
     )
