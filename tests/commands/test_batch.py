@@ -291,7 +291,7 @@ def test_ctrl_c_keeps_what_ran(project, stored_runs, clean_environment):
 
 
 def test_thirty_with_a_worker_killed(project, stored_runs, clean_environment):
-    body = "import os\nopen(f'at-{n}', 'w').write(str(os.getppid()))"
+    body = "import os\nopen(f'at-{n}', 'w').write(os.environ['JPY_PARENT_PID'])"
     wait = "import time\nwhile n == 7 and not os.path.exists('killed'): time.sleep(0.02)"
     write_notebook(project / "train.ipynb", body, wait, "1", parameters="n = 1")
     process = subprocess.Popen(

@@ -12,9 +12,9 @@ from typing import Any
 import nbformat
 import psutil
 import pytest
-from mlops_jupyter.adapters.papermill_runner import PapermillRunner
 
 from mlops_jupyter.adapters.local_batches import LocalBatches
+from mlops_jupyter.adapters.papermill.runner import PapermillRunner
 from mlops_jupyter.protocols import CellProgress, NotebookTask
 from tests.fakes.engines import OneByOne
 from tests.fakes.notebooks import write_notebook
@@ -26,7 +26,8 @@ ENGINES: dict[str, Callable[[Any], Any]] = {"local": LocalBatches, "one by one":
 @pytest.fixture(params=ENGINES)
 def engine(request: pytest.FixtureRequest, clean_environment: None) -> Iterator[Any]:
     before = set(psutil.Process().children(recursive=True))
-    yield ENGINES[request.param](PapermillRunner())
+    with PapermillRunner() as runner:
+        yield ENGINES[request.param](runner)
     left = set(psutil.Process().children(recursive=True)) - before
     psutil.wait_procs(left, timeout=10)
     assert not [process for process in left if process.is_running()], "no process is left"

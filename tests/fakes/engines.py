@@ -44,7 +44,8 @@ class OneByOne:
                         task.output,
                         parameters=task.parameters,
                         environment=task.environment,
-                        timeout_s=task.timeout_s,
+                        limits=task.limits,
+                        kept=task.kept,
                         on_progress=tell,
                     )
             except ServiceError as error:
