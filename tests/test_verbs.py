@@ -48,6 +48,7 @@ CONTRACT: dict[str, set[str]] = {
         "--yes",
     },
     "ci": {"SYSTEM", "NOTEBOOKS", "--require", "--output"},
+    "warm": {"NOTEBOOKS", "--import", "--kernelspec", "--stop", "--idle"},
     "ui": {"TOOL"},
 }
 
