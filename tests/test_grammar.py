@@ -236,6 +236,7 @@ def test_what_is_left_out_has_the_function_s_defaults():
         "level": 1,
         "pair": None,
         "names": (),
+        "each": (),
         "deep": False,
         "colour": None,
         "size": None,
@@ -281,6 +282,10 @@ def test_a_pair_without_a_name_is_refused(text):
 )
 def test_names(text, names):
     assert look(f"--names '{text}'")["names"] == names
+
+
+def test_an_option_that_is_given_several_times():
+    assert look("--each 'a,b' --each '' --each $thing", thing=3)["each"] == ("a,b", "", "3")
 
 
 @given(st.lists(PLAIN.filter(lambda name: "," not in name)))
@@ -360,7 +365,7 @@ def test_the_face_s_own_options_never_reach_the_verb():
 def test_only_a_check_can_be_strict_and_only_destruction_needs_a_yes():
     for name in VERBS:
         offered = {option for parameter in grammar.command(name).params for option in parameter.opts}
-        assert ("--strict" in offered) == (name in {"judge", "doctor", "reproduce"})
+        assert ("--strict" in offered) == (name in {"judge", "doctor", "reproduce", "run"})
         may_destroy = VERBS[name].effect == "destroys" or destroying_flags(grammar.verb_function(VERBS[name]))
         assert ("--yes" in offered) == (bool(may_destroy) or name in {"crowd", "run"})
         assert ("--json" in offered) == (VERBS[name].place == "anywhere")

@@ -27,8 +27,8 @@ class LiveText(str):
 
     @staticmethod
     def spelled(token: Any) -> Any:
-        """Return the text of a token's object; anything else, also within a tuple, stays as it is."""
-        if isinstance(token, tuple):
+        """Return the text of a token's object; anything else, also within a tuple or list, stays as it is."""
+        if isinstance(token, tuple | list):
             return tuple(map(LiveText.spelled, token))
         return str(token.value) if isinstance(token, LiveText) else token
 

@@ -9,7 +9,7 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -31,6 +31,7 @@ def look(
     level: Literal[1, 2] = 1,
     pair: Annotated[Mapping[str, str] | None, Short("-q")] = None,
     names: Names = (),
+    each: Sequence[str] = (),
     deep: bool = False,
     colour: bool | None = None,
     size: Annotated[int | None, Short("-s")] = None,
@@ -55,6 +56,8 @@ def look(
         A pair.
     names
         Several names.
+    each
+        Several texts, one by one.
     deep
         A flag that is off.
     colour
