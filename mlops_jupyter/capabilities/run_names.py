@@ -54,7 +54,9 @@ def find_run(store: Tracking, word: str, experiment: str) -> Run:
     if len(found) > 1:
         several = [f"{run.run_id[:12]} {run.name} ({run.experiment})" for run in list(found.values())[:_SHOWN]]
         more = ", …" if len(found) > _SHOWN else ""
-        raise Conflict(f"{word} may be any of {', '.join(several)}{more}", "write more of the run's id")
+        by_name = all(run.name == word for run in found.values())
+        hint = "say which by the beginning of its id" if by_name else "write more of the run's id"
+        raise Conflict(f"{word} may be any of {', '.join(several)}{more}", hint)
     return next(iter(found.values()))
 
 

@@ -37,6 +37,8 @@ LOCAL_ID_TAG = "mlops.local_id"
 REPRODUCES_TAG = "mlops.reproduces"
 ERROR_TAG = "mlops.error"
 NAMED_TAG = "mlops.params"
+# What a run is of that is no tracked body: a notebook, or a batch of them.
+KIND_TAG, NOTEBOOK_KIND = "mlops.kind", "notebook"
 PARENT_TAG = "mlflow.parentRunId"
 TRACEBACK_ARTIFACT = "mlops/traceback.txt"
 

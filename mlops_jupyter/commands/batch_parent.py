@@ -11,11 +11,11 @@ from collections.abc import Iterator, Mapping
 
 from .. import settings
 from ..capabilities.provenance import process_tags
-from ..capabilities.tracking import ERROR_TAG, PARENT_TAG, as_record
+from ..capabilities.tracking import ERROR_TAG, KIND_TAG, PARENT_TAG, as_record
 from ..records import Batch, Run, RunStart, RunStatus
 from . import project
 from .batch_plan import Plan
-from .headless import KIND_TAG, outer_run
+from .headless import outer_run
 
 BATCH_KIND, BEST_TAG = "batch", "mlops.best_run"
 _ID_WAIT_S = 5.0

@@ -120,6 +120,8 @@ def _ship(reporter: Reporter) -> None:
         now = journals.backlog()
         if now != seen:
             moved, seen = time.monotonic(), now
+    # What was on its way at the last look may have arrived since.
+    left = journals.waiting() if left else left
     reporter.progress("shipped" if not left else f"not shipped: {len(left)}", total, total)
 
 

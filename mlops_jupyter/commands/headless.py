@@ -22,7 +22,15 @@ from ..capabilities.journal import RunFolders
 from ..capabilities.parameters import as_parameters
 from ..capabilities.provenance import process_tags
 from ..capabilities.run_snapshot import close_after
-from ..capabilities.tracking import ERROR_TAG, PARENT_TAG, TRACEBACK_ARTIFACT, as_record, as_text
+from ..capabilities.tracking import (
+    ERROR_TAG,
+    KIND_TAG,
+    NOTEBOOK_KIND,
+    PARENT_TAG,
+    TRACEBACK_ARTIFACT,
+    as_record,
+    as_text,
+)
 from ..errors import CommandError, ConfigurationError, MlopsError
 from ..protocols import (
     CellProgress,
@@ -40,7 +48,6 @@ from . import project, warm
 from .snapshot import beside_run
 from .track import PARENT_VARIABLE
 
-KIND_TAG, NOTEBOOK_KIND = "mlops.kind", "notebook"
 OVERRIDES_TAG, ATTEMPTS_TAG = "mlops.overrides", "mlops.attempts"
 PARAMETERS_ARTIFACT = "mlops/parameters.json"
 _CONTEXT_VARIABLE = "MLFLOW_RUN_CONTEXT"

@@ -21,13 +21,13 @@ from ..capabilities.notebooks import reading
 from ..capabilities.references import run_notebook
 from ..capabilities.reproducing import REPRODUCED_BY_TAG, REPRODUCED_TAG, Pair
 from ..capabilities.run_snapshot import ARTIFACT_ONLY, SNAPSHOT_TAG
-from ..capabilities.tracking import REPRODUCES_TAG
+from ..capabilities.tracking import KIND_TAG, NOTEBOOK_KIND, REPRODUCES_TAG
 from ..errors import CheckFailed, CommandError, ConfigurationError, Conflict, NotFound, Unavailable
 from ..protocols import Limits, NotebookOutcome, Object, PythonEnvironments, Reporter, Silent, Tracking
 from ..records import Execution, Reproduction, Run
 from . import project
 from .compare import meant
-from .headless import KIND_TAG, NOTEBOOK_KIND, OVERRIDES_TAG, Wanted, children_of, headless
+from .headless import OVERRIDES_TAG, Wanted, children_of, headless
 from .snapshot import in_git
 
 _REACH_TIMEOUT_S = 2.5

@@ -53,7 +53,7 @@ def test_several_runs_of_a_name_are_listed(make):
     assert caught.value.message.startswith("forest may be any of ")
     assert sum(f"{run_id[:12]} forest (other)" in caught.value.message for run_id in made) == 5
     assert caught.value.message.endswith(", …")
-    assert (caught.value.hint, caught.value.exit_code) == ("write more of the run's id", 4)
+    assert (caught.value.hint, caught.value.exit_code) == ("say which by the beginning of its id", 4)
 
 
 def test_the_beginning_of_several_ids(make):

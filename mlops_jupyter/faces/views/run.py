@@ -7,6 +7,7 @@ from html import escape
 
 from ...capabilities.honesty import HONESTY_TAG, SAID_TAG
 from ...capabilities.run_snapshot import ARTIFACT_ONLY, ORIGIN_TAG, SNAPSHOT_TAG
+from ...capabilities.tracking import KIND_TAG, NAMED_TAG, NOTEBOOK_KIND
 from ...records import MetricPoint, Run
 from .chart import line_charts, summary
 from .columns import CARD, FAINT, badge, duration, metric_names, notes_html, number, pairs, shortened, when
@@ -21,7 +22,7 @@ def text(run: Run) -> str:
     lines = [f"{run.status}  {run.name or 'run'}{where}  {duration(run.duration_s)}  {run.run_id}".rstrip()]
     if run.error:
         lines.append(f"  {run.error}")
-    for title, values in (("metrics", _metrics(run)), ("params", dict(run.params))):
+    for title, values in (("metrics", _metrics(run)), ("params", _params(run))):
         if values:
             shown = [f"{name}={shortened(value, 40)}" for name, value in list(values.items())[:_SHOWN_IN_TEXT]]
             more = f" … and {len(values) - _SHOWN_IN_TEXT} more" if len(values) > _SHOWN_IN_TEXT else ""
@@ -41,6 +42,12 @@ def text(run: Run) -> str:
     if run.link:
         lines.append(f"  {run.link}")
     return "\n".join(lines)
+
+
+def _params(run: Run) -> dict[str, str]:
+    """Return the params, those first that the user has named: autologging adds dozens."""
+    named = run.tags.get(NAMED_TAG, "").split(",")
+    return dict(sorted(run.params.items(), key=lambda one: one[0] not in named))
 
 
 def html(run: Run) -> str:
@@ -63,7 +70,7 @@ def html(run: Run) -> str:
         f'<div style="{CARD}"><div>{head}</div>{identity}{error}{_honesty(run)}{kept}{notes_html(run.notes)}'
         f"{line_charts({name: {run.name: points} for name, points in _curves(run).items()})}"
         f"{pairs('metrics', _metrics(run))}"
-        f"{pairs('params', run.params)}</div>"
+        f"{pairs('params', _params(run))}</div>"
     )
 
 
@@ -73,7 +80,9 @@ def _kept(run: Run) -> str:
     if snapshot is None:
         return ""
     what = "notebook kept with the run" if snapshot == ARTIFACT_ONLY else f"snapshot {snapshot[:_HASH]}"
-    return what if run.tags.get(ORIGIN_TAG) == "live" else f"{what}, from disk, maybe unsaved"
+    # What runs headless is the file itself.
+    exact = run.tags.get(ORIGIN_TAG) == "live" or run.tags.get(KIND_TAG) == NOTEBOOK_KIND
+    return what if exact else f"{what}, from disk, maybe unsaved"
 
 
 def _said(run: Run) -> list[str]:
