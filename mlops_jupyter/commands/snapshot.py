@@ -13,6 +13,7 @@ from typing import Annotated, Any, cast
 
 from .. import registry, settings
 from ..capabilities import snapshotting
+from ..capabilities.clean_notebooks import CleanNotebooks
 from ..capabilities.journal import RunJournal
 from ..capabilities.run_snapshot import Origin, RunSnapshot, TakenForRun
 from ..capabilities.secret_guard import refuse_secrets
@@ -162,7 +163,11 @@ class _Take:
         read, notes = snapshotting.as_it_runs(self.document, notebook.name, self.running)
         for note in notes:
             tell(note)
-        check_secrets(current)(read, notebook.name)
+        clean = CleanNotebooks(current.state / "secrets.clean")
+        key = clean.key(read, current.allowed_secrets)
+        if not clean.holds(key):
+            check_secrets(current)(read, notebook.name)
+            clean.add(key)
         content = snapshotting.kept(read)
         git = in_git(notebook.parent)
         if git is None:
