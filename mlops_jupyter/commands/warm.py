@@ -90,6 +90,8 @@ def _own_server(options: tuple[str, ...], imports: tuple[str, ...]) -> ForkServe
     with _owning:
         server = _own.get(options)
         if server is None or not server.prepare(KERNEL, imports):
+            if server is not None:
+                server.stop()
             server = _own[options] = ForkServer.start(options=options)
             server.prepare(KERNEL, imports)
         return server

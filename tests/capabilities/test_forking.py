@@ -201,6 +201,8 @@ def test_the_servers_end_ends_its_children(server):
     wait_for(gone(child.pid))
     assert server.fork(ENTRY + "say") == Refusal("the warm process has ended")
     assert server.state() is None
+    server.stop()
+    assert not server.path.parent.exists()
 
 
 def test_a_family_that_is_killed_is_made_anew(server, tmp_path):

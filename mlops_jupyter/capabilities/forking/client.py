@@ -7,6 +7,7 @@ import fcntl
 import json
 import os
 import select
+import shutil
 import signal
 import socket
 import subprocess
@@ -268,6 +269,8 @@ class ForkServer:
             self._owning = None
         if self._process is not None:
             self._process.wait()
+            # It does that itself, unless it was killed.
+            shutil.rmtree(self.path.parent, ignore_errors=True)
 
     def _ask(self, request: dict[str, Any], *, last: bool = False) -> dict[str, Any] | None:
         try:
