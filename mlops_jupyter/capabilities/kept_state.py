@@ -78,18 +78,24 @@ def hold(write: Callable[[], None]) -> Copy:
 
 
 def _wait_and(write: Callable[[], None], reads: int) -> None:
+    listening = True
+
     def told(*_: object) -> None:
-        raise _Told
+        # The kernel's end and the word to write come together when it was killed.
+        if listening:
+            raise _Told
 
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
     try:
         signal.signal(signal.SIGUSR1, told)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGUSR1})
-        if os.read(reads, 1) == _END:
+        ended = os.read(reads, 1) == _END
+        listening = False
+        if ended:
             return
     except _Told:
-        signal.signal(signal.SIGUSR1, signal.SIG_IGN)
+        listening = False
     signal.signal(signal.SIGALRM, signal.SIG_DFL)
     signal.alarm(_SECONDS)
     write()

@@ -7,9 +7,9 @@ journal, and from there to the store in its own time.
 
 from __future__ import annotations
 
-import asyncio
 import os
 import re
+import sys
 import threading
 import time
 import traceback
@@ -494,9 +494,15 @@ def status_of(error: BaseException | None) -> RunStatus:
     """Say how a body ended, in MLflow's words."""
     if error is None or (isinstance(error, SystemExit) and error.code in {None, 0}):
         return "FINISHED"
-    if isinstance(error, KeyboardInterrupt | asyncio.CancelledError):
+    if isinstance(error, (KeyboardInterrupt, *_cancellations())):
         return "KILLED"
     return "FAILED"
+
+
+def _cancellations() -> tuple[type[BaseException], ...]:
+    """Return what a cancelled ``await`` raises; where asyncio is not imported, nothing can have raised it."""
+    asyncio = sys.modules.get("asyncio")
+    return () if asyncio is None else (asyncio.CancelledError,)
 
 
 def short_form(error: BaseException) -> str:

@@ -88,6 +88,9 @@ class KeptCells:
         if not self._extensions:
             self._extensions = self._ask(f"{_MODULE}.extensions()").get("extensions", [])
         self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        # Of an earlier execution; the copy of a kernel that is killed writes its own at once.
+        for name in ("state", "unkept"):
+            (self._folder / name).unlink(missing_ok=True)
         said = self._ask(f"{_MODULE}.hold({str(self._folder)!r})")
         self._copy, self._why = said.get("pid"), said.get("why", "")
         self._held = index if self._copy is not None else None
@@ -100,8 +103,6 @@ class KeptCells:
             if self._said[0] is None:
                 self._tell({"failed": index, "why": self._why})
             return
-        for name in ("state", "unkept"):
-            (self._folder / name).unlink(missing_ok=True)
         # The kernel itself need not be asked: it may be busy still, or gone.
         with suppress(ProcessLookupError):
             os.kill(self._copy, signal.SIGUSR1)
