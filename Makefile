@@ -22,7 +22,7 @@ USE_VENV = export PATH="$(CURDIR)/.venv/bin:$$PATH"
 # Not dependencies of the package, but held in constraints.txt all the same: what installs and builds it.
 BUILD_TOOLS := editables hatchling uv
 
-.PHONY: help setup demo test lint format docs widgets bench lock clean
+.PHONY: help setup demo notebooks test lint format docs widgets bench lock clean
 
 help: ## List the targets
 	@echo "mlops-jupyter: make TARGET"
@@ -87,6 +87,11 @@ demo: setup ## Run the main job: train two models in a tracked notebook, headles
 	echo "==> Executed notebook: .mlops/demo/01_track.ipynb"
 	echo "    As a page:         .mlops/demo/01_track.html"
 	echo "    In JupyterLab:     .venv/bin/jupyter lab notebooks/01_track.ipynb"
+
+notebooks: setup ## Run all of notebooks/ headless, with a JUnit report in build/
+	@$(USE_VENV)
+	echo "==> Running notebooks/ headless"
+	.venv/bin/mlops run notebooks --junit build/notebooks.xml
 
 test: setup ## Run all tests
 	@$(USE_VENV)
