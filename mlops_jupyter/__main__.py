@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .faces.terminal import main
+from .faces.start import main
 
 if __name__ == "__main__":
     main()

@@ -22,6 +22,8 @@ from .arguments import names, notebook_file
 
 # What a forked kernel runs, and the variable that names the socket of a server to fork it from.
 KERNEL = "mlops_jupyter.faces.warm.kernel:main"
+# The terminal's `mlops run`, and what it imports.
+COMMAND = ("mlops_jupyter.faces.terminal:forked", ("mlops_jupyter.faces.warm.command",))
 KERNEL_NAME = PROVISIONER = "mlops-warm"
 SERVER_VARIABLE = "MLOPS_JUPYTER_WARM"
 _NOTEBOOK_VARIABLES = ("MLOPS_JUPYTER_NOTEBOOK", "JPY_SESSION_NAME")
@@ -163,8 +165,9 @@ def warm(
     for done, imports in enumerate(wanted):
         reporter.progress(f"import {', '.join(imports) or 'the kernel'}", done, len(wanted))
         server.prepare(KERNEL, imports, wait=True)
-    # What drives the kernels of headless notebooks is forked too.
-    server.prepare(registry.load("notebook_runner", "papermill").entry, (), wait=True)
+    # What drives the kernels of headless notebooks is forked too, and so is the command itself.
+    for entry, imports in ((registry.load("notebook_runner", "papermill").entry, ()), COMMAND):
+        server.prepare(entry, imports, wait=True)
     reporter.progress("imported", 1, 1)
     state = server.state() or {"pid": None, "families": []}
     return WarmProcess(

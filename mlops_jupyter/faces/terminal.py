@@ -105,6 +105,11 @@ def main() -> None:
     sys.exit(run(sys.argv[1:]))
 
 
+def forked() -> int:
+    """Run one verb in a process that was forked for it; see `start`."""
+    return run(sys.argv[1:])
+
+
 def run(words: list[str]) -> int:  # noqa: PLR0911 -- one a kind of ending
     """Run one verb and return the exit code."""
     debug = "--debug" in words

@@ -79,6 +79,14 @@ def test_params_and_tags_are_read_as_they_were_logged(
     assert (batch.params, batch.tags) == (params, tags)
 
 
+def test_an_entry_that_says_nothing_is_none(run: RunJournal) -> None:
+    run.log_params({})
+    run.log_tags({})
+    follower = Follower(run.folder.path)
+    assert not follower.pending()
+    follower.close()
+
+
 def test_half_a_surrogate_pair_does_not_stop_a_run(tmp_path: Path) -> None:
     run = journal(tmp_path, start(tags={"mlflow.source.name": "notes-\udce9.ipynb"}, name="x\ud800"))
     run.log_params(unpaired)

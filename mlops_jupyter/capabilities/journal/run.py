@@ -111,12 +111,15 @@ class RunJournal:
     def log_params(self, params: Mapping[str, str]) -> None:
         """Append params."""
         self.params |= params
-        self._entry({"params": dict(params)})
+        if params:
+            self._entry({"params": dict(params)})
 
     def log_tags(self, tags: Mapping[str, str]) -> None:
         """Append tags."""
         self.tags |= tags
-        self._entry({"tags": dict(tags)})
+        if tags:
+            # An entry that says nothing would wait for ever for one that does.
+            self._entry({"tags": dict(tags)})
 
     def log_text(self, path: str, text: str) -> None:
         """Append a text artifact."""
