@@ -10,9 +10,9 @@ import sys
 from importlib.metadata import version
 from typing import Any
 
-from measuring import byte_compile, headless_many, headless_one, machine, options, warm_pool, write_json
+from measuring import byte_compile, headless_many, headless_one, machine, options, warm_kernel, write_json
 
-PARTS = {"one": headless_one, "many": headless_many, "memory": warm_pool}
+PARTS = {"one": headless_one, "many": headless_many, "memory": warm_kernel}
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
 import time
+from contextlib import suppress
 from pathlib import Path
-from typing import Any
+
+import psutil
 
 from . import milliseconds, progress, ratio, ratio_of, table, verdict
 from .headless_projects import TRIVIAL, project, run
@@ -73,13 +73,13 @@ def targets(found: dict[str, list[float]]) -> list[str]:
 
 def _end_shipper(root: Path) -> None:
     """End the process that has MLflow imported: a cold start has none."""
-    state: Any = root / ".mlops" / "journal" / "shipper.json"
+    state = root / ".mlops" / "journal" / "shipper.json"
     if not state.exists():
         return
     pid = json.loads(state.read_text(encoding="utf-8"))["pid"]
-    try:
-        os.kill(pid, signal.SIGTERM)
-    except ProcessLookupError:
-        return
-    while Path(f"/proc/{pid}").exists():
-        time.sleep(0.01)
+    with suppress(psutil.NoSuchProcess):
+        shipper = psutil.Process(pid)
+        shipper.terminate()
+        # Where nobody waits for orphans, its entry stays.
+        while shipper.is_running() and shipper.status() != psutil.STATUS_ZOMBIE:
+            time.sleep(0.01)

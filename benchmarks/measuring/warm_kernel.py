@@ -1,23 +1,21 @@
-"""Fresh and forked kernels: how long until they answer and until they have ended, and the memory of many.
-
-``python benchmarks/measuring/warm_kernel.py [ROUNDS]``; rounds of both kinds alternate, figures are medians.
-"""
+"""Fresh and forked kernels: until they answer, their imports and their end; and the memory of many warm ones."""
 
 from __future__ import annotations
 
 import os
-import sys
 import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from statistics import median
+from typing import Any
 
 from jupyter_client.manager import KernelManager
 
 from mlops_jupyter.capabilities.forking import ForkServer, proportional_bytes
 from mlops_jupyter.commands.warm import KERNEL, KERNEL_NAME, SERVER_VARIABLE, install_kernelspec
+
+from . import milliseconds, number, progress, ratio, table, verdict
 
 MODULES = ("pandas", "sklearn.ensemble", "mlflow")
 IMPORTS = "import pandas, sklearn.ensemble, mlflow"
@@ -25,6 +23,8 @@ TIMEOUT_S = 60
 MEGA = 1_000_000
 # What the memory of n kernels is held against: one import, and so much for each.
 EACH_MB = 90
+COUNTS = (1, 2, 4, 8)
+WORDS = {"python3": "fresh", KERNEL_NAME: "forked"}
 
 
 @contextmanager
@@ -44,7 +44,7 @@ def kernel(name: str, folder: Path) -> Iterator[tuple[KernelManager, object, flo
             manager.shutdown_kernel()
 
 
-def measure(name: str, folder: Path) -> tuple[float, float, float]:
+def _one(name: str, folder: Path) -> tuple[float, float, float]:
     with kernel(name, folder) as (manager, client, ready):
         began = time.perf_counter()
         client.execute(IMPORTS, reply=True, timeout=TIMEOUT_S)
@@ -54,12 +54,12 @@ def measure(name: str, folder: Path) -> tuple[float, float, float]:
         return ready * 1000, imported * 1000, (time.perf_counter() - began) * 1000
 
 
-def memory(server: ForkServer, folder: Path, count: int) -> float:
+def _memory(server: ForkServer, folder: Path, count: int) -> float:
     """Return the memory of a server and its kernels, in MB."""
     with kernel(KERNEL_NAME, folder) as (_, client, _):
         client.execute(IMPORTS, reply=True, timeout=TIMEOUT_S)
         if count > 1:
-            return memory(server, folder, count - 1)
+            return _memory(server, folder, count - 1)
         state = server.state()
         assert state is not None
         pids = [state["pid"]]
@@ -68,7 +68,8 @@ def memory(server: ForkServer, folder: Path, count: int) -> float:
         return sum(map(proportional_bytes, pids)) / MEGA
 
 
-def main(rounds: int) -> None:
+def measure(rounds: int) -> dict[str, Any]:
+    """Return of each kind of kernel the milliseconds of each round, and the memory of so many warm kernels."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         (folder / "mlops.toml").write_text(f"[warm]\nimports = {list(MODULES)}\n")
@@ -77,21 +78,46 @@ def main(rounds: int) -> None:
         os.environ[SERVER_VARIABLE] = str(server.path)
         server.prepare(KERNEL, MODULES, wait=True)
         found: dict[str, list[tuple[float, float, float]]] = {"python3": [], KERNEL_NAME: []}
-        for _ in range(rounds):
+        for turn in range(rounds):
+            progress(f"kernels: round {turn + 1} of {rounds}")
             for kind, figures in found.items():
-                figures.append(measure(kind, folder))
-        print(f"{'':12} {'ready ms':>9} {'imports ms':>11} {'shutdown ms':>12}")
-        for kind, figures in found.items():
-            ready, imported, ended = (median(column) for column in zip(*figures, strict=True))
-            print(f"{kind:12} {ready:9.0f} {imported:11.0f} {ended:12.0f}")
+                figures.append(_one(kind, folder))
         with kernel("python3", folder) as (manager, client, _):
             client.execute(IMPORTS, reply=True, timeout=TIMEOUT_S)
             alone = proportional_bytes(manager.provisioner.pid) / MEGA
-        print(f"\na fresh kernel that has imported them: {alone:.0f} MB\n{'n':>3} {'MB':>6} {'at most':>8}")
-        for count in (1, 2, 4, 8):
-            print(f"{count:3} {memory(server, folder, count):6.0f} {alone + count * EACH_MB:8.0f}")
+        pools = {str(count): _memory(server, folder, count) for count in COUNTS}
         server.stop()
+    return {"ms": found, "alone_mb": alone, "pool_mb": pools}
 
 
-if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else 7)
+def report(values: dict[str, Any]) -> str:
+    """Return the two tables."""
+    columns = {kind: list(zip(*figures, strict=True)) for kind, figures in values["ms"].items()}
+    fresh = columns["python3"]
+    rows = [
+        (WORDS[kind], *(part for at in range(3) for part in (milliseconds(one[at]), ratio(one[at], fresh[at]))))
+        for kind, one in columns.items()
+    ]
+    heads = ("kernel", "ready ms", "ratio", "imports ms", "ratio", "shutdown ms", "ratio")
+    pools = [
+        (
+            count,
+            number(size),
+            number(values["alone_mb"] + int(count) * EACH_MB),
+            number(int(count) * values["alone_mb"]),
+        )
+        for count, size in values["pool_mb"].items()
+    ]
+    return "\n\n".join(
+        [
+            table(heads, rows),
+            table(("warm kernels", "MB together", "one import and 90 MB each", "as many fresh ones"), pools, words=0),
+        ]
+    )
+
+
+def targets(values: dict[str, Any]) -> list[str]:
+    """Return the issue's target beside what was measured."""
+    most = max(COUNTS)
+    limit = values["alone_mb"] + most * EACH_MB
+    return [verdict(f"memory of {most} warm kernels", values["pool_mb"][str(most)], limit, "MB")]
