@@ -167,7 +167,10 @@ class _Slot:
         said = ""
         for _ in range(_ATTEMPTS):
             try:
-                return self._once(task)
+                outcome = self._once(task)
+                if outcome.kind != "dead worker":
+                    return outcome
+                said = outcome.evalue
             except ServiceError as error:
                 # The process that ran it is gone; the notebook may be executed anew, on the same run.
                 said = error.message

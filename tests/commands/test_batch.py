@@ -315,6 +315,25 @@ def test_thirty_with_a_worker_killed(project, stored_runs, clean_environment):
     assert {run.status for run in runs} == {"FINISHED"}
 
 
+def test_a_warm_process_that_is_killed_loses_nothing(project, stored_runs, clean_environment):
+    """Its kernels die with it; their notebooks are executed again."""
+    body = "import os\nopen(f'at-{n}', 'w').write(str(os.getppid()))"
+    wait = "import time\nwhile n == 2 and not os.path.exists('killed'): time.sleep(0.02)"
+    write_notebook(project / "train.ipynb", body, wait, "1", parameters="n = 1")
+    words = ["mlops", "run", "train.ipynb", "--sweep", "n=1..4", "--json"]
+    process = subprocess.Popen(words, cwd=project, stdout=subprocess.PIPE, text=True)
+    try:
+        seen = project / "at-2"
+        wait_for(lambda: seen.exists() and seen.read_text(), 300)
+        (project / "killed").touch()
+        os.kill(int(seen.read_text()), signal.SIGKILL)
+        said, _ = process.communicate(timeout=300)
+    finally:
+        process.kill()
+    assert process.returncode == 0
+    assert [row["status"] for row in json.loads(said)["rows"]] == ["FINISHED"] * 4
+
+
 def test_live_table_in_a_kernel(project, kernel):
     write_notebook(project / "train.ipynb", LOAD, FIT, parameters="lr = 0.1")
     reply = kernel.run("%mlops run train.ipynb --sweep lr=0.1,0.2 --best loss", timeout=300)

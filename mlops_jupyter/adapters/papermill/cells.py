@@ -26,7 +26,11 @@ from .saving import Saving
 
 # After an interrupt, so long for the cell to say where it stood.
 _LAST_WORDS_S = 5.0
-_LOOK_S, _LAST_OUTPUT_S = 1.0, 0.1
+_LOOK_S, _LAST_OUTPUT_S, _WORD_S = 1.0, 0.1, 2.0
+
+
+class LostKernel(DeadKernelError):
+    """A kernel that died with the warm process it was forked from: no fault of the notebook's."""
 
 
 def _origin(provisioner: Any) -> str:
@@ -176,10 +180,18 @@ class Cells(PapermillNotebookClient):  # type: ignore[misc]
 
     async def _dead(self, when: str) -> DeadKernelError:
         self.died = " ".join(filter(None, (await self._end(), when)))
-        return DeadKernelError(self.died)
+        return self._death(self.died)
+
+    def _death(self, said: str) -> DeadKernelError:
+        lost = getattr(self.km.provisioner.process, "lost", False)
+        return LostKernel(f"{said}, with the warm process") if lost else DeadKernelError(said)
 
     async def _end(self) -> str:
-        return self._process.told(await ensure_async(self.km.provisioner.poll()))
+        until = time.monotonic() + _WORD_S
+        # A forked kernel's end is told by its server, a moment after the process is gone.
+        while (code := await ensure_async(self.km.provisioner.poll())) is None and time.monotonic() < until:  # noqa: ASYNC110 -- nothing tells
+            await asyncio.sleep(_LAST_OUTPUT_S / 10)
+        return self._process.told(code)
 
     def _get_timeout(self, cell: nbformat.NotebookNode | None) -> float | None:
         own: float | None = super()._get_timeout(cell)
@@ -223,7 +235,7 @@ class Cells(PapermillNotebookClient):  # type: ignore[misc]
             except DeadKernelError as error:
                 self._failed(index, error)
                 # nbclient itself does not know how.
-                raise DeadKernelError(self.died or str(error)) from error
+                raise self._death(self.died or str(error)) from error
             except (CellTimeoutError, KeyboardInterrupt) as error:
                 self._failed(index, error)
                 raise

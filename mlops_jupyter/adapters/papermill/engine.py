@@ -15,7 +15,7 @@ from papermill.log import logger
 from papermill.utils import merge_kwargs, remove_args
 
 from ...protocols import NotebookOutcome
-from .cells import Cells
+from .cells import Cells, LostKernel
 from .kept_cells import KeptCells
 from .saving import Saving, written_whole
 
@@ -173,6 +173,8 @@ def outcome(at: Position, error: BaseException | None) -> NotebookOutcome:
         )
     if isinstance(error, CellTimeoutError):
         return NotebookOutcome("timeout", at.cell, at.source, "CellTimeoutError", str(error))
+    if isinstance(error, LostKernel):
+        return NotebookOutcome("dead worker", at.cell, at.source, "DeadWorker", str(error))
     if isinstance(error, DeadKernelError):
         return NotebookOutcome("dead kernel", at.cell, at.source, "DeadKernelError", str(error))
     if isinstance(error, KeyboardInterrupt):

@@ -52,6 +52,8 @@ class Forked:
         How it ended, as of a `subprocess.Popen`; ``None`` as long as nobody has asked.
     left_out
         What was to be imported for it and was not, and why: it imports that itself.
+    lost
+        Whether it ended because its server has ended.
     """
 
     stdin: IO[bytes] | None = None
@@ -62,6 +64,7 @@ class Forked:
         self.pid = pid
         self.returncode: int | None = None
         self.left_out = left_out
+        self.lost = False
         self._channel = channel
         self._lock = threading.Lock()
 
@@ -112,6 +115,7 @@ class Forked:
                 self.returncode = message.body["ended"]
         except Closed:
             # The server is gone, and each child goes with its server.
+            self.lost = True
             self.returncode = -signal.SIGKILL
 
     def __del__(self) -> None:
