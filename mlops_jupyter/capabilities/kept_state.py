@@ -29,10 +29,10 @@ from typing import Any
 
 import dill
 
+from .environment_changes import changed
+
 _END = b"x"
 _SECONDS, _BYTES = 300, 4 * 1024**3
-# Variables that say of which run and server a process is.
-_OF_A_RUN = ("JPY_", "JUPYTER_", "MLFLOW_", "MLOPS_")
 _OUTSIDE = (io.FileIO, io.BufferedWriter, io.BufferedRandom, io.BufferedReader, socket.socket, threading.Thread)
 
 
@@ -107,7 +107,7 @@ class _Pickler(dill.Pickler):  # type: ignore[misc]
             raise dill.PicklingError(f"a {type(value).__name__} lives outside the process")
 
 
-def write(namespace: Mapping[str, Any], folder: Path, count: int) -> None:
+def write(namespace: Mapping[str, Any], folder: Path, count: int, before: Mapping[str, str]) -> None:
     """Write the state into a folder, as ``state`` when all of it could be kept, else in words as ``unkept``.
 
     Parameters
@@ -118,6 +118,8 @@ def write(namespace: Mapping[str, Any], folder: Path, count: int) -> None:
         Where to.
     count
         The execution count.
+    before
+        Digests of the environment as the kernel got it: only what the notebook has changed is written.
     """
     modules = {name: value.__name__ for name, value in namespace.items() if isinstance(value, ModuleType)}
     values = {name: value for name, value in namespace.items() if name not in modules}
@@ -126,7 +128,7 @@ def write(namespace: Mapping[str, Any], folder: Path, count: int) -> None:
         "count": count,
         "cwd": str(Path.cwd()),
         "path": list(sys.path),
-        "environment": {name: value for name, value in os.environ.items() if not name.startswith(_OF_A_RUN)},
+        "environment": changed(os.environ, before),
         "random": random.getstate(),
         "numpy": sys.modules["numpy"].random.get_state() if "numpy" in sys.modules else None,
     }

@@ -14,10 +14,10 @@ from .render import shell
 _copies: list[kept_state.Copy] = []
 
 
-def hold(folder: str) -> str:
-    """Have a copy of this kernel wait, in place of the one before."""
+def hold(folder: str, before: dict[str, str]) -> str:
+    """Have a copy of this kernel wait, in place of the one before; ``before`` are digests of its first environment."""
     end()
-    _copies.append(kept_state.hold(lambda: kept_state.write(_names(), Path(folder), shell().execution_count)))
+    _copies.append(kept_state.hold(lambda: kept_state.write(_names(), Path(folder), shell().execution_count, before)))
     return json.dumps({"pid": _copies[0].pid})
 
 

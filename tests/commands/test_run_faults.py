@@ -170,6 +170,20 @@ def test_resume_goes_on_at_the_failing_cell_with_the_state_before_it(project, te
     assert not list((project / ".mlops" / "resume").iterdir()), "what is done needs no state"
 
 
+def test_what_is_kept_is_the_users_alone_and_holds_no_secret_of_the_environment(project, terminal):
+    sets = SLOW + "\nimport os\nos.environ['COLOUR'] = 'red'"
+    write_notebook(
+        project / "long.ipynb", FIRST, sets, "import os\nassert Path('ready').exists()\nprint(os.environ['COLOUR'])"
+    )
+    assert terminal("run", "long.ipynb", AWS_SECRET_ACCESS_KEY="sec-ret-4711").code == 6
+    (folder,) = (project / ".mlops" / "resume").iterdir()
+    assert (folder.stat().st_mode & 0o777, (folder / "state").stat().st_mode & 0o777) == (0o700, 0o600)
+    assert not [file.name for file in folder.iterdir() if b"sec-ret-4711" in file.read_bytes()]
+    (project / "ready").touch()
+    assert resumed(terminal) == (0, ["resumed at cell 2"])
+    assert texts(project / "out.ipynb")[2] == "red\n"
+
+
 def test_resume_after_the_kernel_was_killed(project, terminal):
     dies = "import os, signal\nif not Path('ready').exists():\n    os.kill(os.getpid(), signal.SIGKILL)\nprint(total)"
     write_notebook(project / "long.ipynb", FIRST, SLOW, dies)

@@ -222,7 +222,7 @@ class Cells(PapermillNotebookClient):  # type: ignore[misc]
 
     def papermill_execute_cells(self) -> None:
         """Execute each cell, as Papermill's client does; a cell that is cut short is marked as failed too."""
-        first = 0 if self._kept is None else self._kept.begin(self.nb, self._ask)
+        first = 0 if self._kept is None else self._kept.begin(self.nb, self._ask, self._environment)
         for index, cell in enumerate(self.nb.cells[first:], first):
             if self._kept is not None:
                 self._kept.before(index)

@@ -8,12 +8,14 @@ import select
 import shutil
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import nbformat
+
+from ...capabilities.environment_changes import digests
 
 Ask = Callable[[str], dict[str, Any]]
 
@@ -39,6 +41,7 @@ class KeptCells:
         self._folder = folder
         self._resume = resume
         self._ask: Ask = lambda _: {}
+        self._before: dict[str, str] = {}
         self._began = 0.0
         self._cost = 0.0
         self._held: int | None = None
@@ -54,9 +57,20 @@ class KeptCells:
             return ""
         return f"starts over: {why}" if cell is None else f"resumed at cell {place(cell)}"
 
-    def begin(self, notebook: nbformat.NotebookNode, ask: Ask) -> int:
-        """Return the first cell to execute, once the kernel has the state of those before."""
+    def begin(self, notebook: nbformat.NotebookNode, ask: Ask, environment: Mapping[str, str]) -> int:
+        """Return the first cell to execute, once the kernel has the state of those before.
+
+        Parameters
+        ----------
+        notebook
+            The notebook as it is about to be executed.
+        ask
+            Evaluates an expression in the kernel.
+        environment
+            The environment that the kernel got.
+        """
         self._ask = ask
+        self._before = digests(environment)
         self._began = time.monotonic()
         if not self._resume:
             self._forget()
@@ -91,7 +105,7 @@ class KeptCells:
         # Of an earlier execution; the copy of a kernel that is killed writes its own at once.
         for name in ("state", "unkept"):
             (self._folder / name).unlink(missing_ok=True)
-        said = self._ask(f"{_MODULE}.hold({str(self._folder)!r})")
+        said = self._ask(f"{_MODULE}.hold({str(self._folder)!r}, {self._before!r})")
         self._copy, self._why = said.get("pid"), said.get("why", "")
         self._held = index if self._copy is not None else None
         self._began = time.monotonic()
