@@ -9,7 +9,7 @@ from .. import settings
 from ..capabilities import comparison
 from ..capabilities.run_names import find_run
 from ..capabilities.run_snapshot import NOTEBOOK_ARTIFACT
-from ..errors import CommandError
+from ..errors import CommandError, NotFound, Unavailable
 from ..protocols import Names, Object, Tracking
 from ..records import Comparison, MetricComparison, MetricPoint, Run
 from . import project
@@ -62,7 +62,7 @@ def compare(*runs: Object, lower: Names = (), higher: Names = ()) -> Comparison:
     store.reach(_REACH_TIMEOUT_S)
     notes = project.flush(current, answers=True)
     experiment = project.experiment(current, store)
-    found = [meant(store, one, experiment) for one in runs]
+    found = [meant(store, one, experiment, notes) for one in runs]
     if len({run.run_id for run in found}) < len(found):
         raise CommandError("the same run is named twice", "mlops runs lists them: mlops compare RUN RUN")
     lower, higher = names(lower), names(higher)
@@ -72,13 +72,26 @@ def compare(*runs: Object, lower: Names = (), higher: Names = ()) -> Comparison:
     return Comparison(_with_histories(store, found, metrics), metrics, comparison.sections(recorded, aligner()), notes)
 
 
-def meant(store: Tracking, one: object, experiment: str) -> Run:
-    """Return the run that an argument means: a run, its id, the beginning of that, or its name."""
-    if not isinstance(one, Run):
-        return find_run(store, str(one), experiment)
-    if not one.run_id:
-        raise CommandError(f"{one.name or 'a run'} was not tracked, so nothing of it is stored", "mlops runs")
-    return store.get_run(one.run_id)
+def meant(store: Tracking, one: object, experiment: str, left: Sequence[str]) -> Run:
+    """Return the run that an argument means: a run, its id, the beginning of that, or its name.
+
+    Raises
+    ------
+    NotFound
+        When there is no such run.
+    Unavailable
+        When there is none, and ``left`` says that runs are on their way to the store still.
+    """
+    try:
+        if not isinstance(one, Run):
+            return find_run(store, str(one), experiment)
+        if not one.run_id:
+            raise CommandError(f"{one.name or 'a run'} was not tracked, so nothing of it is stored", "mlops runs")
+        return store.get_run(one.run_id)
+    except NotFound as error:
+        if not left:
+            raise
+        raise Unavailable("MLflow", f"{error.message}; {left[0]}", "mlops doctor --ship") from error
 
 
 def _check_metrics(runs: Iterable[Run], lower: Sequence[str], higher: Sequence[str]) -> None:

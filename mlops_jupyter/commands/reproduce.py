@@ -87,8 +87,8 @@ def reproduce(
     current = settings.current()
     store = project.tracking(current)
     store.reach(_REACH_TIMEOUT_S)
-    project.flush(current, answers=True)
-    chosen = _Chosen.of(store, meant(store, run, project.experiment(current, store)))
+    left = project.flush(current, answers=True)
+    chosen = _Chosen.of(store, meant(store, run, project.experiment(current, store), left))
     with _folder(keep=keep) as folder:
         notebook, notes = _lay_out(current, store, chosen, folder / "project")
         environment = _recorded_environment(store, chosen, notebook, folder) if env else None

@@ -144,3 +144,15 @@ def test_what_a_person_reads(make):
     assert "metrics  A    B       better (★)\nloss     0.5  0.25 ★  lower" in words
     assert "environment: not recorded for A, B" in words
     assert "params: nothing differs" in words
+
+
+def test_a_run_that_is_still_on_its_way_is_not_called_missing(make, monkeypatch):
+    from mlops_jupyter.commands import project
+
+    make("tree")
+    monkeypatch.setattr(project, "flush", lambda *_, **__: ("1 run is not all in the store yet",))
+    with pytest.raises(Unavailable) as caught:
+        mlops_jupyter.compare("tree", "forest")
+    assert "there is no run forest" in caught.value.message
+    assert "1 run is not all in the store yet" in caught.value.message
+    assert caught.value.hint == "mlops doctor --ship"
