@@ -130,7 +130,8 @@ class Reports:
             return Change(revision, None, f"{notebook.name} is in no git repository")
         base = git.resolve(notebook.parent, revision)
         if base is None:
-            return Change(revision, None, f"{revision} is not here: git fetch {_REMOTE} {branch}:{branch}")
+            fetch = f"git fetch {_REMOTE} {branch}:refs/remotes/{_REMOTE}/{branch}"
+            return Change(revision, None, f"{revision} is not here: {fetch}")
         try:
             path = notebook.resolve().relative_to(top.resolve()).as_posix()
             old = content_in(git, notebook.parent, base.commit, path)
