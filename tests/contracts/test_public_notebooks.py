@@ -19,6 +19,8 @@ import pytest
 # Those that want another language or kernel, or are no notebooks of nbformat 4.
 SET_ASIDE = {
     "notimplemented_translator.ipynb": "it is made for a language that Papermill does not know",
+    "binder.ipynb": "it runs Papermill itself, on files that it does not bring",
+    "keyboard_interrupt.ipynb": "it waits for ever, and under our engine its traceback says where",
     "apap.ipynb": "it wants packages and files that it does not bring",
 }
 SCRIPT = """

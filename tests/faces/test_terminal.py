@@ -142,7 +142,7 @@ def test_debug_shows_the_traceback_of_a_bug(mlops):
         (["runs", "--limit", "many"], ("runs: invalid value for '-n' / '--limit': 'many' is not a valid integer\n"
          "  → mlops runs --help")),
         (["runs", "--limit", "0"], "--limit must be at least 1, not 0\n  → mlops runs --limit 20"),
-        (["run"], "run: missing argument 'NOTEBOOK'\n  → mlops run --help"),
+        (["run"], "which notebook? none is named\n  → mlops run NOTEBOOK.ipynb"),
         (["ui", "tensorbord"], "ui: invalid value for '[mlflow]': 'tensorbord' is not 'mlflow'\n  → mlops ui --help"),
         (["--bogus"], "mlops has no option --bogus\n  → mlops --help"),
         (["--debgu", "runs"], "mlops has no option --debgu\n  → mlops --help"),
