@@ -53,6 +53,42 @@ def store(project: Path) -> str:
     return f"sqlite:///{project}/.mlops/mlflow.db"
 
 
+_OPENING = """
+import sys
+from mlflow.tracking._tracking_service.utils import _get_store
+import mlflow.store.tracking.sqlalchemy_store
+print("ready", flush=True)
+sys.stdin.readline()
+print(len(_get_store(sys.argv[1]).search_experiments()))
+"""
+
+
+@pytest.mark.parametrize("journaling", ["", "some-run"])
+def test_processes_that_open_a_new_database_at_once_all_get_it(tmp_path, clean_environment, journaling):
+    """As the kernel and the shipper do in the first run of a fresh checkout."""
+    (tmp_path / ".mlops").mkdir()
+    uri = f"sqlite:///{tmp_path}/.mlops/mlflow.db"
+    environment = os.environ | ({"MLOPS_JUPYTER_PARENT_RUN_ID": journaling} if journaling else {})
+    started = [
+        subprocess.Popen(
+            [sys.executable, "-c", _OPENING, uri], env=environment, cwd=tmp_path,
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        )
+        for _ in range(3)
+    ]  # fmt: skip
+    try:
+        assert [one.stdout.readline() for one in started] == ["ready\n"] * 3
+        for one in started:
+            one.stdin.write("go\n")
+            one.stdin.flush()
+        ended = [(*one.communicate(timeout=120), one.returncode) for one in started]
+    finally:
+        for one in started:
+            one.kill()
+    assert [(out, code) for out, _, code in ended] == [("1\n", 0)] * 3, [err[-400:] for _, err, _ in ended]
+    assert {file.name for file in (tmp_path / ".mlops").iterdir()} - {".gitignore"} == {"mlflow.db"}
+
+
 # --- where no run of ours is open -----------------------------------------------------------------------------
 
 

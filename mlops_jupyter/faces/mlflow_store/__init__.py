@@ -6,8 +6,11 @@ MLflow server's among them, the store is MLflow's own, untouched.
 
 from __future__ import annotations
 
+import fcntl
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import import_module
 from typing import Any
 
@@ -17,6 +20,7 @@ import mlops_jupyter
 _HEADLESS = "MLOPS_JUPYTER_PARENT_RUN_ID"
 _BUILDERS = "mlflow.tracking._tracking_service.utils"
 _SERVER = "mlflow.server.handlers"
+_SQLITE = "sqlite:///"
 
 
 def database(store_uri: str, artifact_uri: str | None = None) -> Any:
@@ -45,14 +49,55 @@ def _build(builder: str, store_uri: str, artifact_uri: str | None) -> Any:
         # A server, which alone says where artifacts go. It has builders of its own, and no run is open in it.
         build = getattr(handlers.TrackingStoreRegistryWrapper, builder, None)
         if build is not None:
-            return build(store_uri, artifact_uri)
+            with _alone(store_uri):
+                return build(store_uri, artifact_uri)
     journaling = mlops_jupyter.journaling or os.environ.get(_HEADLESS)
     if journaling:
         import_module("mlops_jupyter.faces.mlflow_project").make_room(store_uri)
-    store = getattr(sys.modules[_BUILDERS], builder)(store_uri=store_uri, artifact_uri=artifact_uri)
+    with _alone(store_uri):
+        store = getattr(sys.modules[_BUILDERS], builder)(store_uri=store_uri, artifact_uri=artifact_uri)
     if not journaling:
         return store
     return import_module("mlops_jupyter.faces.mlflow_store.journaled").journaled(store, store_uri)
+
+
+@contextmanager
+def _alone(store_uri: str) -> Iterator[None]:
+    """Let one process at a time build a store on the sqlite files of a directory.
+
+    MLflow makes and migrates the tables of a new file under no lock, and the first run of a project is two processes
+    that want them: the notebook's kernel and the shipper.
+    """
+    path = store_uri.removeprefix(_SQLITE).partition("?")[0]
+    if path == store_uri or path in {"", ":memory:"}:
+        yield
+        return
+    try:
+        # The directory itself is locked, so that no file of ours is left beside a database that may be the user's.
+        directory = os.open(os.path.dirname(path) or ".", os.O_RDONLY | os.O_DIRECTORY)  # noqa: PTH120 -- no pathlib
+    except OSError:
+        # MLflow says in its own words that the file cannot be made.
+        yield
+        return
+    try:
+        held = _locked(directory)
+        try:
+            yield
+        finally:
+            if held:
+                # Not only closed: a process forked meanwhile holds it too.
+                fcntl.flock(directory, fcntl.LOCK_UN)
+    finally:
+        os.close(directory)
+
+
+def _locked(directory: int) -> bool:
+    try:
+        fcntl.flock(directory, fcntl.LOCK_EX)
+    except OSError:
+        # A file system without locks: as it would be without us.
+        return False
+    return True
 
 
 if mlops_jupyter.journaling:
