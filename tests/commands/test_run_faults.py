@@ -87,9 +87,9 @@ def test_a_cell_that_never_ends_says_where_it_stood(project, terminal, limit):
 def test_a_cell_that_takes_no_interrupt_ends_too(project, terminal):
     stubborn = "import signal, time\nsignal.signal(signal.SIGINT, signal.SIG_IGN)\nend = time.time() + 600\n"
     write_notebook(project / "slow.ipynb", stubborn + "while time.time() < end:\n    pass")
-    done = terminal("run", "slow.ipynb", "--timeout", "3")
+    done = terminal("run", "slow.ipynb", "--timeout", "2.5")
     assert done.code == 6
-    assert "CellTimeoutError: the cell ran longer than 3 s" in done.err
+    assert "CellTimeoutError: the cell ran longer than 2.5 s" in done.err
 
 
 def test_output_without_end_is_kept_in_part(project, terminal):

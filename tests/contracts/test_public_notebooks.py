@@ -61,7 +61,19 @@ def executed(file: Path, output: Path, engine: str, work: Path) -> tuple[list[An
         cwd=work,
     )
     cells = [] if not output.exists() else nbformat.read(output, as_version=4).cells
-    return [[plain(one) for one in cell.get("outputs", ())] for cell in cells], done.stdout.strip()
+    return [[plain(one) for one in joined(cell.get("outputs", ()))] for cell in cells], done.stdout.strip()
+
+
+def joined(outputs: Any) -> list[Any]:
+    """Make one text of those that a stream printed one after the other: how a kernel cuts it is a matter of time."""
+    one_text: list[Any] = []
+    for output in outputs:
+        before = one_text[-1] if one_text else {}
+        if output["output_type"] == before.get("output_type") == "stream" and output["name"] == before["name"]:
+            one_text[-1] = {**before, "text": before["text"] + output["text"]}
+        else:
+            one_text.append(output)
+    return one_text
 
 
 def plain(output: Any) -> Any:

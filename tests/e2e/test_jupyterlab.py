@@ -155,7 +155,9 @@ def test_completion_and_errors_in_a_cell(lab: str, page: Page, project: Path):
     page.keyboard.press("Tab")
     expect(page.locator(".jp-Completer-item", has_text="runs")).to_be_visible()
     picture(page, "completion")
-    page.keyboard.press("Enter")  # takes the first of the list
+    page.keyboard.type("comp")
+    expect(page.locator(".jp-Completer-item")).to_have_count(1)
+    page.keyboard.press("Enter")
     expect(page.locator(".jp-Cell .cm-content").nth(1)).to_contain_text("%mlops compare")
     page.keyboard.type("x")
     page.keyboard.press("Shift+Enter")

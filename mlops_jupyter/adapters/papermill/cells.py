@@ -17,6 +17,7 @@ import nbformat
 from jupyter_core.utils import ensure_async, run_sync
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 from papermill.clientwrap import PapermillNotebookClient
+from traitlets import Float
 
 from ...capabilities.widget_pictures import add_pictures
 from .kept_cells import KeptCells
@@ -62,6 +63,9 @@ class Cells(PapermillNotebookClient):  # type: ignore[misc]
     came
         Told in words where the kernel came from.
     """
+
+    # nbclient's own takes whole seconds only.
+    timeout = Float(None, allow_none=True)
 
     def __init__(
         self,
