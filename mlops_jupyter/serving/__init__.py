@@ -1,0 +1,1 @@
+"""The endpoint: one supervisor and its workers, started as processes of their own."""
