@@ -38,8 +38,8 @@ _DTYPES = {
     "FP32": np.dtype("<f4"),
     "FP64": np.dtype("<f8"),
 }
-_WORDS = {dtype: word for word, dtype in _DTYPES.items()}
-_COLUMN_WORDS = {
+DATATYPES = {dtype: word for word, dtype in _DTYPES.items()}
+COLUMN_WORDS = {
     "boolean": "BOOL",
     "integer": "INT32",
     "long": "INT64",
@@ -125,7 +125,7 @@ def decode(body: bytes, header_length: str | int | None, schema: Schema, limits:
         inputs.append(made)
     if at != len(raw):
         raise malformed("the body goes on after its last binary tensor")
-    rows = _rows(inputs, schema, limits, is_table=said.get("content_type") == "pd")
+    rows = _rows(inputs, schema, is_table=said.get("content_type") == "pd")
     given = parameters({name: said[name] for name in said if name in {p.name for p in schema.parameters}}, schema)
     if given is not None:
         rows.params = given
@@ -178,6 +178,8 @@ def _input(one: Any, position: int, raw: memoryview, at: int, limits: Limits) ->
     if type(datatype) is not str or (datatype not in _DTYPES and datatype != _BYTES):
         raise malformed(f"{what}: 'datatype' must be one of {', '.join([*_DTYPES, _BYTES])}")
     check_count(shape[0], limits)
+    if len(shape) == 2:  # noqa: PLR2004 - a table; more dimensions are bounded by the body's size
+        check_width(shape[1], limits)
     said = _parameters_of(one, what)
     size = said.get("binary_data_size")
     if size is None:
@@ -263,16 +265,13 @@ def _of_lengths(raw: memoryview, count: int, what: str) -> Array:
     return np.fromiter(values, dtype=object, count=count)
 
 
-def _rows(inputs: Sequence[_Input], schema: Schema, limits: Limits, *, is_table: bool) -> Rows:
+def _rows(inputs: Sequence[_Input], schema: Schema, *, is_table: bool) -> Rows:
     names = [one.name for one in inputs]
     if len(set(names)) != len(names):
         raise malformed("an input's name occurs twice")
     lengths = {one.shape[0] for one in inputs}
     if len(lengths) != 1:
         raise unfit("the inputs have different numbers of rows")
-    for one in inputs:
-        if len(one.shape) == 2:  # noqa: PLR2004 - a table; more dimensions are bounded by the body's size
-            check_width(one.shape[1], limits)
     if schema.tensors:
         return _tensors(inputs, schema)
     if len(inputs) == 1 and not is_table and _is_matrix(inputs[0], schema):
@@ -462,7 +461,7 @@ def _array(values: Any) -> Array:
 
 
 def _output(name: str, values: Array, raw: list[bytes], *, is_binary: bool) -> dict[str, Any]:
-    word = _WORDS.get(values.dtype.newbyteorder("=")) if values.dtype.kind in "fiub" else _BYTES
+    word = DATATYPES.get(values.dtype.newbyteorder("=")) if values.dtype.kind in "fiub" else _BYTES
     if word is None:
         values, word = values.astype(np.float64), "FP64"  # of numpy's wider floats
     made: dict[str, Any] = {"name": name, "shape": list(values.shape), "datatype": word}
@@ -503,10 +502,10 @@ def _text(value: Any) -> str | bytes:
 
 def model_metadata(schema: Schema, model_name: str, versions: Sequence[str]) -> dict[str, Any]:
     """Return what ``GET /v2/models/NAME`` answers of a model."""
-    inputs = [(column.name, _COLUMN_WORDS.get(column.type, _BYTES), [-1]) for column in schema.columns if schema.named]
+    inputs = [(column.name, COLUMN_WORDS.get(column.type, _BYTES), [-1]) for column in schema.columns if schema.named]
     inputs += [(one.name or INPUT, _word(one.dtype), list(one.shape)) for one in schema.tensors]
     outputs = [
-        {"name": name or OUTPUT, "datatype": _COLUMN_WORDS.get(word) or _word_of(word), "shape": list(shape)}
+        {"name": name or OUTPUT, "datatype": COLUMN_WORDS.get(word) or _word_of(word), "shape": list(shape)}
         for name, word, shape in schema.outputs
     ]
     return {
@@ -526,4 +525,4 @@ def _word_of(said: str) -> str:
 
 
 def _word(dtype: np.dtype[Any]) -> str:
-    return _WORDS.get(dtype, _BYTES)
+    return DATATYPES.get(dtype, _BYTES)
