@@ -1,9 +1,12 @@
-"""Registries of models."""
+"""Registries of models, and the models themselves."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import NamedTuple, Protocol
+
+from ..records import ModelPackage
 
 
 class ModelSource(NamedTuple):
@@ -25,3 +28,19 @@ class ModelRegistry(Protocol):
 
     def version(self, model: str, version: str) -> ModelSource:
         """Return a version by its number; raises `NotFound` for no such one."""
+
+
+class ModelPackages(Protocol):
+    """Brings models onto this machine, and takes live ones into the store. Errors as of `Tracking`.
+
+    In ``folder`` each model lies in a folder of its own that is called by its digest; one that is there already is
+    used as it is.
+    """
+
+    def resolve(self, reference: str, folder: Path) -> ModelPackage:
+        """Return the model that is meant.
+
+        ``reference`` is ``models:/name/version``, ``models:/name@alias``, ``runs:/id/path``, ``runs:/id`` of a run
+        with one model, or a directory. Raises `NotFound` for no such model, `Conflict` for a run with several, and
+        `ConfigurationError` for one that is damaged.
+        """

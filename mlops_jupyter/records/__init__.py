@@ -31,6 +31,9 @@ from .honesty import (
     HonestyFinding,
     HonestyKind,
 )
+from .models import (
+    ModelPackage,
+)
 from .pipelines import (
     PipelineFile,
 )
@@ -99,6 +102,7 @@ __all__ = [
     "Line",
     "MetricComparison",
     "MetricPoint",
+    "ModelPackage",
     "NotebookDiff",
     "OutputChange",
     "Parameter",
