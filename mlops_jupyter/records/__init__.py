@@ -33,6 +33,9 @@ from .honesty import (
 )
 from .models import (
     ModelPackage,
+    ModelTable,
+    Promotion,
+    RegisteredVersion,
 )
 from .pipelines import (
     PipelineFile,
@@ -103,11 +106,14 @@ __all__ = [
     "MetricComparison",
     "MetricPoint",
     "ModelPackage",
+    "ModelTable",
     "NotebookDiff",
     "OutputChange",
     "Parameter",
     "Picture",
     "PipelineFile",
+    "Promotion",
+    "RegisteredVersion",
     "ReproducedMetric",
     "Reproduction",
     "ReproductionVerdict",
