@@ -44,3 +44,20 @@ class ModelPackages(Protocol):
         with one model, or a directory. Raises `NotFound` for no such model, `Conflict` for a run with several, and
         `ConfigurationError` for one that is damaged.
         """
+
+    def log(
+        self,
+        model: object,
+        *,
+        run_id: str,
+        folder: Path,
+        data: object | None = None,
+        name: str = "model",
+        what: str = "",
+    ) -> ModelPackage:
+        """Log a live model to a run, with signature, example and requirements, and trust it from now on.
+
+        ``data`` is what it was made with: a table, an array, or a pair or dict of it and the answers; ``what`` is how
+        the notes call it. Raises `CommandError` for what is no model, or for data that does not fit it, and
+        `ConfigurationError` where it cannot be saved or holds a secret.
+        """

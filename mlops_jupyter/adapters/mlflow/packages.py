@@ -2,51 +2,47 @@
 
 from __future__ import annotations
 
-import difflib
+import os
 import shutil
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
-from urllib.parse import unquote, urlsplit
+from typing import Any, Literal
 
 import mlflow
 import mlflow.artifacts
 import yaml
-from mlflow.entities.model_registry import ModelVersion
+from mlflow.entities import LoggedModelOutput
 from mlflow.exceptions import MlflowException
 from mlflow.models import Model
-from mlflow.protos.databricks_pb2 import INVALID_PARAMETER_VALUE, RESOURCE_DOES_NOT_EXIST, ErrorCode
+from mlflow.protos.databricks_pb2 import (
+    ENDPOINT_NOT_FOUND,
+    FEATURE_DISABLED,
+    NOT_FOUND,
+    NOT_IMPLEMENTED,
+    ErrorCode,
+)
 
 from ...capabilities.models import folders, trust
 from ...capabilities.models.requirements import differences
-from ...errors import CommandError, ConfigurationError, Conflict, NotFound
+from ...capabilities.redaction import scrubbed
+from ...errors import ConfigurationError
 from ...records import ModelPackage
 from . import hush
 from .errors import as_ours
+from .examples import infer
 from .loading import executes
 from .reading import without_bars
+from .saving import save
+from .sources import Source, Sources
 
-_NO_SUCH = {ErrorCode.Name(INVALID_PARAMETER_VALUE), ErrorCode.Name(RESOURCE_DOES_NOT_EXIST)}
 # What MLflow adds to a model's folder when it is downloaded by a registered name.
 _ADDED = "registered_model_meta"
-_SHOWN = 5
-
-
-@dataclass(frozen=True)
-class _Source:
-    """Where a model's files come from.
-
-    ``uri`` is what MLflow fetches, ``constant`` a name under which the files never change, if there is one.
-    """
-
-    shown: str
-    uri: str
-    constant: str | None = None
-    model: str | None = None
-    version: str | None = None
-    alias: str | None = None
-    run_id: str | None = None
+# What a server says that knows no models of runs.
+_NO_MODELS = {ErrorCode.Name(code) for code in (ENDPOINT_NOT_FOUND, FEATURE_DISABLED, NOT_FOUND, NOT_IMPLEMENTED)}
+_EXAMPLES = ("input_example.json", "serving_input_example.json")
+# Larger files are numbers.
+_LOOKED_AT = 5_000_000
 
 
 class MlflowPackages:
@@ -69,7 +65,7 @@ class MlflowPackages:
 
     def resolve(self, reference: str, folder: Path) -> ModelPackage:
         """Return the model that is meant."""
-        source = self._source(reference)
+        source = Sources(self._client).find(reference)
         where = None if source.constant is None else f"{self._uri}\n{source.constant}"
         found = None if where is None else folders.kept(folder, where)
         if found is None:
@@ -81,107 +77,56 @@ class MlflowPackages:
                 folders.remember(folder, where, found[1])
         return _package(source, *found, folder)
 
-    def _source(self, reference: str) -> _Source:
-        if reference.startswith("models:/"):
-            return self._of_models(reference)
-        if reference.startswith("runs:/"):
-            run_id, _, path = reference.removeprefix("runs:/").strip("/").partition("/")
-            return self._of_run(run_id, path)
-        path = unquote(urlsplit(reference).path) if reference.startswith("file:") else reference
-        directory = Path(path).expanduser().absolute()
-        if not directory.is_dir():
-            raise NotFound(f"there is no model {reference}", "mlops models; mlops runs")
-        return _Source(str(directory), str(directory))
+    def log(
+        self,
+        model: object,
+        *,
+        run_id: str,
+        folder: Path,
+        data: object | None = None,
+        name: str = "model",
+        what: str = "",
+    ) -> ModelPackage:
+        """Log a live model to a run."""
+        inferred = infer(model, data, what or "the data")
+        with folders.making(folder) as made:
+            path = made / "model"
+            notes = save(model, path, inferred, Model(run_id=run_id))
+            notes += _without_secrets(path)
+            self._upload(path, run_id, name)
+            place, digest = folders.keep(path, folder)
+        shown = f"runs:/{run_id}/{name}"
+        trust.record(folder, digest, shown)
+        package = _package(Source(shown, shown, run_id=run_id), place, digest, folder)
+        return replace(package, notes=(*inferred.notes, *notes))
 
-    def _of_models(self, reference: str) -> _Source:
-        rest = reference.removeprefix("models:/").strip("/")
-        if rest.startswith("m-") and "/" not in rest and "@" not in rest:
-            return _Source(reference, reference, reference)
-        name, at, alias = rest.rpartition("@")
-        if at and name and alias:
-            return self._of_version(self._found(name, lambda: self._aliased(name, alias)), alias)
-        name, slash, number = rest.rpartition("/")
-        if not (slash and name and number):
-            raise CommandError(f"{reference} names no version of a model", "models:/churn@champion or models:/churn/3")
-        if number == "latest":
-            return self._of_version(self._found(name, lambda: max(self._versions(name), key=_number, default=None)))
-        return self._of_version(self._found(name, lambda: self._numbered(name, number)))
-
-    def _of_version(self, found: ModelVersion, alias: str | None = None) -> _Source:
-        uri = f"models:/{found.name}/{found.version}"
-        source = str(found.source or "")
-        # A model that was deleted and made anew has a version 1 again.
-        constant = source if source.startswith("models:/m-") else f"{uri} {source} {found.creation_timestamp}"
-        return _Source(uri, uri, constant, found.name, str(found.version), alias, found.run_id or None)
-
-    def _found(self, name: str, look: Callable[[], ModelVersion | None]) -> ModelVersion:
-        """Return a version of a model, or say which there are."""
-        try:
-            with as_ours():
-                found = look()
-        except Exception as error:
-            if not _is_none(error):
-                raise
-            found = None
-        if found is not None:
-            return found
-        with as_ours():
-            models = [one.name for one in self._client.search_registered_models()]
-        if name not in models:
-            near = difflib.get_close_matches(name, models, n=1)
-            raise NotFound(f"there is no model {name}", f"did you mean {near[0]}?" if near else "mlops models")
-        with as_ours():
-            aliases = self._client.get_registered_model(name).aliases
-            numbers = sorted((int(one.version) for one in self._versions(name)), reverse=True)
-        known = [*(f"@{alias}" for alias in aliases), *(f"/{number}" for number in numbers[:_SHOWN])]
-        raise NotFound(
-            f"the model {name} has no such version or alias", f"it has {', '.join(known)}" if known else "mlops models"
-        )
-
-    def _aliased(self, name: str, alias: str) -> ModelVersion | None:
-        return self._client.get_model_version_by_alias(name, alias)
-
-    def _numbered(self, name: str, number: str) -> ModelVersion | None:
-        return self._client.get_model_version(name, number)
-
-    def _versions(self, name: str) -> list[ModelVersion]:
-        return list(self._client.search_model_versions(f"name = '{name}'"))
-
-    def _of_run(self, run_id: str, path: str) -> _Source:
+    def _upload(self, path: Path, run_id: str, name: str) -> None:
+        """Put a model's folder into the store, as a model of the run."""
         with as_ours():
             run = self._client.get_run(run_id)
-            outputs = run.outputs.model_outputs if run.outputs else []
-            models = [self._client.get_logged_model(one.model_id) for one in outputs]
-            # Before MLflow 3 a model was a folder among its run's artifacts.
-            entries = [one for one in self._client.list_artifacts(run_id) if one.is_dir]
-            inside = [
-                one.path
-                for one in entries
-                if any(file.path.endswith("/MLmodel") for file in self._client.list_artifacts(run_id, one.path))
-            ]
-        models.sort(key=lambda one: one.creation_timestamp)
-        # Of one name, the newest is meant.
-        logged = {str(model.name): str(model.model_id) for model in models}
-        names = [*logged, *(one for one in inside if one not in logged)]
-        shown = f"{run_id[:8]} {run.info.run_name}"
-        if not path:
-            if not names:
-                raise NotFound(f"the run {shown} has no model", f"mlops register $model --name {run.info.run_name}")
-            if len(names) > 1:
-                raise Conflict(
-                    f"the run {shown} has {len(names)} models: {', '.join(names)}", f"runs:/{run_id}/{names[-1]}"
+            try:
+                logged = self._client.create_logged_model(
+                    run.info.experiment_id, name, source_run_id=run_id, params=dict(run.data.params)
                 )
-            path = names[0]
-        if path in logged:
-            uri = f"models:/{logged[path]}"
-            return _Source(f"runs:/{run_id}/{path}", uri, uri, run_id=run_id)
-        if path not in names and "/" not in path:
-            near = difflib.get_close_matches(path, names, n=1) or names[:1]
-            hint = f"did you mean runs:/{run_id}/{near[0]}?" if near else "mlops runs"
-            raise NotFound(f"the run {shown} has no model {path}", hint)
-        return _Source(f"runs:/{run_id}/{path}", f"runs:/{run_id}/{path}", run_id=run_id)
+            except MlflowException as error:
+                if error.error_code not in _NO_MODELS:
+                    raise
+                # A server of before MLflow 3, and GitLab: there a model is a folder among the run's artifacts.
+                self._client.log_artifacts(run_id, str(path), name)
+                return
+            described = Model.load(str(path))
+            described.model_id = logged.model_id
+            described.save(str(path / "MLmodel"))
+            done: Literal["READY", "FAILED"] = "FAILED"
+            try:
+                with without_bars():
+                    self._client.log_model_artifacts(logged.model_id, str(path))
+                    self._client.log_outputs(run_id, [LoggedModelOutput(logged.model_id, 0)])
+                done = "READY"
+            finally:
+                self._client.finalize_logged_model(logged.model_id, done)
 
-    def _fetch(self, source: _Source, target: Path) -> None:
+    def _fetch(self, source: Source, target: Path) -> None:
         """Bring a model's files into a folder."""
         local = Path(source.uri)
         if local.is_absolute():
@@ -221,7 +166,7 @@ def _check(path: Path, shown: str) -> None:
         raise ConfigurationError(f"the model {shown} is damaged: {missing[0]} is missing", "log it again")
 
 
-def _package(source: _Source, path: Path, digest: str, store: Path) -> ModelPackage:
+def _package(source: Source, path: Path, digest: str, store: Path) -> ModelPackage:
     model = Model.load(str(path))
     flavors: Mapping[str, Mapping[str, Any]] = model.flavors
     does = executes(path, flavors)
@@ -247,10 +192,26 @@ def _package(source: _Source, path: Path, digest: str, store: Path) -> ModelPack
     )
 
 
-def _number(version: ModelVersion) -> int:
-    return int(version.version)
-
-
-def _is_none(error: BaseException) -> bool:
-    cause = error.__cause__
-    return isinstance(cause, MlflowException) and cause.error_code in _NO_SUCH
+def _without_secrets(path: Path) -> tuple[str, ...]:
+    """Take an example that holds a secret out of a folder; raise where the model itself holds one."""
+    notes: tuple[str, ...] = ()
+    for file in sorted(path.rglob("*")):
+        if not file.is_file() or file.stat().st_size > _LOOKED_AT:
+            continue
+        text = file.read_bytes().decode("utf-8", "surrogateescape")
+        if scrubbed(text, os.environ) == text:
+            continue
+        if file.name not in _EXAMPLES:
+            raise ConfigurationError(
+                f"the model was not logged: {file.relative_to(path)} holds a secret that this process knows",
+                "take it out of the model, and read it from the environment when it is needed",
+            )
+        file.unlink()
+        notes = ("the example was left out: it holds a secret that this process knows",)
+    if notes:
+        described = Model.load(str(path))
+        described.saved_input_example_info = None  # type: ignore[assignment]
+        described.save(str(path / "MLmodel"))
+        for name in _EXAMPLES:
+            (path / name).unlink(missing_ok=True)
+    return notes

@@ -13,8 +13,8 @@ _SAMPLES: Mapping[str, Any] = {"string": "text", "boolean": True, "datetime": "2
 
 def body_of(example: str | None, signature: Mapping[str, str] | None) -> str | None:
     """Return a scoring request as JSON: the stored example, else one made of the signature; ``None`` for neither."""
-    if example is not None and len(example) <= _LONGEST:
-        return example
+    if example is not None and (told := _compact(example)) is not None and len(told) <= _LONGEST:
+        return told
     try:
         inputs = json.loads((signature or {}).get("inputs") or "[]")
         columns = {one["name"]: _SAMPLES.get(str(one["type"]), 0) for one in inputs}
@@ -24,6 +24,13 @@ def body_of(example: str | None, signature: Mapping[str, str] | None) -> str | N
         return None
     made = json.dumps({"dataframe_split": {"columns": list(columns), "data": [list(columns.values())]}})
     return made if len(made) <= _LONGEST else None
+
+
+def _compact(example: str) -> str | None:
+    try:
+        return json.dumps(json.loads(example))
+    except ValueError:
+        return None
 
 
 def curl(url: str, socket: str | None, token_file: str, body: str | None) -> str:
