@@ -43,5 +43,5 @@ def test_half_a_plan_is_none(plan, at):
 
 @pytest.mark.parametrize("text", ["[]", "3", '{"versions": [{}], "limits": {}}', '{"name": "x"}', '{"versions": 3}'])
 def test_what_is_no_plan_says_so(text):
-    with pytest.raises(ValueError, match="no endpoint's plan"):
+    with pytest.raises(ValueError, match=r"no endpoint's plan"):
         EndpointPlan.from_json(text)
