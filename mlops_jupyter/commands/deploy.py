@@ -10,8 +10,9 @@ from .. import settings
 from ..capabilities import rollouts
 from ..errors import CommandError, Conflict
 from ..protocols import DeploymentTarget, Object, Reporter, Silent, WantedDeployment
-from ..records import Deployment, ServedVersion
-from . import packages, targets
+from ..records import Deployment, ModelPackage, ServedVersion
+from . import live_models, packages, targets
+from .models import model_registry
 
 _REGISTERED = re.compile(r"(?:models:/)?(?P<name>[^/@:]+)(?:@[^/@]+|/(?:\d+|latest))")
 _HIGHEST_PORT, _MOST_WORKERS = 65_535, 256
@@ -21,6 +22,7 @@ def deploy(
     model: Object,
     *,
     name: str = "",
+    data: Object = None,
     target: str = targets.LOCAL,
     workers: int | None = None,
     port: int | None = None,
@@ -35,15 +37,19 @@ def deploy(
 
     Where the name is deployed already, the new version takes all of its traffic, or with ``--canary`` a part, without a
     request being dropped; ``mlops rollback`` undoes it. It listens on this machine only, and wants the token that lies
-    in a file beside its state. A model by its alias is followed: when the alias moves, the endpoint serves what it then
-    points to.
+    in a file beside its state. A live model is logged to the run that it belongs to, and registered under the
+    deployment's name. A model by its alias is followed: when the alias moves, the endpoint serves what it then points
+    to.
 
     Parameters
     ----------
     model
-        models:/NAME/VERSION, models:/NAME@ALIAS, a run or runs:/ID/PATH, or a directory.
+        A live model ($model), models:/NAME/VERSION, models:/NAME@ALIAS, a run or runs:/ID/PATH, or a directory.
     name
         What the deployment is called; else as the registered model.
+    data
+        The data that a live model was made with ($X), for its signature and input example. Left out, the --data of
+        its tracked cell is taken, else what the model says of its features.
     target
         Where it runs.
     workers
@@ -70,6 +76,8 @@ def deploy(
 
     Raises
     ------
+    CommandError
+        When it is no model, or the data does not fit it.
     Conflict
         When somebody else deploys under this name now, or the address is taken.
     Unavailable
@@ -77,15 +85,14 @@ def deploy(
     ConfigurationError
         When loading the model executes code that nobody has vouched for.
     """
-    reference = str(model)
-    name = name or _default_name(reference)
+    name = name or _default_name(live_models.reference_of(model) or "")
     _check(workers, port, canary, shadow=shadow)
     current = settings.current()
     current.prepare_state()
     place = targets.target(current, target)
     with place.changing(name):
         reporter.progress(f"{name}: the model is fetched", 0, 1)
-        package = packages.loadable(packages.resolved(current, reference), trust=trust)
+        package = packages.loadable(_package(current, model, data, name), trust=trust)
         new = targets.served(package)
         versions = _versions(place, name, new, canary, shadow=shadow)
         beside = canary is not None or shadow
@@ -103,6 +110,17 @@ def deploy(
         found = place.apply(wanted, targets.waiting(reporter, name))
     targets.ready(reporter, name)
     return targets.with_jupyter(replace(found, notes=(*package.notes, *found.notes)))
+
+
+def _package(current: settings.Settings, model: object, data: object, name: str) -> ModelPackage:
+    """Return the model on this machine; a live one is a registered version by then."""
+    package = live_models.given(current, model, data=data, name=name)
+    if live_models.reference_of(model) is not None:
+        return package
+    made = model_registry(current).register(name, package.source, None)
+    registered = packages.resolved(current, made.uri)
+    said = f"the model is version {made.version} of {name}"
+    return replace(registered, notes=(said, *dict.fromkeys((*package.notes, *made.notes, *registered.notes))))
 
 
 def _versions(

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from .. import settings
 from ..capabilities import made_by_runs, tracking
+from ..capabilities.run_names import find_run
 from ..capabilities.tracking import KIND_TAG
 from ..errors import CommandError, Unavailable
 from ..records import ModelPackage, RegisteredVersion, Run
@@ -39,7 +40,7 @@ def given(current: settings.Settings, model: object, *, data: object | None, nam
     CommandError
         When it is no model, or data is given for one that is logged already.
     """
-    word = _reference(model)
+    word = reference_of(model)
     if word is None:
         return logged(current, model, data=data, name=name)
     if data is not None:
@@ -56,7 +57,7 @@ def logged(current: settings.Settings, model: object, *, data: object | None, na
     made_by = made_by_runs.run_of(model)
     open_now = tracking.current()
     local = made_by or (open_now.local_id if open_now is not None and open_now.tracked else None)
-    with _run(local, name) as run_id:
+    with _run(current, local, name) as run_id:
         near = made_by_runs.data_of(local) if local is not None else {}
         return packages.store(current).log(model, run_id=run_id, folder=packages.folder(current), data=data, near=near)
 
@@ -65,11 +66,12 @@ def in_a_run(current: settings.Settings, package: ModelPackage, *, name: str) ->
     """Return a model as the store knows it: a folder of this machine is logged to a run of its own."""
     if package.source.startswith(("models:/", "runs:/")):
         return package
-    with _run(None, name) as run_id:
+    with _run(current, None, name) as run_id:
         return packages.store(current).log_folder(package, run_id=run_id)
 
 
-def _reference(model: object) -> str | None:
+def reference_of(model: object) -> str | None:
+    """Return the reference that a verb was given as its model, ``None`` for a live object."""
     match model:
         case str():
             return model
@@ -85,21 +87,24 @@ def _reference(model: object) -> str | None:
 
 
 @contextmanager
-def _run(local_id: str | None, name: str) -> Iterator[str]:
+def _run(current: settings.Settings, local_id: str | None, name: str) -> Iterator[str]:
     """Give the store's id of a run, which is there by then: one that this process knows, else a new one."""
     if local_id is not None:
-        yield _stored(local_id)
+        yield _stored(current, local_id)
         return
     tracked = track(name, tag={KIND_TAG: MODEL_KIND}, autolog=False, live=False)
     with tracked.over({}):
-        yield _stored(tracked.local_id)
+        yield _stored(current, tracked.local_id)
 
 
-def _stored(local_id: str) -> str:
+def _stored(current: settings.Settings, local_id: str) -> str:
     journal = tracking.known.get(local_id)
     if journal is None:
         return local_id
     shipped = journal.flush(_ID_WAIT_S)
+    if journal.settled:
+        # What the journal knew is gone with its folder.
+        return journal.home_id() or find_run(project.tracking(current), local_id, current.experiment).run_id
     if shipped.run_id is None or shipped.local:
         why = f": {shipped.error}" if shipped.error else ""
         raise Unavailable("MLflow", f"the run {local_id[:8]} is not in the store yet{why}", "mlops doctor --ship")
