@@ -37,6 +37,7 @@ from .notebooks import (
 )
 from .pipelines import (
     Clash,
+    DeployJob,
     MergedText,
     NotebookJob,
     PipelinePart,
@@ -87,6 +88,7 @@ __all__ = [
     "CodeReview",
     "Confirms",
     "Datasets",
+    "DeployJob",
     "Destroys",
     "GitPlace",
     "GitSetup",
