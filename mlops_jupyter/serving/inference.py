@@ -50,7 +50,13 @@ _BYTES = "BYTES"
 _LENGTH = struct.Struct("<I")
 _MOST_DIMENSIONS = 32
 _OBJECT = np.dtype(object)
-_JSON_TYPES = {"BOOL": "boolean", "FP32": "double", "FP64": "double", "BYTES": "string"}
+# What JSON's values must be for each datatype.
+_AS_COLUMNS = {word: Column("", "long", dtype) for word, dtype in _DTYPES.items()} | {
+    "BOOL": Column("", "boolean", _DTYPES["BOOL"]),
+    "FP32": Column("", "double", _DTYPES["FP32"]),
+    "FP64": Column("", "double", _DTYPES["FP64"]),
+    "BYTES": Column("", "string", _OBJECT),
+}
 
 OUTPUT = "output-1"
 """The name of an answer that has none: MLServer's."""
@@ -220,8 +226,7 @@ def _of_json(data: Any, datatype: str, shape: Sequence[int], what: str) -> Array
 def _values(flat: list[Any], datatype: str) -> Array:
     if datatype == "UINT64":
         return cast(any_tensor(flat), _DTYPES[datatype])
-    word = _JSON_TYPES.get(datatype, "long")
-    return typed(flat, Column("", word, _DTYPES.get(datatype, _OBJECT)))
+    return typed(flat, _AS_COLUMNS[datatype])
 
 
 def _flat(data: list[Any]) -> list[Any]:
