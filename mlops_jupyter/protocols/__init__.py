@@ -17,6 +17,7 @@ from .markers import (
     Source,
 )
 from .models import (
+    ModelPackages,
     ModelRegistry,
     ModelSource,
 )
@@ -93,6 +94,7 @@ __all__ = [
     "LoadedNotebook",
     "Marker",
     "MergedText",
+    "ModelPackages",
     "ModelRegistry",
     "ModelSource",
     "Names",

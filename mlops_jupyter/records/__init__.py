@@ -31,6 +31,12 @@ from .honesty import (
     HonestyFinding,
     HonestyKind,
 )
+from .models import (
+    ModelPackage,
+    ModelTable,
+    Promotion,
+    RegisteredVersion,
+)
 from .pipelines import (
     PipelineFile,
 )
@@ -99,11 +105,15 @@ __all__ = [
     "Line",
     "MetricComparison",
     "MetricPoint",
+    "ModelPackage",
+    "ModelTable",
     "NotebookDiff",
     "OutputChange",
     "Parameter",
     "Picture",
     "PipelineFile",
+    "Promotion",
+    "RegisteredVersion",
     "ReproducedMetric",
     "Reproduction",
     "ReproductionVerdict",

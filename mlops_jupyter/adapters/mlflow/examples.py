@@ -1,0 +1,195 @@
+"""What a model takes and gives, inferred from data that it was made with, else from what it says of itself."""
+
+from __future__ import annotations
+
+import inspect
+import logging
+import sys
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+from mlflow.models import ModelSignature, infer_signature
+from mlflow.pyfunc.model import PythonModel
+from mlflow.types import ColSpec, DataType, Schema, TensorSpec
+
+from ...errors import CommandError
+
+# Types are told from so many rows, and so many are kept as the example.
+_ROWS, _EXAMPLE_ROWS = 10_000, 2
+_SHOWN = 5
+_NAMES = ("feature_names_in_", "feature_name_", "feature_names")
+
+
+class Inferred(NamedTuple):
+    """What a model takes and gives, rows that show it, and sentences that say where this is from."""
+
+    signature: ModelSignature | None
+    example: Any
+    notes: tuple[str, ...]
+
+
+def infer(model: Any, data: object | None, what: str = "the data") -> Inferred:
+    """Infer a model's signature and an example of a request.
+
+    Parameters
+    ----------
+    model
+        The live model.
+    data
+        A table or an array, or a pair or dict of it (``X``) and of the answers (``y``); ``None`` for none.
+    what
+        How the data is called in notes.
+
+    Raises
+    ------
+    CommandError
+        When the data is none, or does not fit the model.
+    """
+    if data is None:
+        return _from_itself(model)
+    rows, notes = _fitting(model, _table(data, what), what)
+    answers, failed = _answers(model, rows)
+    if failed is not None:
+        notes = (*notes, f"what it answers is not in the signature: it failed on {what} ({failed})")
+    with quiet():
+        signature = infer_signature(rows, answers)
+    shape = f"{rows.shape[1]} columns" if rows.ndim > 1 else "one value a row"
+    said = f"signature ({shape}) and example ({min(len(rows), _EXAMPLE_ROWS)} rows) inferred from {what}"
+    return Inferred(signature, rows[:_EXAMPLE_ROWS], (said, *notes))
+
+
+def infer_near(model: Any, near: Mapping[str, object]) -> Inferred:
+    """Infer from the first of some data that fits a model, else from what the model says of itself."""
+    for name, data in near.items():
+        try:
+            return infer(model, data, name)
+        except CommandError:
+            # The answers of a model are data of its run too.
+            continue
+    return infer(model, None)
+
+
+def feature_names(model: Any) -> list[str] | None:
+    """Return the names of the columns that a model was trained on, if it knows them."""
+    for attribute in _NAMES:
+        try:
+            names = getattr(model, attribute, None)
+        except Exception:  # noqa: BLE001, S112 -- a property may run the model's own code, which wants it fitted
+            continue
+        if names is not None and not callable(names) and len(names) and all(isinstance(name, str) for name in names):
+            return [str(name) for name in names]
+    return None
+
+
+def _from_itself(model: Any) -> Inferred:
+    names, count = feature_names(model), getattr(model, "n_features_in_", None)
+    if names is not None:
+        inputs = Schema([ColSpec(DataType.double, name) for name in names])
+        rows: Any = pd.DataFrame(np.zeros((2, len(names))), columns=names)
+        said = f"signature inferred from the names of its {len(names)} features, each taken to be a number"
+    elif isinstance(count, int):
+        inputs = Schema([TensorSpec(np.dtype("float64"), (-1, count))])
+        rows = np.zeros((2, count))
+        said = f"signature inferred from its number of features, {count}, each taken to be a number"
+    else:
+        said = "no signature: it does not say what it takes; add --data X, a table or an array that it was made with"
+        return Inferred(None, None, (said,))
+    answers, failed = _answers(model, rows)
+    if failed is not None:
+        said = (
+            f"no signature: its features are no plain numbers ({failed}); add --data X, a table that it was made with"
+        )
+        return Inferred(None, None, (said,))
+    with quiet():
+        outputs = None if answers is None else infer_signature(rows, answers).outputs
+    return Inferred(ModelSignature(inputs=inputs, outputs=outputs), None, (f"{said}; --data X would tell types",))
+
+
+def _table(data: object, what: str) -> Any:
+    """Return the features as a DataFrame or an array."""
+    if isinstance(data, tuple | list) and len(data) == 2 and not isinstance(data[0], str | int | float):  # noqa: PLR2004
+        data = data[0]
+    elif isinstance(data, Mapping):
+        one = next((data[key] for key in ("X", "x", "features") if key in data), None)
+        data = pd.DataFrame(dict(data)) if one is None else one
+    if isinstance(data, pd.Series):
+        return data.to_frame()
+    if isinstance(data, pd.DataFrame | np.ndarray):
+        table: Any = data
+    elif hasattr(data, "to_pandas"):
+        # polars and Arrow.
+        table = data.to_pandas()
+    elif "torch" in sys.modules and isinstance(data, sys.modules["torch"].Tensor):
+        table = data.detach().cpu().numpy()
+    else:
+        raise CommandError(
+            f"{what} is a {type(data).__name__}, no table or array",
+            "name a DataFrame, an array, or a pair (X, y) of them",
+        )
+    if not len(table):
+        raise CommandError(f"{what} has no rows", "name the data that the model was trained on")
+    return table
+
+
+def _fitting(model: Any, table: Any, what: str) -> tuple[Any, tuple[str, ...]]:
+    """Return the rows of a table with just the columns that a model takes."""
+    rows, notes = table[:_ROWS], tuple[str, ...]()
+    names, count = feature_names(model), getattr(model, "n_features_in_", None)
+    if isinstance(rows, pd.DataFrame) and names is not None:
+        if missing := [name for name in names if name not in rows.columns]:
+            raise CommandError(
+                f"{what} lacks columns that the model was trained on: {_listed(missing)}", "name the training data"
+            )
+        if extra := [str(name) for name in rows.columns if name not in names]:
+            notes = (f"columns of {what} that the model does not take were left out: {_listed(extra)}",)
+        rows = rows[names]
+    elif isinstance(count, int) and rows.ndim > 1 and rows.shape[1] != count:
+        raise CommandError(
+            f"{what} has {rows.shape[1]} columns, the model was trained on {count}", "name the data without the target"
+        )
+    return rows, notes
+
+
+def _answers(model: Any, rows: Any) -> tuple[Any, str | None]:
+    """Return what a model answers, or why it does not."""
+    try:
+        with quiet():
+            if isinstance(model, PythonModel):
+                return model.predict(None, rows), None
+            if inspect.isroutine(model):
+                return model(rows), None
+            if "torch" in sys.modules and isinstance(model, sys.modules["torch"].nn.Module):
+                return _of_tensor(model, rows), None
+            return (model.predict(rows) if hasattr(model, "predict") else None), None
+    except Exception as error:  # noqa: BLE001 -- the model's own code
+        # A value of the data may stand in the message: its class alone is told.
+        return None, type(error).__name__
+
+
+def _of_tensor(model: Any, rows: Any) -> Any:
+    torch = sys.modules["torch"]
+    values = rows.to_numpy(dtype="float32") if isinstance(rows, pd.DataFrame) else rows
+    with torch.no_grad():
+        return model(torch.as_tensor(values)).cpu().numpy()
+
+
+def _listed(names: list[str]) -> str:
+    return ", ".join(names[:_SHOWN]) + (f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else "")
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Keep MLflow's advice to itself; what matters of it stands in the notes."""
+    logger = logging.getLogger("mlflow")
+    before = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logger.setLevel(before)

@@ -1,0 +1,97 @@
+"""Models' folders on this machine, each called by the SHA-256 over its files.
+
+A folder appears whole or not at all, and is never written to again: what an endpoint loads is what was looked at.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from ...errors import ConfigurationError
+
+_NEW = ".new-"
+_FORGOTTEN_S = 24 * 3600
+_SOURCES = "sources"
+
+
+def digest(folder: Path) -> str:
+    """Return the SHA-256 over a folder's files, their names among it.
+
+    Raises
+    ------
+    ConfigurationError
+        When there is anything in it but files and folders: a link may lead anywhere.
+    """
+    whole = hashlib.sha256()
+    for file in sorted(folder.rglob("*"), key=lambda one: one.relative_to(folder).as_posix()):
+        if file.is_symlink() or not (file.is_file() or file.is_dir()):
+            raise ConfigurationError(
+                f"{file.relative_to(folder)} in the model's folder is no plain file", "replace links by what they name"
+            )
+        if file.is_file():
+            with file.open("rb") as content:
+                found = hashlib.file_digest(content, "sha256")
+            name = file.relative_to(folder).as_posix().encode("utf-8", "surrogateescape")
+            whole.update(len(name).to_bytes(8, "big") + name + found.digest())
+    return whole.hexdigest()
+
+
+@contextmanager
+def making(store: Path) -> Iterator[Path]:
+    """Give an empty folder in which a model is put together; what is not kept of it is gone afterwards."""
+    store.mkdir(mode=0o700, parents=True, exist_ok=True)
+    for left in store.glob(f"{_NEW}*"):
+        # Of a process that was killed at it.
+        if time.time() - left.stat().st_mtime > _FORGOTTEN_S:
+            shutil.rmtree(left, ignore_errors=True)
+    made = Path(tempfile.mkdtemp(prefix=_NEW, dir=store))
+    try:
+        yield made
+    finally:
+        shutil.rmtree(made, ignore_errors=True)
+
+
+def keep(made: Path, store: Path) -> tuple[Path, str]:
+    """Move a model's folder to its place; return the place and the digest."""
+    found = digest(made)
+    place = store / found
+    if place.is_dir() and digest(place) != found:
+        # Somebody has written to it since.
+        shutil.rmtree(place)
+    try:
+        made.rename(place)
+    except OSError:
+        if not place.is_dir():
+            raise
+    return place, found
+
+
+def kept(store: Path, source: str) -> tuple[Path, str] | None:
+    """Return the place and digest of a model that was fetched from a source before, if it is still as it was."""
+    try:
+        found = json.loads(_note(store, source).read_text(encoding="utf-8"))["digest"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    place = store / str(found)
+    return (place, str(found)) if place.is_dir() and digest(place) == found else None
+
+
+def remember(store: Path, source: str, found: str) -> None:
+    """Note which model a source has, of one that never changes."""
+    note = _note(store, source)
+    note.parent.mkdir(mode=0o700, exist_ok=True)
+    new = note.with_name(f"{note.name}.{os.getpid()}.new")
+    new.write_text(json.dumps({"digest": found}), encoding="utf-8")
+    new.replace(note)
+
+
+def _note(store: Path, source: str) -> Path:
+    return store / _SOURCES / f"{hashlib.sha256(source.encode()).hexdigest()[:32]}.json"

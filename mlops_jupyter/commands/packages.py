@@ -1,0 +1,85 @@
+"""The models that verbs are given, brought onto this machine."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from pathlib import Path
+from typing import cast
+
+from .. import registry, settings
+from ..capabilities.run_names import find_run
+from ..errors import ConfigurationError, NotFound
+from ..protocols import ModelPackages
+from ..records import ModelPackage
+from . import project
+
+_REACH_TIMEOUT_S = 2.5
+_URIS = ("models:/", "runs:/", "file:")
+_SHORT = re.compile(r"(?P<model>[^/@\s]+)(?:@(?P<alias>[^/@\s]+)|/(?P<version>\d+|latest))")
+
+
+def folder(current: settings.Settings) -> Path:
+    """Return where models lie on this machine."""
+    return current.state / "models"
+
+
+def store(current: settings.Settings) -> ModelPackages:
+    """Return what brings models here."""
+    return cast("ModelPackages", registry.load("model_packages", "mlflow")(current.tracking_uri, current.registry_uri))
+
+
+def resolved(current: settings.Settings, reference: str) -> ModelPackage:
+    """Bring the model here that a reference means.
+
+    Parameters
+    ----------
+    current
+        The project's settings.
+    reference
+        ``models:/churn/3``, ``models:/churn@champion``, the same without ``models:/``, ``runs:/ID/model``, a directory,
+        or a run's id, the beginning of it, or its name.
+
+    Raises
+    ------
+    NotFound
+        When there is no such model.
+    Conflict
+        When several are meant.
+    ConfigurationError
+        When it is damaged.
+    """
+    tracking = project.tracking(current)
+    tracking.reach(_REACH_TIMEOUT_S)
+    project.flush(current, answers=True)
+    return store(current).resolve(_uri(current, reference.strip()), folder(current))
+
+
+def loadable(package: ModelPackage, *, trust: bool) -> ModelPackage:
+    """Return a model that may be loaded.
+
+    Raises
+    ------
+    ConfigurationError
+        When it runs code of its own, this project has not logged it, and nobody says that it may.
+    """
+    if package.trusted:
+        return package
+    if trust:
+        return replace(package, trusted=True)
+    raise ConfigurationError(
+        f"{package.source} may run code when it is loaded, and this project has not logged it: {package.executes}",
+        "add --trust if you know who made it",
+    )
+
+
+def _uri(current: settings.Settings, word: str) -> str:
+    if word.startswith(_URIS) or Path(word).expanduser().is_dir():
+        return word
+    if _SHORT.fullmatch(word) is not None:
+        return f"models:/{word}"
+    tracking = project.tracking(current)
+    try:
+        return f"runs:/{find_run(tracking, word, project.experiment(current, tracking)).run_id}"
+    except NotFound as error:
+        raise NotFound(f"there is no model, run or directory {word}", "mlops models; mlops runs") from error
