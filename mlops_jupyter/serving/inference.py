@@ -14,7 +14,7 @@ import orjson
 
 from mlops_jupyter.capabilities.endpoints import Limits
 
-from .arrays import Unfit, any_tensor, cast, check_count, check_names, check_shape, check_width, of_arrays
+from .arrays import Unfit, any_tensor, cast, check_count, check_names, check_shape, check_width, of_arrays, quick_matrix
 from .documents import parsed, too_large
 from .failures import INTERNAL, Failure, malformed, named, unfit
 from .rows import Array, Rows
@@ -47,6 +47,8 @@ COLUMN_WORDS = {
     "double": "FP64",
 }
 _BYTES = "BYTES"
+_PLAIN_INPUT = {"name", "shape", "datatype", "data"}
+_QUICK = frozenset(_DTYPES) - {"BOOL", "FP16"}
 _LENGTH = struct.Struct("<I")
 _MOST_DIMENSIONS = 32
 _OBJECT = np.dtype(object)
@@ -125,13 +127,9 @@ def decode(body: bytes, header_length: str | int | None, schema: Schema, limits:
         raise malformed("the body must be a JSON object with a list of 'inputs'")
     said = _parameters_of(document, "the request")
     check_width(len(document["inputs"]), limits)
-    inputs, at = [], 0
-    for position, one in enumerate(document["inputs"]):
-        made, at = _input(one, position, raw, at, limits)
-        inputs.append(made)
-    if at != len(raw):
-        raise malformed("the body goes on after its last binary tensor")
-    rows = _rows(inputs, schema, is_table=said.get("content_type") == "pd")
+    rows = None if raw else _plain_columns(document["inputs"], schema, limits)
+    if rows is None:
+        rows = _rows(_inputs(document["inputs"], raw, limits), schema, is_table=said.get("content_type") == "pd")
     given = parameters({name: said[name] for name in said if name in {p.name for p in schema.parameters}}, schema)
     if given is not None:
         rows.params = given
@@ -139,6 +137,40 @@ def decode(body: bytes, header_length: str | int | None, schema: Schema, limits:
     if request_id is not None and type(request_id) is not str:
         raise malformed("'id' must be a text")
     return InferenceCall(rows, request_id or None, _wanted(document), said.get("binary_data_output") is True)
+
+
+def _plain_columns(inputs: list[Any], schema: Schema, limits: Limits) -> Rows | None:
+    """Return a numeric table sent as one plain input for each column, or ``None`` where it takes a closer look.
+
+    That is how a frame is sent by most clients, and to look at each input by itself takes ten times as long.
+    """
+    if schema.matrix is None or not all(type(one) is dict and one.keys() == _PLAIN_INPUT for one in inputs):
+        return None
+    datatype, data = inputs[0]["datatype"], [one["data"] for one in inputs]
+    if type(datatype) is not str or datatype not in _QUICK or type(data[0]) is not list:
+        return None
+    count, names = len(data[0]), [one["name"] for one in inputs]
+    shapes = ([count], [count, 1])
+    if not all(one["datatype"] == datatype and one["shape"] in shapes for one in inputs) or names != schema.name_list:
+        return None
+    check_count(count, limits)
+    found = quick_matrix(data, count, _DTYPES[datatype])
+    if found is None:
+        return None
+    try:
+        return Rows(count, schema.names, np.ascontiguousarray(cast(found, schema.matrix).T))
+    except Unfit:
+        return None
+
+
+def _inputs(said: list[Any], raw: memoryview, limits: Limits) -> list[_Input]:
+    inputs, at = [], 0
+    for position, one in enumerate(said):
+        made, at = _input(one, position, raw, at, limits)
+        inputs.append(made)
+    if at != len(raw):
+        raise malformed("the body goes on after its last binary tensor")
+    return inputs
 
 
 def _parts(body: bytes, header_length: str | int | None) -> tuple[bytes, memoryview]:
