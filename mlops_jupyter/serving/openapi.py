@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
-import orjson
-
-from .datatypes import COLUMN_WORDS, DATATYPES, INPUT
-from .rows import Array
+from .datatypes import DATATYPES
+from .examples import about, example_inference, example_request
 from .schema import Parameter, Schema, Tensor
+from .trial_page import page, policy
 
 _TYPES: Mapping[str, dict[str, Any]] = {
     "boolean": {"type": "boolean"},
@@ -24,20 +21,9 @@ _TYPES: Mapping[str, dict[str, Any]] = {
     "datetime": {"type": ["string", "null"], "description": "A date or time without a time zone, as ISO 8601 has it"},
     "any": {},
 }
-_EXAMPLES: Mapping[str, Any] = {
-    "boolean": True,
-    "integer": 3,
-    "long": 42,
-    "float": 0.5,
-    "double": 1.5,
-    "string": "text",
-    "binary": "AAEC",
-    "datetime": "2026-11-26T12:00:00",
-    "array": [],
-    "map": {},
-    "any": None,
-}
 _JSON = "application/json"
+
+__all__ = ["document", "page", "policy"]
 
 
 def document(schema: Schema, name: str, version: str, example: str | None = None) -> dict[str, Any]:
@@ -64,46 +50,6 @@ def document(schema: Schema, name: str, version: str, example: str | None = None
             "responses": _responses(),
         },
     }
-
-
-def about(schema: Schema) -> str:
-    """Return in a sentence what the model takes."""
-    if schema.columns:
-        said = ", ".join(f"{one.name} ({one.type}{'' if one.required else ', optional'})" for one in schema.columns)
-        return f"Takes a table with the columns {said}."
-    if schema.tensors:
-        said = ", ".join(f"{one.name or 'one'} ({one.dtype.name}, {list(one.shape)})" for one in schema.tensors)
-        return f"Takes tensors: {said}."
-    return "The model has no signature: it takes any table or tensor."
-
-
-def example_request(schema: Schema, example: str | None) -> Any:
-    """Return a scoring request that fits: the stored one where it can be read."""
-    if example is not None:
-        try:
-            return orjson.loads(example)
-        except orjson.JSONDecodeError:
-            pass  # it had been stored in a form of its own; one is made up
-    if schema.tensors:
-        made = {one.name or "": _ones(one).tolist() for one in schema.tensors}
-        return {"inputs": made if schema.named else made[""]}
-    names = schema.name_list if schema.named else None
-    row = [_example(one.type, one.spec) for one in schema.columns] or [1.5]
-    return {"dataframe_split": {**({"columns": names} if names else {}), "data": [row]}}
-
-
-def _example(word: str, spec: Mapping[str, Any]) -> Any:
-    if word == "object":
-        return {key: _example(one["type"], one) for key, one in spec["properties"].items()}
-    if word == "array":
-        return [_example(spec["items"]["type"], spec["items"])]
-    return _EXAMPLES[word]
-
-
-def _ones(tensor: Tensor) -> Array:
-    """Return the smallest tensor that fits, of ones or of texts."""
-    shape = [max(length, 1) for length in tensor.shape]
-    return np.ones(shape, tensor.dtype) if tensor.dtype.kind in "fiub" else np.full(shape, "text")
 
 
 def _scoring(schema: Schema, request: Any) -> dict[str, Any]:
@@ -153,27 +99,6 @@ def _inference(schema: Schema, name: str) -> dict[str, Any]:
         "responses": {"200": said, "401": _response("Unauthorised")},
     }
     return {f"/v2/models/{name}/infer": {"post": infer}, f"/v2/models/{name}": {"get": metadata}}
-
-
-def example_inference(schema: Schema) -> dict[str, Any]:
-    """Return an inference request that fits."""
-    made: list[dict[str, Any]] = []
-    for tensor in schema.tensors:
-        ones = _ones(tensor)
-        # FP16 has no form in JSON; a wider float will do for a narrow one.
-        word = DATATYPES.get(tensor.dtype, "BYTES").replace("FP16", "FP32")
-        said = {"name": tensor.name or INPUT, "shape": list(ones.shape), "datatype": word}
-        made.append({**said, "data": ones.reshape(-1).tolist()})
-    for column in schema.columns if schema.named else ():
-        value = _example(column.type, column.spec)
-        text = value if column.type in {"string", "datetime", "binary"} else json.dumps(value)
-        word = COLUMN_WORDS.get(column.type, "BYTES")
-        made.append({"name": column.name, "shape": [1], "datatype": word, "data": [text if word == "BYTES" else value]})
-        if column.type == "binary":
-            made[-1]["parameters"] = {"content_type": "base64"}
-    width = len(schema.columns) or 1
-    free = {"name": INPUT, "shape": [1, width], "datatype": "FP64", "data": [1.5] * width}
-    return {"inputs": made or [free]}
 
 
 def _health() -> dict[str, Any]:

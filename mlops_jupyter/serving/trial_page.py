@@ -5,8 +5,8 @@ from __future__ import annotations
 import html
 import json
 
+from .examples import about, example_inference, example_request
 from .inference import model_metadata
-from .openapi import about, example_inference, example_request
 from .schema import Schema
 
 

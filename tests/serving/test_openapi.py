@@ -11,7 +11,7 @@ import jsonschema
 import pytest
 
 from mlops_jupyter.capabilities.endpoints import Limits
-from mlops_jupyter.serving import inference, openapi, scoring, trial_page
+from mlops_jupyter.serving import inference, openapi, scoring
 from mlops_jupyter.serving.schema import Schema
 from tests.serving.test_fuzz import SCHEMAS
 
@@ -85,7 +85,7 @@ class _Parts(HTMLParser):
 def test_the_page_loads_nothing_and_runs_nothing_of_a_column():
     evil = '</textarea></template><script>alert(1)</script><img src=x onerror="alert(2)">'
     schema = Schema.from_signature({"inputs": json.dumps([{"type": "string", "name": evil, "required": True}])})
-    page = trial_page.page(schema, f'm"{evil}', "3", nonce="n0nce")
+    page = openapi.page(schema, f'm"{evil}', "3", nonce="n0nce")
     parts = _Parts()
     parts.feed(page)
     scripts = [attributes for tag, attributes in parts.tags if tag == "script"]
@@ -94,5 +94,5 @@ def test_the_page_loads_nothing_and_runs_nothing_of_a_column():
     for _, attributes in parts.tags:
         assert not [name for name in attributes if name.startswith("on") or name in {"src", "style"}]
         assert "://" not in str(attributes.get("href", ""))
-    assert "'nonce-n0nce'" in trial_page.policy("n0nce")
-    assert "unsafe" not in trial_page.policy("n0nce")
+    assert "'nonce-n0nce'" in openapi.policy("n0nce")
+    assert "unsafe" not in openapi.policy("n0nce")
