@@ -130,7 +130,7 @@ def _of_bytes(raw: memoryview, datatype: str, shape: Sequence[int], what: str) -
         if found.size and found.max() > 1:
             raise malformed(f"{what}: each byte of a BOOL must be 0 or 1")
         return found.astype(np.bool_)
-    return np.frombuffer(raw, dtype=dtype)
+    return np.frombuffer(raw, dtype=dtype).copy()  # aligned, and the model's to write to
 
 
 def _of_lengths(raw: memoryview, count: int, what: str) -> Array:
