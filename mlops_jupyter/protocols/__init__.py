@@ -6,6 +6,13 @@ from .batches import (
     BatchEngine,
     NotebookTask,
 )
+from .deployments import (
+    Answer,
+    DeploymentTarget,
+    Earlier,
+    Waiting,
+    WantedDeployment,
+)
 from .markers import (
     ONCE,
     Confirms,
@@ -80,6 +87,7 @@ from .versions import (
 
 __all__ = [
     "ONCE",
+    "Answer",
     "BatchEngine",
     "CaseReport",
     "CellProgress",
@@ -87,7 +95,9 @@ __all__ = [
     "CodeReview",
     "Confirms",
     "Datasets",
+    "DeploymentTarget",
     "Destroys",
+    "Earlier",
     "GitPlace",
     "GitSetup",
     "Limits",
@@ -134,6 +144,8 @@ __all__ = [
     "TextMerge",
     "Tracking",
     "TrackingUi",
+    "Waiting",
+    "WantedDeployment",
     "WebDiff",
     "Work",
 ]
