@@ -46,6 +46,7 @@ class Version:
         """Take the part that a plan has for it."""
         self.planned = planned
         self.labels = (planned.model or "", planned.version, variant_of(planned))
+        self.answer_labels = {protocol: (*self.labels, protocol) for protocol in ("scoring", "inference")}
         self.name = planned.version.encode("ascii", "replace")
 
 
