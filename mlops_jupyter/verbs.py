@@ -71,6 +71,18 @@ VERBS: dict[str, Verb] = {
         "writes",
         "anywhere",
     ),
+    "register": Verb(
+        _COMMANDS + "register:register",
+        "Register a model: a live object, a run's model, or a folder.",
+        "writes",
+        "anywhere",
+    ),
+    "models": Verb(
+        _COMMANDS + "models:models", "List registered models, their versions and aliases.", "reads", "anywhere"
+    ),
+    "promote": Verb(
+        _COMMANDS + "promote:promote", "Point an alias to a version of a registered model.", "writes", "anywhere"
+    ),
     "run": Verb(_COMMANDS + "run:run", "Run notebooks headless, as MLflow runs.", "writes", "anywhere"),
     "warm": Verb(
         _COMMANDS + "warm:warm",

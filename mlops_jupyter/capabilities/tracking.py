@@ -25,7 +25,7 @@ from warnings import warn
 from ..errors import CommandError, MlopsError, Unavailable
 from ..protocols import Datasets, PlainTracking
 from ..records import Run, RunStart, RunStatus
-from . import child_runs
+from . import child_runs, made_by_runs
 from .journal import Journals, RunJournal, Shipped
 from .process_end import close_when_the_process_ends, give_signals_back
 from .redaction import without_credentials
@@ -106,6 +106,8 @@ class OpenRun:
         What the user should read on the card.
     datasets
         Gives what describes data, for ``intent.data``.
+    source
+        The body's source, if it is known.
     """
 
     def __init__(  # noqa: PLR0917 -- what a run is made of
@@ -116,6 +118,7 @@ class OpenRun:
         variables: Callable[[], Mapping[str, object]],
         notes: tuple[str, ...] = (),
         datasets: Callable[[], Datasets] | None = None,
+        source: str | None = None,
     ) -> None:
         start = None if journal is None else journal.start
         self.journal = journal
@@ -132,6 +135,8 @@ class OpenRun:
         self._datasets = datasets
         self._dropped = 0
         self._snapshot: RunSnapshot | None = None
+        self._source = source or ""
+        self._before = made_by_runs.addresses(variables())
 
     def attach(self, snapshot: RunSnapshot) -> None:
         """Take the snapshot that is being taken beside the body."""
@@ -194,6 +199,7 @@ class OpenRun:
         steps: tuple[Callable[[], None], ...] = (
             lambda: self._finish_snapshot(_SNAPSHOT_LAST_WAIT_S if hurried else _SNAPSHOT_WAIT_S),
             lambda: self._write_end(journal, status, error, traceback_text),
+            self._note_made,
             lambda: self._plain.leave(self, status),
             lambda: journal.end(status),
         )
@@ -219,6 +225,10 @@ class OpenRun:
     def _finish_snapshot(self, wait_s: float) -> None:
         if self._snapshot is not None:
             self._notes.extend(self._snapshot.finish(wait_s))
+
+    def _note_made(self) -> None:
+        variables = self._variables()
+        made_by_runs.note(self.local_id, self._before, variables, self._source, self._intent.data)
 
     def _write_end(
         self, journal: RunJournal, status: RunStatus, error: BaseException | None, traceback_text: str | None
@@ -372,6 +382,7 @@ def open_run(
     datasets: Callable[[], Datasets] | None = None,
     search_path: Sequence[str] = (),
     tell: Callable[[str], None] = warn,
+    source: str | None = None,
 ) -> OpenRun:
     """Open a run for a body that is about to start; nothing is waited for.
 
@@ -391,7 +402,7 @@ def open_run(
         The notebook, for what it says above the cell.
     cell_id
         The notebook cell's id; a second run of the same cell is linked to the first.
-    variables, datasets
+    variables, datasets, source
         See `OpenRun`.
     search_path
         Where this process imports from: what is installed there is kept with the run.
@@ -423,7 +434,7 @@ def open_run(
     except Unavailable as lost:
         run = OpenRun(None, plain, intent, variables, notes=(f"not tracked: {lost.message}",))
     else:
-        run = OpenRun(journal, plain, intent, variables, datasets=datasets)
+        run = OpenRun(journal, plain, intent, variables, datasets=datasets, source=source)
         known[run_id] = journal
         child_runs.begun(journal.folder.path.parent, intent.parent, run_id)
         if cell_id is not None:

@@ -68,7 +68,7 @@ def loadable(package: ModelPackage, *, trust: bool) -> ModelPackage:
     if trust:
         return replace(package, trusted=True)
     raise ConfigurationError(
-        f"{package.source} runs code when it is loaded, and this project has not logged it: {package.executes}",
+        f"{package.source} may run code when it is loaded, and this project has not logged it: {package.executes}",
         "add --trust if you know who made it",
     )
 

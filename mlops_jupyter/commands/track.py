@@ -78,6 +78,11 @@ class Tracked:
             return self._run.run_id
         return self.record.run_id if self.record is not None else ""
 
+    @property
+    def local_id(self) -> str:
+        """The open run's id in this project's journals; empty when there is none."""
+        return "" if self._run is None else self._run.local_id
+
     def log(self, step: int | None = None, **metrics: object) -> None:
         """Log metrics to this run, from any thread; see `mlops_jupyter.log`."""
         if self._run is None:
@@ -137,6 +142,7 @@ class Tracked:
             datasets=project.datasets,
             # The process that lists what is installed stands in another directory.
             search_path=[str(Path(entry).absolute()) for entry in sys.path],
+            source=source,
         )
         if self._run.journal is not None and notebook is not None and within is None:
             running = None if cell_id is None or source is None else RunningCell(cell_id, source)

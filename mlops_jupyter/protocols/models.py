@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
-from ..records import ModelPackage
+from ..records import ModelPackage, RegisteredVersion
 
 
 class ModelSource(NamedTuple):
@@ -18,7 +18,7 @@ class ModelSource(NamedTuple):
 
 
 class ModelRegistry(Protocol):
-    """A registry of models, read. Errors as of `Tracking`."""
+    """A registry of models. Errors as of `Tracking`."""
 
     def aliases(self) -> Mapping[str, tuple[str, ...]]:
         """Return all aliases, and of each the models that have it."""
@@ -28,6 +28,24 @@ class ModelRegistry(Protocol):
 
     def version(self, model: str, version: str) -> ModelSource:
         """Return a version by its number; raises `NotFound` for no such one."""
+
+    def versions(self, model: str | None = None) -> tuple[RegisteredVersion, ...]:
+        """Return the versions of a model, or of all models by name; the newest first within each.
+
+        What is known of a version's run is its id. Raises `NotFound` for no such model.
+        """
+
+    def register(self, model: str, source: str, description: str | None) -> RegisteredVersion:
+        """Make a version of a model, and the model at need; the one that a source has already is returned as it is.
+
+        ``source`` is ``runs:/ID/PATH`` or ``models:/…``. Raises `CommandError` for a name that cannot be one.
+        """
+
+    def point(self, model: str, alias: str, version: str) -> str | None:
+        """Let an alias point to a version; return the one that it pointed to before.
+
+        Raises `NotFound` for no such version, `CommandError` for an alias that cannot be one.
+        """
 
 
 class ModelPackages(Protocol):
@@ -53,11 +71,14 @@ class ModelPackages(Protocol):
         folder: Path,
         data: object | None = None,
         name: str = "model",
-        what: str = "",
+        near: Mapping[str, object] | None = None,
     ) -> ModelPackage:
         """Log a live model to a run, with signature, example and requirements, and trust it from now on.
 
-        ``data`` is what it was made with: a table, an array, or a pair or dict of it and the answers; ``what`` is how
-        the notes call it. Raises `CommandError` for what is no model, or for data that does not fit it, and
-        `ConfigurationError` where it cannot be saved or holds a secret.
+        ``data`` is what it was made with: a table, an array, or a pair or dict of it and the answers. ``near`` is data
+        by its names that it may have been made with; the first that fits is taken. Raises `CommandError` for what is no
+        model or for data that does not fit it, and `ConfigurationError` where it cannot be saved or holds a secret.
         """
+
+    def log_folder(self, package: ModelPackage, *, run_id: str, name: str = "model") -> ModelPackage:
+        """Log a model that is a folder on this machine to a run; who trusts it does not change."""

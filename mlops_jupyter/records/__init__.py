@@ -42,6 +42,9 @@ from .honesty import (
 )
 from .models import (
     ModelPackage,
+    ModelTable,
+    Promotion,
+    RegisteredVersion,
 )
 from .pipelines import (
     PipelineFile,
@@ -116,12 +119,15 @@ __all__ = [
     "MetricComparison",
     "MetricPoint",
     "ModelPackage",
+    "ModelTable",
     "NotebookDiff",
     "OutputChange",
     "Parameter",
     "Picture",
     "PipelineFile",
     "Prediction",
+    "Promotion",
+    "RegisteredVersion",
     "ReproducedMetric",
     "Reproduction",
     "ReproductionVerdict",

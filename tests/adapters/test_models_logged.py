@@ -67,7 +67,7 @@ def predictions(package, rows) -> list:
 
 def test_an_estimator_with_its_data(log, run_id, uri, store):
     model = LogisticRegression().fit(X, Y)
-    package = log(model, data=TABLE, what="train")
+    package = log(model, near={"y": Y, "train": TABLE})
     assert (package.source, package.run_id) == (f"runs:/{run_id}/model", run_id)
     assert inputs(package) == [("a", "double"), ("b", "long")]
     assert json.loads(package.example)["dataframe_split"]["data"] == [[0.0, 1], [1.0, 1]]

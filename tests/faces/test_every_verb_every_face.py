@@ -168,6 +168,47 @@ def test_compare(by_terminal, by_magic, kernel, project):
     assert [(metric["name"], metric["best"]) for metric in first["metrics"]] == [("score", [1])]
 
 
+@pytest.fixture
+def saved_model(tmp_path):
+    import mlflow
+    from sklearn.linear_model import LogisticRegression
+
+    folder = tmp_path / "saved"
+    mlflow.sklearn.save_model(LogisticRegression().fit([[0.0], [1.0]], [0, 1]), str(folder), pip_requirements=[])
+    return folder
+
+
+@row
+def test_register(by_terminal, by_magic, saved_model, project):
+    first = by_terminal("register", str(saved_model), "--name", "churn", "--alias", "champion")
+    volatile = {"run_id", "source", "created"}
+    second = by_magic("%mlops register models:/churn@champion --name shop --alias champion")
+    third = by_python(mlops_jupyter.register("churn/1", name="shop", alias="champion"))
+    assert steady(first, {*volatile, "model", "uri"}) == steady(second, {*volatile, "model", "uri"})
+    assert third["notes"] == ["this model is version 1 already, so none was made"]
+    assert steady(second, {"notes"}) == steady(third, {"notes"})
+    assert (first["uri"], first["aliases"], first["run"]) == ("models:/churn/1", ["champion"], "churn")
+
+
+@row
+def test_models(by_terminal, by_magic, saved_model, project):
+    by_terminal("register", str(saved_model), "--name", "churn")
+    first = by_terminal("models", "churn")
+    assert first == by_magic("%mlops models churn")
+    assert first == by_python(mlops_jupyter.models("churn"))
+    assert [(one["model"], one["version"]) for one in first["versions"]] == [("churn", "1")]
+
+
+@row
+def test_promote(by_terminal, by_magic, saved_model, project):
+    by_terminal("register", str(saved_model), "--name", "churn")
+    first = by_terminal("promote", "churn/1", "--to", "champion")
+    second = by_magic("%mlops promote churn/1 --to champion")
+    third = by_python(mlops_jupyter.promote("churn@champion", to="champion"))
+    assert (first["version"], first["before"], first["changed"]) == ("1", None, True)
+    assert second == third == first | {"before": "1", "changed": False, "notes": ["it pointed there already"]}
+
+
 @row
 def test_run(by_terminal, by_magic, project):
     write_notebook(project / "train.ipynb", "print(depth)", parameters="depth = 4")

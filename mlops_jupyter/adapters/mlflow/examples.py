@@ -62,6 +62,17 @@ def infer(model: Any, data: object | None, what: str = "the data") -> Inferred:
     return Inferred(signature, rows[:_EXAMPLE_ROWS], (said, *notes))
 
 
+def infer_near(model: Any, near: Mapping[str, object]) -> Inferred:
+    """Infer from the first of some data that fits a model, else from what the model says of itself."""
+    for name, data in near.items():
+        try:
+            return infer(model, data, name)
+        except CommandError:
+            # The answers of a model are data of its run too.
+            continue
+    return infer(model, None)
+
+
 def feature_names(model: Any) -> list[str] | None:
     """Return the names of the columns that a model was trained on, if it knows them."""
     for attribute in _NAMES:

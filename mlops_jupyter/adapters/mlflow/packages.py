@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import tempfile
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -30,10 +31,10 @@ from ...errors import ConfigurationError
 from ...records import ModelPackage
 from . import hush
 from .errors import as_ours
-from .examples import infer
+from .examples import infer, infer_near
 from .loading import executes
 from .reading import without_bars
-from .saving import save
+from .saving import flavour, save
 from .sources import Source, Sources
 
 # What MLflow adds to a model's folder when it is downloaded by a registered name.
@@ -85,10 +86,11 @@ class MlflowPackages:
         folder: Path,
         data: object | None = None,
         name: str = "model",
-        what: str = "",
+        near: Mapping[str, object] | None = None,
     ) -> ModelPackage:
         """Log a live model to a run."""
-        inferred = infer(model, data, what or "the data")
+        flavour(model)
+        inferred = infer_near(model, near or {}) if data is None else infer(model, data)
         with folders.making(folder) as made:
             path = made / "model"
             notes = save(model, path, inferred, Model(run_id=run_id))
@@ -99,6 +101,15 @@ class MlflowPackages:
         trust.record(folder, digest, shown)
         package = _package(Source(shown, shown, run_id=run_id), place, digest, folder)
         return replace(package, notes=(*inferred.notes, *notes))
+
+    def log_folder(self, package: ModelPackage, *, run_id: str, name: str = "model") -> ModelPackage:
+        """Log a model that is a folder on this machine to a run."""
+        with tempfile.TemporaryDirectory() as folder:
+            # What is kept here stays as it is; a copy is told its run.
+            path = Path(folder) / "model"
+            shutil.copytree(package.path, path)
+            self._upload(path, run_id, name)
+        return replace(package, source=f"runs:/{run_id}/{name}", run_id=run_id)
 
     def _upload(self, path: Path, run_id: str, name: str) -> None:
         """Put a model's folder into the store, as a model of the run."""

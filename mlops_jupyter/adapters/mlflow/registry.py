@@ -1,19 +1,33 @@
-"""MLflow as the registry of models: what aliases and versions point to."""
+"""MLflow as the registry of models: what versions there are, and what aliases point to."""
 
 from __future__ import annotations
 
-import mlflow
-from mlflow.exceptions import MlflowException
-from mlflow.protos.databricks_pb2 import INVALID_PARAMETER_VALUE, RESOURCE_DOES_NOT_EXIST, ErrorCode
+import difflib
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime
 
-from ...errors import NotFound
+import mlflow
+from mlflow.entities.model_registry import ModelVersion
+from mlflow.exceptions import MlflowException
+from mlflow.protos.databricks_pb2 import (
+    INVALID_PARAMETER_VALUE,
+    RESOURCE_ALREADY_EXISTS,
+    RESOURCE_DOES_NOT_EXIST,
+    ErrorCode,
+)
+
+from ...errors import CommandError, NotFound
 from ...protocols import ModelSource
+from ...records import RegisteredVersion
 from . import hush
-from .errors import as_ours
+from .errors import as_ours, first_line
+from .sources import Source, Sources
 
 # A name, an alias or a number that is none is to MLflow a wrong parameter.
 _NO_SUCH = {ErrorCode.Name(INVALID_PARAMETER_VALUE), ErrorCode.Name(RESOURCE_DOES_NOT_EXIST)}
-_HINT = "mlops runs; the models are in mlops ui mlflow"
+_HINT = "mlops models"
 
 
 class MlflowRegistry:
@@ -67,6 +81,119 @@ class MlflowRegistry:
                 raise
             raise NotFound(f"there is no model {model} with the version {version}", _HINT) from error
         return ModelSource(model, version, found.run_id or None)
+
+    def versions(self, model: str | None = None) -> tuple[RegisteredVersion, ...]:
+        """Return the versions of a model or of all, the newest first within each."""
+        with as_ours():
+            names = self._names()
+        if model is not None and model not in names:
+            near = difflib.get_close_matches(model, names, n=1)
+            raise NotFound(f"there is no model {model}", f"did you mean {near[0]}?" if near else "mlops models")
+        found: list[RegisteredVersion] = []
+        for name in sorted(names if model is None else [model]):
+            # A search tells no aliases.
+            with as_ours():
+                aliases = self._client.get_registered_model(name).aliases
+                every = self._found(name)
+            told = [
+                _record(one, tuple(sorted(a for a, v in aliases.items() if int(v) == int(one.version))))
+                for one in every
+            ]
+            found += sorted(told, key=lambda one: -int(one.version))
+        return tuple(found)
+
+    def register(self, model: str, source: str, description: str | None) -> RegisteredVersion:
+        """Make a version of a model, and the model at need."""
+        place = Sources(self._client).find(source)
+        try:
+            with as_ours():
+                uri = self._files(place)
+                if model not in self._names():
+                    with _though_there():
+                        self._client.create_registered_model(model)
+                known = next((one for one in self._found(model) if one.source == uri), None)
+                made = known or self._client.create_model_version(
+                    model, uri, place.run_id, description=description, model_id=_model_id(uri)
+                )
+                if known is not None and description is not None:
+                    self._client.update_model_version(model, known.version, description)
+        except Exception as error:
+            if not _is_none(error):
+                raise
+            raise CommandError(f"{model} cannot be a model's name: {first_line(error)}", "--name churn") from error
+        note = () if known is None else (f"this model is version {made.version} already, so none was made",)
+        record = next(one for one in self.versions(model) if one.version == str(made.version))
+        return replace(record, notes=note)
+
+    def _files(self, place: Source) -> str:
+        """Return the address of a source's files, which is the same by whatever name they were asked for."""
+        if place.model is not None:
+            return str(self._client.get_model_version(place.model, str(place.version)).source)
+        if place.uri.startswith("runs:/"):
+            run_id, _, path = place.uri.removeprefix("runs:/").partition("/")
+            return f"{self._client.get_run(run_id).info.artifact_uri}/{path}"
+        return place.uri
+
+    def point(self, model: str, alias: str, version: str) -> str | None:
+        """Let an alias point to a version; return the one that it pointed to before."""
+        try:
+            with as_ours():
+                aliases = self._client.get_registered_model(model).aliases
+                before = aliases.get(alias)
+                if str(before) != version:
+                    self._client.set_registered_model_alias(model, alias, version)
+        except Exception as error:
+            if not _is_none(error):
+                raise
+            raise CommandError(f"{alias} cannot be an alias: {first_line(error)}", "--to champion") from error
+        return None if before is None else str(before)
+
+    def _names(self) -> list[str]:
+        names: list[str] = []
+        token: str | None = None
+        while True:
+            page = self._client.search_registered_models(page_token=token)
+            names += [one.name for one in page]
+            token = page.token
+            if not token:
+                return names
+
+    def _found(self, model: str) -> list[ModelVersion]:
+        mark = '"' if "'" in model else "'"
+        found: list[ModelVersion] = []
+        token: str | None = None
+        while True:
+            page = self._client.search_model_versions(f"name = {mark}{model}{mark}", page_token=token)
+            found += page
+            token = page.token
+            if not token:
+                return found
+
+
+def _record(found: ModelVersion, aliases: Sequence[str]) -> RegisteredVersion:
+    return RegisteredVersion(
+        model=found.name,
+        version=str(found.version),
+        source=str(found.source or ""),
+        created=datetime.fromtimestamp(found.creation_timestamp / 1000, UTC),
+        aliases=tuple(sorted(aliases)),
+        run_id=found.run_id or None,
+        description=found.description or "",
+    )
+
+
+def _model_id(uri: str) -> str | None:
+    return uri.removeprefix("models:/") if uri.startswith("models:/m-") else None
+
+
+@contextmanager
+def _though_there() -> Iterator[None]:
+    """Let pass that another process has just made the model."""
+    try:
+        yield
+    except MlflowException as error:
+        if error.error_code != ErrorCode.Name(RESOURCE_ALREADY_EXISTS):
+            raise
 
 
 def _is_none(error: BaseException) -> bool:

@@ -1,0 +1,67 @@
+"""``promote``: an alias that points to another version of a model."""
+
+from __future__ import annotations
+
+import re
+
+from .. import settings
+from ..errors import CommandError
+from ..protocols import ModelRegistry, ModelSource
+from ..records import Promotion
+from . import project
+from .models import model_registry
+
+_REACH_TIMEOUT_S = 2.5
+_VERSION = re.compile(r"(?:models:/)?(?P<model>[^@]+?)(?:/(?P<version>\d+)|@(?P<alias>[^/@]+))")
+
+
+def promote(model: str, *, to: str) -> Promotion:
+    """Point an alias to a version of a registered model.
+
+    Parameters
+    ----------
+    model
+        NAME/VERSION, or NAME@ALIAS for the version that another alias points to.
+    to
+        The alias, such as champion.
+
+    Returns
+    -------
+    Promotion
+        What the alias points to, and what it pointed to before.
+
+    Raises
+    ------
+    CommandError
+        When no version is named, or the alias cannot be one.
+    NotFound
+        When there is no such model, version or alias.
+    Unavailable
+        When the store does not answer.
+    """
+    current = settings.current()
+    project.tracking(current).reach(_REACH_TIMEOUT_S)
+    models = model_registry(current)
+    source = version_of(models, model)
+    # What has to be true before an alias moves is asked here, when there are gates.
+    before = models.point(source.model, to, source.version)
+    notes = ("it pointed there already",) if before == source.version else ()
+    return Promotion(source.model, to, source.version, before, source.run_id, notes)
+
+
+def version_of(models: ModelRegistry, word: str) -> ModelSource:
+    """Return the version that NAME/VERSION or NAME@ALIAS means.
+
+    Raises
+    ------
+    CommandError
+        When it names none.
+    NotFound
+        When there is no such one.
+    """
+    named = _VERSION.fullmatch(word.strip())
+    if named is None:
+        raise CommandError(f"{word} names no version of a model", "mlops promote churn/3 --to champion")
+    if named["alias"] is not None:
+        return models.aliased(named["model"], named["alias"])
+    return models.version(named["model"], named["version"])

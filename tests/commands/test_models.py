@@ -1,0 +1,175 @@
+"""Models registered, listed and promoted, from real kernels and the terminal, on sqlite and on a server."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import mlflow
+import pytest
+
+import mlops_jupyter
+from mlops_jupyter import settings
+from mlops_jupyter.commands import packages
+from mlops_jupyter.errors import CommandError, ConfigurationError, NotFound
+from tests.fakes.servers import MlflowServer
+
+TRAIN = (
+    "import pandas as pd\n"
+    "from sklearn.linear_model import LogisticRegression\n"
+    "X = pd.DataFrame({'a': [0.0, 1.0, 2.0, 3.0], 'b': [1, 1, 0, 0]})\n"
+)
+FIT = "clf = LogisticRegression(C={c}).fit(X, [0, 0, 1, 1])\n"
+
+
+def registered(reply) -> dict:
+    assert reply.status == "ok", reply.traceback
+    (record,) = reply.records("registeredversion")
+    return record
+
+
+def test_a_live_model_belongs_to_the_run_whose_cell_last_bound_it(kernel, stored_runs):
+    kernel.run(TRAIN)
+    for name, c in (("first", 1), ("second", 2)):
+        body = FIT.format(c=c) + f"import mlops_jupyter\nmlops_jupyter.log(accuracy=0.{c})"
+        assert kernel.run(f"%%mlops track {name} --no-autolog --data X\n{body}").status == "ok"
+    kernel.run("kept = clf")
+    one = registered(kernel.run("%mlops register $kept --name churn --alias champion"))
+    assert (one["model"], one["version"], one["aliases"], one["run"]) == ("churn", "1", ["champion"], "second")
+    assert one["metrics"] == {"accuracy": 0.2}
+    assert one["notes"][0] == "signature (2 columns) and example (2 rows) inferred from X"
+    assert [run.name for run in stored_runs()] == ["first", "second"]
+
+    # Trained in place, in the cell of another run.
+    kernel.run("%%mlops track third --no-autolog\nclf.fit(X, [1, 1, 0, 0])")
+    assert registered(kernel.run("%mlops register $clf --name churn"))["run"] == "third"
+    # What no run has made gets one.
+    kernel.run(FIT.format(c=3))
+    other = registered(kernel.run("%mlops register $clf --name churn --data $X"))
+    assert (other["run"], other["version"]) == ("churn", "3")
+    made = stored_runs()[-1]
+    assert (made.name, made.status, made.tags["mlops.kind"]) == ("churn", "FINISHED", "model")
+
+
+def test_within_its_cell_a_model_belongs_to_the_open_run(kernel, stored_runs):
+    kernel.run(TRAIN)
+    body = FIT.format(c=1) + "import mlops_jupyter\nversion = mlops_jupyter.register(clf, name='churn', data=X)"
+    assert kernel.run(f"%%mlops track fit --no-autolog\n{body}").status == "ok"
+    assert kernel.run("print(version.run, version.run_id)").stdout.split() == ["fit", stored_runs()[0].run_id]
+    assert len(stored_runs()) == 1
+
+
+@pytest.fixture
+def churn(project) -> str:
+    """Two versions of churn, of which the first is champion; the first's run."""
+    import pandas as pd
+    from sklearn.linear_model import LogisticRegression
+
+    table = pd.DataFrame({"a": [0.0, 1.0, 2.0, 3.0]})
+    found = [
+        mlops_jupyter.register(LogisticRegression(C=c).fit(table, [0, 0, 1, 1]), name="churn", data=table)
+        for c in (1, 2)
+    ]
+    mlops_jupyter.promote("churn/1", to="champion")
+    return found[0].run_id or ""
+
+
+def test_promote_says_what_was_before(churn):
+    first = mlops_jupyter.promote("churn/2", to="champion")
+    assert (first.version, first.before, first.changed, first.notes) == ("2", "1", True, ())
+    again = mlops_jupyter.promote("models:/churn@champion", to="champion")
+    assert (again.before, again.changed, again.notes) == ("2", False, ("it pointed there already",))
+    assert mlops_jupyter.promote("churn@champion", to="production").before is None
+    table = mlops_jupyter.models()
+    assert [(one.version, one.aliases) for one in table.versions] == [("2", ("champion", "production"))]
+    assert [one.version for one in mlops_jupyter.models("churn").versions] == ["2", "1"]
+
+
+def test_promote_what_cannot_be(churn):
+    for word, alias, kind, said in (
+        ("churn", "champion", CommandError, "churn names no version of a model"),
+        ("churn/9", "champion", NotFound, "there is no model churn with the version 9"),
+        ("chrun/1", "champion", NotFound, "there is no model chrun with the version 1"),
+        ("churn@nobody", "champion", NotFound, "there is no model churn with the alias nobody"),
+        ("churn/1", "v1", CommandError, "v1 cannot be an alias"),
+        ("churn/1", "latest", CommandError, "latest cannot be an alias"),
+    ):
+        with pytest.raises(kind, match=said):
+            mlops_jupyter.promote(word, to=alias)
+
+
+def test_register_what_is_in_the_store(churn, terminal):
+    def register(*words: str) -> dict:
+        done = terminal("register", *words, "--json")
+        assert done.code == 0, done.err
+        return json.loads(done.out)
+
+    assert register("models:/churn@champion", "--name", "shop")["version"] == "1"
+    again = register("churn/1", "--name", "shop", "--description", "as of May")
+    assert (again["version"], again["description"]) == ("1", "as of May")
+    assert again["notes"] == ["this model is version 1 already, so none was made"]
+    assert register(churn[:8], "--name", "shop")["version"] == "1"
+    assert register(f"runs:/{churn}/model", "--name", "other")["run_id"] == churn
+
+
+def test_register_a_folder(churn, project):
+    package = packages.resolved(settings.current(), "churn@champion")
+    one = mlops_jupyter.register(Path(package.path), name="copied")
+    assert one.run_id not in {None, churn}
+    assert packages.resolved(settings.current(), "copied/1").signature == package.signature
+
+
+def test_register_what_cannot_be(churn):
+    for model, options, kind, said in (
+        ("nobody", {}, NotFound, "there is no model, run or directory nobody"),
+        ("churn/1", {"name": "a/b"}, CommandError, "a/b cannot be a model's name"),
+        ("churn/1", {"data": "X"}, CommandError, "--data is for a live model"),
+        ("churn@champoin", {}, NotFound, "the model churn has no such version or alias"),
+        (3, {}, CommandError, r"no MLflow flavour takes a builtins\.int"),
+    ):
+        with pytest.raises(kind, match=said):
+            mlops_jupyter.register(model, **{"name": "shop", **options})
+
+
+def test_no_models_yet(project, terminal):
+    done = terminal("models")
+    assert (done.code, done.out.splitlines()[0]) == (
+        0,
+        "no registered models yet: mlops register MODEL --name NAME",
+    )
+    done = terminal("models", "churn")
+    assert (done.code, done.err) == (4, "NotFound: there is no model churn\n  → mlops models\n")
+
+
+def test_a_pickle_from_elsewhere_needs_a_word(project, tmp_path):
+    from sklearn.linear_model import LogisticRegression
+
+    model = LogisticRegression().fit([[0.0], [1.0]], [0, 1])
+    mlflow.sklearn.save_model(model, str(tmp_path / "m"), serialization_format="cloudpickle", pip_requirements=[])
+    package = packages.resolved(settings.current(), str(tmp_path / "m"))
+    with pytest.raises(ConfigurationError) as caught:
+        packages.loadable(package, trust=False)
+    assert caught.value.message == (
+        f"{tmp_path / 'm'} may run code when it is loaded, and this project has not logged it: model.pkl is a pickle"
+    )
+    assert (caught.value.hint, caught.value.exit_code) == ("add --trust if you know who made it", 3)
+    assert packages.loadable(package, trust=True).trusted
+    # To register it makes it no more trusted.
+    mlops_jupyter.register(tmp_path / "m", name="found")
+    assert not packages.resolved(settings.current(), "found/1").trusted
+
+
+def test_on_a_server(project, tmp_path, start_kernel, monkeypatch):
+    folder = tmp_path / "server"
+    folder.mkdir()
+    with MlflowServer(folder, f"sqlite:///{folder}/mlflow.db", str(folder / "artifacts")) as server:
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", server.address)
+        kernel = start_kernel()
+        kernel.run(TRAIN)
+        assert kernel.run(f"%%mlops track fit --no-autolog --data X\n{FIT.format(c=1)}").status == "ok"
+        one = registered(kernel.run("%mlops register $clf --name churn --alias champion"))
+        assert (one["run"], one["aliases"]) == ("fit", ["champion"])
+        package = packages.resolved(settings.current(), "churn@champion")
+        assert (package.run_id, package.version) == (one["run_id"], "1")
+        assert (Path(package.path) / "model.skops").is_file()
+        assert packages.resolved(settings.current(), "fit").digest == package.digest
