@@ -168,6 +168,39 @@ def test_completion_and_errors_in_a_cell(lab: str, page: Page, project: Path):
     picture(page, "error")
 
 
+def test_a_deployment_below_a_hubs_prefix_outlives_its_kernel(lab: str, page: Page, terminal, project: Path):
+    fit = """import pandas
+from sklearn.linear_model import LogisticRegression
+
+table = pandas.DataFrame({"age": [20.0, 30.0, 60.0, 70.0], "visits": [1.0, 2.0, 8.0, 9.0]})
+model = LogisticRegression().fit(table, [0, 0, 1, 1])"""
+    cells = ["%load_ext mlops_jupyter", fit, "%mlops deploy $model --name churn --data $table"]
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
+    notebook.metadata["kernelspec"] = {"name": "python3", "language": "python", "display_name": "Python 3"}
+    nbformat.write(notebook, project / "churn.ipynb")
+    page.set_viewport_size({"width": 1000, "height": 900})
+    open_notebook(page, lab, "churn.ipynb")
+    close_left_sidebar(page)
+    run_all(page)
+    try:
+        card = page.locator(".jp-OutputArea-output", has_text="curl").last
+        expect(card).to_contain_text("ready", timeout=120_000)
+        found = json.loads(terminal("deployments", "churn", "--json", cwd=project).out)
+        port = found["port"]
+        expect(card.get_by_role("link", name="in Jupyter")).to_have_attribute("href", f"/user/ana/proxy/{port}/")
+        picture(page, "deploy")
+        assert answers(f"{lab}proxy/{port}/ping", token=TOKEN)
+
+        page.evaluate("() => window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.restart()")
+        page.wait_for_function(READY)
+        (project / "rows.csv").write_text("age,visits\n25,1\n65,9\n")
+        asked = json.loads(terminal("predict", "churn", "rows.csv", "--json", cwd=project).out)
+        assert asked["values"] == [0, 1]
+        assert json.loads(terminal("deployments", "churn", "--json", cwd=project).out)["pid"] == found["pid"]
+    finally:
+        terminal("undeploy", "churn", "--yes", cwd=project)
+
+
 def test_mlflow_inside_jupyter_below_a_hubs_prefix(lab: str, page: Page, project: Path):
     cells = ["%load_ext mlops_jupyter", "%%mlops track shown\nimport mlops_jupyter\nmlops_jupyter.log(loss=0.25)"]
     notebook = nbformat.v4.new_notebook(
