@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Annotated
 
 from .. import settings
 from ..capabilities import rollouts
 from ..errors import CommandError, Conflict
-from ..protocols import DeploymentTarget, Object, Reporter, Silent, WantedDeployment
-from ..records import Deployment, ServedVersion
-from . import packages, targets
+from ..protocols import ONCE, Object, Reporter, Short, Silent, WantedDeployment
+from ..records import Deployment, ModelPackage, RegisteredVersion, Run, ServedVersion
+from . import live_models, packages, targets
+from .register import register
 
 _REGISTERED = re.compile(r"(?:models:/)?(?P<name>[^/@:]+)(?:@[^/@]+|/(?:\d+|latest))")
+# What is in a store or a folder already; anything else is a live model.
+_LOGGED = (str, Path, Run, ModelPackage, RegisteredVersion)
 _HIGHEST_PORT, _MOST_WORKERS = 65_535, 256
 
 
@@ -21,6 +26,7 @@ def deploy(
     model: Object,
     *,
     name: str = "",
+    data: Object = None,
     target: str = targets.LOCAL,
     workers: int | None = None,
     port: int | None = None,
@@ -28,6 +34,7 @@ def deploy(
     canary: float | None = None,
     shadow: bool = False,
     trust: bool = False,
+    config: Annotated[Mapping[str, str] | None, Short("-C"), ONCE] = None,
     verbose_errors: bool | None = None,
     reporter: Reporter = Silent(),  # noqa: B008 -- stateless
 ) -> Deployment:
@@ -41,11 +48,14 @@ def deploy(
     Parameters
     ----------
     model
-        models:/NAME/VERSION, models:/NAME@ALIAS, a run or runs:/ID/PATH, or a directory.
+        models:/NAME/VERSION, models:/NAME@ALIAS, a run or runs:/ID/PATH, a directory, or a live model ($model), which
+        is registered under the deployment's name first.
     name
         What the deployment is called; else as the registered model.
+    data
+        What a live model was made with ($X), for its signature and example; else what its tracked cell was told.
     target
-        Where it runs.
+        Where it runs: local, or the target of any MLflow deployment plugin.
     workers
         How many processes answer.
     port
@@ -58,6 +68,8 @@ def deploy(
         Let the version see the traffic, and compare its answers, which nobody gets.
     trust
         Load the model although that executes code of whoever made it.
+    config
+        What a target of others is told, as `mlflow deployments help -t TARGET` says.
     verbose_errors
         Let error messages hold values of the request.
     reporter
@@ -77,18 +89,22 @@ def deploy(
     ConfigurationError
         When loading the model executes code that nobody has vouched for.
     """
-    reference = str(model)
-    name = name or _default_name(reference)
+    name = name or _default_name(model)
     _check(workers, port, canary, shadow=shadow)
     current = settings.current()
     current.prepare_state()
     place = targets.target(current, target)
     with place.changing(name):
         reporter.progress(f"{name}: the model is fetched", 0, 1)
-        package = packages.loadable(packages.resolved(current, reference), trust=trust)
+        package = packages.loadable(_package(current, model, data, name), trust=trust)
         new = targets.served(package)
-        versions = _versions(place, name, new, canary, shadow=shadow)
-        beside = canary is not None or shadow
+        alias = f"models:/{package.model}@{package.alias}" if package.alias else None
+        if canary is None and not shadow:
+            versions, follows = rollouts.alone(new), alias
+        else:
+            present = _present(targets.existing(place, name), name, new)
+            # What stands beside it changes nothing about whom it follows.
+            versions, follows = _beside(present.versions, new, canary), present.follows
         wanted = WantedDeployment(
             name=name,
             versions=versions,
@@ -97,30 +113,39 @@ def deploy(
             workers=workers,
             port=port,
             socket=None if socket is None else str(socket.expanduser().absolute()),
-            follows=f"models:/{package.model}@{package.alias}" if package.alias and not beside else None,
+            follows=follows,
             verbose_errors=verbose_errors,
+            config=config,
         )
         found = place.apply(wanted, targets.waiting(reporter, name))
     targets.ready(reporter, name)
     return targets.with_jupyter(replace(found, notes=(*package.notes, *found.notes)))
 
 
-def _versions(
-    place: DeploymentTarget, name: str, new: ServedVersion, canary: float | None, *, shadow: bool
-) -> rollouts.Versions:
-    if canary is None and not shadow:
-        return rollouts.alone(new)
-    present = targets.existing(place, name)
-    if present is None or present.status != "ready":
+def _present(found: Deployment | None, name: str, new: ServedVersion) -> Deployment:
+    if found is None or found.status != "ready":
         said = f"{name} serves nothing that version {new.version} could stand beside"
         raise Conflict(said, f"mlops deploy MODEL --name {name}")
-    if canary is not None:
-        return rollouts.with_canary(present.versions, new, canary)
-    return rollouts.with_shadow(present.versions, new)
+    return found
 
 
-def _default_name(reference: str) -> str:
-    if found := _REGISTERED.fullmatch(reference):
+def _beside(present: rollouts.Versions, new: ServedVersion, canary: float | None) -> rollouts.Versions:
+    return rollouts.with_shadow(present, new) if canary is None else rollouts.with_canary(present, new, canary)
+
+
+def _package(current: settings.Settings, model: object, data: object | None, name: str) -> ModelPackage:
+    """Return what is to be served; a live model is registered, so that the registry knows what answers."""
+    if isinstance(model, _LOGGED):
+        return live_models.given(current, model, data=data, name=name)
+    made = register(model, name=name, data=data)
+    package = packages.resolved(current, made.uri)
+    return replace(package, notes=(f"registered as {made.uri}", *made.notes))
+
+
+def _default_name(model: object) -> str:
+    if isinstance(model, RegisteredVersion):
+        return model.model
+    if isinstance(model, str) and (found := _REGISTERED.fullmatch(model)):
         return found["name"]
     raise CommandError("a model that is not registered needs the name of its deployment", "--name churn")
 

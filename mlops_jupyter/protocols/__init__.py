@@ -44,6 +44,7 @@ from .notebooks import (
 )
 from .pipelines import (
     Clash,
+    DeployJob,
     MergedText,
     NotebookJob,
     PipelinePart,
@@ -95,6 +96,7 @@ __all__ = [
     "CodeReview",
     "Confirms",
     "Datasets",
+    "DeployJob",
     "DeploymentTarget",
     "Destroys",
     "Earlier",
