@@ -20,6 +20,7 @@ from .schema import NESTED, Column, Schema, Tensor
 from .values import typed
 
 _PLAIN_INPUT = {"name", "shape", "datatype", "data"}
+_WITH_PARAMETERS = {*_PLAIN_INPUT, "parameters"}
 _QUICK = frozenset(DTYPES) - {"BOOL", "FP16"}
 
 
@@ -28,7 +29,7 @@ def plain_columns(inputs: list[Any], schema: Schema, limits: Limits) -> Rows | N
 
     That is how a frame is sent by most clients, and to look at each input by itself takes ten times as long.
     """
-    if schema.matrix is None or not all(type(one) is dict and one.keys() == _PLAIN_INPUT for one in inputs):
+    if schema.matrix is None or not all(map(_is_plain, inputs)):
         return None
     datatype, data = inputs[0]["datatype"], [one["data"] for one in inputs]
     if type(datatype) is not str or datatype not in _QUICK or type(data[0]) is not list:
@@ -45,6 +46,15 @@ def plain_columns(inputs: list[Any], schema: Schema, limits: Limits) -> Rows | N
         return Rows(count, schema.names, np.ascontiguousarray(cast(found, schema.matrix).T))
     except Unfit:
         return None
+
+
+def _is_plain(one: Any) -> bool:
+    if type(one) is not dict:
+        return False
+    if one.keys() == _PLAIN_INPUT:
+        return True
+    said = one.get("parameters")
+    return type(said) is dict and "binary_data_size" not in said and one.keys() == _WITH_PARAMETERS
 
 
 def rows_of(inputs: Sequence[Input], schema: Schema, *, is_table: bool) -> Rows:

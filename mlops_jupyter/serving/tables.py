@@ -24,6 +24,8 @@ from .values import Values, free, typed
 
 # How much more than its body a Parquet file may hold.
 _UNPACKED = 8
+_POINTER = 8
+_TEXT_TYPES = frozenset({"BYTE_ARRAY", "FIXED_LEN_BYTE_ARRAY"})
 _CSV_DTYPES = {"double": np.float64, "float": np.float32, "long": np.int64, "integer": np.int64, "boolean": np.bool_}
 
 
@@ -82,28 +84,37 @@ def of_parquet(body: bytes, schema: Schema, limits: Limits) -> Rows:
 
 
 def _check_size(told: pq.FileMetaData, limits: Limits) -> list[str]:
-    """Refuse a file that grows too large when it is read; return the names of its columns of text."""
-    chunks = [
-        told.row_group(group).column(at) for group in range(told.num_row_groups) for at in range(told.num_columns)
-    ]
-    size = sum(max(chunk.total_uncompressed_size, chunk.num_values) for chunk in chunks)
-    flat = {name for at, name in enumerate(told.schema.names) if told.schema.column(at).path == name}
-    texts = [chunk for chunk in chunks if chunk.physical_type in {"BYTE_ARRAY", "FIXED_LEN_BYTE_ARRAY"}]
-    within = [chunk for chunk in texts if chunk.path_in_schema not in flat]
-    size += sum(chunk.total_uncompressed_size * chunk.num_values for chunk in within if chunk.has_dictionary_page)
-    if size > limits.body_bytes * _UNPACKED:
+    """Refuse a file that grows too large when it is read; return the paths of its columns of text.
+
+    A file can say more of itself, by column; but pyarrow aborts the process when it is asked and the file is damaged.
+    """
+    if sum(told.row_group(at).total_byte_size for at in range(told.num_row_groups)) > limits.body_bytes * _UNPACKED:
         raise _swollen()
-    return sorted({chunk.path_in_schema for chunk in texts if chunk.path_in_schema in flat})
+    columns = [told.schema.column(at) for at in range(told.num_columns)]
+    return sorted({column.path for column in columns if column.physical_type in _TEXT_TYPES})
 
 
 def _check_texts(read: pa.Table, limits: Limits) -> None:
-    size = 0
-    for column in read.columns:
-        for chunk in column.chunks if pa.types.is_dictionary(column.type) else ():
-            lengths = pc.take(pc.binary_length(chunk.dictionary), chunk.indices)
-            size += pc.sum(lengths.cast(pa.int64())).as_py() or 0
-    if size > limits.body_bytes * _UNPACKED:
+    if read.nbytes + sum(_text_size(chunk) for column in read.columns for chunk in column.chunks) > (
+        limits.body_bytes * _UNPACKED
+    ):
         raise _swollen()
+
+
+def _text_size(array: pa.Array) -> int:
+    """Return how many bytes the texts of a column take that are dictionaries yet."""
+    if pa.types.is_dictionary(array.type):
+        lengths = pc.take(pc.binary_length(array.dictionary), array.indices)
+        return pc.sum(lengths.cast(pa.int64())).as_py() or 0
+    if pa.types.is_struct(array.type):
+        parts = [array.field(at) for at in range(array.type.num_fields)]
+    elif pa.types.is_map(array.type):
+        parts = [array.keys, array.items]
+    elif pa.types.is_list(array.type) or pa.types.is_large_list(array.type):
+        parts = [array.flatten()]
+    else:
+        return 0
+    return sum(len(part) * _POINTER + _text_size(part) for part in parts)
 
 
 def _swollen() -> Failure:
@@ -181,7 +192,8 @@ def _plain(value: Any) -> Any:
     if isinstance(value, np.ndarray):
         return [_plain(one) for one in value.tolist()]
     if isinstance(value, pd.Timestamp) and value is not pd.NaT:
-        return value.isoformat()
+        # Not isoformat, which Python's calendar limits: a damaged file has years beyond it.
+        return str(value.to_datetime64()) + ("" if value.tz is None else "Z")
     if isinstance(value, list | dict | str | bytes):
         return value
     return None if pd.isna(value) else value

@@ -60,15 +60,17 @@ def test_one_input_for_each_column():
     assert call.rows.matrix.dtype == np.float64
 
 
-def test_a_plain_column_and_one_with_parameters_are_the_same():
-    plain = [one("a", "FP32", [2], [0.1, None]), one("b", "FP32", [2], [3, 4])]
-    more = [{**each, "parameters": {"content_type": "np"}} for each in plain]
-    quick, slow = asked(DOUBLES, *plain).rows, asked(DOUBLES, *more).rows
+def test_a_plain_column_and_a_nested_one_are_the_same():
+    plain = [one("a", "FP32", [2], [0.1, None]), one("b", "FP32", [2, 1], [3, 4], content_type="np")]
+    nested = [one("a", "FP32", [2, 1], [[0.1], [None]]), one("b", "FP32", [2, 1], [[3], [4]])]
+    quick, slow = asked(DOUBLES, *plain).rows, asked(DOUBLES, *nested).rows
     np.testing.assert_array_equal(quick.matrix, slow.matrix)
     assert quick.matrix[0, 0] == np.float64(np.float32(0.1))
     assert quick.matrix.flags.c_contiguous
     for wrong in ([True, 1], ["1", 2], [1]):
         assert "input 'a'" in refused(DOUBLES, one("a", "FP64", [2], wrong), one("b", "FP64", [2], [3, 4]))
+    lacking = {"name": "b", "shape": [2], "parameters": {"content_type": "np"}}
+    assert "'datatype' must be" in refused(DOUBLES, one("a", "FP64", [2], [1, 2]), lacking)
 
 
 def test_one_tensor_is_all_columns_in_their_order():
