@@ -5,19 +5,21 @@ from __future__ import annotations
 import json
 
 from ..capabilities.pipelines.steps import (
+    DEPLOY,
     EXAMPLE_GATE,
     INSTALL_VARIABLE,
     LINT,
     RESULTS,
     REVIEW,
     continued,
+    deploy_lines,
     gate_words,
     indented,
     install_lines,
     kept_paths,
     lint_lines,
 )
-from ..protocols import NotebookJob, PipelinePart, PipelinePlan
+from ..protocols import DeployJob, NotebookJob, PipelinePart, PipelinePlan
 
 _HEAD = """\
 name: notebooks
@@ -27,7 +29,7 @@ on:
     branches: [main, master]
   pull_request:
   workflow_dispatch:
-
+{inputs}
 permissions:
   contents: read
 
@@ -147,6 +149,28 @@ _REVIEW = """\
           fi
 """
 
+_INPUTS = """\
+    inputs:
+      deploy:
+        description: Deploy the model, from the default branch
+        type: boolean
+        default: false
+"""
+
+_DEPLOY = """\
+  # Deploys when somebody starts the workflow with "deploy" set, on the default branch alone; reviewers can be asked for
+  # in Settings > Environments. The endpoint lives where the job runs: name a runner of your own that is to serve.
+  {deploy}:
+    if: ${{{{ inputs.deploy && github.ref_name == github.event.repository.default_branch }}}}
+    needs: notebooks
+    runs-on: ubuntu-latest
+    timeout-minutes: 20
+    environment: {environment}
+    steps:
+{steps}      - name: Deploy
+        run: |
+{lines}"""
+
 
 class GitHubPipelines:
     """A workflow of GitHub Actions with one matrix of notebooks."""
@@ -159,7 +183,7 @@ class GitHubPipelines:
         """Return the file's parts."""
         steps = self._steps(plan)
         root = "" if plan.root == "." else f"  MLOPS_JUPYTER_ROOT: {json.dumps(plan.root, ensure_ascii=False)}\n"
-        kept = kept_paths(plan)
+        kept, inputs = kept_paths(plan), "" if plan.deploy is None else _INPUTS
         words = [
             'mlops run "$NOTEBOOK"',
             "${{ matrix.gates }}",
@@ -168,7 +192,7 @@ class GitHubPipelines:
             '${AGAINST:+--against "$AGAINST"}',
         ]
         return (
-            PipelinePart("setup", _HEAD.format(install_variable=INSTALL_VARIABLE, root=root)),
+            PipelinePart("setup", _HEAD.format(install_variable=INSTALL_VARIABLE, root=root, inputs=inputs)),
             PipelinePart(LINT, _LINT.format(lint=LINT, steps=steps, lines=indented(lint_lines(plan), 10))),
             PipelinePart("notebooks", _NOTEBOOKS.format(lint=LINT)),
             *(PipelinePart(f"run/{job.name}", self._job(job, plan)) for job in plan.jobs),
@@ -179,11 +203,13 @@ class GitHubPipelines:
                 ),
             ),
             PipelinePart(REVIEW, _REVIEW.format(review=REVIEW, results=RESULTS)),
+            *(() if plan.deploy is None else (PipelinePart(DEPLOY, self._deploy(plan.deploy, steps)),)),
         )
 
     def jobs(self, plan: PipelinePlan) -> tuple[str, ...]:
         """Return the jobs' names."""
-        return (LINT, *(f"notebooks ({job.name})" for job in plan.jobs), REVIEW)
+        last = () if plan.deploy is None else (DEPLOY,)
+        return (LINT, *(f"notebooks ({job.name})" for job in plan.jobs), REVIEW, *last)
 
     def notes(self, plan: PipelinePlan, file: str) -> tuple[str, ...]:
         """Say what is left to set in GitHub."""
@@ -206,6 +232,11 @@ class GitHubPipelines:
             gates=json.dumps(" ".join(gate_words(plan.gates)), ensure_ascii=False),
             hint="." if plan.gates else f', for instance "{EXAMPLE_GATE}".',
         )
+
+    def _deploy(self, deploy: DeployJob, steps: str) -> str:
+        environment = json.dumps(deploy.name, ensure_ascii=False)
+        lines = indented(deploy_lines(deploy), 10)
+        return _DEPLOY.format(deploy=DEPLOY, environment=environment, steps=steps, lines=lines)
 
     def _steps(self, plan: PipelinePlan) -> str:
         # setup-python fails where it is told to cache by files that are not there.

@@ -5,18 +5,20 @@ from __future__ import annotations
 import re
 
 from ..capabilities.pipelines.steps import (
+    DEPLOY,
     EXAMPLE_GATE,
     INSTALL_VARIABLE,
     LINT,
     RESULTS,
     REVIEW,
+    deploy_lines,
     indented,
     install_lines,
     kept_paths,
     lint_lines,
     run_lines,
 )
-from ..protocols import NotebookJob, PipelinePart, PipelinePlan
+from ..protocols import DeployJob, NotebookJob, PipelinePart, PipelinePlan
 
 # The part before the colon keeps our jobs apart from those of a file that includes this one.
 _PREFIX = "notebooks:"
@@ -111,6 +113,25 @@ _REVIEW = """\
       fi
 """
 
+_DEPLOY = """\
+# Deploys when somebody starts it, on the default branch alone. The endpoint lives where the job runs: give it, with
+# tags, a runner on the machine that is to serve.
+{prefix}{deploy}:
+  extends: .mlops
+  needs:
+{needs}  rules:
+    - if: $CI_COMMIT_BRANCH == $CI_DEFAULT_BRANCH
+      when: manual
+      allow_failure: true # the pipeline is done without it
+  environment:
+    name: {environment}
+  # One deployment at a time, and none that is cut short by a newer push.
+  resource_group: {environment}
+  interruptible: false
+  script:
+    - |
+{lines}"""
+
 
 class GitLabPipelines:
     """A file of GitLab's CI/CD that may also be included by another: it sets nothing but its own jobs."""
@@ -126,11 +147,13 @@ class GitLabPipelines:
             PipelinePart(LINT, _LINT.format(prefix=_PREFIX, lint=LINT, lines=indented(lint_lines(plan), 6))),
             *(PipelinePart(f"run/{job.name}", self._job(job, plan)) for job in plan.jobs),
             PipelinePart(REVIEW, self._review(plan)),
+            *(() if plan.deploy is None else (PipelinePart(DEPLOY, self._deploy(plan, plan.deploy)),)),
         )
 
     def jobs(self, plan: PipelinePlan) -> tuple[str, ...]:
         """Return the jobs' names."""
-        return tuple(_PREFIX + name for name in (LINT, *(job.name for job in plan.jobs), REVIEW))
+        last = () if plan.deploy is None else (DEPLOY,)
+        return tuple(_PREFIX + name for name in (LINT, *(job.name for job in plan.jobs), REVIEW, *last))
 
     def notes(self, plan: PipelinePlan, file: str) -> tuple[str, ...]:
         """Say what is left to set in GitLab."""
@@ -171,6 +194,15 @@ class GitLabPipelines:
     def _review(self, plan: PipelinePlan) -> str:
         needs = indented((f'- "{_PREFIX}{job.name}"' for job in plan.jobs), 4)
         return _REVIEW.format(prefix=_PREFIX, review=REVIEW, needs=needs, results=RESULTS)
+
+    def _deploy(self, plan: PipelinePlan, deploy: DeployJob) -> str:
+        return _DEPLOY.format(
+            prefix=_PREFIX,
+            deploy=DEPLOY,
+            needs=indented((f'- "{_PREFIX}{job.name}"' for job in plan.jobs), 4),
+            environment=_scalar(deploy.name),
+            lines=indented(deploy_lines(deploy), 6),
+        )
 
 
 def _scalar(words: str) -> str:

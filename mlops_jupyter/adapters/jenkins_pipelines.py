@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from ..capabilities.pipelines.steps import (
+    DEPLOY,
     EXAMPLE_GATE,
     INSTALL_VARIABLE,
     LINT,
     RESULTS,
     REVIEW,
+    deploy_lines,
     indented,
     install_lines,
     kept_paths,
@@ -24,7 +26,7 @@ pipeline {{
         timeout(time: 1, unit: 'HOURS')
         buildDiscarder(logRotator(numToKeepStr: '30'))
     }}
-    environment {{
+{parameters}    environment {{
         PATH = "${{env.WORKSPACE}}/.venv/bin:${{env.PATH}}"
         // The workspace keeps what pip has downloaded.
         PIP_CACHE_DIR = "${{env.WORKSPACE}}/.cache/pip"
@@ -62,7 +64,37 @@ _JOB = """\
 _END = """\
             }
         }
+"""
+
+_STAGES_END = """\
     }
+"""
+
+_PARAMETERS = """\
+    parameters {
+        booleanParam(name: 'DEPLOY', defaultValue: false, description: 'Deploy the model, from the default branch')
+    }
+"""
+
+# A stage that waits for a yes would hold an agent until the time is over: who builds says it beforehand.
+_DEPLOY = """\
+        stage('{deploy}') {{
+            // Deploys when somebody builds with DEPLOY set, on the default branch alone. The endpoint lives where the
+            // stage runs: name with agent {{ label '…' }} the machine that is to serve.
+            when {{
+                allOf {{
+                    expression {{ params.DEPLOY }}
+                    anyOf {{
+                        branch 'main'
+                        branch 'master'
+                    }}
+                }}
+            }}
+            steps {{
+                sh '''
+{lines}                '''
+            }}
+        }}
 """
 
 _REVIEW = """\
@@ -101,19 +133,19 @@ class JenkinsPipelines:
         root = "" if plan.root == "." else f"        MLOPS_JUPYTER_ROOT = '{_groovy(plan.root)}'\n"
         kept = ",".join(f"{_groovy(path)}**" for path in kept_paths(plan))
         return (
-            PipelinePart("setup", _HEAD.format(python=plan.python, root=root, install_variable=INSTALL_VARIABLE)),
+            PipelinePart("setup", self._head(plan, root)),
             PipelinePart("install", _STAGE.format(name="install", lines=_script(install_lines(plan), 20))),
             PipelinePart(LINT, _STAGE.format(name=LINT, lines=_script(lint_lines(plan), 20))),
             PipelinePart("notebooks", _BEGIN),
             *(PipelinePart(f"run/{job.name}", self._job(job, plan)) for job in plan.jobs),
-            PipelinePart("end", _END),
+            *self._end(plan),
             PipelinePart(REVIEW, _REVIEW.format(results=RESULTS)),
             PipelinePart("post", _POST.format(results=RESULTS, kept=kept)),
         )
 
     def jobs(self, plan: PipelinePlan) -> tuple[str, ...]:
         """Return the stages' names."""
-        return ("install", LINT, *(job.name for job in plan.jobs))
+        return ("install", LINT, *(job.name for job in plan.jobs), *(() if plan.deploy is None else (DEPLOY,)))
 
     def notes(self, plan: PipelinePlan, file: str) -> tuple[str, ...]:
         """Say what is left to set in Jenkins."""
@@ -127,6 +159,16 @@ class JenkinsPipelines:
     def elsewhere(self) -> tuple[str, str]:
         """Return another script path."""
         return "notebooks.Jenkinsfile", "and set the job's script path to it"
+
+    def _head(self, plan: PipelinePlan, root: str) -> str:
+        parameters = "" if plan.deploy is None else _PARAMETERS
+        return _HEAD.format(python=plan.python, root=root, install_variable=INSTALL_VARIABLE, parameters=parameters)
+
+    def _end(self, plan: PipelinePlan) -> tuple[PipelinePart, ...]:
+        if plan.deploy is None:
+            return (PipelinePart("end", _END + _STAGES_END),)
+        stage = _DEPLOY.format(deploy=DEPLOY, lines=_script(deploy_lines(plan.deploy), 20))
+        return (PipelinePart("end", _END), PipelinePart(DEPLOY, stage), PipelinePart("stages", _STAGES_END))
 
     def _job(self, job: NotebookJob, plan: PipelinePlan) -> str:
         hint = "" if plan.gates else f"\n                        // A gate is an option of the command: {EXAMPLE_GATE}"

@@ -33,6 +33,8 @@ def ci(
     system: Literal["gitlab", "jenkins", "github"],
     *notebooks: Path,
     require: Sequence[str] = (),
+    deploy: str | None = None,
+    name: str | None = None,
     output: Path | None = None,
 ) -> PipelineFile:
     """Write the pipeline file that runs notebooks headless in CI.
@@ -50,6 +52,11 @@ def ci(
         The notebooks to run; else those that the file runs already.
     require
         A gate that each notebook's run has to fulfil, such as "accuracy >= 0.9"; may be repeated.
+    deploy
+        A model that a last job deploys from the default branch when somebody starts it, such as models:/churn@champion;
+        "" takes the job out of a file that has it.
+    name
+        What the deployment is called; else as the registered model.
     output
         Another file than the system's own.
 
@@ -63,7 +70,7 @@ def ci(
     NotFound
         When there is no such notebook.
     CommandError
-        Without a notebook, or with one outside the repository.
+        Without a notebook, with one outside the repository, or with a model that is not in a registry.
     Conflict
         When the file was not written by this verb, or your edits and the new text change the same lines.
     ConfigurationError
@@ -83,9 +90,13 @@ def ci(
         files = [notebook_file(place.top / job.notebook) for job in before.plan.jobs]
         require = require or before.plan.gates
     plan, notes = planned_pipeline.plan(place, current, files, require, None if before is None else before.plan.python)
+    plan = plan._replace(
+        deploy=planned_pipeline.deploy_job(deploy, name, None if before is None else before.plan.deploy)
+    )
     command = shlex.join(
         ["mlops", "ci", system, *(job.notebook for job in plan.jobs)]
         + [word for gate in plan.gates for word in ("--require", gate)]
+        + ([] if plan.deploy is None else ["--deploy", plan.deploy.model, "--name", plan.deploy.name])
         + ([] if output is None else ["--output", shown])
     )
     parts = pipelines.parts(plan)

@@ -9,15 +9,13 @@ from pathlib import Path
 from .. import settings
 from ..capabilities import made_by_runs, tracking
 from ..capabilities.tracking import KIND_TAG
-from ..errors import CommandError, Unavailable
+from ..errors import CommandError
 from ..records import ModelPackage, RegisteredVersion, Run
-from . import packages, project
+from . import packages
+from .models_of_runs import log_to, no_text, stored
 from .track import track
 
 MODEL_KIND = "model"
-# The first run of a session waits until the shipper has imported MLflow.
-_ID_WAIT_S = 60.0
-_REACH_TIMEOUT_S = 2.5
 
 
 def given(current: settings.Settings, model: object, *, data: object | None, name: str) -> ModelPackage:
@@ -49,24 +47,22 @@ def given(current: settings.Settings, model: object, *, data: object | None, nam
 
 def logged(current: settings.Settings, model: object, *, data: object | None, name: str) -> ModelPackage:
     """Log a live model to the run whose cell last bound it, else to the open run, else to one of its own."""
-    if isinstance(data, str):
-        raise CommandError(f"--data {data} is text", f"write --data ${data} for the variable of that name")
-    store = project.tracking(current)
-    store.reach(_REACH_TIMEOUT_S)
+    no_text(data)
     made_by = made_by_runs.run_of(model)
     open_now = tracking.current()
     local = made_by or (open_now.local_id if open_now is not None and open_now.tracked else None)
-    with _run(local, name) as run_id:
-        near = made_by_runs.data_of(local) if local is not None else {}
-        return packages.store(current).log(model, run_id=run_id, folder=packages.folder(current), data=data, near=near)
+    if local is not None:
+        return log_to(current, local, model, data=data)
+    with _own_run(name) as own:
+        return log_to(current, own, model, data=data)
 
 
 def in_a_run(current: settings.Settings, package: ModelPackage, *, name: str) -> ModelPackage:
     """Return a model as the store knows it: a folder of this machine is logged to a run of its own."""
     if package.source.startswith(("models:/", "runs:/")):
         return package
-    with _run(None, name) as run_id:
-        return packages.store(current).log_folder(package, run_id=run_id)
+    with _own_run(name) as own:
+        return packages.store(current).log_folder(package, run_id=stored(current, own))
 
 
 def _reference(model: object) -> str | None:
@@ -85,22 +81,8 @@ def _reference(model: object) -> str | None:
 
 
 @contextmanager
-def _run(local_id: str | None, name: str) -> Iterator[str]:
-    """Give the store's id of a run, which is there by then: one that this process knows, else a new one."""
-    if local_id is not None:
-        yield _stored(local_id)
-        return
+def _own_run(name: str) -> Iterator[str]:
+    """Open a run for a model that no tracked run has made; give its id here."""
     tracked = track(name, tag={KIND_TAG: MODEL_KIND}, autolog=False, live=False)
     with tracked.over({}):
-        yield _stored(tracked.local_id)
-
-
-def _stored(local_id: str) -> str:
-    journal = tracking.known.get(local_id)
-    if journal is None:
-        return local_id
-    shipped = journal.flush(_ID_WAIT_S)
-    if shipped.run_id is None or shipped.local:
-        why = f": {shipped.error}" if shipped.error else ""
-        raise Unavailable("MLflow", f"the run {local_id[:8]} is not in the store yet{why}", "mlops doctor --ship")
-    return shipped.run_id
+        yield tracked.local_id

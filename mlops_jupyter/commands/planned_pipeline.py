@@ -17,12 +17,15 @@ from ..capabilities import gates as gate_grammar
 from ..capabilities.notebooks import reading
 from ..capabilities.pipelines.steps import notebook_jobs
 from ..errors import CommandError, ConfigurationError
-from ..protocols import PipelinePlan
+from ..protocols import DeployJob, PipelinePlan
 from ..settings import Settings
 
 _PACKAGE = "mlops-jupyter"
 _SETTINGS_OF_RUFF = ("ruff.toml", ".ruff.toml")
 _IMPORTED = re.compile(r"^\s*(?:from\s+(\w+)[\w.]*\s+import\b|import\s+(.+?)\s*(?:#.*)?$)", re.MULTILINE)
+# What stands in the file unquoted: letters, digits and a few marks.
+_REGISTERED = re.compile(r"(?:models:/)?(?P<rest>(?P<model>[\w.-]+)(?:@[\w.-]+|/(?:\d+|latest)))", re.ASCII)
+_DEPLOYMENT = re.compile(r"[A-Za-z][\w.-]{0,62}", re.ASCII)
 _NAME = re.compile(r"\s*([\w.-]+)")
 
 
@@ -78,6 +81,35 @@ def plan(
         embedded=current.embedded or current.tracking_uri_from == "MLFLOW_TRACKING_URI",
     )
     return made, install.notes
+
+
+def deploy_job(model: str | None, name: str | None, before: DeployJob | None) -> DeployJob | None:
+    """Return the job that deploys a model: as asked for, else as the file has it already.
+
+    Raises
+    ------
+    CommandError
+        When the model is in no registry, or a name has no place in a pipeline.
+    """
+    if model is None:
+        if name is not None and before is None:
+            raise CommandError("--name is the deployment's, and nothing is deployed", "--deploy models:/churn@champion")
+        return before if before is None or name is None else DeployJob(before.model, _deployment(name))
+    if not model:
+        return None
+    registered = _REGISTERED.fullmatch(model)
+    if registered is None:
+        raise CommandError(
+            f"{model} is no version of a registered model, which is all that a pipeline can reach",
+            "--deploy models:/churn@champion",
+        )
+    return DeployJob(f"models:/{registered['rest']}", _deployment(name or registered["model"]))
+
+
+def _deployment(name: str) -> str:
+    if _DEPLOYMENT.fullmatch(name) is None:
+        raise CommandError(f"{name!r} cannot be a deployment's name in a pipeline", "--name churn")
+    return name
 
 
 def _install(place: Place, notebooks: Sequence[Path]) -> _Install:

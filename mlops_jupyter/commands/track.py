@@ -25,6 +25,7 @@ from ..protocols import Names, Reporter, Silent
 from ..records import Run
 from . import project
 from .arguments import names
+from .models_of_runs import log_named
 from .snapshot import beside_run
 
 if TYPE_CHECKING:
@@ -47,6 +48,7 @@ class Choices:
     tags: Mapping[str, str]
     params: tuple[str, ...]
     data: tuple[str, ...]
+    model: tuple[str, ...]
     live: bool | None
     parent: str | None
     autolog: bool | None
@@ -70,6 +72,7 @@ class Tracked:
         self._reporter = reporter
         self._run: OpenRun | None = None
         self._notebook: Path | None = None
+        self._variables: Callable[[], Mapping[str, object]] = dict
 
     @property
     def run_id(self) -> str:
@@ -111,6 +114,7 @@ class Tracked:
         if self._run is not None:
             raise Conflict("this run is open already", "call track() again for a second one")
         current, chosen = settings.current(), self._choices
+        self._variables = variables
         project.prepare(current)
         plain = project.plain()
         experiment_id = None if chosen.experiment else current.experiment_id
@@ -217,7 +221,11 @@ class Tracked:
         run, self._run = self._run, None
         if run is None:
             raise Conflict("this run is not open", "use it as: with mlops_jupyter.track():")
+        variables, self._variables = self._variables, dict
         self.record = run.close(error, traceback_text)
+        if self._choices.model and run.tracked and self.record.status == "FINISHED":
+            said = log_named(settings.current(), run.local_id, self._choices.model, self._choices.data, variables())
+            self.record = replace(self.record, notes=(*self.record.notes, *said))
         return self.record
 
     def __enter__(self) -> Self:
@@ -309,6 +317,7 @@ def track(
     tag: Mapping[str, str] | None = None,
     param: Names = (),
     data: Names = (),
+    model: Names = (),
     live: bool | None = None,
     parent: str | None = None,
     autolog: bool | None = None,
@@ -333,6 +342,9 @@ def track(
         Variables whose values are logged as params when the body ends, as a,b.
     data
         Tables and arrays (pandas, numpy, polars, Arrow) that go in, as a,b: schema, size and digest are logged.
+    model
+        Models that are logged when the body has run to its end, as a,b, with signature and input example inferred from
+        the --data that fits.
     live
         Show a chart while the cell runs [where somebody can see it].
     parent
@@ -365,6 +377,7 @@ def track(
         tags=dict(tag or {}),
         params=names(param),
         data=names(data),
+        model=names(model),
         live=live,
         parent=parent,
         autolog=autolog,

@@ -6,6 +6,13 @@ from .batches import (
     BatchEngine,
     NotebookTask,
 )
+from .deployments import (
+    Answer,
+    DeploymentTarget,
+    Earlier,
+    Waiting,
+    WantedDeployment,
+)
 from .markers import (
     ONCE,
     Confirms,
@@ -37,6 +44,7 @@ from .notebooks import (
 )
 from .pipelines import (
     Clash,
+    DeployJob,
     MergedText,
     NotebookJob,
     PipelinePart,
@@ -80,6 +88,7 @@ from .versions import (
 
 __all__ = [
     "ONCE",
+    "Answer",
     "BatchEngine",
     "CaseReport",
     "CellProgress",
@@ -87,7 +96,10 @@ __all__ = [
     "CodeReview",
     "Confirms",
     "Datasets",
+    "DeployJob",
+    "DeploymentTarget",
     "Destroys",
+    "Earlier",
     "GitPlace",
     "GitSetup",
     "Limits",
@@ -134,6 +146,8 @@ __all__ = [
     "TextMerge",
     "Tracking",
     "TrackingUi",
+    "Waiting",
+    "WantedDeployment",
     "WebDiff",
     "Work",
 ]

@@ -16,6 +16,13 @@ class NotebookJob(NamedTuple):
     notebook: str
 
 
+class DeployJob(NamedTuple):
+    """A job that deploys a model under a name when somebody says so."""
+
+    model: str
+    name: str
+
+
 class PipelinePlan(NamedTuple):
     """What a pipeline does, whichever system runs it.
 
@@ -37,6 +44,8 @@ class PipelinePlan(NamedTuple):
         The project's directory, relative to the one that the pipeline starts in; "." for the same.
     embedded
         Whether the runs are kept in the project's own store, unless a variable names another.
+    deploy
+        What is deployed from the default branch, by hand; ``None`` for nothing.
     """
 
     jobs: tuple[NotebookJob, ...]
@@ -47,6 +56,7 @@ class PipelinePlan(NamedTuple):
     locks: tuple[str, ...]
     root: str
     embedded: bool
+    deploy: DeployJob | None = None
 
 
 class PipelinePart(NamedTuple):

@@ -11,6 +11,7 @@ from secrets import token_urlsafe
 from typing import Any
 
 from ..capabilities.endpoints import metrics_text
+from ..capabilities.endpoints.lines import address
 from . import failures, inference, openapi
 from .endpoint import Endpoint, find
 from .failures import Failure
@@ -154,7 +155,8 @@ class App:
 
 
 async def _asked(control: Path) -> dict[str, Any]:
-    reader, writer = await asyncio.open_unix_connection(str(control), limit=16 * 1024 * 1024)
+    with address(control) as place:
+        reader, writer = await asyncio.open_unix_connection(place, limit=16 * 1024 * 1024)
     try:
         writer.write(b'{"do": "metrics"}\n')
         return dict(json.loads(await reader.readline()))

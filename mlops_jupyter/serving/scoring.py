@@ -75,12 +75,12 @@ def decode(body: bytes, content_type: str | None, schema: Schema, limits: Limits
 def _media_type(content_type: str | None) -> str:
     if not content_type:
         raise _unsupported("the request has no Content-Type")
-    kind, *pairs = (part.strip() for part in content_type.split(";"))
+    kind, *pairs = (part.strip() for part in content_type.lower().split(";"))
     for pair in pairs:
         key, _, value = pair.partition("=")
         if key != "charset":
             raise _unsupported("of a Content-Type's parameters only charset is known")
-        if value.lower() != "utf-8":
+        if value.strip('"') != "utf-8":
             raise _unsupported("the only charset that is taken is utf-8")
     if kind not in {_JSON, _CSV, _PARQUET}:
         raise _unsupported("the request's Content-Type is not known here")
@@ -310,6 +310,8 @@ def plain_value(value: Any) -> Any:
         return value.isoformat()
     if hasattr(value, "model_dump"):  # pydantic's
         return value.model_dump()
+    if type(value).__name__ == "NAType":  # pandas' missing value, which MLflow fails at
+        return None
     raise TypeError(type(value).__name__)
 
 

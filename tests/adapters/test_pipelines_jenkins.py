@@ -37,7 +37,13 @@ def execute(root: Path, result: Path, **variables: str) -> dict[str, Any]:
 @pytest.mark.xdist_group("node")
 def test_it_passes_npm_groovy_lint(project):
     root = repository(project, train=GOOD, other=GOOD)
-    mlops_jupyter.ci("jenkins", "notebooks/train.ipynb", "notebooks/other.ipynb", require=["accuracy >= 0.9"])
+    mlops_jupyter.ci(
+        "jenkins",
+        "notebooks/train.ipynb",
+        "notebooks/other.ipynb",
+        require=["accuracy >= 0.9"],
+        deploy="models:/churn@champion",
+    )
     # What passes would not if something were wrong: a second file, as a run takes its time.
     wrong = root / "wrong"
     wrong.mkdir()

@@ -12,6 +12,7 @@ import mlops_jupyter
 from mlops_jupyter import settings
 from mlops_jupyter.commands import packages
 from mlops_jupyter.errors import CommandError, ConfigurationError, NotFound
+from tests.conftest import ship
 from tests.fakes.servers import MlflowServer
 
 TRAIN = (
@@ -28,11 +29,13 @@ def registered(reply) -> dict:
     return record
 
 
-def test_a_live_model_belongs_to_the_run_whose_cell_last_bound_it(kernel, stored_runs):
+def test_a_live_model_belongs_to_the_run_whose_cell_last_bound_it(kernel, project, stored_runs):
     kernel.run(TRAIN)
     for name, c in (("first", 1), ("second", 2)):
         body = FIT.format(c=c) + f"import mlops_jupyter\nmlops_jupyter.log(accuracy=0.{c})"
         assert kernel.run(f"%%mlops track {name} --no-autolog --data X\n{body}").status == "ok"
+    # Also when nothing of the run is left to be shipped.
+    assert ship(project) == {}
     kernel.run("kept = clf")
     one = registered(kernel.run("%mlops register $kept --name churn --alias champion"))
     assert (one["model"], one["version"], one["aliases"], one["run"]) == ("churn", "1", ["champion"], "second")
@@ -49,6 +52,26 @@ def test_a_live_model_belongs_to_the_run_whose_cell_last_bound_it(kernel, stored
     assert (other["run"], other["version"]) == ("churn", "3")
     made = stored_runs()[-1]
     assert (made.name, made.status, made.tags["mlops.kind"]) == ("churn", "FINISHED", "model")
+
+
+def test_track_logs_the_models_that_it_names(kernel, stored_runs):
+    kernel.run(TRAIN)
+    reply = kernel.run(f"%%mlops track fit --no-autolog --data y,X --model clf,nothing,X\ny = [1]\n{FIT.format(c=1)}")
+    assert reply.status == "ok"
+    (card,) = reply.records("run")
+    (run,) = stored_runs()
+    said = [note for note in card["notes"] if "model" in note or "logged as" in note]
+    assert said[0].startswith(
+        f"clf was logged as runs:/{run.run_id}/clf: signature (2 columns) and example (2 rows) inferred from X; "
+    )
+    assert said[1:] == [
+        "--model nothing: no variable of that name was set",
+        "--model X: no MLflow flavour takes a pandas.DataFrame",
+    ]
+    failed = kernel.run("%%mlops track fit --no-autolog --model clf\nraise ValueError")
+    assert not any("clf" in note for note in failed.records("run")[0]["notes"])
+    package = packages.resolved(settings.current(), run.run_id)
+    assert (package.source, package.trusted) == (f"runs:/{run.run_id}/clf", True)
 
 
 def test_within_its_cell_a_model_belongs_to_the_open_run(kernel, stored_runs):
@@ -167,6 +190,7 @@ def test_on_a_server(project, tmp_path, start_kernel, monkeypatch):
         kernel = start_kernel()
         kernel.run(TRAIN)
         assert kernel.run(f"%%mlops track fit --no-autolog --data X\n{FIT.format(c=1)}").status == "ok"
+        assert ship(project) == {}
         one = registered(kernel.run("%mlops register $clf --name churn --alias champion"))
         assert (one["run"], one["aliases"]) == ("fit", ["champion"])
         package = packages.resolved(settings.current(), "churn@champion")

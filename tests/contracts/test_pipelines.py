@@ -10,7 +10,7 @@ import pytest
 from mlops_jupyter import registry
 from mlops_jupyter.capabilities.pipelines import marking
 from mlops_jupyter.capabilities.pipelines.steps import notebook_jobs
-from mlops_jupyter.protocols import PipelinePlan
+from mlops_jupyter.protocols import DeployJob, PipelinePlan
 
 ODD = ('it\'s "odd" $HOME \\n.ipynb', "a/train.ipynb", "b/train.ipynb", "Übung 1.ipynb", "lint.ipynb", "'''.ipynb")
 
@@ -57,6 +57,32 @@ def test_jobs_have_names_of_their_own(pipelines):
 def test_one_notebook_more_is_one_part_more(pipelines):
     less, more = pipelines.parts(plan("a.ipynb")), pipelines.parts(plan("a.ipynb", "b.ipynb"))
     assert [part.name for part in more if part not in less and part.name not in {"lint", "review"}] == ["run/b"]
+
+
+def test_a_model_is_deployed_by_one_job_more(pipelines):
+    """It is a part of its own, the command is whole, and the next call knows it."""
+    import yaml
+
+    without = plan("a.ipynb")
+    deploying = without._replace(deploy=DeployJob("models:/churn@champion", "churn"))
+    parts = {part.name: part.text for part in pipelines.parts(deploying)}
+    assert parts.keys() - {part.name for part in pipelines.parts(without)} - {"stages"} == {"deploy"}
+    assert "mlops deploy models:/churn@champion --name churn\n" in parts["deploy"]
+    assert pipelines.jobs(deploying)[-1].removeprefix("notebooks:") == "deploy"
+    text = "".join(parts.values())
+    if pipelines.comment == "#":
+        yaml.safe_load(text)
+    else:
+        assert text.count("{") == text.count("}")
+    about = marking.about(marking.Recorded(deploying, "mlops ci", tuple(parts)), pipelines.comment, ["mlops ci x"])
+    known = marking.recorded(marking.pieces(marking.whole((about,), pipelines.comment)))
+    assert known is not None
+    assert known.plan == deploying
+
+
+def test_a_pipeline_without_deployment_is_as_ever(pipelines):
+    about = marking.about(marking.Recorded(plan("a.ipynb"), "mlops ci", ()), pipelines.comment, [])
+    assert "deploy" not in about.text + "".join(part.text for part in pipelines.parts(plan("a.ipynb")))
 
 
 def test_the_same_plan_gives_the_same_text(pipelines):

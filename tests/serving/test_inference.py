@@ -174,6 +174,8 @@ def test_a_binary_tensor_comes_back_as_it_was(data, datatype):
     ).encode()
     call = inference.decode(head + raw, str(len(head)), FREE, LIMITS)
     assert call.rows.matrix.tobytes() == raw
+    assert call.rows.matrix.flags.writeable
+    assert call.rows.matrix.flags.aligned
     body, headers = inference.encode(call.rows.matrix, call, "m", "3")
     assert headers["content-type"] == "application/octet-stream"
     length = int(headers[inference.BINARY_HEADER])

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ...protocols import NotebookJob, PipelinePart, PipelinePlan
+from ...protocols import DeployJob, NotebookJob, PipelinePart, PipelinePlan
 
 ABOUT = "about"
 _PLAN = "plan: "
@@ -122,6 +122,9 @@ class Recorded:
 def about(recorded: Recorded, comment: str, words: Sequence[str]) -> PipelinePart:
     """Write the part that says where a file comes from, for a reader and for the next call."""
     told = recorded.plan._asdict() | {"jobs": [list(job) for job in recorded.plan.jobs]}
+    # A file without such a job is written as before there were any.
+    if (deploy := told.pop("deploy")) is not None:
+        told["deploy"] = list(deploy)
     told["parts"] = recorded.parts
     lines = [*words, _PLAN + json.dumps(told, ensure_ascii=False, separators=(",", ":"))]
     return PipelinePart(ABOUT, "".join(f"{comment} {line}".rstrip() + "\n" for line in lines))
@@ -136,7 +139,9 @@ def recorded(parts: Iterable[Piece]) -> Recorded | None:
         told: dict[str, Any] = json.loads(line.partition(_PLAN)[2])
         names = tuple(told.pop("parts"))
         jobs = tuple(NotebookJob(*job) for job in told.pop("jobs"))
+        deploy = told.pop("deploy", None)
+        deployed = None if deploy is None else DeployJob(*deploy)
         rest: dict[str, Any] = {name: tuple(one) if isinstance(one, list) else one for name, one in told.items()}
-        return Recorded(PipelinePlan(jobs=jobs, **rest), command, names)
+        return Recorded(PipelinePlan(jobs=jobs, deploy=deployed, **rest), command, names)
     except (AttributeError, KeyError, TypeError, ValueError):
         return None

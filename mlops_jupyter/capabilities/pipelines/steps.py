@@ -7,13 +7,13 @@ import shlex
 from collections.abc import Iterable
 from pathlib import PurePosixPath
 
-from ...protocols import NotebookJob, PipelinePlan
+from ...protocols import DeployJob, NotebookJob, PipelinePlan
 
 # Where jobs leave what is kept of them, relative to the directory that a pipeline starts in.
 RESULTS = "mlops-results"
 # Set to "false" where everything is installed already, in an image or on an agent.
 INSTALL_VARIABLE = "MLOPS_INSTALL"
-LINT, REVIEW = "lint", "review"
+LINT, REVIEW, DEPLOY = "lint", "review", "deploy"
 EXAMPLE_GATE = "--require 'accuracy >= 0.9'"
 _NOT_IN_A_NAME = re.compile(r"[^\w.-]+")
 _VALIDATE = (
@@ -26,7 +26,7 @@ def notebook_jobs(notebooks: Iterable[str]) -> tuple[NotebookJob, ...]:
     """Name a job for each notebook: by its stem, by its path where two have one stem, else by a number too."""
     paths = tuple(dict.fromkeys(notebooks))
     stems = [_name(PurePosixPath(path).stem) for path in paths]
-    taken, jobs = {LINT, REVIEW}, []
+    taken, jobs = {LINT, REVIEW, DEPLOY}, []
     for path, stem in zip(paths, stems, strict=True):
         name = stem if stems.count(stem) == 1 and stem not in taken else _name(path.removesuffix(".ipynb"))
         unique, number = name, 2
@@ -79,6 +79,11 @@ def run_lines(job: NotebookJob, gates: Iterable[str], against: str = "") -> tupl
         f"--junit {left}.xml --markdown {left}.md",
     ]
     return (f"mkdir -p {RESULTS}", *continued([*words, against] if against else words))
+
+
+def deploy_lines(deploy: DeployJob) -> tuple[str, ...]:
+    """Deploy a model; its name and address are printed."""
+    return (shlex.join(["mlops", "deploy", deploy.model, "--name", deploy.name]),)
 
 
 def gate_words(gates: Iterable[str]) -> tuple[str, ...]:

@@ -1,0 +1,159 @@
+"""``deploy``: a model becomes an endpoint."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated
+
+from .. import settings
+from ..capabilities import rollouts
+from ..errors import CommandError, Conflict
+from ..protocols import ONCE, Object, Reporter, Short, Silent, WantedDeployment
+from ..records import Deployment, ModelPackage, RegisteredVersion, Run, ServedVersion
+from . import live_models, packages, targets
+from .register import register
+
+_REGISTERED = re.compile(r"(?:models:/)?(?P<name>[^/@:]+)(?:@[^/@]+|/(?:\d+|latest))")
+# What is in a store or a folder already; anything else is a live model.
+_LOGGED = (str, Path, Run, ModelPackage, RegisteredVersion)
+_HIGHEST_PORT, _MOST_WORKERS = 65_535, 256
+
+
+def deploy(
+    model: Object,
+    *,
+    name: str = "",
+    data: Object = None,
+    target: str = targets.LOCAL,
+    workers: int | None = None,
+    port: int | None = None,
+    socket: Path | None = None,
+    canary: float | None = None,
+    shadow: bool = False,
+    trust: bool = False,
+    config: Annotated[Mapping[str, str] | None, Short("-C"), ONCE] = None,
+    verbose_errors: bool | None = None,
+    reporter: Reporter = Silent(),  # noqa: B008 -- stateless
+) -> Deployment:
+    """Deploy a model: an endpoint that answers predictions, and outlives this process.
+
+    Where the name is deployed already, the new version takes all of its traffic, or with ``--canary`` a part, without a
+    request being dropped; ``mlops rollback`` undoes it. It listens on this machine only, and wants the token that lies
+    in a file beside its state. A model by its alias is followed: when the alias moves, the endpoint serves what it then
+    points to.
+
+    Parameters
+    ----------
+    model
+        models:/NAME/VERSION, models:/NAME@ALIAS, a run or runs:/ID/PATH, a directory, or a live model ($model), which
+        is registered under the deployment's name first.
+    name
+        What the deployment is called; else as the registered model.
+    data
+        What a live model was made with ($X), for its signature and example; else what its tracked cell was told.
+    target
+        Where it runs: local, or the target of any MLflow deployment plugin.
+    workers
+        How many processes answer.
+    port
+        The port; else one that is free.
+    socket
+        Listen at a Unix socket of this path instead of at a port.
+    canary
+        Give the version this share of the traffic, in percent, beside what is served.
+    shadow
+        Let the version see the traffic, and compare its answers, which nobody gets.
+    trust
+        Load the model although that executes code of whoever made it.
+    config
+        What a target of others is told, as `mlflow deployments help -t TARGET` says.
+    verbose_errors
+        Let error messages hold values of the request.
+    reporter
+        Where progress is told.
+
+    Returns
+    -------
+    Deployment
+        Its address, what it serves, and how to ask it.
+
+    Raises
+    ------
+    Conflict
+        When somebody else deploys under this name now, or the address is taken.
+    Unavailable
+        When it does not become ready, with its own words.
+    ConfigurationError
+        When loading the model executes code that nobody has vouched for.
+    """
+    name = name or _default_name(model)
+    _check(workers, port, canary, shadow=shadow)
+    current = settings.current()
+    current.prepare_state()
+    place = targets.target(current, target)
+    with place.changing(name):
+        reporter.progress(f"{name}: the model is fetched", 0, 1)
+        package = packages.loadable(_package(current, model, data, name), trust=trust)
+        new = targets.served(package)
+        alias = f"models:/{package.model}@{package.alias}" if package.alias else None
+        if canary is None and not shadow:
+            versions, follows = rollouts.alone(new), alias
+        else:
+            present = _present(targets.existing(place, name), name, new)
+            # What stands beside it changes nothing about whom it follows.
+            versions, follows = _beside(present.versions, new, canary), present.follows
+        wanted = WantedDeployment(
+            name=name,
+            versions=versions,
+            why=f"deploy {package.source}: {rollouts.described(versions)}",
+            who=targets.who(),
+            workers=workers,
+            port=port,
+            socket=None if socket is None else str(socket.expanduser().absolute()),
+            follows=follows,
+            verbose_errors=verbose_errors,
+            config=config,
+        )
+        found = place.apply(wanted, targets.waiting(reporter, name))
+    targets.ready(reporter, name)
+    return targets.with_jupyter(replace(found, notes=(*package.notes, *found.notes)))
+
+
+def _present(found: Deployment | None, name: str, new: ServedVersion) -> Deployment:
+    if found is None or found.status != "ready":
+        said = f"{name} serves nothing that version {new.version} could stand beside"
+        raise Conflict(said, f"mlops deploy MODEL --name {name}")
+    return found
+
+
+def _beside(present: rollouts.Versions, new: ServedVersion, canary: float | None) -> rollouts.Versions:
+    return rollouts.with_shadow(present, new) if canary is None else rollouts.with_canary(present, new, canary)
+
+
+def _package(current: settings.Settings, model: object, data: object | None, name: str) -> ModelPackage:
+    """Return what is to be served; a live model is registered, so that the registry knows what answers."""
+    if isinstance(model, _LOGGED):
+        return live_models.given(current, model, data=data, name=name)
+    made = register(model, name=name, data=data)
+    package = packages.resolved(current, made.uri)
+    return replace(package, notes=(f"registered as {made.uri}", *made.notes))
+
+
+def _default_name(model: object) -> str:
+    if isinstance(model, RegisteredVersion):
+        return model.model
+    if isinstance(model, str) and (found := _REGISTERED.fullmatch(model)):
+        return found["name"]
+    raise CommandError("a model that is not registered needs the name of its deployment", "--name churn")
+
+
+def _check(workers: int | None, port: int | None, canary: float | None, *, shadow: bool) -> None:
+    if workers is not None and not 1 <= workers <= _MOST_WORKERS:
+        raise CommandError(f"--workers takes 1 to {_MOST_WORKERS}, not {workers}", "--workers 2")
+    if port is not None and not 1 <= port <= _HIGHEST_PORT:
+        raise CommandError(f"--port takes 1 to {_HIGHEST_PORT}, not {port}", "leave it out for a free one")
+    if canary is not None and shadow:
+        raise CommandError("a version is a canary or a shadow, not both", "--canary 10")
