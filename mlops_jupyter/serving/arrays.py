@@ -35,9 +35,12 @@ def quick_matrix(rows: Sequence[Any], width: int, wanted: np.dtype[Any]) -> Arra
 
     The types are looked at all at once, and numpy is told what to expect: it would take true for 1 and "1" for 1.
     """
-    if not _ROWS.issuperset(map(type, rows)) or set(map(len, rows)) != {width}:
+    if len(rows) == 1 and type(rows[0]) is list and len(rows[0]) == width:
+        flat = rows[0]  # one row is most of what an endpoint is asked
+    elif not _ROWS.issuperset(map(type, rows)) or set(map(len, rows)) != {width}:
         return None
-    flat = list(chain.from_iterable(rows))
+    else:
+        flat = list(chain.from_iterable(rows))
     kinds = set(map(type, flat))
     if wanted.kind == "f" and kinds <= FLOATS:
         found = np.fromiter(flat, np.float64, len(flat)) if kinds <= _NUMBERS else np.array(flat, dtype=np.float64)

@@ -131,6 +131,7 @@ class Batcher:
             self._timer.cancel()
         if self._pool is not None:
             self._pool.shutdown(wait=False)
+        self.observer = None
         self.runner.close()
 
     def _turn(self) -> None:

@@ -95,6 +95,8 @@ def _of_json(body: bytes, schema: Schema, limits: Limits) -> Rows:
     document = parsed(body, limits)
     if type(document) is not dict:
         raise malformed(f"the body must be a JSON object with one of {named(_SHAPES)}")
+    if schema.matrix is not None and len(document) == 1 and (usual := _usual(document, schema, limits)) is not None:
+        return usual
     said = [shape for shape in _SHAPES if shape in document]
     if len(said) != 1:
         found = f"it has {named(said)}" if said else "it has none"
@@ -111,6 +113,18 @@ def _of_json(body: bytes, schema: Schema, limits: Limits) -> Rows:
         given = parameters(document["params"], schema)
         return rows if given is None else replace(rows, params=given)
     return rows
+
+
+def _usual(document: Mapping[str, Any], schema: Schema, limits: Limits) -> Rows | None:
+    """Return the rows of what most clients send, a table of numbers that names its columns as the signature does."""
+    data = document.get("dataframe_split")
+    if type(data) is not dict or len(data) != 2 or data.get("columns") != schema.name_list:  # noqa: PLR2004
+        return None
+    rows = data.get("data")
+    if type(rows) is not list or not 0 < len(rows) <= limits.rows or schema.matrix is None:
+        return None
+    quick = quick_matrix(rows, len(schema.names), schema.matrix)
+    return None if quick is None else Rows(len(rows), schema.names, quick)
 
 
 def _split(data: Any, schema: Schema, limits: Limits) -> Rows:

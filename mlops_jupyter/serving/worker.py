@@ -7,6 +7,7 @@ writes one JSON object a line there. When the supervisor is gone, the worker fin
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import logging
 import os
@@ -87,6 +88,7 @@ class Worker:
             sock=self._listening,
             backlog=_BACKLOG,
         )
+        _set_aside()
         await self._say({"ready": True})
         for task in (self._listen(reader), self._beat()):
             self._begin(task)
@@ -142,6 +144,7 @@ class Worker:
             await self._say({"swapped": False, "error": f"{type(error).__name__}: {error}"})
         else:
             self._endpoint.told(plan)
+            _set_aside()
             await self._say({"swapped": True})
 
     async def _beat(self) -> None:
@@ -177,6 +180,14 @@ class Worker:
         await self._say({"snapshot": self._telemetry.snapshot()})
         for task in self._tasks:
             task.cancel()
+
+
+def _set_aside() -> None:
+    """Have the garbage collector no longer look through what is loaded, models and libraries, between requests."""
+    # Set free first: what the last plan had loaded is garbage by now.
+    gc.unfreeze()
+    gc.collect()
+    gc.freeze()
 
 
 def main(arguments: list[str]) -> int:
