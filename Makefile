@@ -77,16 +77,25 @@ $(STAMP): pyproject.toml constraints.txt
 	.venv/bin/python -m compileall -q mlops_jupyter
 	touch $@
 
-demo: setup ## Run the main job: train two models in a tracked notebook, headless, and list the runs
+demo: setup ## Run the main job: train models in tracked notebooks, headless, list the runs, deploy one and ask it
 	@$(USE_VENV)
 	mkdir -p .mlops/demo
 	echo "==> Running notebooks/01_track.ipynb headless with max_depth=6"
 	.venv/bin/mlops run notebooks/01_track.ipynb -p max_depth=6 --html --output .mlops/demo/01_track.ipynb
 	echo "==> Listing the runs"
 	.venv/bin/mlops runs
-	echo "==> Executed notebook: .mlops/demo/01_track.ipynb"
-	echo "    As a page:         .mlops/demo/01_track.html"
-	echo "    In JupyterLab:     .venv/bin/jupyter lab notebooks/01_track.ipynb"
+	echo "==> Running notebooks/02_deploy.ipynb headless, which registers a model"
+	.venv/bin/mlops run notebooks/02_deploy.ipynb --html --output .mlops/demo/02_deploy.ipynb
+	echo "==> Deploying it, and asking for three predictions"
+	trap '.venv/bin/mlops undeploy demo --yes' EXIT
+	.venv/bin/mlops deploy breast-cancer/latest --name demo
+	head -4 notebooks/data/breast_cancer.csv | cut -d, -f1-30 >.mlops/demo/cases.csv
+	.venv/bin/mlops predict demo .mlops/demo/cases.csv
+	trap - EXIT
+	.venv/bin/mlops undeploy demo --yes
+	echo "==> Executed notebooks: .mlops/demo/01_track.ipynb, .mlops/demo/02_deploy.ipynb"
+	echo "    As pages:           .mlops/demo/01_track.html, .mlops/demo/02_deploy.html"
+	echo "    In JupyterLab:      .venv/bin/jupyter lab notebooks/01_track.ipynb"
 
 notebooks: setup ## Run all of notebooks/ headless, with a JUnit report in build/
 	@$(USE_VENV)

@@ -93,5 +93,37 @@ VERBS: dict[str, Verb] = {
     "ci": Verb(
         _COMMANDS + "ci:ci", "Write the pipeline file that runs notebooks headless in CI.", "writes", "anywhere"
     ),
+    "deploy": Verb(
+        _COMMANDS + "deploy:deploy",
+        "Deploy a model: an endpoint that answers predictions, and outlives this process.",
+        "writes",
+        "anywhere",
+    ),
+    "deployments": Verb(
+        _COMMANDS + "deployments:deployments",
+        "List deployments, or show one: address, versions and their shares, restarts, how to ask it.",
+        "reads",
+        "anywhere",
+    ),
+    "predict": Verb(_COMMANDS + "predict:predict", "Ask an endpoint for predictions.", "reads", "anywhere"),
+    "traffic": Verb(
+        _COMMANDS + "traffic:traffic",
+        "Share a deployment's traffic out between its versions; without shares, show them.",
+        "writes",
+        "anywhere",
+    ),
+    "rollback": Verb(
+        _COMMANDS + "rollback:rollback",
+        "Let a deployment serve what it served before the last change; once more goes further back.",
+        "writes",
+        "anywhere",
+    ),
+    "logs": Verb(_COMMANDS + "logs:logs", "Show the last lines of an endpoint's log.", "reads", "anywhere"),
+    "undeploy": Verb(
+        _COMMANDS + "undeploy:undeploy",
+        "End an endpoint, when it has answered what is open, and remove all that it has left.",
+        "destroys",
+        "anywhere",
+    ),
     "ui": Verb(_COMMANDS + "ui:ui", "Open a tool's web pages inside Jupyter.", "reads", "anywhere"),
 }

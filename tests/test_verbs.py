@@ -49,6 +49,13 @@ CONTRACT: dict[str, set[str]] = {
     },
     "ci": {"SYSTEM", "NOTEBOOKS", "--require", "--output"},
     "warm": {"NOTEBOOKS", "--import", "--kernelspec", "--stop", "--idle"},
+    "deploy": {"MODEL", "--name", "--target", "--workers", "--canary", "--shadow"},
+    "deployments": set(),
+    "predict": {"NAME", "DATA"},
+    "traffic": {"NAME", "SHARES"},
+    "rollback": {"NAME"},
+    "logs": {"NAME", "--follow", "-f", "--lines"},
+    "undeploy": {"NAME", "--yes"},
     "ui": {"TOOL"},
 }
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import math
+import re
 from collections.abc import Iterable, Sequence
 from typing import Literal, NamedTuple
 
@@ -13,6 +14,7 @@ from .comparison import direction_of
 
 Direction = Literal["lower", "higher"]
 _DIRECTIONS: dict[str, Direction] = {"min": "lower", "max": "higher"}
+_WORD = re.compile(r"[^\W_]+")
 # What MLflow itself measures beside a run, and what autologging adds about the training, says little of the result.
 _LAST = ("training_", "system/")
 
@@ -30,11 +32,13 @@ def asked(best: str | None) -> Rank | None:
     Raises
     ------
     CommandError
-        When there is no name.
+        When there is no name, or another word than min or max after the colon.
     """
     if best is None:
         return None
     name, colon, way = best.rpartition(":")
+    if colon and way.isalpha() and way not in _DIRECTIONS:
+        raise CommandError(f"--best {best} says {way} where min or max is expected", f"--best {name}:max")
     rank = Rank(name, _DIRECTIONS[way]) if colon and way in _DIRECTIONS else Rank(best, direction_of(best))
     if not rank.metric.strip():
         raise CommandError(f"--best {best} names no metric", "--best accuracy or --best loss:min")
@@ -42,12 +46,12 @@ def asked(best: str | None) -> Rank | None:
 
 
 def by_itself(rows: Iterable[BatchRow]) -> Rank | None:
-    """Choose the first metric, by name, that every combination has that ran to its end."""
+    """Choose of the metrics that all have that ran to their end the plainest name, which is seldom a framework's."""
     common: set[str] | None = None
     for row in rows:
         if row.status in {"FINISHED", "SKIPPED"}:
             common = set(row.metrics) if common is None else common & row.metrics.keys()
-    names = sorted(common or (), key=lambda name: (name.startswith(_LAST), name))
+    names = sorted(common or (), key=lambda name: (name.startswith(_LAST), len(_WORD.findall(name)), name))
     return Rank(names[0], direction_of(names[0])) if names else None
 
 

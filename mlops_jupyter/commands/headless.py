@@ -137,6 +137,7 @@ def headless(path: Path, wanted: Wanted, reporter: Reporter) -> tuple[Execution,
     """
     current = settings.current()
     project.prepare(current)
+    project.journals(current).wake()
     wanted = replace(wanted, output=_target(current, path, wanted.output))
     with runner(current) as notebooks, notebooks.load(path, wanted.environment) as loaded:
         given = as_parameters(path.name, loaded.parameters, wanted.parameters)

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 import mlops_jupyter
 
+from ..capabilities import gates as gate_grammar
 from ..capabilities.notebooks import reading
 from ..capabilities.pipelines.steps import notebook_jobs
 from ..errors import CommandError, ConfigurationError
@@ -53,7 +54,7 @@ def plan(
     Raises
     ------
     CommandError
-        When a notebook lies outside the repository, or a name or a gate has no place on one line.
+        When a notebook lies outside the repository, a gate cannot be read, or a name has no place on one line.
     """
     for notebook in notebooks:
         if not notebook.is_relative_to(place.top):
@@ -62,6 +63,8 @@ def plan(
             )
     jobs = notebook_jobs(place.shown(notebook) for notebook in notebooks)
     gates = tuple(gates)
+    for gate in gates:
+        gate_grammar.parse(gate)
     for words in (*gates, *(job.notebook for job in jobs)):
         if not words.isprintable() or "${{" in words:
             raise CommandError(f"{words!r} cannot be written into a pipeline", "use letters, digits and operators")

@@ -80,8 +80,8 @@ def run(
     engine
         What executes a batch.
     best
-        The metric that says which combination is best, where need be with :min or :max [the first, by name, that all
-        have].
+        The metric that says which combination is best, where need be with :min or :max [of those that all have, the
+        name of the fewest words].
     output
         Where the executed notebook goes, or the folder of those of a batch; else .mlops/executed/.
     html
@@ -151,6 +151,9 @@ def run(
     _check(notebooks, jobs)
     many = bool(sweep or params) or len(notebooks) > 1 or engine != _LOCAL or notebooks[0].expanduser().is_dir()
     paths = notebooks_of(notebooks) if many else [notebook_file(notebooks[0])]
+    ranking.asked(best)
+    if best is not None and not many:
+        raise CommandError("--best is for several notebooks or combinations", "add --sweep NAME=a,b,c, or leave it out")
     current = settings.current()
     reports = Reports(current, junit, markdown, against, note)
     reports.prepare(paths)

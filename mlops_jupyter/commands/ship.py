@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
+from types import ModuleType
 from typing import cast
+from urllib.parse import urlsplit
 
 from .. import registry
 from ..capabilities.environment import describe
@@ -18,6 +21,17 @@ from ..protocols import NotebookPages, RunSink, SourceControl
 from ..records import RunStart
 from ..settings import Settings, embedded_uri
 
+# MLflow imports them wherever they are installed, which takes a fifth of its import and 70 MB.
+_NOT_NEEDED = ("pandas", "polars")
+_MLFLOWS_OWN = {"", "file", "http", "https", "sqlite", "postgresql", "mysql", "mssql"}
+
+
+def load() -> None:
+    """Import what speaks to stores, without what it would import to describe tables: none comes this way."""
+    for name in _NOT_NEEDED:
+        sys.modules.setdefault(name, cast("ModuleType", None))
+    registry.load("run_sink", "mlflow")
+
 
 def shipper(settings: Settings) -> Shipper:
     """Return what ships a project's journals."""
@@ -25,6 +39,11 @@ def shipper(settings: Settings) -> Shipper:
 
     @cache
     def sink(uri: str) -> RunSink:
+        if urlsplit(uri).scheme.partition("+")[0] not in _MLFLOWS_OWN:
+            # A plugin's may want what MLflow's own do not.
+            for name in _NOT_NEEDED:
+                if sys.modules.get(name, ...) is None:
+                    del sys.modules[name]
         artifacts: Path | None = settings.artifacts if uri == local else None
         return cast("RunSink", registry.load("run_sink", "mlflow")(uri, artifacts))
 

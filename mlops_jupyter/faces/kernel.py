@@ -48,11 +48,11 @@ class NotebookReporter:
 
     def progress(self, message: str, done: float, total: float) -> None:
         """Draw the bar anew."""
-        bar = HTML(_bar(message, done, total))
+        bar = _bar(message, done, total)
         if self._handle is None:
-            self._handle = display(bar, display_id=True)
+            self._handle = display(bar, raw=True, display_id=True)
         else:
-            self._handle.update(bar)
+            self._handle.update(bar, raw=True)
         if done >= total:
             self._handle = None
 
@@ -73,12 +73,13 @@ class NotebookReporter:
         return False
 
 
-def _bar(message: str, done: float, total: float) -> str:
+def _bar(message: str, done: float, total: float) -> dict[str, str]:
     share = min(1.0, done / total) if total else 1.0
-    return (
+    drawn = (
         f'<div style="font-size:0.9em"><progress value="{share:.3f}" max="1" style="width:16em;vertical-align:middle">'
         f"</progress> {share:.0%} {html.escape(message)}</div>"
     )
+    return {"text/html": drawn, "text/plain": f"{share:.0%} {message}"}
 
 
 def run_line(shell: InteractiveShell, line: str) -> Any:

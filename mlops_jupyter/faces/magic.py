@@ -8,6 +8,7 @@ it is, and the event at the cell's end closes the run. Everything that costs tim
 
 from __future__ import annotations
 
+import linecache
 import sys
 from _thread import get_ident
 from importlib import import_module
@@ -143,8 +144,19 @@ track_cell.has_side_effects = True  # type: ignore[attr-defined]
 
 def open_cell(options: str) -> None:
     """Open the run of the tracked cell that is starting; the transformed cell calls this."""
+    _show_as_written(sys._getframe(1).f_code.co_filename, options)  # noqa: SLF001 -- the cell that calls
     stack = _State.cells.get(get_ident())
     _kernel().open_cell(_State.shell, options, stack[-1] if stack else None)
+
+
+def _show_as_written(filename: str, options: str) -> None:
+    """Have tracebacks show the cell's first line as the user wrote it: as a comment, for they parse what they show."""
+    entry = linecache.cache.get(filename)
+    if entry is None or len(entry) == 1:
+        return
+    size, time, lines, name = entry
+    shown = [f"# %%{_MAGIC} track {options}".rstrip() + "\n" if line.startswith(_OPEN) else line for line in lines]
+    linecache.cache[filename] = (size, time, shown, name)
 
 
 def _begin() -> None:

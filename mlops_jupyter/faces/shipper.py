@@ -16,8 +16,7 @@ import sys
 import time
 import traceback
 from pathlib import Path
-from types import FrameType, ModuleType
-from typing import cast
+from types import FrameType
 
 from .. import settings
 from ..capabilities.journal import Journals
@@ -30,8 +29,6 @@ _NICE = 5
 _TICK_S, _LONGEST_TICK_S = 0.05, 0.4
 # To start anew costs the import of MLflow; with a store that is away and nobody logging, the next session goes on.
 _IDLE_S, _WAITING_S = 120.0, 600.0
-# MLflow imports it wherever it is installed, to describe its tables; none comes this way, and it takes 27 MB.
-_NOT_NEEDED = "polars"
 _STATE, _LOCK = "shipper.json", "shipper.lock"
 _LOG_BYTES = 1_000_000
 
@@ -112,7 +109,6 @@ def main(root: Path) -> int:
     # Its own back-off is kinder to a server, and to the runs that wait for others, than retries within a call.
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "30")
-    sys.modules.setdefault(_NOT_NEEDED, cast("ModuleType", None))
     current = settings.current()
     folder = current.journal
     os.nice(_NICE)
@@ -126,6 +122,7 @@ def main(root: Path) -> int:
             (folder / _STATE).write_text(json.dumps({"pid": os.getpid()}), encoding="utf-8")
             process = ShipperProcess(folder, ship.shipper(current))
             try:
+                ship.load()
                 process.run()
             finally:
                 process.close()

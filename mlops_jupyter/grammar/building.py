@@ -34,6 +34,7 @@ _MAPPINGS = {Mapping, dict}
 _SOURCE = Marker("source")
 _DESTROYS = Marker("destroys")
 _ONCE = Marker("once")
+_NAMES = Marker("names")
 _CONFIRMS = Marker("confirms")
 
 
@@ -44,11 +45,8 @@ class _LiveObject(click.ParamType[Any, Any]):
         return value.value if isinstance(value, LiveText) else value
 
 
-class _NameList(click.ParamType[Any, Any]):
+class _NameList(click.types.StringParamType):
     name = "name,name"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        return tuple(filter(None, (name.strip() for name in value.split(",")))) if isinstance(value, str) else value
 
 
 class _Pair(click.ParamType[Any, Any]):
@@ -242,7 +240,7 @@ def _parameter(parameter: inspect.Parameter, hint: Any, text: str) -> click.Para
     if hint is bool:
         names[-2] = f"{flag}/--no-{flag[2:]}" if default is not False else flag
         return click.Option(names, default=default, is_flag=True, help=text)
-    if several:
+    if several or _NAMES in markers:
         given = {"multiple": True, "required": False, "default": ()}
     shown = isinstance(default, int | float | str) and default != ""
     return _Option(names, type=kind, help=text, show_default=shown, **given)

@@ -6,6 +6,13 @@ from .batches import (
     BatchEngine,
     NotebookTask,
 )
+from .deployments import (
+    Answer,
+    DeploymentTarget,
+    Earlier,
+    Waiting,
+    WantedDeployment,
+)
 from .markers import (
     ONCE,
     Confirms,
@@ -81,6 +88,7 @@ from .versions import (
 
 __all__ = [
     "ONCE",
+    "Answer",
     "BatchEngine",
     "CaseReport",
     "CellProgress",
@@ -89,7 +97,9 @@ __all__ = [
     "Confirms",
     "Datasets",
     "DeployJob",
+    "DeploymentTarget",
     "Destroys",
+    "Earlier",
     "GitPlace",
     "GitSetup",
     "Limits",
@@ -136,6 +146,8 @@ __all__ = [
     "TextMerge",
     "Tracking",
     "TrackingUi",
+    "Waiting",
+    "WantedDeployment",
     "WebDiff",
     "Work",
 ]

@@ -37,7 +37,7 @@ def test_a_plan_comes_back_as_it_was(plan):
 @given(PLANS, st.integers(0, 10_000))
 def test_half_a_plan_is_none(plan, at):
     text = plan.to_json()
-    with pytest.raises(ValueError, match=r"."):
+    with pytest.raises(ValueError, match=r"\S"):
         EndpointPlan.from_json(text[: at % len(text)])
 
 

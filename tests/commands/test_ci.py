@@ -241,8 +241,12 @@ def test_bad_input(root, tmp_path):
     outside = write_notebook(tmp_path / "outside.ipynb", "x = 1")
     with pytest.raises(CommandError, match=f"{outside} lies outside {root}"):
         mlops_jupyter.ci("gitlab", outside)
-    with pytest.raises(CommandError, match="cannot be written into a pipeline"):
+    with pytest.raises(CommandError, match="goes on where it should end, at rm"):
         mlops_jupyter.ci("gitlab", TRAIN, require=["a > 1\nrm -rf ."])
+    with pytest.raises(CommandError, match="has its end where a number or a metric is expected"):
+        mlops_jupyter.ci("gitlab", TRAIN, require=["accuracy >="])
+    with pytest.raises(CommandError, match="cannot be written into a pipeline"):
+        mlops_jupyter.ci("gitlab", TRAIN, require=["a >\n1"])
     (root / ".gitlab-ci.yml").mkdir()
     with pytest.raises(ConfigurationError, match=r"cannot read \.gitlab-ci\.yml"):
         mlops_jupyter.ci("gitlab", TRAIN)

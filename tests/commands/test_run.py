@@ -404,3 +404,13 @@ def test_text_from_the_command_line_gets_its_type(project, terminal):
     words = ["-p", "a=None", "-p", "b=[1, 2]", "-p", "c=007", "-p", "d=true", "-p", "e=free text"]
     done = terminal("run", "train.ipynb", *words)
     assert done.code == 0, done.err
+
+
+def test_the_first_run_of_a_project_has_what_frameworks_log(project, terminal, stored_runs):
+    """The store's tables are made by whoever comes first; autologging, beside it, says nothing when it fails."""
+    cell = "%%mlops track fit\nfrom sklearn.svm import SVC\nSVC(C=2.5).fit([[0.0], [1.0], [2.0]], [0, 0, 1])"
+    write_notebook(project / "train.ipynb", LOAD, cell)
+    assert terminal("run", "train.ipynb", timeout=300).code == 0
+    fit = next(run for run in stored_runs() if run.name == "fit")
+    assert fit.params["C"] == "2.5"
+    assert "training_score" in fit.metrics

@@ -153,6 +153,14 @@ def test_a_body_that_raises_is_failed_and_keeps_its_traceback(desk: Desk) -> Non
     assert "interactiveshell.py" not in kept
 
 
+def test_a_traceback_shows_the_cell_as_it_was_written(desk: Desk) -> None:
+    said = traceback_of(desk.run("# why\n%%mlops track first --tag a=b\nage = {}\nage['ana']"))
+
+    assert "open_cell" not in said
+    assert "      2 # %%mlops track first --tag a=b\n" in said
+    assert "----> 4 age['ana']" in said
+
+
 def test_the_error_tag_stays_short_when_the_message_is_long(desk: Desk) -> None:
     run = desk.stored(desk.run("%%mlops track\nraise ValueError('bad\\n' + 'row\\n' * 9)"))
     assert run.data.tags["mlops.error"] == "ValueError: bad"
@@ -552,7 +560,7 @@ def test_two_fits_in_one_cell_are_one_run(desk: Desk) -> None:
 
 def test_named_variables_are_logged_with_the_values_they_end_with(desk: Desk) -> None:
     reply = desk.run(
-        "%%mlops track --param depth,name,layers,seed,rate,never,early\n"
+        "%%mlops track --param depth,name --param layers,seed,rate,never --param early\n"
         "import numpy\n"
         "early, depth = 1, 3\n"
         "name, layers, seed, rate = 'tall tree', [64, 'x'], None, numpy.float64(0.25)\n"

@@ -16,11 +16,13 @@ from mlops_jupyter.errors import ConfirmationRequired
 from mlops_jupyter.faces import render
 from mlops_jupyter.verbs import VERBS
 from tests.fakes import verbs as fakes
+from tests.fakes.models import small_model
 from tests.fakes.notebooks import write_notebook
 from tests.fakes.repositories import git
 
 # The row of each verb: what must hold in every face, and the fields that cannot be the same twice.
 ROWS: dict[str, Callable[..., None]] = {}
+OF_AN_ENDPOINT = {"url", "port", "pid", "started", "token_file", "log", "curl", "python"}
 OF_A_RUN = {"run_id", "started", "duration_s", "history"}
 
 
@@ -340,6 +342,87 @@ def test_ci(by_terminal, by_magic, project):
         (project / f"{face}.yml").read_text().replace(f"{face}.yml", "") for face in ("terminal", "magic", "python")
     }
     assert len({text.partition("# <<< mlops: about")[2] for text in texts}) == 1
+
+
+@pytest.fixture
+def deployed(project, terminal):
+    """Endpoints of a small model, saved as a folder; they are gone at the end."""
+    pytest.importorskip("mlops_jupyter.serving.worker", reason="needs the endpoint's worker")
+    small_model(project / "model")
+    yield project / "model"
+    for name in [one.name for one in mlops_jupyter.deployments().deployments]:
+        mlops_jupyter.undeploy(name, yes=True)
+
+
+@row
+def test_deploy(by_terminal, by_magic, deployed):
+    first = by_terminal("deploy", "model", "--name", "terminal")
+    second = by_magic("%mlops deploy model --name magic")
+    third = by_python(mlops_jupyter.deploy("model", name="python"))
+    volatile = OF_AN_ENDPOINT | {"name"}
+    assert steady(first, volatile) == steady(second, volatile) == steady(third, volatile)
+    assert (first["status"], first["versions"][0]["percent"], first["restarts"]) == ("ready", 100.0, 0)
+
+
+@row
+def test_deployments(by_terminal, by_magic, deployed):
+    mlops_jupyter.deploy("model", name="churn")
+    first = by_terminal("deployments", "churn")
+    assert first == by_magic("%mlops deployments churn") == by_python(mlops_jupyter.deployments("churn"))
+    assert by_terminal("deployments")["deployments"] == [first]
+
+
+@row
+def test_predict(by_terminal, by_magic, deployed):
+    mlops_jupyter.deploy("model", name="churn")
+    data = '{"a": 3, "b": 0}'
+    first = by_terminal("predict", "churn", data)
+    second = by_magic(f"data = {data}\n%mlops predict churn $data")
+    third = by_python(mlops_jupyter.predict("churn", {"a": 3, "b": 0}))
+    volatile = {"request_ids", "duration_s"}
+    assert steady(first, volatile) == steady(second, volatile) == steady(third, volatile)
+    assert first["values"] == [1]
+
+
+@row
+def test_traffic(by_terminal, by_magic, deployed):
+    found = mlops_jupyter.deploy("model", name="churn")
+    share = f"{found.versions[0].version}=100"
+    first = by_terminal("traffic", "churn", share)
+    assert first == by_magic(f"%mlops traffic churn {share}") == by_python(mlops_jupyter.traffic("churn", share))
+
+
+@row
+def test_rollback(by_terminal, by_magic, deployed):
+    for workers in (1, 2, 1, 2):
+        mlops_jupyter.deploy("model", name="churn", workers=workers)
+    first = by_terminal("rollback", "churn")
+    second = by_magic("%mlops rollback churn")
+    third = by_python(mlops_jupyter.rollback("churn"))
+    assert steady(first, {"notes"}) == steady(second, {"notes"}) == steady(third, {"notes"})
+    assert ": deploy " in first["notes"][0]
+
+
+@row
+def test_logs(by_terminal, by_magic, deployed):
+    mlops_jupyter.deploy("model", name="churn")
+    first = by_terminal("logs", "churn", "-n", "2")
+    assert first == by_magic("%mlops logs churn -n 2") == by_python(mlops_jupyter.logs("churn", lines=2))
+    assert len(first["lines"]) == 2
+
+
+@row
+def test_undeploy(by_terminal, by_magic, deployed):
+    found = []
+    for _ in range(3):
+        mlops_jupyter.deploy("model", name="churn")
+        ends = (
+            lambda: by_terminal("undeploy", "churn", "--yes"),
+            lambda: by_magic("%mlops undeploy churn --yes"),
+            lambda: by_python(mlops_jupyter.undeploy("churn", yes=True)),
+        )
+        found.append(ends[len(found)]())
+    assert found == [{"name": "churn", "target": "local", "was": "ready", "notes": []}] * 3
 
 
 def test_no_verb_is_forgotten():

@@ -135,7 +135,7 @@ def test_completion_in_a_kernel(kernel, project):
     for typed, wanted in {
         "%mlops ru": ["runs", "run"],
         "%mlops ": [name for name, verb in VERBS.items() if verb.place != "code"],
-        "%%mlops tr": ["track"],
+        "%%mlops tra": ["track", "traffic"],
         "x = %mlops runs --li": ["--limit"],
         "x = 1\n%mlops runs --so": ["--sort"],
         "%mlops run ": ["train.ipynb", "data.csv", "mlops.toml"],

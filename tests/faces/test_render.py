@@ -323,6 +323,15 @@ def test_a_table_fits_the_terminal(room):
     assert columns.text_table(head, rows, width=natural) == wide
 
 
+def test_what_tells_rows_apart_is_cut_last():
+    head = ("combination", *(f"a_very_long_metric_{n}" for n in range(5)))
+    rows = [("lr=0.1 max_depth=30", *(["0.123456"] * 5))]
+    lines = columns.text_table(head, rows, width=60, whole=[0]).splitlines()
+    assert lines[1].startswith("lr=0.1 max_depth=30  0.123456  0.123456")
+    assert lines[1].endswith("…")
+    assert max(map(len, columns.text_table(head, rows, width=12, whole=[0]).splitlines())) <= 12
+
+
 def test_a_table_that_lost_columns_says_so():
     lines = columns.text_table(["abcdefgh"] * 10, [["12345678"] * 10], width=40).splitlines()
     assert lines == ["abcdefgh  abcdefgh  abcdefgh  …", "12345678  12345678  12345678  …"]

@@ -127,17 +127,18 @@ def test_one_a_project_and_it_ends_when_told(folder: Path, process: Callable[[],
     assert again.poll() is None
 
 
-def test_it_does_without_the_table_library_that_mlflow_would_import(
+def test_it_does_without_the_table_libraries_that_mlflow_would_import(
     project: Path, stored_runs: Callable[[], list[Run]]
 ) -> None:
     with mlops_jupyter.track("one"):
         mlops_jupyter.log(loss=1.0)
     assert [run.name for run in stored_runs()] == ["one"]
     shipper = json.loads((project / ".mlops" / "journal" / "shipper.json").read_text())["pid"]
-    # Its file is mapped wherever it is imported; of the one that MLflow needs the same can be seen.
+    # Their files are mapped wherever they are imported; of the one that MLflow needs the same can be seen.
     mapped = Path(f"/proc/{shipper}/maps").read_text()
     assert "numpy" in mapped
     assert "polars" not in mapped
+    assert "pandas" not in mapped
 
 
 def test_it_goes_with_its_folder(folder: Path, process: Callable[[], subprocess.Popen[bytes]]) -> None:

@@ -14,6 +14,7 @@ from queue import Empty
 from typing import Any
 
 import nbformat
+import zmq
 from jupyter_core.utils import ensure_async, run_sync
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 from papermill.clientwrap import PapermillNotebookClient
@@ -28,6 +29,7 @@ from .saving import Saving
 # After an interrupt, so long for the cell to say where it stood.
 _LAST_WORDS_S = 5.0
 _LOOK_S, _LAST_OUTPUT_S, _WORD_S = 1.0, 0.1, 2.0
+_RECONNECT_MS, _TOLD_S = 10, 0.05
 
 
 class LostKernel(DeadKernelError):
@@ -118,6 +120,8 @@ class Cells(PapermillNotebookClient):  # type: ignore[misc]
         self._process = KernelProcess(getattr(getattr(self.km.provisioner, "process", None), "pid", None))
         self._came(_origin(self.km.provisioner))
         self.kc = self.km.client()
+        # It is asked before it listens; ZeroMQ would look again after 100 ms.
+        self.kc.context.setsockopt(zmq.RECONNECT_IVL, _RECONNECT_MS)
         self.kc.start_channels()
         self.kc.allow_stdin = False
         try:
@@ -133,35 +137,36 @@ class Cells(PapermillNotebookClient):  # type: ignore[misc]
 
     async def _ready(self, deadline: float) -> None:
         gone = asyncio.ensure_future(self._process.ended())
+        answer = asyncio.ensure_future(self._answered())
         try:
             while True:
-                question = self.kc.kernel_info()
-                answer = asyncio.ensure_future(self._answered(question))
                 done, _ = await asyncio.wait({gone, answer}, timeout=_LOOK_S, return_when=asyncio.FIRST_COMPLETED)
                 if answer in done:
                     answer.result()
                     return
-                answer.cancel()
                 if gone in done or not await ensure_async(self.kc.is_alive()):
                     raise await self._dead("before it was ready")
                 if time.monotonic() > deadline:
                     raise RuntimeError(f"the kernel did not answer within {self.startup_timeout} s")
         finally:
+            answer.cancel()
             gone.cancel()
 
-    async def _answered(self, question: str) -> None:
-        """Wait for a question's answer, and on the other channel for the word that all about it has been said."""
-        waiting = {self.kc.shell_channel, self.kc.iopub_channel}
-        while waiting:
-            for channel in waiting.copy():
-                try:
-                    message = await channel.get_msg(timeout=_LOOK_S)
-                except Empty:
-                    continue
-                if message["parent_header"].get("msg_id") != question:
-                    continue
-                if channel is self.kc.shell_channel or message["content"].get("execution_state") == "idle":
-                    waiting.discard(channel)
+    async def _answered(self) -> None:
+        """Wait until a question is answered, and the other channel has said that all about it has been told.
+
+        What a kernel tells before that channel is connected is lost, so that the question is then put again.
+        """
+        self.kc.kernel_info()
+        # Waits for the kernel, however long it takes to start.
+        await self.kc.shell_channel.get_msg(timeout=None)
+        while True:
+            with suppress(Empty):
+                while True:
+                    message = await self.kc.iopub_channel.get_msg(timeout=_TOLD_S)
+                    if message["content"].get("execution_state") == "idle":
+                        return
+            self.kc.kernel_info()
 
     async def _async_poll_kernel_alive(self) -> None:
         """Cancel the wait for a cell's reply when the kernel is gone; nbclient starts one for each cell."""

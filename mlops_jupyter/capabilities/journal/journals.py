@@ -29,6 +29,7 @@ class Journals:
 
     def __init__(self, root: Path, store: str, start_shipper: Callable[[], None]) -> None:
         self.store = store
+        self._root = root
         self._folders = RunFolders(root)
         self._link = ShipperLink(root, start_shipper)
         self._opened: set[str] = set()
@@ -45,6 +46,15 @@ class Journals:
         self._opened.add(start.run_id)
         self._link.wake()
         return journal
+
+    def wake(self) -> None:
+        """Have a shipper ready for what will be opened soon: its start takes longer than that of a notebook."""
+        try:
+            self._root.mkdir(parents=True, exist_ok=True)
+        except OSError:
+            # Whoever opens a run there is told.
+            return
+        self._link.wake()
 
     def waiting(self) -> dict[str, str | None]:
         """Return the runs of which something is not in the store yet, with what holds each of them up."""

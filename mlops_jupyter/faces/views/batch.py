@@ -8,12 +8,14 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from html import escape
 from pathlib import Path
+from typing import NamedTuple
 
 from ...capabilities.ranking import ordered
 from ...records import Batch, BatchRow
 from .columns import CARD, FAINT, badge, duration, html_table, metric_names, notes_html, number, shortened, text_table
 from .execution import gate_text, gates_html
 
+_FIRST = ("", "status", "combination", "took")
 _NAME, _VALUE, _ERROR = 40, 24, 80
 _METRICS, _PARAMS = 6, 8
 # What a notebook keeps of a table, and what a terminal shows of one.
@@ -36,13 +38,14 @@ def text(batch: Batch) -> str:
     lines = [_headline(batch)]
     rows = ordered(batch.rows, batch.metric, batch.direction)
     if rows:
-        metrics, params = _metrics(batch), _params(rows)
-        head = ("", "status", "combination", "took", *metrics, *params, "run", "error")
-        lines.append(text_table(head, (_row(batch, row, metrics, params) for row in rows[:_LINES]), indent=2))
+        columns = _columns(batch, rows)
+        shown = (_row(batch, row, columns) for row in rows[:_LINES])
+        # A terminal that is narrow leaves out what stands last, not what tells the rows apart.
+        lines.append(text_table(columns.head, shown, indent=2, whole=range(len(_FIRST) + len(columns.params))))
     if len(rows) > _LINES:
         lines.append(f"  … and {len(rows) - _LINES} more: mlops runs, or --json")
     if (value := _best(batch)) is not None:
-        lines.append(f"best {batch.metric}: {value} with {_name(batch.best)}")
+        lines.append(f"best {batch.metric}: {value} with {_name(batch.best)}{_equals(batch)}")
     if folder := _folder(batch.rows):
         lines.append(f"executed notebooks: {folder}")
     lines += [gate_text(gate) for gate in batch.gates]
@@ -53,20 +56,37 @@ def html(batch: Batch) -> str:
     """Return it as HTML."""
     batch = excerpt(batch)
     rows = ordered(batch.rows, batch.metric, batch.direction)
-    metrics, params = _metrics(batch), _params(rows)
-    head = ("", "status", "combination", "took", *metrics, *params, "run", "error")
+    columns = _columns(batch, rows)
     cells = []
     for row in rows:
-        mark, status, *words = _row(batch, row, metrics, params)
+        mark, status, *words = _row(batch, row, columns)
         cells.append((escape(mark), badge(status), *map(escape, words)))
     parts = [f"<div>{badge(batch.run.status)} <b>{escape(batch.run.name)}</b> {escape(_counts(batch))}</div>"]
-    parts.append(html_table(head, cells) if cells else "")
+    parts.append(html_table(columns.head, cells) if cells else "")
     if (value := _best(batch)) is not None:
-        parts.append(f"<div>best {escape(batch.metric or '')}: <b>{value}</b> with {escape(_name(batch.best))}</div>")
+        which = escape(_name(batch.best) + _equals(batch))
+        parts.append(f"<div>best {escape(batch.metric or '')}: <b>{value}</b> with {which}</div>")
     parts.append(gates_html(batch.gates) if batch.gates else "")
     folder = _folder(batch.rows)
     parts.append(f'<div style="{FAINT}">executed notebooks: {escape(folder)}</div>' if folder else "")
     return f'<div style="{CARD};max-width:none">{"".join(parts)}{notes_html(batch.notes)}</div>'
+
+
+class _Columns(NamedTuple):
+    """What the table tells of a combination; the first of the metrics is the one that ranks."""
+
+    params: Sequence[str]
+    metrics: Sequence[str]
+    errors: bool
+
+    @property
+    def head(self) -> tuple[str, ...]:
+        error = ("error",) if self.errors else ()
+        return (*_FIRST, *self.params, *self.metrics[:1], *error, "run", *self.metrics[1:])
+
+
+def _columns(batch: Batch, rows: Sequence[BatchRow]) -> _Columns:
+    return _Columns(_params(rows), _metrics(batch), any(row.error is not None for row in rows))
 
 
 def _headline(batch: Batch) -> str:
@@ -78,6 +98,13 @@ def _best(batch: Batch) -> str | None:
     if batch.best is None or batch.metric is None or batch.metric not in batch.best.metrics:
         return None
     return number(batch.best.metrics[batch.metric])
+
+
+def _equals(batch: Batch) -> str:
+    """Say how many others are as good."""
+    best = batch.best.metrics.get(batch.metric or "") if batch.best else None
+    others = sum(row.metrics.get(batch.metric or "") == best for row in batch.rows) - 1
+    return f", and as good with {others} more" if others > 0 else ""
 
 
 def _name(row: BatchRow | None) -> str:
@@ -108,18 +135,21 @@ def _params(rows: Sequence[BatchRow]) -> list[str]:
     return list(dict.fromkeys(name for row in rows[:_LOOKED] for name in row.parameters))[:_PARAMS]
 
 
-def _row(batch: Batch, row: BatchRow, metrics: Iterable[str], params: Iterable[str]) -> tuple[str, ...]:
+def _row(batch: Batch, row: BatchRow, columns: _Columns) -> tuple[str, ...]:
     best = batch.best is not None and row.run_id == batch.best.run_id
     at = f" (cell {row.cell})" if row.cell is not None and row.status == "RUNNING" else ""
+    values = [number(row.metrics[one]) if one in row.metrics else "" for one in columns.metrics]
+    error = [_error(row)] if columns.errors else []
     return (
         "★" if best else "",
         row.status,
         shortened(row.name, _NAME) + at,
         duration(row.duration_s),
-        *(number(row.metrics[one]) if one in row.metrics else "" for one in metrics),
-        *(_value(row, one) for one in params),
+        *(_value(row, one) for one in columns.params),
+        *values[:1],
+        *error,
         row.run_id[:8],
-        _error(row),
+        *values[1:],
     )
 
 

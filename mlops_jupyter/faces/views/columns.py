@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import shutil
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from html import escape
 from itertools import chain, islice
@@ -34,7 +34,14 @@ _COLOURS = {
 }
 
 
-def text_table(head: Sequence[str], rows: Iterable[Sequence[str]], *, width: int | None = None, indent: int = 0) -> str:
+def text_table(
+    head: Sequence[str],
+    rows: Iterable[Sequence[str]],
+    *,
+    width: int | None = None,
+    indent: int = 0,
+    whole: Collection[int] = (),
+) -> str:
     """Align rows of words in columns.
 
     Parameters
@@ -48,6 +55,8 @@ def text_table(head: Sequence[str], rows: Iterable[Sequence[str]], *, width: int
         that is not enough, the last columns are left out.
     indent
         How many spaces each line begins with.
+    whole
+        The columns, by their place, that are not cut while there are others to cut or to leave out.
     """
     every = iter([[_one_line(word) for word in head]])
     every = chain(every, ([_one_line(word) for word in row] for row in rows))
@@ -56,7 +65,7 @@ def text_table(head: Sequence[str], rows: Iterable[Sequence[str]], *, width: int
     room = _terminal_width() if width is None else width
     cut = room is not None
     if room is not None:
-        widths = _fitted(widths, room - indent)
+        widths = _fitted(widths, room - indent, whole)
     lines = []
     for line in chain(first, every):
         words = [(shortened(word, most) if cut else word).ljust(most) for word, most in zip(line, widths, strict=False)]
@@ -70,19 +79,32 @@ def _terminal_width() -> int | None:
     return shutil.get_terminal_size().columns if out is not None and out.isatty() else None
 
 
-def _fitted(widths: Sequence[int], room: int) -> list[int]:
+def _fitted(widths: Sequence[int], room: int, whole: Collection[int]) -> list[int]:
     """Make the widest columns narrower until all fit; columns that then still do not are left out."""
-    fitted = list(widths)
-    while (over := sum(fitted) + 2 * (len(fitted) - 1) - room) > 0 and max(fitted) > _NARROWEST:
-        widest = max(fitted)
-        next_to_it = max((one for one in fitted if one < widest), default=_NARROWEST)
-        wide = [place for place, one in enumerate(fitted) if one == widest]
-        off = max(1, min(widest - max(next_to_it, _NARROWEST), -(-over // len(wide))))
-        for place in wide:
-            fitted[place] -= off
-    while len(fitted) > 1 and sum(fitted) + 2 * (len(fitted) - 1) + (3 if len(fitted) < len(widths) else 0) > room:
+    fitted = _narrowed(widths, room, whole)
+    while len(fitted) > max(1, len(whole)) and _taken(fitted) + (3 if len(fitted) < len(widths) else 0) > room:
         fitted.pop()
-    return fitted
+    if not whole or _taken(fitted) <= room:
+        return fitted
+    return _fitted(fitted, room, ())
+
+
+def _narrowed(widths: Sequence[int], room: int, whole: Collection[int]) -> list[int]:
+    narrowed = list(widths)
+    able = [place for place in range(len(widths)) if place not in whole]
+    while (over := _taken(narrowed) - room) > 0 and (widest := max((narrowed[at] for at in able), default=0)) > (
+        _NARROWEST
+    ):
+        next_to_it = max((narrowed[at] for at in able if narrowed[at] < widest), default=_NARROWEST)
+        wide = [at for at in able if narrowed[at] == widest]
+        off = max(1, min(widest - max(next_to_it, _NARROWEST), -(-over // len(wide))))
+        for at in wide:
+            narrowed[at] -= off
+    return narrowed
+
+
+def _taken(widths: Sequence[int]) -> int:
+    return sum(widths) + 2 * (len(widths) - 1)
 
 
 def _one_line(word: str) -> str:

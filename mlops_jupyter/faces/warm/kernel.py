@@ -95,6 +95,9 @@ def main() -> None:
     application.kernel._kernel_modules[:] = _kernels_own  # noqa: SLF001
     _tell_modules(application.shell)
     application.start()
+    # Else it may still be telling that it is idle while the thread that sends that is closed, and wait for that 10 s.
+    application.control_thread.stop()
+    application.control_thread.join()
 
 
 def _renew_modules() -> None:

@@ -1,0 +1,80 @@
+"""Starting an endpoint's supervisor, and waiting until it answers."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+import time
+
+from ...capabilities.endpoints import processes
+from ...capabilities.endpoints.folder import EndpointFolder
+from ...capabilities.endpoints.state import EndpointState, read_state
+from ...errors import Conflict, Unavailable
+from ...protocols import Waiting
+
+_SUPERVISOR, _WORKER = "mlops_jupyter.serving.supervisor", "mlops_jupyter.serving.worker"
+_FOLLOWER = "mlops_jupyter.faces.alias_watcher"
+_ROOT_VARIABLE = "MLOPS_JUPYTER_ROOT"
+_POLL_S = 0.05
+_START_LIMIT_S = 900.0
+_STOP_S = 10.0
+
+
+def start(folder: EndpointFolder, waiting: Waiting, worker: str = _WORKER) -> EndpointState:
+    """Start the supervisor of a folder with a plan, and return its state as soon as it answers.
+
+    Raises
+    ------
+    Conflict
+        When something else has its address.
+    Unavailable
+        When it does not become ready, with its own words.
+    """
+    root = folder.project_state.parent
+    folder.state_file.unlink(missing_ok=True)
+    with os.fdopen(os.open(folder.log, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600), "ab") as log:
+        process = subprocess.Popen(
+            # Safe path: a file of the project that is called like a module of Python's is not imported here.
+            [sys.executable, "-P", "-m", _SUPERVISOR, str(folder.path), worker, _FOLLOWER],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            cwd=root,
+            env={**os.environ, _ROOT_VARIABLE: str(root)},
+            # The kernel's manager ends the kernel's process group, and the endpoint has to outlive it.
+            start_new_session=True,
+        )
+    # Once it has ended somebody has to take leave of it, else its entry stays until this process ends.
+    threading.Thread(target=process.wait, name="mlops-endpoint", daemon=True).start()
+    try:
+        return _wait(folder, process, waiting)
+    except BaseException:
+        if (found := processes.identify(process.pid)) is not None:
+            processes.end(found, _STOP_S)
+        raise
+
+
+def _wait(folder: EndpointFolder, process: subprocess.Popen[bytes], waiting: Waiting) -> EndpointState:
+    began = time.monotonic()
+    while True:
+        ended = process.poll() is not None
+        state = read_state(folder.state_file)
+        if state is not None and state.pid == process.pid and state.status == "ready":
+            return state
+        passed = time.monotonic() - began
+        if ended or passed > _START_LIMIT_S:
+            raise _failure(folder, state)
+        waiting("the model is loaded and asked for a first prediction", passed)
+        time.sleep(_POLL_S)
+
+
+def _failure(folder: EndpointFolder, state: EndpointState | None) -> Conflict | Unavailable:
+    said = None if state is None else state.error
+    if state is not None and state.code == "address":
+        return Conflict(f"{folder.name} cannot be deployed: {said}", "choose another --port or --socket, or none")
+    if said is None:
+        lines = folder.log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
+        said = lines[-1] if lines else "its process ended without a word"
+    return Unavailable("endpoint", f"{folder.name} did not become ready: {said}", f"mlops logs {folder.name}")

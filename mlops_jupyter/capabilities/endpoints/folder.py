@@ -1,0 +1,199 @@
+"""Where an endpoint keeps what it is: one folder that only its user can read, and the token in it."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import hashlib
+import os
+import re
+import secrets
+import shutil
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+from ...errors import CommandError, ConfigurationError, Conflict
+from .plan import EndpointPlan
+
+ENDPOINTS = "endpoints"
+METRICS_TOKEN = "metrics.token"  # noqa: S105 -- a file's name
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,62}")
+_WRITABLE_BY_OTHERS = stat.S_IWGRP | stat.S_IWOTH
+
+
+class EndpointFolder:
+    """The files of one endpoint, whether it runs or not.
+
+    Parameters
+    ----------
+    path
+        The folder.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.plan_file = path / "plan.json"
+        self.state_file = path / "state.json"
+        self.token_file = path / "token"
+        self.control = path / "control.sock"
+        self.log = path / "log"
+        self.history = path / "history.jsonl"
+
+    @property
+    def name(self) -> str:
+        """The deployment's name."""
+        return self.path.name
+
+    @property
+    def project_state(self) -> Path:
+        """The project's state directory."""
+        return self.path.parent.parent
+
+    @property
+    def metrics_token_file(self) -> Path:
+        """The file of the project's metrics token."""
+        return self.project_state / METRICS_TOKEN
+
+    def make(self) -> None:
+        """Make the folder, and the tokens where there are none yet.
+
+        Raises
+        ------
+        ConfigurationError
+            When others could write to it, or it cannot be written.
+        """
+        try:
+            self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self.path.mkdir(mode=0o700, exist_ok=True)
+            self.check()
+            for file in (self.token_file, self.metrics_token_file):
+                if not file.exists():
+                    write_private(file, secrets.token_urlsafe(32))
+        except OSError as error:
+            raise ConfigurationError(
+                f"cannot write to {self.path}: {error.strerror or error}", "mlops doctor"
+            ) from error
+
+    def check(self) -> None:
+        """Refuse a folder that others could have put something into: what lies in it is executed.
+
+        Raises
+        ------
+        ConfigurationError
+            When another user owns it or could write to it.
+        """
+        for folder in (self.path, self.path.parent):
+            found = folder.stat()
+            if found.st_uid not in {os.geteuid(), 0}:
+                raise ConfigurationError(f"{folder} belongs to another user", f"ls -ld {folder}")
+            if found.st_mode & _WRITABLE_BY_OTHERS:
+                raise ConfigurationError(f"other users can write to {folder}", f"chmod 700 {folder}")
+
+    def token(self) -> str:
+        """Return the token that requests need."""
+        return self.token_file.read_text(encoding="ascii").strip()
+
+    def digests(self) -> tuple[str, str]:
+        """Return the hex digests of the endpoint's token and of the project's metrics token."""
+        files = (self.token_file, self.metrics_token_file)
+        endpoint, metrics = (hashlib.sha256(file.read_bytes().strip()).hexdigest() for file in files)
+        return endpoint, metrics
+
+    def plan(self) -> EndpointPlan | None:
+        """Read the plan; ``None`` without one.
+
+        Raises
+        ------
+        ConfigurationError
+            When the file is damaged.
+        """
+        try:
+            return EndpointPlan.from_json(self.plan_file.read_bytes())
+        except FileNotFoundError:
+            return None
+        except ValueError as error:
+            raise ConfigurationError(
+                f"{self.plan_file} is damaged: {error}", f"mlops undeploy {self.name}, then deploy again"
+            ) from error
+
+    def write_plan(self, plan: EndpointPlan) -> None:
+        """Write the plan, whole or not at all."""
+        write_private(self.plan_file, plan.to_json())
+
+    @contextlib.contextmanager
+    def changing(self) -> Iterator[None]:
+        """Keep others from changing the endpoint meanwhile.
+
+        Raises
+        ------
+        Conflict
+            When somebody does already.
+        """
+        self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        file = self.path.parent / f".{self.name}.lock"
+        while True:
+            lock = os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                who = os.read(lock, 32).decode("ascii", "replace") or "another process"
+                os.close(lock)
+                raise Conflict(
+                    f"{self.name} is being changed by {who}", f"wait for it, then: mlops deployments {self.name}"
+                ) from None
+            # Whoever held it last has removed the file: then this is a lock that nobody else sees.
+            with contextlib.suppress(FileNotFoundError):
+                if file.stat().st_ino == os.fstat(lock).st_ino:
+                    break
+            os.close(lock)
+        try:
+            os.truncate(lock, 0)
+            os.pwrite(lock, f"process {os.getpid()}".encode(), 0)
+            yield
+        finally:
+            file.unlink(missing_ok=True)
+            os.close(lock)
+
+    def remove(self) -> None:
+        """Remove the endpoint's files, and with the last endpoint what all of them share."""
+        shutil.rmtree(self.path, ignore_errors=False)
+        if not any(one.is_dir() for one in self.path.parent.iterdir()):
+            self.metrics_token_file.unlink(missing_ok=True)
+
+
+def all_endpoints(project_state: Path) -> list[EndpointFolder]:
+    """Return a project's endpoints by name."""
+    folder = project_state / ENDPOINTS
+    found = sorted(one for one in folder.iterdir() if one.is_dir()) if folder.is_dir() else []
+    return [EndpointFolder(one) for one in found]
+
+
+def endpoint_folder(project_state: Path, name: str) -> EndpointFolder:
+    """Return the place of an endpoint, which need not be there.
+
+    Raises
+    ------
+    CommandError
+        When the name would be none for a folder.
+    """
+    if not _NAME.fullmatch(name):
+        raise CommandError(
+            f"{name!r} cannot be the name of a deployment", "letters, digits, - _ and . are allowed, 63 at the most"
+        )
+    return EndpointFolder(project_state / ENDPOINTS / name)
+
+
+def write_private(file: Path, text: str) -> None:
+    """Write a file that only its owner can read, whole or not at all."""
+    draft = file.with_name(f".{file.name}.{os.getpid()}")
+    try:
+        handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        with open(handle, "w", encoding="utf-8") as out:  # noqa: PTH123 -- a file that is open already
+            out.write(text)
+            out.flush()
+            os.fsync(handle)
+        draft.replace(file)
+    except OSError:
+        draft.unlink(missing_ok=True)
+        raise

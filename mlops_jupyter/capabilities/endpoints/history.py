@@ -1,0 +1,83 @@
+"""What an endpoint has served, plan after plan: a line of JSON each."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from .plan import EndpointPlan, PlannedVersion
+
+
+class Entry(NamedTuple):
+    """One plan that came into force.
+
+    Attributes
+    ----------
+    number
+        The line that first had it, counted from 0: a return to an earlier plan has that one's number.
+    at, who, why
+        When, whose doing it was, and what led to it.
+    versions, follows
+        What was served, and which alias was followed.
+    """
+
+    number: int
+    at: datetime
+    who: str
+    why: str
+    versions: tuple[PlannedVersion, ...]
+    follows: str | None
+
+
+def note(file: Path, plan: EndpointPlan, who: str, why: str, number: int | None = None) -> None:
+    """Add a plan that has come into force; ``number`` is that of the entry that it goes back to."""
+    told: Mapping[str, Any] = {
+        "number": len(_lines(file)) if number is None else number,
+        "at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "who": who,
+        "why": why,
+        "versions": [asdict(version) for version in plan.versions],
+        "follows": plan.follows,
+    }
+    handle = os.open(file, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        os.write(handle, json.dumps(told).encode() + b"\n")
+    finally:
+        os.close(handle)
+
+
+def entries(file: Path) -> list[Entry]:
+    """Return all entries, the oldest first; a line that is not whole is passed over."""
+    found = []
+    for line in _lines(file):
+        try:
+            told = json.loads(line)
+            versions = tuple(
+                PlannedVersion(**{**one, "flavors": tuple(one.get("flavors", ()))}) for one in told["versions"]
+            )
+            at = datetime.fromisoformat(told["at"])
+            found.append(Entry(int(told["number"]), at, told["who"], told["why"], versions, told["follows"]))
+        except (ValueError, TypeError, KeyError):
+            continue
+    return found
+
+
+def before(file: Path) -> Entry | None:
+    """Return the plan before the present one: after a return that is the one before what was returned to."""
+    every = entries(file)
+    if not every:
+        return None
+    earlier = [one for one in every if one.number < every[-1].number]
+    return max(earlier, key=lambda one: (one.number, one.at)) if earlier else None
+
+
+def _lines(file: Path) -> list[bytes]:
+    try:
+        return file.read_bytes().splitlines()
+    except FileNotFoundError:
+        return []

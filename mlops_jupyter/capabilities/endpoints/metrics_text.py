@@ -1,0 +1,143 @@
+"""What the workers of an endpoint have counted, added up and written as Prometheus reads it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from prometheus_client import CollectorRegistry
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
+from prometheus_client.exposition import generate_latest
+from prometheus_client.metrics_core import Metric
+
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+
+_VERSION = ["model", "version", "variant"]
+_COUNTERS: Mapping[str, tuple[str, str, Sequence[str]]] = {
+    "requests": (
+        "mlops_requests",
+        "Requests for predictions, by how they were answered.",
+        [*_VERSION, "protocol", "code"],
+    ),
+    "errors": (
+        "mlops_request_errors",
+        "Requests that got no prediction, by the error's code.",
+        [*_VERSION, "protocol", "error_code"],
+    ),
+    "rows": ("mlops_predicted_rows", "Rows that a model was given.", ["model", "version"]),
+    "shadows": (
+        "mlops_shadow_rows",
+        "Rows that a version in the shadow was given, by how its answers compare.",
+        ["model", "version", "result"],
+    ),
+}
+_HISTOGRAMS: Mapping[str, tuple[str, str, Sequence[str]]] = {
+    "durations": ("mlops_request_duration_seconds", "From a request's head to its answer.", [*_VERSION, "protocol"]),
+    "batches": ("mlops_batch_size", "Rows that a model was given at once.", ["model", "version"]),
+    "model_seconds": ("mlops_model_duration_seconds", "What a call of the model took.", ["model", "version"]),
+}
+_GAUGES: Mapping[str, tuple[str, str]] = {
+    "in_flight": ("mlops_requests_in_flight", "Requests that have no answer yet."),
+    "queued": ("mlops_queue_requests", "Requests that wait for a model."),
+    "resident_bytes": ("mlops_resident_memory_bytes", "Memory of the workers."),
+}
+
+
+def merged(snapshots: Iterable[Mapping[str, Any]], past: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """Add snapshots of several workers up.
+
+    Parameters
+    ----------
+    snapshots
+        Of the workers that live.
+    past
+        What dead workers had counted, itself such a sum; their gauges no longer count.
+
+    Returns
+    -------
+    dict
+        A snapshot of them all.
+    """
+    told = list(snapshots)
+    everything = [*told, past] if past else told
+    versions = [version for one in reversed(told) for version in one.get("versions", [])]
+    distinct = {tuple(sorted(version.items())): version for version in versions}
+    return {
+        "gauges": _summed(list(one.get("gauges", {}).items()) for one in told),
+        "counters": {
+            name: [[list(key), count] for key, count in _summed(_listed(everything, "counters", name)).items()]
+            for name in _COUNTERS
+        },
+        "histograms": {name: _histograms(everything, name) for name in _HISTOGRAMS},
+        "versions": list(distinct.values()),
+    }
+
+
+def render(total: Mapping[str, Any], *, more: Iterable[Metric] = ()) -> str:
+    """Write a sum of snapshots in Prometheus' text format, and other metrics with them."""
+    registry = CollectorRegistry(auto_describe=False)
+    registry.register(_Told([*_metrics(total), *more]))
+    return generate_latest(registry).decode()
+
+
+class _Told:
+    """Metrics that have been counted elsewhere, as prometheus-client collects them."""
+
+    def __init__(self, metrics: Sequence[Metric]) -> None:
+        self._metrics = metrics
+
+    def collect(self) -> Iterable[Metric]:
+        return self._metrics
+
+
+def _metrics(total: Mapping[str, Any]) -> Iterable[Metric]:
+    for name, (metric, words, labels) in _COUNTERS.items():
+        counter = CounterMetricFamily(metric, words, labels=labels)
+        for key, count in total["counters"].get(name, ()):
+            counter.add_metric(key, count)
+        yield counter
+    for name, (metric, words, labels) in _HISTOGRAMS.items():
+        histogram = HistogramMetricFamily(metric, words, labels=labels)
+        for key, told in total["histograms"].get(name, ()):
+            histogram.add_metric(key, _buckets(told), told["sum"])
+        yield histogram
+    for name, (metric, words) in _GAUGES.items():
+        if name in total["gauges"]:
+            yield GaugeMetricFamily(metric, words, value=total["gauges"][name])
+    names = ["model", "version", "variant", "run_id", "source", "percent"]
+    info = GaugeMetricFamily("mlops_model_info", "The versions that are served.", labels=names)
+    for version in total.get("versions", ()):
+        info.add_metric([str(version.get(name, "")) for name in names], 1)
+    yield info
+
+
+def _buckets(told: Mapping[str, Any]) -> list[tuple[str, float]]:
+    buckets = []
+    so_far = 0
+    for bound, count in zip([*told["bounds"], float("inf")], told["counts"], strict=True):
+        so_far += count
+        buckets.append(("+Inf" if bound == float("inf") else repr(float(bound)), float(so_far)))
+    return buckets
+
+
+def _listed(snapshots: Iterable[Mapping[str, Any]], kind: str, name: str) -> Iterable[list[tuple[Any, Any]]]:
+    for one in snapshots:
+        yield [(tuple(key), value) for key, value in one.get(kind, {}).get(name, ())]
+
+
+def _summed(parts: Iterable[list[tuple[Any, Any]]]) -> dict[Any, Any]:
+    total: dict[Any, Any] = {}
+    for part in parts:
+        for key, value in part:
+            total[key] = total.get(key, 0) + value
+    return total
+
+
+def _histograms(snapshots: Iterable[Mapping[str, Any]], name: str) -> list[list[Any]]:
+    total: dict[Any, dict[str, Any]] = {}
+    for part in _listed(snapshots, "histograms", name):
+        for key, told in part:
+            one = total.setdefault(key, {"bounds": told["bounds"], "counts": [0] * len(told["counts"]), "sum": 0.0})
+            one["counts"] = [mine + other for mine, other in zip(one["counts"], told["counts"], strict=True)]
+            one["sum"] += told["sum"]
+    return [[list(key), told] for key, told in total.items()]

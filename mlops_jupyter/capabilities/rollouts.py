@@ -1,0 +1,103 @@
+"""Which version of a deployment gets which share of the requests."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+
+from ..errors import CommandError, Conflict, NotFound
+from ..records import ServedVersion
+
+_ALL = 100.0
+Versions = tuple[ServedVersion, ...]
+
+
+def alone(new: ServedVersion) -> Versions:
+    """Return the new version with all requests."""
+    return (replace(new, percent=_ALL, shadow=False),)
+
+
+def with_canary(present: Versions, new: ServedVersion, percent: float) -> Versions:
+    """Return what is served with a new version that gets some of the requests; the others keep their proportions.
+
+    Raises
+    ------
+    CommandError
+        When the share is none.
+    Conflict
+        When this version answers already.
+    """
+    if not 0 < percent < _ALL:
+        raise CommandError(f"--canary takes a share above 0 and below 100, not {percent:g}", "--canary 10")
+    if any(one.version == new.version and not one.shadow for one in present):
+        raise Conflict(f"version {new.version} answers already", f"mlops traffic NAME {new.version}={percent:g}")
+    others = [one for one in present if one.version != new.version]
+    rest = (_ALL - percent) / _ALL
+    scaled = (one if one.shadow else replace(one, percent=one.percent * rest) for one in others)
+    return (*scaled, replace(new, percent=percent, shadow=False))
+
+
+def with_shadow(present: Versions, new: ServedVersion) -> Versions:
+    """Return what is served with a new version that only sees requests.
+
+    Raises
+    ------
+    Conflict
+        When this version answers already.
+    """
+    if any(one.version == new.version and not one.shadow for one in present):
+        raise Conflict(f"version {new.version} answers already", "a shadow is another version")
+    return (*(one for one in present if one.version != new.version), replace(new, percent=0.0, shadow=True))
+
+
+def parsed_shares(given: Iterable[str]) -> dict[str, float]:
+    """Return the shares that were given as ``3=90``.
+
+    Raises
+    ------
+    CommandError
+        When one is no share, or they do not sum to 100.
+    """
+    shares: dict[str, float] = {}
+    for one in given:
+        version, equals, text = one.rpartition("=")
+        try:
+            share = float(text.rstrip("%"))
+        except ValueError:
+            share = math.nan
+        if not equals or not version or not 0 <= share <= _ALL:
+            raise CommandError(f"{one} is no share of the traffic", "mlops traffic NAME 3=90 4=10")
+        if version in shares:
+            raise CommandError(f"version {version} is given twice", "mlops traffic NAME 3=90 4=10")
+        shares[version] = share
+    if not math.isclose(sum(shares.values()), _ALL, abs_tol=1e-6):
+        raise CommandError(f"the shares sum to {sum(shares.values()):g}, not to 100", "mlops traffic NAME 3=90 4=10")
+    return shares
+
+
+def with_shares(name: str, present: Versions, shares: Mapping[str, float]) -> Versions:
+    """Return what is served with other shares: a version that gets none is let go, a shadow that gets some answers.
+
+    Raises
+    ------
+    NotFound
+        When a version is not served.
+    """
+    known = {one.version: one for one in present}
+    for version in shares:
+        if version not in known:
+            raise NotFound(
+                f"{name} does not serve version {version}; it serves {', '.join(known)}",
+                f"mlops deploy MODEL --name {name} --canary {shares[version]:g}",
+            )
+    answering = tuple(
+        replace(known[version], percent=share, shadow=False) for version, share in shares.items() if share > 0
+    )
+    return (*answering, *(one for one in present if one.shadow and one.version not in shares))
+
+
+def described(versions: Sequence[ServedVersion]) -> str:
+    """Return the versions and their shares in words."""
+    told = (f"{one.version} as a shadow" if one.shadow else f"{one.version} {one.percent:g}%" for one in versions)
+    return ", ".join(told)

@@ -1,0 +1,31 @@
+"""``deployments``: what is deployed, and how it is."""
+
+from __future__ import annotations
+
+from .. import settings
+from ..records import Deployment, Deployments
+from . import targets
+
+
+def deployments(name: str = "") -> Deployment | Deployments:
+    """List deployments, or show one: address, versions and their shares, restarts, how to ask it.
+
+    Parameters
+    ----------
+    name
+        The one to show; else all are listed.
+
+    Returns
+    -------
+    Deployment or Deployments
+        The one, or all.
+
+    Raises
+    ------
+    NotFound
+        When there is no such deployment.
+    """
+    place = targets.target(settings.current())
+    if name:
+        return targets.with_jupyter(place.get(name))
+    return Deployments(tuple(map(targets.with_jupyter, place.all())))

@@ -1,0 +1,82 @@
+"""``predict``: ask an endpoint."""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import Any
+
+from .. import settings
+from ..capabilities.prediction_bodies import asked
+from ..errors import Rejected, Unavailable
+from ..protocols import Answer, Object
+from ..records import Deployment, Prediction
+from . import targets
+
+
+def predict(name: str, data: Object, *, timeout: float = 60.0) -> Prediction:
+    """Ask an endpoint for predictions.
+
+    Parameters
+    ----------
+    name
+        The deployment.
+    data
+        JSON text, a file of CSV, JSON or Parquet; in Python and a magic also a DataFrame, an array, a Series or a dict.
+    timeout
+        Seconds that an answer may take.
+
+    Returns
+    -------
+    Prediction
+        The predictions, in `result` as the same kind that the data was, with the requests' ids.
+
+    Raises
+    ------
+    NotFound
+        When there is no such deployment.
+    Unavailable
+        When it does not answer.
+    Rejected
+        When it refuses the data, with its words.
+    """
+    place = targets.target(settings.current())
+    wanted = asked(data, _columns(place.get(name)))
+    began = time.perf_counter()
+    answers = [place.ask(name, body.content, body.content_type, timeout) for body in wanted.bodies]
+    took = time.perf_counter() - began
+    values = [one for answer in answers for one in _predictions(name, answer)]
+    result = wanted.like(values)
+    ids = tuple(answer.request_id for answer in answers)
+    if hasattr(result, "attrs"):
+        result.attrs["request_ids"] = list(ids)
+    return Prediction(
+        name=name,
+        values=tuple(values),
+        request_ids=ids,
+        versions=tuple(dict.fromkeys(answer.version for answer in answers)),
+        duration_s=took,
+        result=result,
+    )
+
+
+def _predictions(name: str, answer: Answer) -> list[Any]:
+    try:
+        told = json.loads(answer.body)["predictions"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise Rejected("endpoint", f"{name} answered something that is no prediction", f"mlops logs {name}") from error
+    return told if isinstance(told, list) else [told]
+
+
+def _columns(found: Deployment) -> tuple[str, ...]:
+    """Return the names of the columns that what is served takes."""
+    if found.status != "ready":
+        said = f": {found.error}" if found.error else ""
+        raise Unavailable("endpoint", f"{found.name} is {found.status}{said}", f"mlops logs {found.name}")
+    signature = found.versions[0].signature if found.versions else None
+    try:
+        inputs = json.loads((signature or {}).get("inputs") or "[]")
+        return tuple(str(one["name"]) for one in inputs)
+    except (ValueError, TypeError, KeyError):
+        # A tensor has no names.
+        return ()

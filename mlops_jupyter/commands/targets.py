@@ -1,0 +1,82 @@
+"""The targets of deployments, as the verbs that take a deployment find them."""
+
+from __future__ import annotations
+
+import getpass
+from dataclasses import replace
+from typing import cast
+
+from .. import registry, settings
+from ..errors import ConfigurationError, NotFound
+from ..protocols import DeploymentTarget, Reporter, Waiting
+from ..records import Deployment, ModelPackage, ServedVersion
+from . import project
+
+LOCAL = "local"
+# A start takes seconds, its limit is far away: the bar shows the former.
+_USUAL_START_S = 20.0
+
+
+def target(current: settings.Settings, name: str = LOCAL) -> DeploymentTarget:
+    """Return a target by its name: one of ours, else that of an MLflow deployment plugin."""
+    if name in registry.names("deployments"):
+        return cast("DeploymentTarget", registry.load("deployments", name)(current.state))
+    raise ConfigurationError(
+        f"there is no deployment target {name}", f"known here: {', '.join(registry.names('deployments'))}"
+    )
+
+
+def served(package: ModelPackage) -> ServedVersion:
+    """Return a model that may be loaded as a version to serve."""
+    return ServedVersion(
+        version=package.version or package.digest[:8],
+        source=package.source,
+        model=package.model,
+        run_id=package.run_id,
+        digest=package.digest,
+        path=package.path,
+        flavors=package.flavors,
+        signature=package.signature,
+        example=package.example,
+        trusted=package.trusted,
+    )
+
+
+def with_jupyter(found: Deployment) -> Deployment:
+    """Add the address below the Jupyter server that runs this kernel, if there is one."""
+    base = project.notebook_host().server_url()
+    if base is None or found.port is None:
+        return found
+    return replace(found, jupyter_url=f"{base}proxy/{found.port}/")
+
+
+def noted(found: Deployment, *notes: str) -> Deployment:
+    """Add sentences that the user should read."""
+    return replace(found, notes=(*found.notes, *notes))
+
+
+def who() -> str:
+    """Return whose doing it is."""
+    return getpass.getuser()
+
+
+def waiting(reporter: Reporter, name: str) -> Waiting:
+    """Return what tells a face how a start goes on."""
+
+    def told(what: str, passed_s: float) -> None:
+        reporter.progress(f"{name}: {what}", min(passed_s, _USUAL_START_S - 1), _USUAL_START_S)
+
+    return told
+
+
+def ready(reporter: Reporter, name: str) -> None:
+    """Tell a face that the start is over."""
+    reporter.progress(f"{name}: ready", _USUAL_START_S, _USUAL_START_S)
+
+
+def existing(place: DeploymentTarget, name: str) -> Deployment | None:
+    """Return a deployment, ``None`` when there is none."""
+    try:
+        return place.get(name)
+    except NotFound:
+        return None

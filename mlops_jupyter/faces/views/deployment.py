@@ -1,0 +1,83 @@
+"""A deployment: where it answers, what it serves, how to ask it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from html import escape
+
+from ...records import Deployment, ServedVersion
+from .columns import CARD, FAINT, badge, html_table, notes_html, text_table, when
+
+_HEAD = ("version", "traffic", "model", "run")
+LIKE = {"ready": "ok", "starting": "RUNNING", "stopping": "warning", "stopped": "warning", "failed": "failed"}
+
+
+def text(found: Deployment) -> str:
+    """Return it as lines of text."""
+    lines = [f"{found.status}  {found.name}  {found.url or ''}".rstrip()]
+    lines += [f"  {name}: {value}" for name, value in _facts(found)]
+    if found.versions:
+        lines.append(text_table(_HEAD, map(_row, found.versions), indent=2))
+    if found.curl is not None:
+        lines += ["", *("  " + line for line in found.curl.splitlines())]
+    return "\n".join(lines + [f"note: {note}" for note in found.notes])
+
+
+def html(found: Deployment) -> str:
+    """Return it as a card."""
+    parts = [f"<div>{badge(found.status, LIKE.get(found.status))} <b>{escape(found.name)}</b> {_address(found)}</div>"]
+    parts += [
+        f'<div><span style="{FAINT}">{escape(name)}</span> {escape(value)}</div>'
+        for name, value in _facts(found)
+        if name != "in Jupyter"
+    ]
+    if found.versions:
+        parts.append(html_table(_HEAD, ([escape(word) for word in _row(one)] for one in found.versions)))
+    for title, code in (("curl", found.curl), ("Python", found.python)):
+        if code is not None:
+            parts.append(
+                f'<details style="margin-top:4px"><summary>{title}</summary>'
+                f'<pre style="overflow-x:auto;margin:4px 0">{escape(code)}</pre></details>'
+            )
+    return f'<div style="{CARD}">{"".join(parts)}{notes_html(found.notes)}</div>'
+
+
+def shares(versions: Sequence[ServedVersion]) -> str:
+    """Return in a few words which versions answer."""
+    return ", ".join(f"{one.version} {_traffic(one)}" for one in versions)
+
+
+def _address(found: Deployment) -> str:
+    if found.url is None:
+        return ""
+    said = f"<code>{escape(found.url)}</code>"
+    if found.jupyter_url is None:
+        return said
+    return f'{said} <a href="{escape(found.jupyter_url)}" target="_blank" rel="noopener">in Jupyter</a>'
+
+
+def _facts(found: Deployment) -> Iterator[tuple[str, str]]:
+    if found.socket is not None:
+        yield "socket", found.socket
+    if found.jupyter_url is not None:
+        yield "in Jupyter", found.jupyter_url
+    if found.error is not None:
+        at = "" if found.error_at is None else f" ({when(found.error_at)})"
+        yield "last error" if found.status == "ready" else "error", f"{found.error}{at}"
+    if found.restarts:
+        yield "restarts", str(found.restarts)
+    if found.follows is not None:
+        yield "follows", found.follows
+    workers = "" if found.workers in {None, 1} else f", {found.workers} workers"
+    if found.pid is not None:
+        yield "process", f"{found.pid}{workers}, since {when(found.started)}"
+    if found.token_file is not None:
+        yield "token", f"in {found.token_file}"
+
+
+def _row(version: ServedVersion) -> tuple[str, ...]:
+    return version.version, _traffic(version), version.source, (version.run_id or "")[:8]
+
+
+def _traffic(version: ServedVersion) -> str:
+    return "shadow" if version.shadow else f"{version.percent:g}%"

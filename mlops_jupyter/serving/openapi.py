@@ -1,0 +1,424 @@
+"""An endpoint's OpenAPI 3.1 document, made from the model's signature, and a page on which to try it."""
+
+from __future__ import annotations
+
+import html
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import orjson
+
+from .inference import COLUMN_WORDS, DATATYPES, INPUT, model_metadata
+from .rows import Array
+from .schema import Parameter, Schema, Tensor
+
+_TYPES: Mapping[str, dict[str, Any]] = {
+    "boolean": {"type": "boolean"},
+    "integer": {"type": "integer", "format": "int32", "minimum": -(2**31), "maximum": 2**31 - 1},
+    "long": {"type": "integer", "format": "int64"},
+    "float": {"type": ["number", "null"], "format": "float"},
+    "double": {"type": ["number", "null"], "format": "double"},
+    "string": {"type": ["string", "null"]},
+    "binary": {"type": "string", "contentEncoding": "base64"},
+    "datetime": {"type": ["string", "null"], "description": "A date or time without a time zone, as ISO 8601 has it"},
+    "any": {},
+}
+_EXAMPLES: Mapping[str, Any] = {
+    "boolean": True,
+    "integer": 3,
+    "long": 42,
+    "float": 0.5,
+    "double": 1.5,
+    "string": "text",
+    "binary": "AAEC",
+    "datetime": "2026-11-26T12:00:00",
+    "array": [],
+    "map": {},
+    "any": None,
+}
+_JSON = "application/json"
+
+
+def document(schema: Schema, name: str, version: str, example: str | None = None) -> dict[str, Any]:
+    """Return the OpenAPI document of an endpoint.
+
+    Parameters
+    ----------
+    schema
+        What the model wants.
+    name, version
+        The model's, as the addresses of the Open Inference Protocol have them.
+    example
+        A scoring request that the model is known to answer, as JSON; one is made up without.
+    """
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": f"Model {name}", "version": version, "description": _about(schema)},
+        "servers": [{"url": "."}],
+        "security": [{"token": []}],
+        "paths": {**_scoring(schema, _request(schema, example)), **_inference(schema, name), **_health()},
+        "components": {
+            "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
+            "schemas": _schemas(schema),
+            "responses": _responses(),
+        },
+    }
+
+
+def _about(schema: Schema) -> str:
+    if schema.columns:
+        said = ", ".join(f"{one.name} ({one.type}{'' if one.required else ', optional'})" for one in schema.columns)
+        return f"Takes a table with the columns {said}."
+    if schema.tensors:
+        said = ", ".join(f"{one.name or 'one'} ({one.dtype.name}, {list(one.shape)})" for one in schema.tensors)
+        return f"Takes tensors: {said}."
+    return "The model has no signature: it takes any table or tensor."
+
+
+def _request(schema: Schema, example: str | None) -> Any:
+    if example is not None:
+        try:
+            return orjson.loads(example)
+        except orjson.JSONDecodeError:
+            pass  # it had been stored in a form of its own; one is made up
+    if schema.tensors:
+        made = {one.name or "": _ones(one).tolist() for one in schema.tensors}
+        return {"inputs": made if schema.named else made[""]}
+    names = schema.name_list if schema.named else None
+    row = [_example(one.type, one.spec) for one in schema.columns] or [1.5]
+    return {"dataframe_split": {**({"columns": names} if names else {}), "data": [row]}}
+
+
+def _example(word: str, spec: Mapping[str, Any]) -> Any:
+    if word == "object":
+        return {key: _example(one["type"], one) for key, one in spec["properties"].items()}
+    if word == "array":
+        return [_example(spec["items"]["type"], spec["items"])]
+    return _EXAMPLES[word]
+
+
+def _ones(tensor: Tensor) -> Array:
+    """Return the smallest tensor that fits, of ones or of texts."""
+    shape = [max(length, 1) for length in tensor.shape]
+    return np.ones(shape, tensor.dtype) if tensor.dtype.kind in "fiub" else np.full(shape, "text")
+
+
+def _scoring(schema: Schema, request: Any) -> dict[str, Any]:
+    content: dict[str, Any] = {
+        _JSON: {"schema": {"$ref": "#/components/schemas/ScoringRequest"}, "example": request},
+    }
+    if not schema.tensors:
+        content["text/csv"] = {"schema": {"type": "string"}}
+    content["application/vnd.apache.parquet"] = {"schema": {}}
+    answer = {"description": "The predictions", "content": {_JSON: {"schema": _ref("ScoringAnswer")}}}
+    operation = {
+        "operationId": "score",
+        "summary": "Predict, as MLflow's scoring server does",
+        "tags": ["MLflow scoring"],
+        "requestBody": {"required": True, "content": content},
+        "responses": {"200": {**answer, "headers": _headers()}, **_refusals("Scoring", media=True)},
+    }
+    return {"/invocations": {"post": operation}}
+
+
+def _inference(schema: Schema, name: str) -> dict[str, Any]:
+    body = {"required": True, "content": {_JSON: {"schema": _ref("InferenceRequest"), "example": _tensors(schema)}}}
+    body["content"]["application/octet-stream"] = {"schema": {}}  # type: ignore[index]
+    length = {
+        "name": "Inference-Header-Content-Length",
+        "in": "header",
+        "description": "How many bytes of the body are JSON, where raw tensors follow",
+        "schema": {"type": "integer", "minimum": 0},
+    }
+    answer = {"description": "The outputs", "content": {_JSON: {"schema": _ref("InferenceAnswer")}}}
+    infer = {
+        "operationId": "infer",
+        "summary": "Predict, by the Open Inference Protocol",
+        "tags": ["Open Inference Protocol v2"],
+        "parameters": [length],
+        "requestBody": body,
+        "responses": {"200": {**answer, "headers": _headers()}, **_refusals("Inference")},
+    }
+    said = {"description": "The model's inputs and outputs", "content": {_JSON: {"schema": {"type": "object"}}}}
+    metadata = {
+        "operationId": "metadata",
+        "summary": "Tell the model's inputs and outputs",
+        "tags": ["Open Inference Protocol v2"],
+        "responses": {"200": said, "401": _response("Unauthorised")},
+    }
+    return {f"/v2/models/{name}/infer": {"post": infer}, f"/v2/models/{name}": {"get": metadata}}
+
+
+def _tensors(schema: Schema) -> dict[str, Any]:
+    """Return an inference request that fits."""
+    made: list[dict[str, Any]] = []
+    for tensor in schema.tensors:
+        ones = _ones(tensor)
+        # FP16 has no form in JSON; a wider float will do for a narrow one.
+        word = DATATYPES.get(tensor.dtype, "BYTES").replace("FP16", "FP32")
+        said = {"name": tensor.name or INPUT, "shape": list(ones.shape), "datatype": word}
+        made.append({**said, "data": ones.reshape(-1).tolist()})
+    for column in schema.columns if schema.named else ():
+        value = _example(column.type, column.spec)
+        text = value if column.type in {"string", "datetime", "binary"} else json.dumps(value)
+        word = COLUMN_WORDS.get(column.type, "BYTES")
+        made.append({"name": column.name, "shape": [1], "datatype": word, "data": [text if word == "BYTES" else value]})
+        if column.type == "binary":
+            made[-1]["parameters"] = {"content_type": "base64"}
+    width = len(schema.columns) or 1
+    free = {"name": INPUT, "shape": [1, width], "datatype": "FP64", "data": [1.5] * width}
+    return {"inputs": made or [free]}
+
+
+def _health() -> dict[str, Any]:
+    def get(name: str, summary: str) -> dict[str, Any]:
+        responses = {"200": {"description": "It is"}, "503": {"description": "It is not"}}
+        return {
+            "get": {"operationId": name, "summary": summary, "tags": ["Health"], "security": [], "responses": responses}
+        }
+
+    return {
+        "/ping": get("ping", "Tell whether the endpoint is there"),
+        "/v2/health/live": get("live", "Tell whether the endpoint is there"),
+        "/v2/health/ready": get("ready", "Tell whether the endpoint answers requests"),
+    }
+
+
+def _refusals(protocol: str, *, media: bool = False) -> dict[str, Any]:
+    kinds = {"400": "Unfit", "413": "TooMuch"}
+    if media:
+        kinds["415"] = "UnknownType"
+    kinds |= {"429": "Busy", "500": "Broken", "503": "Busy", "504": "TooLate"}
+    made = {status: _response(f"{protocol}{kind}") for status, kind in kinds.items()}
+    return {**made, "401": _response("Unauthorised")}
+
+
+def _responses() -> dict[str, Any]:
+    about = {
+        "Unfit": "The request is malformed, or does not fit the model's signature",
+        "TooMuch": "The request is larger than this endpoint takes",
+        "UnknownType": "The Content-Type is none that is taken",
+        "Busy": "The endpoint has too much to do; the header Retry-After says when to try again",
+        "Broken": "The model failed",
+        "TooLate": "The model did not answer in time",
+    }
+    made = {
+        f"{protocol}{kind}": {"description": said, "content": {_JSON: {"schema": _ref(f"{protocol}Error")}}}
+        for protocol in ("Scoring", "Inference")
+        for kind, said in about.items()
+    }
+    return {**made, "Unauthorised": {"description": "The token is missing or wrong"}}
+
+
+def _headers() -> dict[str, Any]:
+    text = {"schema": {"type": "string"}}
+    return {
+        "x-request-id": {"description": "The request's id, taken or made", **text},
+        "x-mlops-version": {"description": "The version of the model that answered", **text},
+    }
+
+
+def _ref(name: str) -> dict[str, str]:
+    return {"$ref": f"#/components/schemas/{name}"}
+
+
+def _response(name: str) -> dict[str, str]:
+    return {"$ref": f"#/components/responses/{name}"}
+
+
+def _schemas(schema: Schema) -> dict[str, Any]:
+    shapes = _shapes(schema)
+    if schema.parameters:
+        params = {"type": "object", "properties": {one.name: _parameter(one) for one in schema.parameters}}
+        for shape in shapes:
+            shape["properties"]["params"] = params
+    text = {"type": "string"}
+    said = {
+        "name": text,
+        "shape": _list({"type": "integer"}),
+        "datatype": {**text, "enum": [*DATATYPES.values(), "BYTES"]},
+    }
+    extra = {"parameters": {"type": "object"}}
+    tensor = _object({**said, **extra, "data": {"type": "array"}}, ["name", "shape", "datatype"])
+    request = {
+        "id": text,
+        **extra,
+        "inputs": {**_list(tensor), "minItems": 1},
+        "outputs": _list(_object({"name": text, **extra}, ["name"])),
+    }
+    answer = {"model_name": text, "model_version": text, "id": text, "outputs": _list(tensor)}
+    return {
+        "ScoringRequest": {"oneOf": shapes},
+        "ScoringAnswer": _object({"predictions": {}}, ["predictions"]),
+        "ScoringError": _object({"error_code": text, "message": text}, ["error_code", "message"]),
+        "InferenceRequest": _object(request, ["inputs"]),
+        "InferenceAnswer": _object(answer, ["model_name", "outputs"]),
+        "InferenceError": _object({"error": text}, ["error"]),
+    }
+
+
+def _shapes(schema: Schema) -> list[dict[str, Any]]:
+    record = _record(schema)
+    columns: dict[str, Any] = {"type": "array", "items": {"type": "string"}}
+    row: dict[str, Any] = {"type": "array"}
+    if schema.named and all(one.required for one in schema.columns):
+        columns |= {"minItems": len(schema.names), "maxItems": len(schema.names), "uniqueItems": True}
+        columns["items"] = {"enum": schema.name_list}
+        row |= {"minItems": len(schema.names), "maxItems": len(schema.names)}
+    rows = {**_list(row), "minItems": 1}
+    needed = ["columns", "data"] if schema.named else ["data"]
+    split = _object({"columns": columns, "data": rows, "index": {"type": "array"}}, needed)
+    tensors = _tensor_inputs(schema)
+    return [
+        _object({"dataframe_split": split}, ["dataframe_split"]),
+        _object({"dataframe_records": {**_list(record), "minItems": 1}}, ["dataframe_records"]),
+        _object({"inputs": tensors}, ["inputs"]),
+        _object({"instances": tensors}, ["instances"]),
+    ]
+
+
+def _record(schema: Schema) -> dict[str, Any]:
+    if not schema.named:
+        return {"type": "object"}
+    properties = {one.name: _column(one.type, one.spec) for one in schema.columns}
+    properties |= {str(one.name): {"type": "array"} for one in schema.tensors}
+    required = [name for name in schema.names if name in schema.required or schema.tensors]
+    return {**_object(properties, required), "additionalProperties": False}
+
+
+def _tensor_inputs(schema: Schema) -> dict[str, Any]:
+    if schema.tensors and not schema.named:
+        return _nested(schema.tensors[0])
+    if schema.tensors:
+        named = {str(one.name): _nested(one) for one in schema.tensors}
+        return {
+            "anyOf": [{**_object(named, list(named)), "additionalProperties": False}, {"type": "array", "minItems": 1}]
+        }
+    return {"anyOf": [{"type": "object"}, {"type": "array", "minItems": 1}]}
+
+
+def _nested(tensor: Tensor) -> dict[str, Any]:
+    kinds = {"f": ["number", "null"], "i": "integer", "u": "integer", "b": "boolean"}
+    made: dict[str, Any] = {"type": kinds[tensor.dtype.kind]} if tensor.dtype.kind in kinds else {}
+    for length in reversed(tensor.shape):
+        made = {**_list(made), **({"minItems": length, "maxItems": length} if length >= 0 else {})}
+    return {**made, "minItems": max(made.get("minItems", 1), 1)}
+
+
+def _column(word: str, spec: Mapping[str, Any]) -> dict[str, Any]:
+    if word == "array":
+        return _list(_column(spec["items"]["type"], spec["items"]))
+    if word == "map":
+        return {"type": "object", "additionalProperties": _column(spec["values"]["type"], spec["values"])}
+    if word == "object":
+        properties = {name: _column(one["type"], one) for name, one in spec["properties"].items()}
+        required = [name for name, one in spec["properties"].items() if one.get("required", True)]
+        return {**_object(properties, required), "additionalProperties": False}
+    return dict(_TYPES[word])
+
+
+def _parameter(one: Parameter) -> dict[str, Any]:
+    said = {"type": "object"} if one.type == "object" else _column(one.type, one.spec)
+    return {**(_list(said) if one.is_list else said), "default": one.default}
+
+
+def _object(properties: Mapping[str, Any], required: list[str]) -> dict[str, Any]:
+    return {"type": "object", "properties": dict(properties), "required": required}
+
+
+def _list(items: Mapping[str, Any]) -> dict[str, Any]:
+    return {"type": "array", "items": dict(items)}
+
+
+def page(schema: Schema, name: str, version: str, example: str | None = None, *, nonce: str = "") -> str:
+    """Return a page that says what the model takes and has a form to try it; it loads nothing from elsewhere.
+
+    Parameters
+    ----------
+    schema, name, version, example
+        As of ``document``.
+    nonce
+        Of a Content-Security-Policy that lets this page's own script and style run, and nothing else.
+    """
+    metadata = model_metadata(schema, name, [version])
+    lines = "".join(
+        f"<tr><td>{html.escape(one['name'])}</td><td>{one['datatype']}</td><td>{one['shape']}</td></tr>"
+        for one in metadata["inputs"]
+    )
+    request = json.dumps(_request(schema, example), indent=1, ensure_ascii=False)
+    return _PAGE.format(
+        title=html.escape(f"{name} {version}"),
+        about=html.escape(_about(schema)),
+        rows=lines,
+        request=html.escape(request),
+        infer=html.escape(json.dumps(_tensors(schema), indent=1, ensure_ascii=False)),
+        name=html.escape(name, quote=True),
+        nonce=html.escape(nonce, quote=True),
+    )
+
+
+def policy(nonce: str) -> str:
+    """Return the Content-Security-Policy under which the page works."""
+    return (
+        f"default-src 'none'; script-src 'nonce-{nonce}'; style-src 'nonce-{nonce}'; connect-src 'self'; "
+        "base-uri 'none'; form-action 'none'; frame-ancestors 'self'"
+    )
+
+
+# The answer is put in as text, never as HTML. Addresses are relative, so that the page works behind a proxy's prefix.
+_PAGE = """<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
+<title>{title}</title>
+<style nonce="{nonce}">
+:root {{ color-scheme: light dark }}
+body {{ font: 15px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem }}
+table {{ border-collapse: collapse }} td, th {{ padding: .2rem .8rem .2rem 0; text-align: left }}
+textarea, pre {{ box-sizing: border-box; width: 100%; font: 13px/1.4 ui-monospace, monospace }}
+textarea {{ height: 14rem }} pre {{ white-space: pre-wrap; min-height: 3rem; border: 1px solid #8884; padding: .5rem }}
+label {{ display: block; margin: .8rem 0 .2rem }} input[type=password] {{ width: 24rem; max-width: 100% }}
+</style></head><body>
+<h1>{title}</h1>
+<p>{about}</p>
+<table><thead><tr><th>input</th><th>datatype</th><th>shape</th></tr></thead><tbody>{rows}</tbody></table>
+<form id="form">
+<label for="token">Token</label><input id="token" type="password" autocomplete="off">
+<label for="protocol">Protocol</label><select id="protocol">
+<option value="invocations">MLflow scoring: POST invocations</option>
+<option value="v2/models/{name}/infer">Open Inference Protocol: POST v2/models/{name}/infer</option></select>
+<label for="body">Request</label><textarea id="body" spellcheck="false">{request}</textarea>
+<p><button type="submit">Send</button> <span id="status" role="status"></span></p>
+</form>
+<pre id="answer" aria-live="polite"></pre>
+<p><a href="openapi.json">OpenAPI document</a></p>
+<template id="infer">{infer}</template>
+<script nonce="{nonce}">
+const at = (id) => document.getElementById(id);
+const bodies = {{ 0: at("body").value, 1: at("infer").content.textContent }};
+let chosen = 0;
+at("protocol").addEventListener("change", () => {{
+  bodies[chosen] = at("body").value;
+  chosen = at("protocol").selectedIndex;
+  at("body").value = bodies[chosen];
+}});
+at("form").addEventListener("submit", async (event) => {{
+  event.preventDefault();
+  at("status").textContent = "…";
+  const parts = at("protocol").value.split("/").map(encodeURIComponent).join("/");
+  const started = performance.now();
+  try {{
+    const answer = await fetch(parts, {{
+      method: "POST",
+      headers: {{ "content-type": "application/json", authorization: "Bearer " + at("token").value }},
+      body: at("body").value,
+    }});
+    const text = await answer.text();
+    at("status").textContent = `${{answer.status}} in ${{Math.round(performance.now() - started)}} ms`;
+    at("answer").textContent = text;
+  }} catch (error) {{
+    at("status").textContent = String(error);
+  }}
+}});
+</script></body></html>
+"""

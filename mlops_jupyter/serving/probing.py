@@ -1,0 +1,122 @@
+"""What is found out about a model before it is asked anything."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from importlib import import_module
+from time import perf_counter
+
+import numpy as np
+
+from ..capabilities.endpoints import Limits, PlannedVersion
+from ..errors import ConfigurationError
+from . import scoring
+from .batching import Runner, split
+from .failures import Failure
+from .rows import Rows, joined
+from .schema import Schema
+
+# How many rows the requests have that are tried together, and how many rounds of them.
+_SIZES = (1, 1, 2, 1, 5, 3, 1)
+_ROUNDS = 3
+
+
+@dataclass(frozen=True)
+class Probe:
+    """What a model is like.
+
+    Attributes
+    ----------
+    schema
+        What its rows must be.
+    joins
+        Whether it answers rows of several requests together exactly as it answers them alone.
+    call_s
+        How long a call with a row takes; ``None`` when there was no row to call it with.
+    """
+
+    schema: Schema
+    joins: bool = False
+    call_s: float | None = None
+
+
+def load(version: PlannedVersion, limits: Limits) -> tuple[Runner, Probe]:
+    """Load a model, and have it answer its example.
+
+    Raises
+    ------
+    ConfigurationError
+        When it cannot be loaded, or does not answer.
+    """
+    schema = Schema.from_signature(version.signature)
+    module, _, name = version.runner.partition(":")
+    try:
+        runner: Runner = getattr(import_module(module), name)(version)
+    except (ImportError, AttributeError) as error:
+        raise ConfigurationError(f"version {version.version} cannot be loaded: {error}") from error
+    if version.example is None:
+        sample = getattr(runner, "sample", lambda _: None)(schema)
+    else:
+        sample = _example(version, runner, schema, limits)
+    if sample is None:
+        return runner, Probe(schema)
+    return runner, Probe(schema, *_tried(runner, sample))
+
+
+def _example(version: PlannedVersion, runner: Runner, schema: Schema, limits: Limits) -> Rows:
+    """Return the example's rows, to which there has been an answer."""
+    try:
+        rows = scoring.decode((version.example or "").encode(), "application/json", schema, limits)
+    except Failure as failure:
+        raise ConfigurationError(
+            f"the input example of version {version.version} does not fit its signature: {failure.message}"
+        ) from failure
+    try:
+        scoring.encode(runner.predict(rows))
+    except (Exception, SystemExit) as error:
+        raise ConfigurationError(
+            f"version {version.version} does not answer its input example: {type(error).__name__}: {error}"
+        ) from error
+    return rows
+
+
+def _tried(runner: Runner, sample: Rows) -> tuple[bool, float | None]:
+    """Return whether rows may be joined, and how long a call takes."""
+    first = next(iter(_requests(sample)))
+    taken = []
+    try:
+        for _ in range(5):
+            start = perf_counter()
+            runner.predict(first)
+            taken.append(perf_counter() - start)
+        joins = all(_same(runner, list(_requests(sample))) for _ in range(_ROUNDS))
+    except (Exception, SystemExit):  # noqa: BLE001 -- what a model raises for made-up rows says nothing
+        joins = False
+    return joins, min(taken, default=None)
+
+
+def _same(runner: Runner, parts: list[Rows]) -> bool:
+    """Tell whether the answer to joined rows is, to the last digit, the answers to each request."""
+    rows = joined(parts)
+    together = split(runner.predict(rows), [part.count for part in parts], rows.count)
+    if together is None:
+        return False
+    return all(
+        scoring.encode(cut) == scoring.encode(runner.predict(part)) for cut, part in zip(together, parts, strict=True)
+    )
+
+
+def _requests(sample: Rows) -> Iterable[Rows]:
+    """Make requests of several sizes around an example: numbers vary, other values are taken as they are."""
+    random = np.random.default_rng()
+    for size in _SIZES:
+        at = random.integers(0, sample.count, size)
+        if sample.matrix is not None:
+            matrix = sample.matrix[at]
+            if matrix.dtype.kind == "f":
+                spread = np.nanstd(sample.matrix, axis=0) + np.abs(np.nan_to_num(sample.matrix[:1][0])) + 1.0
+                matrix = (matrix + spread * random.standard_normal(matrix.shape)).astype(matrix.dtype)
+            yield Rows(size, sample.names, np.ascontiguousarray(matrix))
+        else:
+            yield Rows(size, sample.names, None, {name: values[at] for name, values in (sample.columns or {}).items()})

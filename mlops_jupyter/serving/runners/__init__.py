@@ -1,0 +1,1 @@
+"""What calls a model: one module for each way."""

@@ -1,0 +1,403 @@
+"""The supervisor of an endpoint: ``python -m mlops_jupyter.serving.supervisor STATE [WORKER [FOLLOWER]]``.
+
+It listens, starts the workers that answer, starts those again that end, and says in a file how things are. It imports
+nothing that a worker needs: it must be there when a worker is out of memory.
+"""
+
+from __future__ import annotations
+
+import os
+import selectors
+import signal
+import socket
+import sys
+import time
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+from ..capabilities.endpoints import EndpointPlan
+from ..capabilities.endpoints.folder import EndpointFolder
+from ..capabilities.endpoints.processes import identify
+from ..capabilities.endpoints.snapshots import merged
+from ..capabilities.endpoints.state import EndpointState, EndpointStatus, write_state
+from ..errors import ConfigurationError
+from .children import WORKER, Child, Worker
+from .control_desk import ControlDesk, Visitor
+from .listening import AddressTaken, listen
+from .log_file import LogFile
+from .questions import Question
+
+_TICK_S = 0.5
+# Loading a model may take minutes; a worker that has not said a word for so long never will.
+_START_LIMIT_S = 900.0
+_SNAPSHOT_S, _SWAP_S = 1.0, 900.0
+_DRAIN_S = 30.0
+
+
+class Supervisor:
+    """One endpoint at work.
+
+    Parameters
+    ----------
+    folder
+        The endpoint's folder.
+    plan
+        What is in it.
+    log
+        Where what happens is written to.
+    worker
+        The module of a worker's process.
+    follower
+        The module of the process that follows an alias, for plans that follow one.
+    """
+
+    def __init__(
+        self, folder: EndpointFolder, plan: EndpointPlan, log: LogFile, worker: str, follower: str | None
+    ) -> None:
+        self._folder, self._plan, self._log, self._module = folder, plan, log, worker
+        self._selector = selectors.DefaultSelector()
+        self._listening = listen(plan)
+        self._desk = ControlDesk(folder.control, self._selector, self._serve)
+        self._workers = [self._worker() for _ in range(plan.workers)]
+        self._leaving: list[Worker] = []
+        self._follower = None if follower is None else Child(["-P", "-m", follower, str(folder.path)])
+        self._ended: dict[str, Any] | None = None
+        self._questions: list[Question] = []
+        self._plan_number = 0
+        self._status: EndpointStatus = "starting"
+        self._begun = False
+        self._first = _first_state(plan, 0 if plan.socket is not None else self._listening.getsockname()[1])
+        self._restarts = 0
+        self._error: tuple[str, float] | None = None
+        self._written: EndpointState | None = None
+        self._stop_by: float | None = None
+        self._woken, waking = socket.socketpair()
+        self._waking = waking
+        for one in (self._woken, waking):
+            one.settimeout(0)
+        signal.set_wakeup_fd(waking.fileno(), warn_on_full_buffer=False)
+        self._selector.register(self._woken, selectors.EVENT_READ, lambda: self._woken.recv(4096))
+
+    def run(self) -> int:
+        """Work until told to stop, or until the first start has failed; return the exit code."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: self._stop())
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        self._log.write(f"supervisor of {self._folder.name} listens at {_place(self._listening)}")
+        while self._status != "failed" and not (self._status == "stopping" and not self._running()):
+            self._turn()
+            self._tell()
+            for key, _ in self._selector.select(_TICK_S):
+                # What an earlier one of the same round has closed is no longer there.
+                if key.fd in self._selector.get_map():
+                    key.data()
+        return self._close()
+
+    # --- the workers -----------------------------------------------------------------------------------------------
+
+    def _worker(self) -> Worker:
+        return Worker(self._module, self._folder.path, self._listening)
+
+    def _running(self) -> list[Worker]:
+        return [one for one in (*self._workers, *self._leaving) if one.process is not None]
+
+    def _turn(self) -> None:
+        """Do what is due."""
+        now = time.monotonic()
+        for worker in self._workers:
+            if worker.process is None and self._status != "stopping" and now >= worker.due_at:
+                self._start(worker)
+            elif worker.process is not None:
+                self._look_after(worker, now)
+        self._follow(now)
+        for question in [one for one in self._questions if now >= one.until]:
+            self._finish(question)
+        if self._stop_by is not None and now >= self._stop_by:
+            for worker in self._running():
+                self._log.write(f"worker {worker.pid} did not finish in time and is killed")
+                worker.kill()
+
+    def _start(self, worker: Worker) -> None:
+        try:
+            worker.begin(self._plan_number, self._folder.project_state.parent)
+        except OSError as error:
+            worker.due_at = time.monotonic() + _TICK_S
+            self._note(f"no worker can be started: {error}")
+            return
+        if worker.control is None:
+            return
+        self._selector.register(worker.control, selectors.EVENT_READ, lambda: self._hear(worker))
+        self._watch(worker)
+        self._selector.register(worker.handle, selectors.EVENT_READ, lambda: self._bury(worker))
+        self._log.write(f"worker {worker.pid} is started")
+
+    def _watch(self, child: Child) -> None:
+        """Put into the log what a process prints."""
+        self._selector.register(child.output, selectors.EVENT_READ, lambda: self._read(child))
+
+    def _read(self, child: Child) -> bool:
+        lines, more = child.printed()
+        for one in lines:
+            self._log.write(one, child.pid)
+        if not more:
+            self._selector.unregister(child.output)
+        return more and bool(lines)
+
+    def _look_after(self, worker: Worker, now: float) -> None:
+        """End a worker that hangs."""
+        silent_s = now - worker.heard_at
+        if worker.status == "starting" and silent_s > _START_LIMIT_S:
+            worker.failed = f"it was not ready within {_START_LIMIT_S:.0f} s"
+        elif worker.status == "ready" and silent_s > self._plan.limits.deadline_s:
+            worker.failed = f"it gave no sign of life for {silent_s:.0f} s"
+        else:
+            return
+        worker.kill()
+
+    def _hear(self, worker: Worker) -> None:
+        messages, more = worker.heard()
+        for message in messages:
+            if "snapshot" in message:
+                worker.snapshot = message["snapshot"]
+                self._answered(worker, "snapshot", {})
+            elif "swapped" in message:
+                self._answered(worker, "swapped", message)
+            elif "failed" in message:
+                worker.failed = str(message["failed"])
+            elif message.get("ready"):
+                self._ready(worker)
+        if not more and worker.control is not None:
+            self._selector.unregister(worker.control)
+
+    def _ready(self, worker: Worker) -> None:
+        worker.status = "ready"
+        self._log.write(f"worker {worker.pid} is ready")
+        if worker.plan_number != self._plan_number:
+            # It may have read the plan before it was changed.
+            worker.plan_number = self._plan_number
+            worker.tell({"do": "plan"})
+        self._begun = self._begun or all(one.status == "ready" for one in self._workers)
+        self._status = "ready" if self._begun and self._status != "stopping" else self._status
+
+    def _bury(self, worker: Worker) -> None:
+        """Take leave of a worker that has ended."""
+        if worker.control is not None and worker.control in self._selector.get_map():
+            self._hear(worker)
+        while worker.output in self._selector.get_map() and self._read(worker):
+            pass
+        for file in (worker.control, worker.output, worker.handle):
+            if file is not None and file in self._selector.get_map():
+                self._selector.unregister(file)
+        if worker.snapshot is not None:
+            self._ended = merged([], merged([worker.snapshot], self._ended))
+        wanted = worker in self._workers and self._status != "stopping"
+        said = worker.leave()
+        self._log.write(said)
+        for question in list(self._questions):
+            question.gone(worker, said)
+            self._finish_if_done(question)
+        if not wanted:
+            self._leaving = [one for one in self._leaving if one is not worker]
+        elif not self._begun:
+            self._note(worker.failed or said)
+            self._status = "failed"
+        else:
+            self._restarts += 1
+            self._note(said)
+            if not any(one.status == "ready" for one in self._workers):
+                self._status = "starting"
+
+    def _resize(self) -> None:
+        """Have as many workers as the plan says."""
+        while len(self._workers) < self._plan.workers:
+            self._workers.append(self._worker())
+        while len(self._workers) > self._plan.workers:
+            worker = self._workers.pop()
+            if worker.process is not None:
+                self._leaving.append(worker)
+                worker.status = "stopping"
+                worker.tell({"do": "drain"})
+
+    def _follow(self, now: float) -> None:
+        """Keep the process that follows the alias, as long as there is one to follow."""
+        child = self._follower
+        if child is None:
+            return
+        wanted = self._plan.follows is not None and self._begun and self._status != "stopping"
+        if child.process is None and wanted and now >= child.due_at:
+            child.start()
+            self._watch(child)
+            self._selector.register(child.handle, selectors.EVENT_READ, self._bury_follower)
+            self._log.write(f"process {child.pid} follows {self._plan.follows}")
+        elif child.process is not None and not wanted:
+            child.kill(signal.SIGTERM)
+
+    def _bury_follower(self) -> None:
+        child = self._follower
+        if child is None:
+            return
+        while child.output in self._selector.get_map() and self._read(child):
+            pass
+        for file in (child.output, child.handle):
+            if file in self._selector.get_map():
+                self._selector.unregister(file)
+        pid = child.pid
+        self._log.write(f"the process {pid} that follows the alias {child.ended()}")
+
+    # --- what others ask -------------------------------------------------------------------------------------------
+
+    def _serve(self, visitor: Visitor, request: dict[str, Any]) -> None:
+        do = request.get("do")
+        if do == "state":
+            self._desk.reply(visitor, asdict(self._state()))
+        elif do == "metrics":
+            self._ask(visitor, "snapshot", {"do": "snapshot"}, _SNAPSHOT_S)
+        elif do == "plan":
+            self._change(visitor)
+        elif do == "stop":
+            self._desk.reply(visitor, {"stopping": True})
+            self._stop()
+        else:
+            self._desk.reply(visitor, {"error": f"no such request: {do}"})
+
+    def _change(self, visitor: Visitor) -> None:
+        """Take up a plan that has changed."""
+        try:
+            plan = self._folder.plan()
+        except ConfigurationError as error:
+            self._desk.reply(visitor, {"swapped": False, "error": error.message})
+            return
+        if plan is None:
+            self._desk.reply(visitor, {"swapped": False, "error": "there is no plan"})
+            return
+        self._plan, self._plan_number = plan, self._plan_number + 1
+        self._ask(visitor, "swapped", {"do": "plan"}, _SWAP_S)
+        self._resize()
+
+    def _ask(self, visitor: Visitor, kind: str, message: dict[str, Any], limit_s: float) -> None:
+        """Ask all workers that can answer; the visitor is answered when they all have, or time is up."""
+        ready = [one for one in self._workers if one.status == "ready"]
+        question = Question(visitor, kind, set(ready), time.monotonic() + limit_s)
+        self._questions.append(question)
+        for worker in ready:
+            worker.plan_number = self._plan_number
+            worker.tell(message)
+        self._finish_if_done(question)
+
+    def _answered(self, worker: Worker, kind: str, message: dict[str, Any]) -> None:
+        for question in [one for one in self._questions if one.kind == kind]:
+            question.answered(worker, message)
+            self._finish_if_done(question)
+
+    def _finish_if_done(self, question: Question) -> None:
+        if not question.waiting and question in self._questions:
+            self._finish(question)
+
+    def _finish(self, question: Question) -> None:
+        self._questions.remove(question)
+        if question.kind == "swapped":
+            self._desk.reply(question.visitor, question.outcome())
+            return
+        snapshots = [one.snapshot for one in self._workers if one.snapshot is not None]
+        self._desk.reply(question.visitor, {"snapshot": merged(snapshots, self._ended)})
+
+    # --- how things are --------------------------------------------------------------------------------------------
+
+    def _stop(self) -> None:
+        """Let the workers finish what is open; told a second time, let them go at once."""
+        if self._status == "stopping":
+            self._stop_by = time.monotonic()
+            return
+        self._log.write("the endpoint stops")
+        self._status, self._stop_by = "stopping", time.monotonic() + min(self._plan.limits.deadline_s, _DRAIN_S)
+        for worker in self._running():
+            if worker.status == "ready":
+                worker.tell({"do": "drain"})
+            else:
+                worker.kill(signal.SIGTERM)
+
+    def _note(self, error: str) -> None:
+        self._error = (error, time.time())
+
+    def _state(self) -> EndpointState:
+        return replace(
+            self._first,
+            status=self._status,
+            restarts=self._restarts,
+            error=None if self._error is None else self._error[0],
+            error_at=None if self._error is None else self._error[1],
+            workers=tuple(one.told() for one in (*self._workers, *self._leaving)),
+        )
+
+    def _tell(self) -> None:
+        """Write down how things are, where that has changed."""
+        state = self._state()
+        if state == self._written:
+            return
+        try:
+            write_state(self._folder.state_file, state)
+        except OSError as error:
+            # A full disk: it is tried again with every turn. Who removes the folder wants no state.
+            self._log.write(f"the state cannot be written: {error}")
+            return
+        self._written = state
+
+    def _close(self) -> int:
+        """End what is left, and say so."""
+        failed = self._status == "failed"
+        for worker in self._running():
+            worker.kill()
+            self._bury(worker)
+        if self._follower is not None and self._follower.process is not None:
+            self._follower.kill()
+            self._bury_follower()
+        self._status = "failed" if failed else "stopped"
+        self._tell()
+        self._desk.close()
+        self._listening.close()
+        if self._plan.socket is not None:
+            Path(self._plan.socket).unlink(missing_ok=True)
+        self._log.write("the endpoint could not be started" if failed else "the endpoint has stopped")
+        return 1 if failed else 0
+
+
+def main(arguments: list[str]) -> int:
+    """Supervise the endpoint of a folder."""
+    folder = EndpointFolder(Path(arguments[0]))
+    worker, follower = (*arguments[1:], None, None)[:2]
+    folder.check()
+    log = LogFile(folder.log)
+    log.take_standard_streams()
+    plan = folder.plan()
+    if plan is None:
+        raise ConfigurationError(f"there is no plan in {folder.path}", "mlops deploy")
+    try:
+        supervisor = Supervisor(folder, plan, log, worker or WORKER, follower)
+    except AddressTaken as error:
+        log.write(str(error))
+        _tell_taken(folder, plan, str(error))
+        return 1
+    code = supervisor.run()
+    log.close()
+    return code
+
+
+def _tell_taken(folder: EndpointFolder, plan: EndpointPlan, error: str) -> None:
+    state = _first_state(plan, plan.port)
+    write_state(folder.state_file, replace(state, status="failed", error=error, error_at=time.time(), code="address"))
+
+
+def _first_state(plan: EndpointPlan, port: int) -> EndpointState:
+    own = identify(os.getpid())
+    started = "" if own is None else own.started
+    return EndpointState(os.getpid(), started, "starting", time.time(), plan.host, port, plan.socket)
+
+
+def _place(listening: socket.socket) -> str:
+    place = listening.getsockname()
+    return f"{place[0]} port {place[1]}" if isinstance(place, tuple) else str(place)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

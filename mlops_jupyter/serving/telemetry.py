@@ -1,0 +1,144 @@
+"""What a worker counts: plain numbers, cheap to add to, told to the supervisor as one dict.
+
+The supervisor adds the workers' dicts up and renders them; `capabilities.endpoints.metrics_text` knows the names.
+"""
+
+from __future__ import annotations
+
+import resource
+from bisect import bisect_left
+from collections.abc import Iterable
+from typing import Any
+
+from ..capabilities.endpoints import PlannedVersion
+
+# Seconds. Below 5 ms lies what a small model takes.
+DURATION_BOUNDS = (
+    *(0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05),
+    *(0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0),
+)
+SIZE_BOUNDS = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0, 1_024.0, 4_096.0, 16_384.0, 100_000.0)
+
+Labels = tuple[str, ...]
+
+
+class Histogram:
+    """How often values fell into each bucket, and their sum.
+
+    Parameters
+    ----------
+    bounds
+        The upper bounds of the buckets; one more has none.
+    """
+
+    __slots__ = ("bounds", "counts", "total")
+
+    def __init__(self, bounds: tuple[float, ...]) -> None:
+        self.bounds = bounds
+        self.counts = [0] * (len(bounds) + 1)
+        self.total = 0.0
+
+    def add(self, value: float) -> None:
+        """Count one value."""
+        self.counts[bisect_left(self.bounds, value)] += 1
+        self.total += value
+
+    def told(self) -> dict[str, Any]:
+        """Return it as plain values."""
+        return {"bounds": list(self.bounds), "counts": list(self.counts), "sum": self.total}
+
+
+class Telemetry:
+    """What one worker has seen since it started."""
+
+    def __init__(self) -> None:
+        self.in_flight = 0
+        self.queued = 0
+        self.requests: dict[Labels, int] = {}
+        self.durations: dict[Labels, Histogram] = {}
+        self.errors: dict[Labels, int] = {}
+        self.rows: dict[Labels, int] = {}
+        self.batches: dict[Labels, Histogram] = {}
+        self.model_seconds: dict[Labels, Histogram] = {}
+        self.shadows: dict[Labels, int] = {}
+        self.versions: list[dict[str, str]] = []
+
+    def serving(self, versions: Iterable[PlannedVersion]) -> None:
+        """Note what is served now."""
+        self.versions = [
+            {
+                "model": version.model or "",
+                "version": version.version,
+                "variant": variant_of(version),
+                "run_id": version.run_id or "",
+                "source": version.source,
+                "percent": f"{version.percent:g}",
+            }
+            for version in versions
+        ]
+
+    def answered(self, labels: Labels, code: str, seconds: float) -> None:
+        """Count one answer; the labels are model, version, variant and protocol."""
+        key = (*labels, code)
+        self.requests[key] = self.requests.get(key, 0) + 1
+        histogram = self.durations.get(labels)
+        if histogram is None:
+            histogram = self.durations[labels] = Histogram(DURATION_BOUNDS)
+        histogram.add(seconds)
+
+    def refused(self, labels: Labels, error_code: str) -> None:
+        """Count one answer that holds no prediction, by its error's code."""
+        key = (*labels, error_code)
+        self.errors[key] = self.errors.get(key, 0) + 1
+
+    def called(self, labels: Labels, rows: int, seconds: float) -> None:
+        """Count one call of a model; the labels are model, version and variant."""
+        histogram = self.batches.get(labels)
+        if histogram is None:
+            histogram = self.batches[labels] = Histogram(SIZE_BOUNDS)
+            self.model_seconds[labels] = Histogram(DURATION_BOUNDS)
+        histogram.add(rows)
+        self.model_seconds[labels].add(seconds)
+        self.rows[labels] = self.rows.get(labels, 0) + rows
+
+    def compared(self, labels: Labels, result: str, rows: int) -> None:
+        """Count rows that a shadow has answered ``equal`` or ``different``, that it ``failed`` at, or ``skipped``."""
+        key = (*labels, result)
+        self.shadows[key] = self.shadows.get(key, 0) + rows
+
+    def snapshot(self) -> dict[str, Any]:
+        """Return everything as plain values, which add up over the workers."""
+        return {
+            "gauges": {"in_flight": self.in_flight, "queued": self.queued, "resident_bytes": _resident_bytes()},
+            "counters": {
+                "requests": _listed(self.requests),
+                "errors": _listed(self.errors),
+                "rows": _listed(self.rows),
+                "shadows": _listed(self.shadows),
+            },
+            "histograms": {
+                "durations": [[list(labels), each.told()] for labels, each in self.durations.items()],
+                "batches": [[list(labels), each.told()] for labels, each in self.batches.items()],
+                "model_seconds": [[list(labels), each.told()] for labels, each in self.model_seconds.items()],
+            },
+            "versions": self.versions,
+        }
+
+
+def variant_of(version: PlannedVersion) -> str:
+    """Return what a version is to an endpoint: ``main``, ``canary`` or ``shadow``."""
+    if version.shadow:
+        return "shadow"
+    return "main" if version.percent >= 50 else "canary"  # noqa: PLR2004 -- half of the requests
+
+
+def _listed(counts: dict[Labels, int]) -> list[list[Any]]:
+    return [[list(labels), count] for labels, count in counts.items()]
+
+
+def _resident_bytes() -> int:
+    try:
+        with open("/proc/self/statm", "rb") as told:  # noqa: PTH123 -- once a second: no path object for it
+            return int(told.read().split()[1]) * resource.getpagesize()
+    except (OSError, IndexError, ValueError):
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024

@@ -1,0 +1,186 @@
+"""One process that answers: ``python -m mlops_jupyter.serving.worker STATE LISTEN_FD CONTROL_FD``.
+
+It is started by the supervisor, which gives it a listening socket and one end of a pair of sockets, and each of them
+writes one JSON object a line there. When the supervisor is gone, the worker finishes what it has begun, and ends.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import os
+import signal
+import socket
+import sys
+from pathlib import Path
+from typing import Any
+
+import uvloop
+from uvicorn.server import ServerState
+
+from ..capabilities.endpoints import EndpointPlan
+from ..errors import MlopsError
+from .app import App
+from .endpoint import Endpoint
+from .http import EndpointProtocol, listen_config
+from .routing import Router
+from .telemetry import Telemetry
+
+_LOG = logging.getLogger(__name__)
+_PULSE_S = 0.5
+_KEEP_ALIVE_S = 75
+_BACKLOG = 2_048
+# What is open after so long while draining is given up.
+_DRAIN_S = 30.0
+_FAILED_EXIT = 3
+
+
+class Worker:
+    """The process.
+
+    Parameters
+    ----------
+    state
+        The endpoint's folder.
+    listening
+        The socket that requests come to.
+    control
+        The end of the pair to the supervisor.
+    """
+
+    def __init__(self, state: Path, listening: socket.socket, control: socket.socket) -> None:
+        self._state = state
+        self._listening = listening
+        self._control = control
+        self._server_state = ServerState()
+        self._draining = asyncio.Event()
+        self._telemetry = Telemetry()
+        self._router = Router(self._telemetry)
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def run(self) -> int:
+        """Serve until told to stop; return the exit code."""
+        loop = asyncio.get_running_loop()
+        reader, self._writer = await asyncio.open_connection(sock=self._control)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._draining.set)
+        try:
+            plan = self._plan()
+            self._endpoint = Endpoint(plan, self._telemetry, self._router)
+            await self._router.follow(plan)
+        except (MlopsError, OSError, ValueError) as error:
+            await self._say({"failed": str(error)})
+            return _FAILED_EXIT
+        except Exception as error:  # noqa: BLE001 -- a model raises what it likes when it is loaded
+            _LOG.exception("the model cannot be loaded")
+            await self._say({"failed": f"the model cannot be loaded: {type(error).__name__}: {error}"})
+            return _FAILED_EXIT
+        config = listen_config(App(self._endpoint, self._state / "control.sock"), _KEEP_ALIVE_S)
+        server = await loop.create_server(
+            lambda: EndpointProtocol(self._endpoint, config, self._server_state, loop),
+            sock=self._listening,
+            backlog=_BACKLOG,
+        )
+        await self._say({"ready": True})
+        for task in (self._listen(reader), self._beat()):
+            self._begin(task)
+        await self._draining.wait()
+        await self._drain(server)
+        return 0
+
+    def _plan(self) -> EndpointPlan:
+        return EndpointPlan.from_json((self._state / "plan.json").read_bytes())
+
+    def _begin(self, work: Any) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _say(self, words: dict[str, Any]) -> None:
+        try:
+            self._writer.write(json.dumps(words).encode() + b"\n")
+            await self._writer.drain()
+        except (ConnectionError, RuntimeError):
+            self._draining.set()
+
+    async def _listen(self, reader: asyncio.StreamReader) -> None:
+        """Do what the supervisor says; when it is gone, drain."""
+        try:
+            while line := await reader.readline():
+                told = json.loads(line)
+                if told.get("do") == "plan":
+                    await self._swap()
+                elif told.get("do") == "snapshot":
+                    await self._say({"snapshot": self._telemetry.snapshot()})
+                elif told.get("do") == "drain":
+                    break
+        except (ConnectionError, ValueError) as error:
+            _LOG.warning("the supervisor cannot be understood: %s", error)
+        self._draining.set()
+
+    async def _swap(self) -> None:
+        """Put the plan as it is now in force."""
+        try:
+            plan = self._plan()
+            await self._router.follow(plan)
+        except (MlopsError, OSError, ValueError) as error:
+            await self._say({"swapped": False, "error": str(error)})
+        except Exception as error:  # noqa: BLE001 -- as above; the plan in force stays
+            _LOG.exception("the new plan cannot be served")
+            await self._say({"swapped": False, "error": f"{type(error).__name__}: {error}"})
+        else:
+            self._endpoint.told(plan)
+            await self._say({"swapped": True})
+
+    async def _beat(self) -> None:
+        """Tell the supervisor that the loop is alive, and what has been counted; close what nobody speaks on."""
+        loop = asyncio.get_running_loop()
+        beats = 0
+        while True:
+            start = loop.time()
+            await asyncio.sleep(_PULSE_S)
+            beats += 1
+            await self._say({"pulse": round(loop.time() - start, 3)})
+            if beats % 2 == 0:
+                self._endpoint.tick()
+                await self._say({"snapshot": self._telemetry.snapshot()})
+                self._sweep()
+
+    def _sweep(self) -> None:
+        now = asyncio.get_running_loop().time()
+        for connection in list(self._server_state.connections):
+            if isinstance(connection, EndpointProtocol):
+                connection.sweep(now, draining=self._endpoint.draining)
+
+    async def _drain(self, server: asyncio.Server) -> None:
+        """Take no new connection; answer what comes on open ones, each time as the last."""
+        self._endpoint.draining = True
+        server.close()
+        loop = asyncio.get_running_loop()
+        end = loop.time() + _DRAIN_S
+        while self._server_state.connections and loop.time() < end:
+            self._sweep()
+            await asyncio.sleep(0.05)
+        await asyncio.wait([asyncio.ensure_future(self._router.drained())], timeout=max(end - loop.time(), 0.0))
+        await self._say({"snapshot": self._telemetry.snapshot()})
+        for task in self._tasks:
+            task.cancel()
+
+
+def main(arguments: list[str]) -> int:
+    """Run a worker; the arguments are the endpoint's folder and the two sockets' numbers."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    state, listening, control = Path(arguments[0]), int(arguments[1]), int(arguments[2])
+
+    async def serve() -> int:
+        return await Worker(state, socket.socket(fileno=listening), socket.socket(fileno=control)).run()
+
+    return uvloop.run(serve())
+
+
+if __name__ == "__main__":
+    code = main(sys.argv[1:])
+    logging.shutdown()
+    # A model's call that never ends runs in a thread, which an orderly exit would wait for.
+    os._exit(code)

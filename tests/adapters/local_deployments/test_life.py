@@ -1,0 +1,331 @@
+"""The life of an endpoint on this machine, with workers that have no model: real processes, sockets and signals."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from mlops_jupyter.adapters.local_deployments.target import LocalDeployments
+from mlops_jupyter.capabilities.endpoints import processes
+from mlops_jupyter.capabilities.endpoints.folder import EndpointFolder
+from mlops_jupyter.capabilities.endpoints.state import EndpointState, read_state
+from mlops_jupyter.errors import ConfigurationError, Conflict, MlopsError, NotFound, Rejected, Unavailable
+from mlops_jupyter.protocols import WantedDeployment
+from mlops_jupyter.records import Deployment, ServedVersion
+from tests.fakes.waiting import wait_for
+
+REPOSITORY = Path(__file__).parents[3]
+BODY = b'{"dataframe_split": {"columns": ["a"], "data": [[1.5], [2.5]]}}'
+JSON = "application/json"
+
+
+class Endpoints(LocalDeployments):
+    """The target with a worker of the tests'."""
+
+    def __init__(self, state: Path) -> None:
+        super().__init__(state, "tests.fakes.endpoint_worker")
+        self.state = state
+
+    def folder(self, name: str = "churn") -> EndpointFolder:
+        return EndpointFolder(self.state / "endpoints" / name)
+
+    def told(self, name: str = "churn") -> EndpointState:
+        return wait_for(lambda: read_state(self.folder(name).state_file))
+
+    def deploy(self, name: str = "churn", *versions: str, **options: Any) -> Deployment:
+        versions = versions or ("models:/churn/1",)
+        served = tuple(
+            ServedVersion(version=str(number), source=source, path="/nowhere", percent=100 if number == 1 else 0)
+            for number, source in enumerate(versions, 1)
+        )
+        with self.changing(name):
+            return self.apply(WantedDeployment(name, served, "a test", "me", **options), lambda *_: None)
+
+    def asked(self, name: str = "churn", body: bytes = BODY) -> Any:
+        answer = self.ask(name, body, JSON, 10)
+        return json.loads(answer.body)["predictions"], answer.version
+
+
+@pytest.fixture
+def endpoints(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Endpoints]:
+    monkeypatch.setenv("PYTHONPATH", str(REPOSITORY))
+    state = tmp_path / "churn" / ".mlops"
+    state.mkdir(parents=True)
+    found = Endpoints(state)
+    yield found
+    for one in found.all():
+        found.remove(one.name)
+
+
+def left_of(state: EndpointState) -> list[int]:
+    """Return the processes of an endpoint that are there still."""
+    every = [state.supervisor, *(worker.process for worker in state.workers)]
+    return [one.pid for one in every if one.pid and processes.lives(one)]
+
+
+def test_an_endpoint_answers_is_listed_and_leaves_nothing(endpoints):
+    found = endpoints.deploy()
+    assert (found.status, found.name, found.target, found.restarts, found.error) == ("ready", "churn", "local", 0, None)
+    assert found.url == f"http://127.0.0.1:{found.port}"
+    assert endpoints.asked() == ([1.5, 2.5], "1")
+    assert [one.name for one in endpoints.all()] == ["churn"]
+    state = endpoints.told()
+    token = endpoints.folder().token()
+    assert token not in str(found)
+    assert f"$(cat {found.token_file})" in found.curl
+    compile(found.python, "snippet", "exec")
+    assert "supervisor of churn listens" in "\n".join(next(endpoints.log_lines("churn", 100, follow=False)))
+
+    endpoints.remove("churn")
+    assert left_of(state) == []
+    assert [one.name for one in endpoints.state.rglob("*")] == ["endpoints"]
+    with pytest.raises(NotFound) as caught:
+        endpoints.get("churn")
+    assert caught.value.lines() == ["NotFound: there is no deployment churn", "  → mlops deployments"]
+    assert not [one for one in psutil.Process().children(recursive=True) if one.pid == state.pid]
+
+
+def test_files_are_the_users_alone(endpoints):
+    endpoints.deploy(workers=2)
+    state = endpoints.told()
+    modes = {one.name: oct(one.lstat().st_mode & 0o777) for one in endpoints.folder().path.iterdir()}
+    assert modes == dict.fromkeys(("control.sock", "history.jsonl", "log", "plan.json", "state.json", "token"), "0o600")
+    assert endpoints.folder().path.stat().st_mode & 0o777 == 0o700
+    assert (endpoints.state / "metrics.token").stat().st_mode & 0o777 == 0o600
+    assert [worker.status for worker in state.workers] == ["ready", "ready"]
+    for one in (state.pid, *(worker.pid for worker in state.workers)):
+        assert endpoints.folder().token() not in str(psutil.Process(one).cmdline())
+        assert os.getsid(one) == state.pid != os.getsid(0)
+
+
+def test_a_unix_socket_is_private_and_goes_with_the_endpoint(endpoints, tmp_path):
+    place = tmp_path / ("deep" * 30) / "churn.sock"
+    place.parent.mkdir()
+    found = endpoints.deploy(socket=str(place))
+    assert (found.socket, found.port, place.lstat().st_mode & 0o777) == (str(place), None, 0o600)
+    assert f"--unix-socket {place}" in found.curl
+    endpoints.remove("churn")
+    assert not place.exists()
+
+
+def test_a_worker_that_is_killed_is_started_again_and_told(endpoints):
+    endpoints.deploy()
+    (worker,) = endpoints.told().workers
+    os.kill(worker.pid, signal.SIGKILL)
+    wait_for(lambda: (state := endpoints.told()).restarts == 1 and state.status == "ready")
+    assert endpoints.asked() == ([1.5, 2.5], "1")
+    found = endpoints.get("churn")
+    assert (found.status, found.restarts) == ("ready", 1)
+    assert found.error.startswith(f"worker {worker.pid} was killed by SIGKILL")
+    assert found.error_at is not None
+    assert endpoints.told().workers[0].pid != worker.pid
+
+
+def test_the_others_answer_while_one_is_away(endpoints):
+    endpoints.deploy(workers=2)
+    before = endpoints.told()
+    with pytest.raises(Unavailable):
+        endpoints.asked(body=b'{"die": true}')
+    assert endpoints.asked() == ([1.5, 2.5], "1")
+    wait_for(lambda: endpoints.told().restarts == 1 and {one.status for one in endpoints.told().workers} == {"ready"})
+    assert len({one.pid for one in before.workers} & {one.pid for one in endpoints.told().workers}) == 1
+
+
+def test_a_worker_that_gives_no_sign_of_life_is_killed(endpoints, monkeypatch):
+    from mlops_jupyter.adapters.local_deployments import target
+    from mlops_jupyter.capabilities.endpoints import EndpointPlan, Limits
+
+    monkeypatch.setattr(target, "EndpointPlan", lambda *a: EndpointPlan(*a, limits=Limits(deadline_s=1.0)))
+    endpoints.deploy("churn", "deaf")
+    assert endpoints.asked() == ([1.5, 2.5], "1")
+    state = wait_for(lambda: (state := endpoints.told()).restarts and state)
+    assert "it gave no sign of life for 1 s" in state.error
+
+
+def test_a_first_start_that_fails_says_why_and_leaves_no_process(endpoints):
+    with pytest.raises(Unavailable) as caught:
+        endpoints.deploy("churn", "broken:no module named xgboost")
+    assert caught.value.lines() == [
+        "Unavailable: churn did not become ready: ValueError: no module named xgboost",
+        "  → mlops logs churn",
+    ]
+    found = endpoints.get("churn")
+    assert (found.status, found.error, found.pid) == ("failed", "ValueError: no module named xgboost", None)
+    assert left_of(endpoints.told()) == []
+    assert endpoints.deploy().status == "ready"
+
+
+def test_a_change_is_taken_up_and_one_that_fails_is_not(endpoints):
+    first = endpoints.deploy()
+    state = endpoints.told()
+    second = endpoints.deploy("churn", "models:/churn/2")
+    assert (second.port, second.versions[0].source, endpoints.told().workers) == (
+        first.port,
+        "models:/churn/2",
+        state.workers,
+    )
+    with pytest.raises(Rejected) as caught:
+        endpoints.deploy("churn", "broken:wrong shape")
+    assert "could not take the change up and serves what it did: wrong shape" in caught.value.message
+    assert endpoints.get("churn").versions[0].source == "models:/churn/2"
+    assert endpoints.asked() == ([1.5, 2.5], "1")
+    assert [one.source for one in endpoints.before("churn").versions] == ["models:/churn/1"]
+
+
+def test_workers_are_added_and_let_go(endpoints):
+    endpoints.deploy()
+    endpoints.deploy(workers=3)
+    wait_for(lambda: [one.status for one in endpoints.told().workers] == ["ready"] * 3)
+    endpoints.deploy(workers=1)
+    wait_for(lambda: len(endpoints.told().workers) == 1)
+    assert (endpoints.get("churn").restarts, endpoints.asked()) == (0, ([1.5, 2.5], "1"))
+
+
+def test_an_address_that_is_taken(endpoints):
+    first = endpoints.deploy()
+    with pytest.raises(Conflict) as caught:
+        endpoints.deploy("other", port=first.port)
+    assert caught.value.message == f"other cannot be deployed: port {first.port} of 127.0.0.1 is in use"
+    assert endpoints.get("other").status == "failed"
+    with pytest.raises(Conflict) as caught:
+        endpoints.deploy(port=first.port + 1)
+    assert caught.value.message == f"churn runs already, and listens at {first.port}"
+
+
+def test_a_supervisor_that_is_killed_takes_its_workers_along_and_can_be_replaced(endpoints):
+    endpoints.deploy(workers=2)
+    state = endpoints.told()
+    os.kill(state.pid, signal.SIGKILL)
+    wait_for(lambda: left_of(state) == [])
+    found = endpoints.get("churn")
+    assert (found.status, found.error) == (
+        "stopped",
+        f"its process {state.pid} was killed, or the machine was started anew",
+    )
+    with pytest.raises(Unavailable) as caught:
+        endpoints.asked()
+    assert caught.value.message == "churn does not run"
+    assert endpoints.deploy().status == "ready"
+    assert endpoints.asked() == ([1.5, 2.5], "1")
+
+
+def test_what_a_terminated_supervisor_has_open_is_answered(endpoints):
+    endpoints.deploy("churn", "slow:1")
+    answers: list[Any] = []
+    asking = threading.Thread(target=lambda: answers.append(endpoints.asked()))
+    asking.start()
+    from mlops_jupyter.capabilities.endpoints import control
+
+    def busy() -> bool:
+        told = control.ask(endpoints.folder().control, {"do": "metrics"}, 5)
+        return bool(told["snapshot"]["gauges"].get("in_flight"))
+
+    wait_for(busy)
+    state = endpoints.told()
+    os.kill(state.pid, signal.SIGTERM)
+    asking.join()
+    assert answers == [([1.5, 2.5], "1")]
+    wait_for(lambda: left_of(state) == [])
+    assert endpoints.get("churn").status == "stopped"
+
+
+def test_a_damaged_state_and_a_damaged_plan(endpoints):
+    endpoints.deploy()
+    state = endpoints.told()
+    endpoints.folder().state_file.write_text('{"pid": 12')
+    assert endpoints.asked() == ([1.5, 2.5], "1")
+    endpoints.folder().plan_file.write_text('{"name": "churn", "versions": [')
+    found = endpoints.get("churn")
+    assert found.status == "ready"
+    assert "is damaged" in found.notes[0]
+    with pytest.raises(ConfigurationError):
+        endpoints.deploy()
+    endpoints.remove("churn")
+    assert left_of(state) == []
+
+
+def test_another_process_with_the_number_is_not_the_endpoint(endpoints):
+    endpoints.deploy()
+    state = endpoints.told()
+    os.kill(state.pid, signal.SIGKILL)
+    wait_for(lambda: left_of(state) == [])
+    told = json.loads(endpoints.folder().state_file.read_text())
+    told["pid"] = os.getpid()
+    endpoints.folder().state_file.write_text(json.dumps(told))
+    assert endpoints.get("churn").status == "stopped"
+    endpoints.remove("churn")
+
+
+def test_two_changes_at_once(endpoints):
+    with endpoints.changing("churn"):
+        with pytest.raises(Conflict) as caught:
+            endpoints.deploy()
+        assert caught.value.message == f"churn is being changed by process {os.getpid()}"
+    assert endpoints.deploy().status == "ready"
+
+
+@pytest.mark.parametrize("mode", [0o777, 0o770])
+def test_a_folder_that_others_can_write_to_is_refused(endpoints, mode):
+    endpoints.deploy()
+    endpoints.folder().path.chmod(mode)
+    with pytest.raises(ConfigurationError) as caught:
+        endpoints.asked()
+    assert caught.value.lines() == [
+        f"ConfigurationError: other users can write to {endpoints.folder().path}",
+        f"  → chmod 700 {endpoints.folder().path}",
+    ]
+    endpoints.folder().path.chmod(0o700)
+
+
+def test_the_log_is_followed_until_the_endpoint_ends(endpoints):
+    endpoints.deploy()
+    heard: list[str] = []
+    begun = threading.Event()
+
+    def follow() -> None:
+        for lines in endpoints.log_lines("churn", 2, follow=True):
+            heard.extend(lines)
+            begun.set()
+
+    following = threading.Thread(target=follow)
+    following.start()
+    begun.wait(10)
+    assert len(heard) >= 2
+    os.kill(endpoints.told().workers[0].pid, signal.SIGKILL)
+    wait_for(lambda: any("was killed by SIGKILL" in line for line in heard))
+    endpoints.remove("churn")
+    following.join(10)
+    assert not following.is_alive()
+    assert any("the endpoint has stopped" in line for line in heard)
+
+
+def test_a_refusal_is_told_in_the_endpoints_words(endpoints):
+    endpoints.deploy()
+    with pytest.raises(Rejected) as caught:
+        endpoints.asked(body=b'{"refuse": 1}')
+    assert caught.value.message == "churn refused the request: the column a is missing"
+    endpoints.folder().token_file.write_text("another")
+    with pytest.raises(MlopsError) as other:
+        endpoints.asked()
+    assert other.value.message == "churn does not know the token: a token is needed"
+
+
+def test_the_supervisor_is_light(endpoints):
+    endpoints.deploy()
+    memory = psutil.Process(endpoints.told().pid).memory_info().rss
+    assert memory < 40 * 1024 * 1024, memory
+
+
+@pytest.fixture
+def by_nobody(endpoints) -> Callable[[str], str]:
+    if os.geteuid() != 0:
+        pytest.skip("needs a second user: run the tests as root")
+    return lambda code: code

@@ -1,0 +1,22 @@
+"""Models that are made in a moment."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import mlflow
+import pandas as pd
+from sklearn.linear_model import LogisticRegression
+
+
+def small_model(path: Path, *, turned: bool = False) -> Path:
+    """Save a classifier of the columns a and b as a folder; one that is turned answers the other way round."""
+    table = pd.DataFrame({"a": [0.0, 1.0, 2.0, 3.0], "b": [1.0, 1.0, 0.0, 0.0]})
+    model = LogisticRegression().fit(table, [1, 1, 0, 0] if turned else [0, 0, 1, 1])
+    signature = mlflow.models.infer_signature(table, model.predict(table))
+    # Nothing is inferred: that takes seconds.
+    requirements = ["scikit-learn"]
+    mlflow.sklearn.save_model(
+        model, str(path), signature=signature, input_example=table.head(2), pip_requirements=requirements
+    )
+    return path
