@@ -49,7 +49,7 @@ CONTRACT: dict[str, set[str]] = {
     },
     "ci": {"SYSTEM", "NOTEBOOKS", "--require", "--output"},
     "warm": {"NOTEBOOKS", "--import", "--kernelspec", "--stop", "--idle"},
-    "deploy": {"MODEL", "--name", "--target", "--workers", "--canary", "--shadow"},
+    "deploy": {"MODEL", "--name", "--data", "--target", "--workers", "--canary", "--shadow"},
     "deployments": set(),
     "predict": {"NAME", "DATA"},
     "traffic": {"NAME", "SHARES"},

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Annotated
 
 from .. import settings
 from ..capabilities import rollouts
 from ..errors import CommandError, Conflict
-from ..protocols import DeploymentTarget, Object, Reporter, Silent, WantedDeployment
-from ..records import Deployment, ModelPackage, ServedVersion
+from ..protocols import ONCE, Object, Reporter, Short, Silent, WantedDeployment
+from ..records import Deployment, ModelPackage, RegisteredVersion, Run, ServedVersion
 from . import live_models, packages, targets
-from .models import model_registry
+from .register import register
 
 _REGISTERED = re.compile(r"(?:models:/)?(?P<name>[^/@:]+)(?:@[^/@]+|/(?:\d+|latest))")
+# What is in a store or a folder already; anything else is a live model.
+_LOGGED = (str, Path, Run, ModelPackage, RegisteredVersion)
 _HIGHEST_PORT, _MOST_WORKERS = 65_535, 256
 
 
@@ -30,6 +34,7 @@ def deploy(
     canary: float | None = None,
     shadow: bool = False,
     trust: bool = False,
+    config: Annotated[Mapping[str, str] | None, Short("-C"), ONCE] = None,
     verbose_errors: bool | None = None,
     reporter: Reporter = Silent(),  # noqa: B008 -- stateless
 ) -> Deployment:
@@ -37,21 +42,20 @@ def deploy(
 
     Where the name is deployed already, the new version takes all of its traffic, or with ``--canary`` a part, without a
     request being dropped; ``mlops rollback`` undoes it. It listens on this machine only, and wants the token that lies
-    in a file beside its state. A live model is logged to the run that it belongs to, and registered under the
-    deployment's name. A model by its alias is followed: when the alias moves, the endpoint serves what it then points
-    to.
+    in a file beside its state. A model by its alias is followed: when the alias moves, the endpoint serves what it then
+    points to.
 
     Parameters
     ----------
     model
-        A live model ($model), models:/NAME/VERSION, models:/NAME@ALIAS, a run or runs:/ID/PATH, or a directory.
+        models:/NAME/VERSION, models:/NAME@ALIAS, a run or runs:/ID/PATH, a directory, or a live model ($model), which
+        is registered under the deployment's name first.
     name
         What the deployment is called; else as the registered model.
     data
-        The data that a live model was made with ($X), for its signature and input example. Left out, the --data of
-        its tracked cell is taken, else what the model says of its features.
+        What a live model was made with ($X), for its signature and example; else what its tracked cell was told.
     target
-        Where it runs.
+        Where it runs: local, or the target of any MLflow deployment plugin.
     workers
         How many processes answer.
     port
@@ -64,6 +68,8 @@ def deploy(
         Let the version see the traffic, and compare its answers, which nobody gets.
     trust
         Load the model although that executes code of whoever made it.
+    config
+        What a target of others is told, as `mlflow deployments help -t TARGET` says.
     verbose_errors
         Let error messages hold values of the request.
     reporter
@@ -76,8 +82,6 @@ def deploy(
 
     Raises
     ------
-    CommandError
-        When it is no model, or the data does not fit it.
     Conflict
         When somebody else deploys under this name now, or the address is taken.
     Unavailable
@@ -85,7 +89,7 @@ def deploy(
     ConfigurationError
         When loading the model executes code that nobody has vouched for.
     """
-    name = name or _default_name(live_models.reference_of(model) or "")
+    name = name or _default_name(model)
     _check(workers, port, canary, shadow=shadow)
     current = settings.current()
     current.prepare_state()
@@ -94,8 +98,13 @@ def deploy(
         reporter.progress(f"{name}: the model is fetched", 0, 1)
         package = packages.loadable(_package(current, model, data, name), trust=trust)
         new = targets.served(package)
-        versions = _versions(place, name, new, canary, shadow=shadow)
-        beside = canary is not None or shadow
+        alias = f"models:/{package.model}@{package.alias}" if package.alias else None
+        if canary is None and not shadow:
+            versions, follows = rollouts.alone(new), alias
+        else:
+            present = _present(targets.existing(place, name), name, new)
+            # What stands beside it changes nothing about whom it follows.
+            versions, follows = _beside(present.versions, new, canary), present.follows
         wanted = WantedDeployment(
             name=name,
             versions=versions,
@@ -104,41 +113,39 @@ def deploy(
             workers=workers,
             port=port,
             socket=None if socket is None else str(socket.expanduser().absolute()),
-            follows=f"models:/{package.model}@{package.alias}" if package.alias and not beside else None,
+            follows=follows,
             verbose_errors=verbose_errors,
+            config=config,
         )
         found = place.apply(wanted, targets.waiting(reporter, name))
     targets.ready(reporter, name)
     return targets.with_jupyter(replace(found, notes=(*package.notes, *found.notes)))
 
 
-def _package(current: settings.Settings, model: object, data: object, name: str) -> ModelPackage:
-    """Return the model on this machine; a live one is a registered version by then."""
-    package = live_models.given(current, model, data=data, name=name)
-    if live_models.reference_of(model) is not None:
-        return package
-    made = model_registry(current).register(name, package.source, None)
-    registered = packages.resolved(current, made.uri)
-    said = f"the model is version {made.version} of {name}"
-    return replace(registered, notes=(said, *dict.fromkeys((*package.notes, *made.notes, *registered.notes))))
-
-
-def _versions(
-    place: DeploymentTarget, name: str, new: ServedVersion, canary: float | None, *, shadow: bool
-) -> rollouts.Versions:
-    if canary is None and not shadow:
-        return rollouts.alone(new)
-    present = targets.existing(place, name)
-    if present is None or present.status != "ready":
+def _present(found: Deployment | None, name: str, new: ServedVersion) -> Deployment:
+    if found is None or found.status != "ready":
         said = f"{name} serves nothing that version {new.version} could stand beside"
         raise Conflict(said, f"mlops deploy MODEL --name {name}")
-    if canary is not None:
-        return rollouts.with_canary(present.versions, new, canary)
-    return rollouts.with_shadow(present.versions, new)
+    return found
 
 
-def _default_name(reference: str) -> str:
-    if found := _REGISTERED.fullmatch(reference):
+def _beside(present: rollouts.Versions, new: ServedVersion, canary: float | None) -> rollouts.Versions:
+    return rollouts.with_shadow(present, new) if canary is None else rollouts.with_canary(present, new, canary)
+
+
+def _package(current: settings.Settings, model: object, data: object | None, name: str) -> ModelPackage:
+    """Return what is to be served; a live model is registered, so that the registry knows what answers."""
+    if isinstance(model, _LOGGED):
+        return live_models.given(current, model, data=data, name=name)
+    made = register(model, name=name, data=data)
+    package = packages.resolved(current, made.uri)
+    return replace(package, notes=(f"registered as {made.uri}", *made.notes))
+
+
+def _default_name(model: object) -> str:
+    if isinstance(model, RegisteredVersion):
+        return model.model
+    if isinstance(model, str) and (found := _REGISTERED.fullmatch(model)):
         return found["name"]
     raise CommandError("a model that is not registered needs the name of its deployment", "--name churn")
 

@@ -7,13 +7,15 @@ from ..records import Deployment, Deployments
 from . import targets
 
 
-def deployments(name: str = "") -> Deployment | Deployments:
+def deployments(name: str = "", *, target: str = targets.LOCAL) -> Deployment | Deployments:
     """List deployments, or show one: address, versions and their shares, restarts, how to ask it.
 
     Parameters
     ----------
     name
         The one to show; else all are listed.
+    target
+        Where they run.
 
     Returns
     -------
@@ -25,7 +27,7 @@ def deployments(name: str = "") -> Deployment | Deployments:
     NotFound
         When there is no such deployment.
     """
-    place = targets.target(settings.current())
+    place = targets.target(settings.current(), target)
     if name:
         return targets.with_jupyter(place.get(name))
     return Deployments(tuple(map(targets.with_jupyter, place.all())))

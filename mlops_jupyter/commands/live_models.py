@@ -37,7 +37,7 @@ def given(current: settings.Settings, model: object, *, data: object | None, nam
     CommandError
         When it is no model, or data is given for one that is logged already.
     """
-    word = reference_of(model)
+    word = _reference(model)
     if word is None:
         return logged(current, model, data=data, name=name)
     if data is not None:
@@ -65,8 +65,7 @@ def in_a_run(current: settings.Settings, package: ModelPackage, *, name: str) ->
         return packages.store(current).log_folder(package, run_id=stored(current, own))
 
 
-def reference_of(model: object) -> str | None:
-    """Return the reference that a verb was given as its model, ``None`` for a live object."""
+def _reference(model: object) -> str | None:
     match model:
         case str():
             return model

@@ -14,7 +14,7 @@ from ..records import Deployment, Prediction
 from . import targets
 
 
-def predict(name: str, data: Object, *, timeout: float = 60.0) -> Prediction:
+def predict(name: str, data: Object, *, target: str = targets.LOCAL, timeout: float = 60.0) -> Prediction:
     """Ask an endpoint for predictions.
 
     Parameters
@@ -23,6 +23,8 @@ def predict(name: str, data: Object, *, timeout: float = 60.0) -> Prediction:
         The deployment.
     data
         JSON text, a file of CSV, JSON or Parquet; in Python and a magic also a DataFrame, an array, a Series or a dict.
+    target
+        Where it runs.
     timeout
         Seconds that an answer may take.
 
@@ -40,7 +42,7 @@ def predict(name: str, data: Object, *, timeout: float = 60.0) -> Prediction:
     Rejected
         When it refuses the data, with its words.
     """
-    place = targets.target(settings.current())
+    place = targets.target(settings.current(), target)
     wanted = asked(data, _columns(place.get(name)))
     began = time.perf_counter()
     answers = [place.ask(name, body.content, body.content_type, timeout) for body in wanted.bodies]
@@ -52,7 +54,7 @@ def predict(name: str, data: Object, *, timeout: float = 60.0) -> Prediction:
         result.attrs["request_ids"] = list(ids)
     return Prediction(
         name=name,
-        values=tuple(values),
+        predictions=tuple(values),
         request_ids=ids,
         versions=tuple(dict.fromkeys(answer.version for answer in answers)),
         duration_s=took,

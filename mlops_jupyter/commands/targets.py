@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import getpass
 from dataclasses import replace
+from pathlib import Path
 from typing import cast
 
 from .. import registry, settings
-from ..errors import ConfigurationError, NotFound
+from ..errors import NotFound
 from ..protocols import DeploymentTarget, Reporter, Waiting
 from ..records import Deployment, ModelPackage, ServedVersion
 from . import project
@@ -21,9 +22,8 @@ def target(current: settings.Settings, name: str = LOCAL) -> DeploymentTarget:
     """Return a target by its name: one of ours, else that of an MLflow deployment plugin."""
     if name in registry.names("deployments"):
         return cast("DeploymentTarget", registry.load("deployments", name)(current.state))
-    raise ConfigurationError(
-        f"there is no deployment target {name}", f"known here: {', '.join(registry.names('deployments'))}"
-    )
+    project.prepare(current, writes=False)
+    return cast("DeploymentTarget", registry.load("deployment_plugins", "mlflow")(name))
 
 
 def served(package: ModelPackage) -> ServedVersion:
@@ -53,6 +53,11 @@ def with_jupyter(found: Deployment) -> Deployment:
 def noted(found: Deployment, *notes: str) -> Deployment:
     """Add sentences that the user should read."""
     return replace(found, notes=(*found.notes, *notes))
+
+
+def path(given: str) -> Path:
+    """Return text as a path."""
+    return Path(given)
 
 
 def who() -> str:

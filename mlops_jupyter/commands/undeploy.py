@@ -11,6 +11,7 @@ from . import targets
 def undeploy(
     name: str,
     *,
+    target: str = targets.LOCAL,
     reporter: Reporter = Silent(),  # noqa: B008 -- stateless
 ) -> Undeployed:
     """End an endpoint, when it has answered what is open, and remove all that it has left.
@@ -19,6 +20,8 @@ def undeploy(
     ----------
     name
         The deployment.
+    target
+        Where it runs.
     reporter
         Where progress is told.
 
@@ -32,7 +35,7 @@ def undeploy(
     NotFound
         When there is no such deployment.
     """
-    place = targets.target(settings.current())
+    place = targets.target(settings.current(), target)
     reporter.progress(f"{name} answers what is open", 0, 1)
     was = place.remove(name)
     reporter.progress(f"{name} has ended", 1, 1)

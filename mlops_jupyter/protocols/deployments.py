@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import NamedTuple, Protocol
@@ -31,6 +31,8 @@ class WantedDeployment(NamedTuple):
         The URI with an alias that it follows.
     verbose_errors
         Whether an error's message may hold values of the request; ``None`` leaves it as it is.
+    config
+        What a target of others is told.
     back_to
         The number of the earlier state that this is a return to, as of `Earlier`.
     """
@@ -44,6 +46,7 @@ class WantedDeployment(NamedTuple):
     socket: str | None = None
     follows: str | None = None
     verbose_errors: bool | None = None
+    config: Mapping[str, str] | None = None
     back_to: int | None = None
 
 

@@ -150,7 +150,7 @@ class Prediction:
     ----------
     name
         The deployment.
-    values
+    predictions
         The predictions as JSON has them, one a row.
     result
         The same in the kind that the data had: a DataFrame, an array, a Series, a dict, else a list.
@@ -163,7 +163,7 @@ class Prediction:
     """
 
     name: str
-    values: tuple[object, ...]
+    predictions: tuple[object, ...]
     request_ids: tuple[str, ...]
     versions: tuple[str, ...]
     duration_s: float

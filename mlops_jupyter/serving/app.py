@@ -7,10 +7,12 @@ import json
 from collections.abc import Awaitable, Callable
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from secrets import token_urlsafe
 from typing import Any
 
 from ..capabilities.endpoints import metrics_text
-from . import failures, inference
+from ..capabilities.endpoints.lines import address
+from . import failures, inference, openapi
 from .endpoint import Endpoint, find
 from .failures import Failure
 
@@ -25,6 +27,7 @@ _OPEN = frozenset({"/ping", "/health", "/v2/health/live", "/v2/health/ready"})
 _ONLY_POST = frozenset({"/invocations"})
 _TEXT = b"text/plain; charset=utf-8"
 _JSON = b"application/json"
+_HTML = b"text/html; charset=utf-8"
 _SUPERVISOR_S = 2.0
 
 
@@ -42,6 +45,8 @@ class App:
     def __init__(self, endpoint: Endpoint, control: Path | None = None) -> None:
         self.endpoint = endpoint
         self.control = control
+        self._nonce = token_urlsafe(16)
+        self._policy = openapi.policy(self._nonce).encode()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -67,6 +72,9 @@ class App:
                 more = [(b"www-authenticate", b"Bearer")]
         told = [] if status == 204 else [(b"content-type", kind), (b"content-length", str(len(body)).encode())]  # noqa: PLR2004
         told += [*self._always(headers), *more]
+        if kind == _HTML:
+            # The page is what this process wrote, and loads and runs nothing else.
+            told.append((b"content-security-policy", self._policy))
         await send({"type": "http.response.start", "status": status, "headers": told})
         await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else body})
 
@@ -97,9 +105,20 @@ class App:
             return 200, _TEXT, _mlflow_version()
         if path == "/metrics":
             return 200, metrics_text.CONTENT_TYPE.encode(), (await self._metrics()).encode()
+        if path in ("/openapi.json", "/docs"):
+            return self._described(page=path == "/docs")
         if path == "/v2" or path.startswith("/v2/"):
             return 200, _JSON, json.dumps(self._v2(path.rstrip("/").split("/")[2:])).encode()
         raise Failure(404, "ENDPOINT_NOT_FOUND", "nothing is served at this address")
+
+    def _described(self, *, page: bool) -> Answer:
+        table = self.endpoint.table()
+        version = table.answering[0]
+        planned = version.planned
+        told = (version.schema, planned.model or table.plan.name, planned.version, planned.example)
+        if page:
+            return 200, _HTML, openapi.page(*told, nonce=self._nonce).encode()
+        return 200, _JSON, json.dumps(openapi.document(*told)).encode()
 
     def _v2(self, parts: list[str]) -> dict[str, Any]:
         if not parts:
@@ -136,7 +155,8 @@ class App:
 
 
 async def _asked(control: Path) -> dict[str, Any]:
-    reader, writer = await asyncio.open_unix_connection(str(control), limit=16 * 1024 * 1024)
+    with address(control) as place:
+        reader, writer = await asyncio.open_unix_connection(place, limit=16 * 1024 * 1024)
     try:
         writer.write(b'{"do": "metrics"}\n')
         return dict(json.loads(await reader.readline()))

@@ -16,31 +16,38 @@ from .schema import Schema, Tensor
 from .values import FLOATS, free, typed
 
 _WIDE = 8
-_JSON_NUMBERS = frozenset({np.dtype(np.float64).char, np.dtype(np.int64).char})
+_ROWS = frozenset({list, tuple})
+_NUMBERS = frozenset({float, int})
 
 
 def narrowed(found: Array, wanted: np.dtype[Any]) -> Array:
     """Return numbers as floats; what is beyond a narrow type is infinite, as in MLflow."""
+    if found.dtype == wanted:
+        return found
     if wanted.itemsize >= _WIDE:
         return found.astype(wanted)
     with np.errstate(over="ignore"):
         return found.astype(wanted)
 
 
-def quick_matrix(data: object, width: int, wanted: np.dtype[Any], body: bytes) -> Array | None:
-    """Return lists of numbers as one array, or ``None`` where each value has to be looked at.
+def quick_matrix(rows: Sequence[Any], width: int, wanted: np.dtype[Any]) -> Array | None:
+    """Return rows of numbers as one array, or ``None`` where it takes a closer look to say what is wrong.
 
-    numpy sees by itself what is no number, but takes true for 1: hence the look into the body.
+    The types are looked at all at once, and numpy is told what to expect: it would take true for 1 and "1" for 1.
     """
-    try:
-        found = np.array(data)
-    except (ValueError, OverflowError):
+    if not _ROWS.issuperset(map(type, rows)) or set(map(len, rows)) != {width}:
         return None
-    if found.ndim != 2 or found.shape[1] != width or b"true" in body or b"false" in body:  # noqa: PLR2004 - a table
-        return None
-    if found.dtype == wanted:
-        return found
-    return narrowed(found, wanted) if wanted.kind == "f" and found.dtype.char in _JSON_NUMBERS else None
+    flat = list(chain.from_iterable(rows))
+    kinds = set(map(type, flat))
+    if wanted.kind == "f" and kinds <= FLOATS:
+        found = np.fromiter(flat, np.float64, len(flat)) if kinds <= _NUMBERS else np.array(flat, dtype=np.float64)
+        return narrowed(found, wanted).reshape(-1, width)
+    if wanted.kind != "f" and kinds == {int}:
+        try:
+            return np.array(flat, dtype=wanted).reshape(-1, width)
+        except OverflowError:
+            return None
+    return None
 
 
 def check_count(count: int, limits: Limits) -> None:
@@ -69,6 +76,8 @@ def check_names(names: Sequence[Any], schema: Schema, *, say_undeclared: bool = 
     say_undeclared
         Whether the names of undeclared columns may be said; not where a first row of data could be taken for names.
     """
+    if names == schema.name_list:
+        return
     if not all(type(name) is str for name in names):
         raise malformed("a column's name must be a text")
     given = set(names)
@@ -108,15 +117,13 @@ def table(
     _check_columns(names, width, schema)
     if schema.tensors:
         return _tensors_of_table(names, rows, schema)
-    if schema.matrix is not None and schema.matrix.kind == "f" and width == len(schema.columns):
-        flat = list(chain.from_iterable(rows))
-        if FLOATS.issuperset(map(type, flat)):
-            found = narrowed(np.array(flat, dtype=np.float64).reshape(-1, width), schema.matrix)
-            return Rows(len(rows), schema.names, in_order(found, names, schema))
-    by_position = list(zip(*rows, strict=True))
-    return columns(
-        dict(zip(names or map(str, range(width)), by_position, strict=True)), schema, base64_text=base64_text
-    )
+    if schema.matrix is not None and width == len(schema.columns):
+        quick = quick_matrix(rows, width, schema.matrix)
+        if quick is not None:
+            return Rows(len(rows), schema.names, in_order(quick, names, schema))
+    labels = names if names is not None and (schema.named or schema.is_free) else [str(at) for at in range(width)]
+    given = dict(zip(labels, zip(*rows, strict=True), strict=True))
+    return columns(given, schema, base64_text=base64_text)
 
 
 def _even_rows(names: Sequence[Any] | None, rows: Sequence[Any], limits: Limits) -> tuple[Sequence[Any], int]:

@@ -12,6 +12,7 @@ import logging
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import chain
 from time import perf_counter
 from typing import Any, Protocol
 
@@ -24,6 +25,8 @@ from .telemetry import Telemetry
 _SLOW_S = 0.002
 # So many rows at once take long with any model.
 _MANY_ROWS = 4_096
+# A call that nobody waits for any more is given up as well, after twice the requests' time, but not before this.
+_HUNG_S = 5.0
 _LOG = logging.getLogger(__name__)
 
 
@@ -94,6 +97,8 @@ class Batcher:
         self._timer: asyncio.TimerHandle | None = None
         self._idle: asyncio.Event | None = None
         self._pool: ThreadPoolExecutor | None = None
+        self.on_hung: Callable[[], None] | None = None
+        self._called_at = 0.0
         self._call_s = _SLOW_S * 2 if slow else 0.0
 
     def submit(self, work: Work) -> None:
@@ -162,6 +167,7 @@ class Batcher:
         if self._pool is None:
             self._pool = ThreadPoolExecutor(1, thread_name_prefix="model")
         self._calling = batch
+        self._called_at = perf_counter()
         self._watch()
         future = self._pool.submit(self._call, batch)
         future.add_done_callback(lambda done: self._loop.call_soon_threadsafe(self._called, batch, done))
@@ -212,15 +218,25 @@ class Batcher:
 
     def _watch(self) -> None:
         """See to it that the oldest in the line or under way is given up in time."""
-        oldest = next((work for work in self._calling if not work.gone), None) or (
-            self._line[0] if self._line else None
-        )
-        if self._timer is None and oldest is not None:
-            after = oldest.arrived + self.limits.deadline_s - perf_counter()
-            self._timer = self._loop.call_later(max(after, 0.001), self._give_up)
+        if self._timer is not None:
+            return
+        oldest = next((work for work in chain(self._calling, self._line) if not work.gone), None)
+        if oldest is not None:
+            end = oldest.arrived + self.limits.deadline_s
+        elif self._calling:
+            end = self._hung_at()
+        else:
+            return
+        self._timer = self._loop.call_later(max(end - perf_counter(), 0.001), self._give_up)
+
+    def _hung_at(self) -> float:
+        return self._called_at + max(2 * self.limits.deadline_s, _HUNG_S)
 
     def _give_up(self) -> None:
         self._timer = None
+        if self._calling and perf_counter() >= self._hung_at() and self.on_hung is not None:
+            self.on_hung()
+            return
         limit = perf_counter() - self.limits.deadline_s
         for work in self._calling:
             if work.arrived <= limit and not work.gone:

@@ -16,6 +16,7 @@ from .failures import Failure, malformed, too_much
 _STEPS = np.zeros(256, dtype=np.int8)
 _STEPS[[ord("["), ord("{")]] = 1
 _STEPS[[ord("]"), ord("}")]] = -1
+_SHORT = 4_096
 _NO_BRACKETS = bytes(one for one in range(256) if one not in b"[]{}")
 _TEXT = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
 _NO_NUMBER = re.compile(rb"\b(?:NaN|Infinity)\b")
@@ -31,8 +32,8 @@ def parsed(body: bytes, limits: Limits) -> Any:
     """
     if len(body) > limits.body_bytes:
         raise too_large(limits)
-    # As many brackets as levels are allowed cannot make more levels: true of most requests, and cheap to see.
-    if body.count(b"[") + body.count(b"{") > limits.depth:
+    # As many brackets as levels are allowed cannot make more levels: true of most short requests, and cheap to see.
+    if len(body) > _SHORT or body.count(b"[") + body.count(b"{") > limits.depth:
         _check_depth(body, limits)
     try:
         return orjson.loads(body)

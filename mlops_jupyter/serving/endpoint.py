@@ -18,6 +18,7 @@ from .routing import Router, Table, Version
 from .telemetry import Telemetry
 
 _JSON = b"content-type: application/json\r\n"
+_JSON_TYPE, _JSON_BYTES = "application/json", b"application/json"
 # So many addresses of models are remembered.
 _ADDRESSES = 256
 
@@ -165,9 +166,8 @@ class ScoringRoute:
         endpoint = self.endpoint
         version = exchange.version = endpoint.table().pick()
         kind = exchange.headers.get(b"content-type")
-        exchange.rows = scoring.decode(
-            bytes(exchange.body), None if kind is None else kind.decode("latin-1"), version.schema, endpoint.limits
-        )
+        said = _JSON_TYPE if kind == _JSON_BYTES else None if kind is None else kind.decode("latin-1")
+        exchange.rows = scoring.decode(bytes(exchange.body), said, version.schema, endpoint.limits)
         version.batcher.submit(exchange)
 
     def encode(self, exchange: Exchange, predictions: Any) -> tuple[bytes, bytes]:

@@ -185,8 +185,9 @@ class Exchange:
             connection.advance()
 
     def _labels(self) -> tuple[str, ...]:
-        labels = self.version.labels if self.version is not None else ("", "", "")
-        return (*labels, self.route.protocol)
+        if self.version is None:
+            return ("", "", "", self.route.protocol)
+        return self.version.answer_labels[self.route.protocol]
 
     def _count(self, code: str) -> None:
         telemetry = self.connection.endpoint.telemetry

@@ -1,18 +1,14 @@
-"""An endpoint's OpenAPI 3.1 document, made from the model's signature, and a page on which to try it."""
+"""An endpoint's OpenAPI 3.1 document, made from the model's signature."""
 
 from __future__ import annotations
 
-import html
-import json
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
-import orjson
-
-from .inference import COLUMN_WORDS, DATATYPES, INPUT, model_metadata
-from .rows import Array
+from .datatypes import DATATYPES
+from .examples import about, example_inference, example_request
 from .schema import Parameter, Schema, Tensor
+from .trial_page import page, policy
 
 _TYPES: Mapping[str, dict[str, Any]] = {
     "boolean": {"type": "boolean"},
@@ -25,20 +21,9 @@ _TYPES: Mapping[str, dict[str, Any]] = {
     "datetime": {"type": ["string", "null"], "description": "A date or time without a time zone, as ISO 8601 has it"},
     "any": {},
 }
-_EXAMPLES: Mapping[str, Any] = {
-    "boolean": True,
-    "integer": 3,
-    "long": 42,
-    "float": 0.5,
-    "double": 1.5,
-    "string": "text",
-    "binary": "AAEC",
-    "datetime": "2026-11-26T12:00:00",
-    "array": [],
-    "map": {},
-    "any": None,
-}
 _JSON = "application/json"
+
+__all__ = ["document", "page", "policy"]
 
 
 def document(schema: Schema, name: str, version: str, example: str | None = None) -> dict[str, Any]:
@@ -55,54 +40,16 @@ def document(schema: Schema, name: str, version: str, example: str | None = None
     """
     return {
         "openapi": "3.1.0",
-        "info": {"title": f"Model {name}", "version": version, "description": _about(schema)},
+        "info": {"title": f"Model {name}", "version": version, "description": about(schema)},
         "servers": [{"url": "."}],
         "security": [{"token": []}],
-        "paths": {**_scoring(schema, _request(schema, example)), **_inference(schema, name), **_health()},
+        "paths": {**_scoring(schema, example_request(schema, example)), **_inference(schema, name), **_health()},
         "components": {
             "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
             "schemas": _schemas(schema),
             "responses": _responses(),
         },
     }
-
-
-def _about(schema: Schema) -> str:
-    if schema.columns:
-        said = ", ".join(f"{one.name} ({one.type}{'' if one.required else ', optional'})" for one in schema.columns)
-        return f"Takes a table with the columns {said}."
-    if schema.tensors:
-        said = ", ".join(f"{one.name or 'one'} ({one.dtype.name}, {list(one.shape)})" for one in schema.tensors)
-        return f"Takes tensors: {said}."
-    return "The model has no signature: it takes any table or tensor."
-
-
-def _request(schema: Schema, example: str | None) -> Any:
-    if example is not None:
-        try:
-            return orjson.loads(example)
-        except orjson.JSONDecodeError:
-            pass  # it had been stored in a form of its own; one is made up
-    if schema.tensors:
-        made = {one.name or "": _ones(one).tolist() for one in schema.tensors}
-        return {"inputs": made if schema.named else made[""]}
-    names = schema.name_list if schema.named else None
-    row = [_example(one.type, one.spec) for one in schema.columns] or [1.5]
-    return {"dataframe_split": {**({"columns": names} if names else {}), "data": [row]}}
-
-
-def _example(word: str, spec: Mapping[str, Any]) -> Any:
-    if word == "object":
-        return {key: _example(one["type"], one) for key, one in spec["properties"].items()}
-    if word == "array":
-        return [_example(spec["items"]["type"], spec["items"])]
-    return _EXAMPLES[word]
-
-
-def _ones(tensor: Tensor) -> Array:
-    """Return the smallest tensor that fits, of ones or of texts."""
-    shape = [max(length, 1) for length in tensor.shape]
-    return np.ones(shape, tensor.dtype) if tensor.dtype.kind in "fiub" else np.full(shape, "text")
 
 
 def _scoring(schema: Schema, request: Any) -> dict[str, Any]:
@@ -124,8 +71,11 @@ def _scoring(schema: Schema, request: Any) -> dict[str, Any]:
 
 
 def _inference(schema: Schema, name: str) -> dict[str, Any]:
-    body = {"required": True, "content": {_JSON: {"schema": _ref("InferenceRequest"), "example": _tensors(schema)}}}
-    body["content"]["application/octet-stream"] = {"schema": {}}  # type: ignore[index]
+    content: dict[str, Any] = {
+        _JSON: {"schema": _ref("InferenceRequest"), "example": example_inference(schema)},
+        "application/octet-stream": {"schema": {}},
+    }
+    body = {"required": True, "content": content}
     length = {
         "name": "Inference-Header-Content-Length",
         "in": "header",
@@ -149,27 +99,6 @@ def _inference(schema: Schema, name: str) -> dict[str, Any]:
         "responses": {"200": said, "401": _response("Unauthorised")},
     }
     return {f"/v2/models/{name}/infer": {"post": infer}, f"/v2/models/{name}": {"get": metadata}}
-
-
-def _tensors(schema: Schema) -> dict[str, Any]:
-    """Return an inference request that fits."""
-    made: list[dict[str, Any]] = []
-    for tensor in schema.tensors:
-        ones = _ones(tensor)
-        # FP16 has no form in JSON; a wider float will do for a narrow one.
-        word = DATATYPES.get(tensor.dtype, "BYTES").replace("FP16", "FP32")
-        said = {"name": tensor.name or INPUT, "shape": list(ones.shape), "datatype": word}
-        made.append({**said, "data": ones.reshape(-1).tolist()})
-    for column in schema.columns if schema.named else ():
-        value = _example(column.type, column.spec)
-        text = value if column.type in {"string", "datetime", "binary"} else json.dumps(value)
-        word = COLUMN_WORDS.get(column.type, "BYTES")
-        made.append({"name": column.name, "shape": [1], "datatype": word, "data": [text if word == "BYTES" else value]})
-        if column.type == "binary":
-            made[-1]["parameters"] = {"content_type": "base64"}
-    width = len(schema.columns) or 1
-    free = {"name": INPUT, "shape": [1, width], "datatype": "FP64", "data": [1.5] * width}
-    return {"inputs": made or [free]}
 
 
 def _health() -> dict[str, Any]:
@@ -330,95 +259,3 @@ def _object(properties: Mapping[str, Any], required: list[str]) -> dict[str, Any
 
 def _list(items: Mapping[str, Any]) -> dict[str, Any]:
     return {"type": "array", "items": dict(items)}
-
-
-def page(schema: Schema, name: str, version: str, example: str | None = None, *, nonce: str = "") -> str:
-    """Return a page that says what the model takes and has a form to try it; it loads nothing from elsewhere.
-
-    Parameters
-    ----------
-    schema, name, version, example
-        As of ``document``.
-    nonce
-        Of a Content-Security-Policy that lets this page's own script and style run, and nothing else.
-    """
-    metadata = model_metadata(schema, name, [version])
-    lines = "".join(
-        f"<tr><td>{html.escape(one['name'])}</td><td>{one['datatype']}</td><td>{one['shape']}</td></tr>"
-        for one in metadata["inputs"]
-    )
-    request = json.dumps(_request(schema, example), indent=1, ensure_ascii=False)
-    return _PAGE.format(
-        title=html.escape(f"{name} {version}"),
-        about=html.escape(_about(schema)),
-        rows=lines,
-        request=html.escape(request),
-        infer=html.escape(json.dumps(_tensors(schema), indent=1, ensure_ascii=False)),
-        name=html.escape(name, quote=True),
-        nonce=html.escape(nonce, quote=True),
-    )
-
-
-def policy(nonce: str) -> str:
-    """Return the Content-Security-Policy under which the page works."""
-    return (
-        f"default-src 'none'; script-src 'nonce-{nonce}'; style-src 'nonce-{nonce}'; connect-src 'self'; "
-        "base-uri 'none'; form-action 'none'; frame-ancestors 'self'"
-    )
-
-
-# The answer is put in as text, never as HTML. Addresses are relative, so that the page works behind a proxy's prefix.
-_PAGE = """<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
-<title>{title}</title>
-<style nonce="{nonce}">
-:root {{ color-scheme: light dark }}
-body {{ font: 15px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem }}
-table {{ border-collapse: collapse }} td, th {{ padding: .2rem .8rem .2rem 0; text-align: left }}
-textarea, pre {{ box-sizing: border-box; width: 100%; font: 13px/1.4 ui-monospace, monospace }}
-textarea {{ height: 14rem }} pre {{ white-space: pre-wrap; min-height: 3rem; border: 1px solid #8884; padding: .5rem }}
-label {{ display: block; margin: .8rem 0 .2rem }} input[type=password] {{ width: 24rem; max-width: 100% }}
-</style></head><body>
-<h1>{title}</h1>
-<p>{about}</p>
-<table><thead><tr><th>input</th><th>datatype</th><th>shape</th></tr></thead><tbody>{rows}</tbody></table>
-<form id="form">
-<label for="token">Token</label><input id="token" type="password" autocomplete="off">
-<label for="protocol">Protocol</label><select id="protocol">
-<option value="invocations">MLflow scoring: POST invocations</option>
-<option value="v2/models/{name}/infer">Open Inference Protocol: POST v2/models/{name}/infer</option></select>
-<label for="body">Request</label><textarea id="body" spellcheck="false">{request}</textarea>
-<p><button type="submit">Send</button> <span id="status" role="status"></span></p>
-</form>
-<pre id="answer" aria-live="polite"></pre>
-<p><a href="openapi.json">OpenAPI document</a></p>
-<template id="infer">{infer}</template>
-<script nonce="{nonce}">
-const at = (id) => document.getElementById(id);
-const bodies = {{ 0: at("body").value, 1: at("infer").content.textContent }};
-let chosen = 0;
-at("protocol").addEventListener("change", () => {{
-  bodies[chosen] = at("body").value;
-  chosen = at("protocol").selectedIndex;
-  at("body").value = bodies[chosen];
-}});
-at("form").addEventListener("submit", async (event) => {{
-  event.preventDefault();
-  at("status").textContent = "…";
-  const parts = at("protocol").value.split("/").map(encodeURIComponent).join("/");
-  const started = performance.now();
-  try {{
-    const answer = await fetch(parts, {{
-      method: "POST",
-      headers: {{ "content-type": "application/json", authorization: "Bearer " + at("token").value }},
-      body: at("body").value,
-    }});
-    const text = await answer.text();
-    at("status").textContent = `${{answer.status}} in ${{Math.round(performance.now() - started)}} ms`;
-    at("answer").textContent = text;
-  }} catch (error) {{
-    at("status").textContent = String(error);
-  }}
-}});
-</script></body></html>
-"""

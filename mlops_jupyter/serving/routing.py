@@ -46,6 +46,7 @@ class Version:
         """Take the part that a plan has for it."""
         self.planned = planned
         self.labels = (planned.model or "", planned.version, variant_of(planned))
+        self.answer_labels = {protocol: (*self.labels, protocol) for protocol in ("scoring", "inference")}
         self.name = planned.version.encode("ascii", "replace")
 
 
@@ -104,6 +105,8 @@ class Router:
         self.telemetry = telemetry
         self.table: Table | None = None
         self.observers: list[Observer] = []
+        # Who is told that a model has not come back from a call, and will not.
+        self.on_hung: Callable[[], None] | None = None
         self._leaving: set[asyncio.Task[None]] = set()
 
     async def follow(self, plan: EndpointPlan) -> None:
@@ -123,6 +126,7 @@ class Router:
             if version is None:
                 runner, probe = await asyncio.to_thread(probing.load, planned, plan.limits)
                 version = Version(planned, runner, probe, plan.limits, self.telemetry)
+                version.batcher.on_hung = self.on_hung
             versions.append(version)
         for version, planned in zip(versions, plan.versions, strict=True):
             version.play(planned)

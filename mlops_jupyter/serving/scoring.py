@@ -75,12 +75,12 @@ def decode(body: bytes, content_type: str | None, schema: Schema, limits: Limits
 def _media_type(content_type: str | None) -> str:
     if not content_type:
         raise _unsupported("the request has no Content-Type")
-    kind, *pairs = (part.strip() for part in content_type.split(";"))
+    kind, *pairs = (part.strip() for part in content_type.lower().split(";"))
     for pair in pairs:
         key, _, value = pair.partition("=")
         if key != "charset":
             raise _unsupported("of a Content-Type's parameters only charset is known")
-        if value.lower() != "utf-8":
+        if value.strip('"') != "utf-8":
             raise _unsupported("the only charset that is taken is utf-8")
     if kind not in {_JSON, _CSV, _PARQUET}:
         raise _unsupported("the request's Content-Type is not known here")
@@ -102,9 +102,9 @@ def _of_json(body: bytes, schema: Schema, limits: Limits) -> Rows:
     shape = said[0]
     data = document[shape]
     if shape == "dataframe_split":
-        rows = _split(data, schema, limits, body)
+        rows = _split(data, schema, limits)
     elif shape == "dataframe_records":
-        rows = _records(data, schema, limits, body)
+        rows = _records(data, schema, limits)
     else:
         rows = _tensor_input(data, schema, limits, body)
     if "params" in document:
@@ -113,7 +113,7 @@ def _of_json(body: bytes, schema: Schema, limits: Limits) -> Rows:
     return rows
 
 
-def _split(data: Any, schema: Schema, limits: Limits, body: bytes) -> Rows:
+def _split(data: Any, schema: Schema, limits: Limits) -> Rows:
     if type(data) is not dict or "data" not in data:
         raise malformed("'dataframe_split' must be an object with 'columns' and 'data'")
     names, rows = data.get("columns"), data["data"]
@@ -122,7 +122,7 @@ def _split(data: Any, schema: Schema, limits: Limits, body: bytes) -> Rows:
     quick = None
     if schema.matrix is not None and names == schema.name_list:
         check_count(len(rows), limits)
-        quick = quick_matrix(rows, len(names), schema.matrix, body)
+        quick = quick_matrix(rows, len(names), schema.matrix)
     if len(data) > 1 + (names is not None):
         _check_index(data, len(rows))
     if quick is not None:
@@ -140,7 +140,7 @@ def _check_index(data: Mapping[str, Any], count: int) -> None:
         raise malformed("'index' of 'dataframe_split' must be a list as long as 'data'")
 
 
-def _records(data: Any, schema: Schema, limits: Limits, body: bytes, *, base64_text: bool = True) -> Rows:
+def _records(data: Any, schema: Schema, limits: Limits, *, base64_text: bool = True) -> Rows:
     if type(data) is not list or not all(type(record) is dict for record in data):
         raise malformed("records must be a list of objects, one for each row")
     check_count(len(data), limits)
@@ -150,7 +150,7 @@ def _records(data: Any, schema: Schema, limits: Limits, body: bytes, *, base64_t
     if same:
         rows = [list(record.values()) for record in data]
         if schema.matrix is not None:
-            quick = quick_matrix(rows, width, schema.matrix, body)
+            quick = quick_matrix(rows, width, schema.matrix)
             if quick is not None:
                 return Rows(len(data), wanted, quick)
         return table(wanted, rows, schema, limits, base64_text=base64_text)
@@ -182,7 +182,7 @@ def _tensor_input(data: Any, schema: Schema, limits: Limits, body: bytes) -> Row
     if type(data[0]) is dict:
         if schema.tensors:
             return _stacked(data, schema, body)
-        return _records(data, schema, limits, body, base64_text=False)
+        return _records(data, schema, limits, base64_text=False)
     if schema.columns or schema.named:
         return table(None, data, schema, limits, base64_text=False)
     found = tensor(data, schema.tensors[0], plain=_is_plain(body)) if schema.tensors else any_tensor(data)
@@ -212,11 +212,12 @@ def _by_name(data: Mapping[str, Any], schema: Schema, limits: Limits, body: byte
         return columns({name: [value] for name, value in data.items()}, schema, base64_text=False)
     if not all(has_lists) or len({len(values) for values in data.values()}) != 1:
         raise malformed("each column must be a list, all of one length")
-    check_count(len(next(iter(data.values()))), limits)
+    count = len(next(iter(data.values())))
+    check_count(count, limits)
     if schema.matrix is not None and len(data) == len(schema.names):
-        quick = quick_matrix(list(zip(*data.values(), strict=True)), len(data), schema.matrix, body)
+        quick = quick_matrix(list(data.values()), count, schema.matrix)
         if quick is not None:
-            return Rows(len(quick), schema.names, in_order(quick, list(data), schema))
+            return Rows(count, schema.names, in_order(np.ascontiguousarray(quick.T), list(data), schema))
     return columns(data, schema, base64_text=False)
 
 
@@ -295,6 +296,8 @@ def plain_value(value: Any) -> Any:
         return value.isoformat()
     if hasattr(value, "model_dump"):  # pydantic's
         return value.model_dump()
+    if type(value).__name__ == "NAType":  # pandas' missing value, which MLflow fails at
+        return None
     raise TypeError(type(value).__name__)
 
 

@@ -16,10 +16,12 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+
 from ..capabilities.endpoints import EndpointPlan
 from ..capabilities.endpoints.folder import EndpointFolder
+from ..capabilities.endpoints.metrics_text import merged, render
 from ..capabilities.endpoints.processes import identify
-from ..capabilities.endpoints.snapshots import merged
 from ..capabilities.endpoints.state import EndpointState, EndpointStatus, write_state
 from ..errors import ConfigurationError
 from .children import WORKER, Child, Worker
@@ -29,6 +31,8 @@ from .log_file import LogFile
 from .questions import Question
 
 _TICK_S = 0.5
+# When the machine has no room for another process.
+_START_AGAIN_S = 5.0
 # Loading a model may take minutes; a worker that has not said a word for so long never will.
 _START_LIMIT_S = 900.0
 _SNAPSHOT_S, _SWAP_S = 1.0, 900.0
@@ -122,7 +126,7 @@ class Supervisor:
         try:
             worker.begin(self._plan_number, self._folder.project_state.parent)
         except OSError as error:
-            worker.due_at = time.monotonic() + _TICK_S
+            worker.due_at = time.monotonic() + _START_AGAIN_S
             self._note(f"no worker can be started: {error}")
             return
         if worker.control is None:
@@ -226,7 +230,12 @@ class Supervisor:
             return
         wanted = self._plan.follows is not None and self._begun and self._status != "stopping"
         if child.process is None and wanted and now >= child.due_at:
-            child.start()
+            try:
+                child.start()
+            except OSError as error:
+                child.due_at = now + _START_AGAIN_S
+                self._log.write(f"the alias cannot be followed: {error}")
+                return
             self._watch(child)
             self._selector.register(child.handle, selectors.EVENT_READ, self._bury_follower)
             self._log.write(f"process {child.pid} follows {self._plan.follows}")
@@ -300,7 +309,15 @@ class Supervisor:
             self._desk.reply(question.visitor, question.outcome())
             return
         snapshots = [one.snapshot for one in self._workers if one.snapshot is not None]
-        self._desk.reply(question.visitor, {"snapshot": merged(snapshots, self._ended)})
+        self._desk.reply(question.visitor, {"text": self._metrics(snapshots)})
+
+    def _metrics(self, snapshots: list[dict[str, Any]]) -> str:
+        labels = {"endpoint": self._folder.name}
+        restarts = CounterMetricFamily("mlops_worker_restarts", "Workers started again.", labels=list(labels))
+        restarts.add_metric(list(labels.values()), self._restarts)
+        ready = GaugeMetricFamily("mlops_workers_ready", "Workers that answer.", labels=list(labels))
+        ready.add_metric(list(labels.values()), sum(one.status == "ready" for one in self._workers))
+        return render(merged(snapshots, self._ended), more=(restarts, ready))
 
     # --- how things are --------------------------------------------------------------------------------------------
 
@@ -312,10 +329,11 @@ class Supervisor:
         self._log.write("the endpoint stops")
         self._status, self._stop_by = "stopping", time.monotonic() + min(self._plan.limits.deadline_s, _DRAIN_S)
         for worker in self._running():
-            if worker.status == "ready":
-                worker.tell({"do": "drain"})
+            if worker.status == "starting":
+                # It has nothing open, and hears nothing while it loads its model.
+                worker.kill()
             else:
-                worker.kill(signal.SIGTERM)
+                worker.tell({"do": "drain"})
 
     def _note(self, error: str) -> None:
         self._error = (error, time.time())

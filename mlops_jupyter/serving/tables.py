@@ -11,12 +11,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from mlops_jupyter.capabilities.endpoints import Limits
 
 from .arrays import Unfit, cast, check_count, check_names, check_width, of_arrays, table
-from .failures import malformed, named, too_much, unfit
+from .failures import Failure, malformed, named, too_much, unfit
 from .rows import Array, Rows
 from .schema import Column, Schema
 from .values import Values, free, typed
@@ -39,7 +40,8 @@ def of_csv(body: bytes, schema: Schema, limits: Limits) -> Rows:
         raise malformed(f"the CSV is not UTF-8: byte {error.start}") from None
     types: dict[str, Any] = {column.name: _CSV_DTYPES.get(column.type, object) for column in schema.columns}
     try:
-        frame = pd.read_csv(StringIO(text), dtype=types or None)
+        with np.errstate(invalid="ignore"):  # pandas casts to see whether it may
+            frame = pd.read_csv(StringIO(text), dtype=types or None)
     except (ValueError, OverflowError, TypeError):
         raise _bad_csv(text, schema) from None
     return _of_frame(frame, schema, limits, says_names=False)
@@ -66,17 +68,46 @@ def _bad_csv(text: str, schema: Schema) -> Exception:
 def of_parquet(body: bytes, schema: Schema, limits: Limits) -> Rows:
     """Return the rows of a Parquet body."""
     try:
-        file = pq.ParquetFile(BytesIO(body))
-        told = file.metadata
+        told = pq.read_metadata(BytesIO(body))
         check_count(told.num_rows, limits)
         check_width(told.num_columns, limits)
-        unpacked = sum(told.row_group(at).total_byte_size for at in range(told.num_row_groups))
-        if unpacked > limits.body_bytes * _UNPACKED:
-            raise too_much("the Parquet file holds more than this endpoint takes at once")
-        frame = file.read().to_pandas()
+        texts = _check_size(told, limits)
+        # As dictionaries, in which a text that is there a million times takes its place once.
+        read = pq.ParquetFile(BytesIO(body), read_dictionary=texts).read()
+        _check_texts(read, limits)
+        frame = read.to_pandas()
     except (pa.ArrowException, OSError, ValueError, TypeError, KeyError, OverflowError):
         raise malformed("the body is not a Parquet file that can be read") from None
     return _of_frame(frame, schema, limits)
+
+
+def _check_size(told: pq.FileMetaData, limits: Limits) -> list[str]:
+    """Refuse a file that grows too large when it is read; return the names of its columns of text."""
+    chunks = [
+        told.row_group(group).column(at) for group in range(told.num_row_groups) for at in range(told.num_columns)
+    ]
+    size = sum(max(chunk.total_uncompressed_size, chunk.num_values) for chunk in chunks)
+    flat = {name for at, name in enumerate(told.schema.names) if told.schema.column(at).path == name}
+    texts = [chunk for chunk in chunks if chunk.physical_type in {"BYTE_ARRAY", "FIXED_LEN_BYTE_ARRAY"}]
+    within = [chunk for chunk in texts if chunk.path_in_schema not in flat]
+    size += sum(chunk.total_uncompressed_size * chunk.num_values for chunk in within if chunk.has_dictionary_page)
+    if size > limits.body_bytes * _UNPACKED:
+        raise _swollen()
+    return sorted({chunk.path_in_schema for chunk in texts if chunk.path_in_schema in flat})
+
+
+def _check_texts(read: pa.Table, limits: Limits) -> None:
+    size = 0
+    for column in read.columns:
+        for chunk in column.chunks if pa.types.is_dictionary(column.type) else ():
+            lengths = pc.take(pc.binary_length(chunk.dictionary), chunk.indices)
+            size += pc.sum(lengths.cast(pa.int64())).as_py() or 0
+    if size > limits.body_bytes * _UNPACKED:
+        raise _swollen()
+
+
+def _swollen() -> Failure:
+    return too_much("the Parquet file holds more than this endpoint takes at once")
 
 
 def _of_frame(frame: pd.DataFrame, schema: Schema, limits: Limits, *, says_names: bool = True) -> Rows:

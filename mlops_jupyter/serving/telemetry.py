@@ -54,8 +54,7 @@ class Telemetry:
     def __init__(self) -> None:
         self.in_flight = 0
         self.queued = 0
-        self.requests: dict[Labels, int] = {}
-        self.durations: dict[Labels, Histogram] = {}
+        self._answers: dict[Labels, tuple[dict[str, int], Histogram]] = {}
         self.errors: dict[Labels, int] = {}
         self.rows: dict[Labels, int] = {}
         self.batches: dict[Labels, Histogram] = {}
@@ -79,11 +78,11 @@ class Telemetry:
 
     def answered(self, labels: Labels, code: str, seconds: float) -> None:
         """Count one answer; the labels are model, version, variant and protocol."""
-        key = (*labels, code)
-        self.requests[key] = self.requests.get(key, 0) + 1
-        histogram = self.durations.get(labels)
-        if histogram is None:
-            histogram = self.durations[labels] = Histogram(DURATION_BOUNDS)
+        series = self._answers.get(labels)
+        if series is None:
+            series = self._answers[labels] = ({}, Histogram(DURATION_BOUNDS))
+        counts, histogram = series
+        counts[code] = counts.get(code, 0) + 1
         histogram.add(seconds)
 
     def refused(self, labels: Labels, error_code: str) -> None:
@@ -111,13 +110,17 @@ class Telemetry:
         return {
             "gauges": {"in_flight": self.in_flight, "queued": self.queued, "resident_bytes": _resident_bytes()},
             "counters": {
-                "requests": _listed(self.requests),
+                "requests": [
+                    [[*labels, code], count]
+                    for labels, (counts, _) in self._answers.items()
+                    for code, count in counts.items()
+                ],
                 "errors": _listed(self.errors),
                 "rows": _listed(self.rows),
                 "shadows": _listed(self.shadows),
             },
             "histograms": {
-                "durations": [[list(labels), each.told()] for labels, each in self.durations.items()],
+                "durations": [[list(labels), each.told()] for labels, (_, each) in self._answers.items()],
                 "batches": [[list(labels), each.told()] for labels, each in self.batches.items()],
                 "model_seconds": [[list(labels), each.told()] for labels, each in self.model_seconds.items()],
             },

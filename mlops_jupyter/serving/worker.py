@@ -34,6 +34,9 @@ _BACKLOG = 2_048
 # What is open after so long while draining is given up.
 _DRAIN_S = 30.0
 _FAILED_EXIT = 3
+_HUNG_EXIT = 4
+# A model that hangs cannot be waited for; its neighbours' requests can, a little.
+_HUNG_DRAIN_S = 2.0
 
 
 class Worker:
@@ -57,7 +60,9 @@ class Worker:
         self._draining = asyncio.Event()
         self._telemetry = Telemetry()
         self._router = Router(self._telemetry)
+        self._router.on_hung = self._hung
         self._tasks: set[asyncio.Task[None]] = set()
+        self._code = 0
 
     async def run(self) -> int:
         """Serve until told to stop; return the exit code."""
@@ -87,10 +92,16 @@ class Worker:
             self._begin(task)
         await self._draining.wait()
         await self._drain(server)
-        return 0
+        return self._code
 
     def _plan(self) -> EndpointPlan:
         return EndpointPlan.from_json((self._state / "plan.json").read_bytes())
+
+    def _hung(self) -> None:
+        """End: the supervisor starts another, in which the model can be called again."""
+        _LOG.error("a model has not come back from a call, so this process ends")
+        self._code = _HUNG_EXIT
+        self._draining.set()
 
     def _begin(self, work: Any) -> None:
         task = asyncio.create_task(work)
@@ -158,7 +169,7 @@ class Worker:
         self._endpoint.draining = True
         server.close()
         loop = asyncio.get_running_loop()
-        end = loop.time() + _DRAIN_S
+        end = loop.time() + (_HUNG_DRAIN_S if self._code else _DRAIN_S)
         while self._server_state.connections and loop.time() < end:
             self._sweep()
             await asyncio.sleep(0.05)

@@ -381,7 +381,7 @@ def test_predict(by_terminal, by_magic, deployed):
     third = by_python(mlops_jupyter.predict("churn", {"a": 3, "b": 0}))
     volatile = {"request_ids", "duration_s"}
     assert steady(first, volatile) == steady(second, volatile) == steady(third, volatile)
-    assert first["values"] == [1]
+    assert first["predictions"] == [1]
 
 
 @row

@@ -36,14 +36,15 @@ class Answer:
 
     def parsed(self) -> Any:
         """Return the answer with NaN as null, which is how ours writes it."""
-        return _without_nan(json.loads(self.body))
+        return without_nan(json.loads(self.body))
 
 
-def _without_nan(value: Any) -> Any:
+def without_nan(value: Any) -> Any:
+    """Return what JSON held with null for what is no number."""
     if isinstance(value, dict):
-        return {key: _without_nan(one) for key, one in value.items()}
+        return {key: without_nan(one) for key, one in value.items()}
     if isinstance(value, list):
-        return [_without_nan(one) for one in value]
+        return [without_nan(one) for one in value]
     return None if isinstance(value, float) and not np.isfinite(value) else value
 
 

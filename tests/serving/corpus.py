@@ -156,6 +156,7 @@ NULL_BOOL = "null is refused in a boolean column: MLflow reads it as false"
 NULL_TEXT = "null is a missing text: MLflow makes it the text 'None' in this shape"
 FORMS = "dates in two forms of ISO 8601 are read; MLflow wants one"
 NO_TYPE = "415 with a JSON body, not 500"
+CAPITALS = "capitals do not count in a Content-Type (RFC 9110)"
 JSON_415 = "415 with a JSON body, not plain text"
 EMPTY = "no rows are refused before the model is asked"
 ONE_RULE = "an integer will do for a float in every format; MLflow takes it in JSON alone"
@@ -229,6 +230,7 @@ def _doubles() -> list[Sent]:
         _json("doubles", "instances, records", {"instances": [{"a": 1.0, "b": 2.0, "c": 3.0}] * 2}),
         _json("doubles", "instances, lists by name", {"instances": {"a": [1.0], "b": [2.0], "c": [3.0]}}),
         Sent("doubles", "Content-Type with charset", json.dumps(split(ABC, row)).encode(), JSON + "; charset=UTF-8"),
+        Sent("doubles", "Content-Type in capitals", json.dumps(split(ABC, row)).encode(), "Application/JSON", CAPITALS),
         _json("doubles", "an unknown key beside", {**split(ABC, row), "other": 1}),
         _json("doubles", "a number as text", split(ABC, [1.0, "2.5", 3.0]), TYPE),
         _json("doubles", "a truth value for a number", split(ABC, [1.0, True, 3.0]), TYPE),

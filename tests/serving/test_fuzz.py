@@ -6,9 +6,12 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable
+from functools import partial
 from io import BytesIO
 
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -19,6 +22,7 @@ from mlops_jupyter.serving.failures import Failure
 from mlops_jupyter.serving.schema import Schema
 
 LIMITS = Limits(body_bytes=20_000, rows=50, columns=30, depth=12)
+PARQUET = "application/vnd.apache.parquet"
 MARK = "Wxq7"
 NUMBER = 918273645
 
@@ -130,7 +134,7 @@ def test_scoring_json(body, name):
 
 
 @settings(max_examples=200)
-@given(st.binary(max_size=200), st.sampled_from(["application/json", "text/csv", "application/vnd.apache.parquet"]))
+@given(st.binary(max_size=200), st.sampled_from(["application/json", "text/csv", PARQUET]))
 def test_scoring_bytes(body, kind):
     _refused_in_order(lambda: scoring.decode(body, kind, SCHEMAS["doubles"], LIMITS))
 
@@ -166,7 +170,7 @@ def test_scoring_parquet(which, name, data):
     body = bytearray(_parquet(FRAMES[which]))
     for _ in range(data.draw(st.integers(0, 3))):
         body[data.draw(st.integers(0, len(body) - 1))] = data.draw(st.integers(0, 255))
-    _refused_in_order(lambda: scoring.decode(bytes(body), "application/vnd.apache.parquet", SCHEMAS[name], LIMITS))
+    _refused_in_order(lambda: scoring.decode(bytes(body), PARQUET, SCHEMAS[name], LIMITS))
 
 
 oip_inputs = st.lists(
@@ -266,3 +270,28 @@ scoring.encode(np.array([scoring.decode(body, "application/json", schema, Limits
 print(sorted({"pandas", "pyarrow", "mlflow", "sklearn"} & set(sys.modules)))
 """
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
+
+
+def test_a_small_parquet_file_that_grows_huge_is_refused():
+    texts = pa.DictionaryArray.from_arrays(pa.array([0] * 40, pa.int32()), pa.array(["x" * 100_000]))
+    for column in (texts, pa.array([["x" * 100_000] * 40]), pa.array([[None] * 200_000])):
+        target = BytesIO()
+        pq.write_table(pa.table({"a": column}), target, compression="zstd")
+        assert len(target.getvalue()) < LIMITS.body_bytes
+        failure = _failure(partial(scoring.decode, target.getvalue(), PARQUET, Schema(), LIMITS))
+        assert failure is not None
+        assert failure.status == 413
+
+
+def test_texts_that_repeat_are_read_as_they_are():
+    frame = pd.DataFrame({"a": ["u", "v", None] * 10, "b": [b"x"] * 30})
+    rows = scoring.decode(_parquet(frame), PARQUET, Schema(), LIMITS)
+    assert rows.columns["a"].tolist() == ["u", "v", None] * 10
+    assert rows.columns["b"].tolist() == [b"x"] * 30
+
+
+def test_columns_without_names_are_taken_by_their_place():
+    body = json.dumps({"dataframe_split": {"columns": ["p", "q"], "data": [[1, "x"]]}}).encode()
+    failure = _failure(lambda: scoring.decode(body, "application/json", SCHEMAS["unnamed"], LIMITS))
+    assert failure is not None
+    assert failure.message == "row 0, column '1': must be a number"

@@ -60,6 +60,17 @@ def test_one_input_for_each_column():
     assert call.rows.matrix.dtype == np.float64
 
 
+def test_a_plain_column_and_one_with_parameters_are_the_same():
+    plain = [one("a", "FP32", [2], [0.1, None]), one("b", "FP32", [2], [3, 4])]
+    more = [{**each, "parameters": {"content_type": "np"}} for each in plain]
+    quick, slow = asked(DOUBLES, *plain).rows, asked(DOUBLES, *more).rows
+    np.testing.assert_array_equal(quick.matrix, slow.matrix)
+    assert quick.matrix[0, 0] == np.float64(np.float32(0.1))
+    assert quick.matrix.flags.c_contiguous
+    for wrong in ([True, 1], ["1", 2], [1]):
+        assert "input 'a'" in refused(DOUBLES, one("a", "FP64", [2], wrong), one("b", "FP64", [2], [3, 4]))
+
+
 def test_one_tensor_is_all_columns_in_their_order():
     for data in ([[1, 2], [3, 4]], [1, 2, 3, 4]):
         call = asked(DOUBLES, one("input-0", "INT64", [2, 2], data))
@@ -163,6 +174,8 @@ def test_a_binary_tensor_comes_back_as_it_was(data, datatype):
     ).encode()
     call = inference.decode(head + raw, str(len(head)), FREE, LIMITS)
     assert call.rows.matrix.tobytes() == raw
+    assert call.rows.matrix.flags.writeable
+    assert call.rows.matrix.flags.aligned
     body, headers = inference.encode(call.rows.matrix, call, "m", "3")
     assert headers["content-type"] == "application/octet-stream"
     length = int(headers[inference.BINARY_HEADER])

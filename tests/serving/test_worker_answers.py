@@ -122,6 +122,10 @@ def test_the_other_addresses(client):
     assert (told["versions"], [one["name"] for one in told["inputs"]]) == (["1"], ["a", "b"])
     assert client.ask(get("/v2/models/m/versions/1/ready")).json() == {"name": "m", "ready": True}
     assert client.ask(get("/v2/models/m/versions/9")).status == 404
+    assert "/invocations" in client.ask(get("/openapi.json")).json()["paths"]
+    page = client.ask(get("/docs"))
+    nonce = page.headers["content-security-policy"].partition("'nonce-")[2].partition("'")[0]
+    assert f'nonce="{nonce}"' in page.body.decode()
     assert client.ask(get("/nothing")).json()["error_code"] == "ENDPOINT_NOT_FOUND"
     answer = client.ask(get("/invocations"))
     assert (answer.status, answer.headers["allow"]) == (405, "POST, OPTIONS")

@@ -50,6 +50,12 @@ def test_a_model_that_hangs_is_given_up_on(start, tmp_path):
     wait_for(lambda: behind.ask(request(scoring([[1, 2]]))).status == 200)
 
 
+def test_a_model_that_never_comes_back_ends_the_worker(start, tmp_path):
+    worker = start(plan_of(planned("Waiting", tmp_path, example=None), limits=Limits(deadline_s=0.2))).ready()
+    assert worker.client().ask(request(scoring([[-1, 0]]))).status == 504
+    assert worker.process.wait(30) == 4
+
+
 @pytest.mark.parametrize("number", [13, 14, 16])
 def test_one_bad_request_does_not_fail_its_neighbours(start, tmp_path, number):
     worker = start(plan_of(planned("Particular", tmp_path))).ready()

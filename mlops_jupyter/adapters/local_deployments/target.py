@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,14 +11,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from ...capabilities.endpoints import EndpointPlan, PlannedVersion, control, history, processes, snippets
-from ...capabilities.endpoints.folder import EndpointFolder, all_endpoints, endpoint_folder
+from ...capabilities.endpoints import EndpointPlan, PlannedVersion, control, history, processes, runners, snippets
+from ...capabilities.endpoints.folder import ENDPOINTS, EndpointFolder, all_endpoints, endpoint_folder
 from ...capabilities.endpoints.state import EndpointState, current_state
+from ...capabilities.models import folders
 from ...errors import CommandError, ConfigurationError, Conflict, MlopsError, NotFound, Rejected, Unavailable
 from ...protocols import Answer, Earlier, Waiting, WantedDeployment
 from ...records import Deployment, ServedVersion
 from . import asking, log_reading, starting
-from .runners import runner_of
 
 _SWAP_S, _STOP_S, _END_S = 900.0, 45.0, 5.0
 
@@ -53,6 +54,8 @@ class LocalDeployments:
     def apply(self, wanted: WantedDeployment, waiting: Waiting) -> Deployment:
         """Make it so, and return when it answers; what is served already goes on until then."""
         folder = endpoint_folder(self._state, wanted.name)
+        if wanted.config:
+            raise CommandError("the target local takes no --config", "mlops deploy --help lists its options")
         folder.make()
         state = current_state(folder)
         if state is not None and state.alive:
@@ -86,7 +89,9 @@ class LocalDeployments:
             state = current_state(folder)
             if state is not None:
                 _end(folder, state)
+            unused = _digests(folder)
             folder.remove()
+            self._forget(unused)
         return was
 
     def ask(self, name: str, body: bytes, content_type: str, timeout_s: float) -> Answer:
@@ -109,6 +114,16 @@ class LocalDeployments:
         first = next(following)
         yield (*log_reading.last_lines(folder.log, most), *first)
         yield from following
+
+    def _forget(self, digests: set[str]) -> None:
+        """Remove the copies of models that no other endpoint serves or has served."""
+        others = all_endpoints(self._state)
+        if len(list((self._state / ENDPOINTS).glob(".*.lock"))) > 1:
+            # Somebody may be about to serve one of them, and has not written it down yet.
+            return
+        store = self._state / "models"
+        for digest in digests.difference(*map(_digests, others)):
+            folders.forget(store, digest)
 
     def _found(self, name: str) -> EndpointFolder:
         folder = endpoint_folder(self._state, name)
@@ -193,7 +208,7 @@ def _planned_version(version: ServedVersion) -> PlannedVersion:
         version=version.version,
         source=version.source,
         path=version.path,
-        runner=runner_of(version),
+        runner=runners.choose(version.flavors, Path(version.path), version.signature),
         model=version.model,
         percent=version.percent,
         shadow=version.shadow,
@@ -221,6 +236,15 @@ def _served(version: PlannedVersion) -> ServedVersion:
         example=version.example,
         trusted=version.trusted,
     )
+
+
+def _digests(folder: EndpointFolder) -> set[str]:
+    """Return the digests of all models that an endpoint serves or can go back to."""
+    served = [version for entry in history.entries(folder.history) for version in entry.versions]
+    with contextlib.suppress(ConfigurationError):
+        plan = folder.plan()
+        served += [] if plan is None else plan.versions
+    return {version.digest for version in served if version.digest is not None}
 
 
 def _check_socket(socket: str | None) -> None:

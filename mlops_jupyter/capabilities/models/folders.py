@@ -93,5 +93,17 @@ def remember(store: Path, source: str, found: str) -> None:
     new.replace(note)
 
 
+def forget(store: Path, found: str) -> None:
+    """Remove a model's folder, and what is noted of where it came from."""
+    shutil.rmtree(store / found, ignore_errors=True)
+    for note in (store / _SOURCES).glob("*.json"):
+        try:
+            named = json.loads(note.read_text(encoding="utf-8"))["digest"]
+        except (OSError, ValueError, KeyError, TypeError):
+            continue
+        if named == found:
+            note.unlink(missing_ok=True)
+
+
 def _note(store: Path, source: str) -> Path:
     return store / _SOURCES / f"{hashlib.sha256(source.encode()).hexdigest()[:32]}.json"

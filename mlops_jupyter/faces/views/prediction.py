@@ -16,15 +16,15 @@ _SHOWN, _KEPT, _LONGEST = 20, 200, 60
 
 def excerpt(found: Prediction) -> Prediction:
     """Return what a saved notebook keeps."""
-    return found if len(found.values) <= _KEPT else replace(found, values=found.values[:_KEPT])
+    return found if len(found.predictions) <= _KEPT else replace(found, predictions=found.predictions[:_KEPT])
 
 
 def text(found: Prediction) -> str:
     """Return one line a row, and what answered."""
     head, rows = _table(found)
     lines = [text_table(head, rows)]
-    if len(found.values) > _SHOWN:
-        lines.append(f"… and {len(found.values) - _SHOWN} more: --json, or .result in Python")
+    if len(found.predictions) > _SHOWN:
+        lines.append(f"… and {len(found.predictions) - _SHOWN} more: --json, or .result in Python")
     return "\n".join([*lines, *_footer(found)])
 
 
@@ -32,14 +32,14 @@ def html(found: Prediction) -> str:
     """Return the same as a table."""
     head, rows = _table(found)
     table = html_table(head, ([escape(word) for word in row] for row in rows))
-    more = len(found.values) - _SHOWN
+    more = len(found.predictions) - _SHOWN
     left = f"<div>… and {more} more, in <code>.result</code></div>" if more > 0 else ""
     footer = "".join(f'<div style="{FAINT}">{escape(line)}</div>' for line in _footer(found))
     return f'<div style="{CARD}">{table}{left}{footer}</div>'
 
 
 def _table(found: Prediction) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
-    values = found.values[:_SHOWN]
+    values = found.predictions[:_SHOWN]
     rows = [one for one in values if isinstance(one, dict)]
     if rows and len(rows) == len(values):
         names = list(dict.fromkeys(name for one in rows for name in one))

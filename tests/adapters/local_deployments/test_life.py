@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
+import subprocess
+import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -226,7 +229,7 @@ def test_what_a_terminated_supervisor_has_open_is_answered(endpoints):
 
     def busy() -> bool:
         told = control.ask(endpoints.folder().control, {"do": "metrics"}, 5)
-        return bool(told["snapshot"]["gauges"].get("in_flight"))
+        return "mlops_requests_in_flight 1.0" in told["text"]
 
     wait_for(busy)
     state = endpoints.told()
@@ -318,14 +321,107 @@ def test_a_refusal_is_told_in_the_endpoints_words(endpoints):
     assert other.value.message == "churn does not know the token: a token is needed"
 
 
+def test_what_workers_have_counted_is_added_up_and_kept(endpoints):
+    from mlops_jupyter.capabilities.endpoints import control
+
+    def counted() -> str:
+        told = control.ask(endpoints.folder().control, {"do": "metrics"}, 5)["text"]
+        return "\n".join(
+            line for line in told.splitlines() if line.startswith(("mlops_requests_total", "mlops_worker"))
+        )
+
+    endpoints.deploy(workers=2)
+    for _ in range(5):
+        endpoints.asked()
+    labels = '{model="churn",version="1"}'
+    assert counted().splitlines()[0] == f"mlops_requests_total{labels} 5.0"
+    os.kill(endpoints.told().workers[0].pid, signal.SIGKILL)
+    wait_for(lambda: endpoints.told().restarts == 1 and {one.status for one in endpoints.told().workers} == {"ready"})
+    endpoints.asked()
+    assert counted().splitlines() == [
+        f"mlops_requests_total{labels} 6.0",
+        'mlops_worker_restarts_total{endpoint="churn"} 1.0',
+        'mlops_workers_ready{endpoint="churn"} 2.0',
+    ]
+
+
 def test_the_supervisor_is_light(endpoints):
     endpoints.deploy()
     memory = psutil.Process(endpoints.told().pid).memory_info().rss
     assert memory < 40 * 1024 * 1024, memory
+    code = (
+        "import sys, mlops_jupyter.serving.supervisor\n"
+        "heavy = {'numpy', 'pandas', 'mlflow', 'uvicorn', 'uvloop', 'click', 'httpx', 'orjson', 'asyncio', 'IPython'}\n"
+        "print(sorted(heavy & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"
 
 
-@pytest.fixture
-def by_nobody(endpoints) -> Callable[[str], str]:
+def test_another_user_can_read_nothing_and_ask_nothing(endpoints, tmp_path):
     if os.geteuid() != 0:
         pytest.skip("needs a second user: run the tests as root")
-    return lambda code: code
+    found = endpoints.deploy()
+    place = tmp_path / "churn.sock"
+    endpoints.deploy("private", socket=str(place))
+    for folder in (tmp_path, *tmp_path.parents):
+        # Not the folders above shall keep the other out, but the endpoint's own.
+        if folder.stat().st_uid == 0 and folder != Path("/"):
+            folder.chmod(folder.stat().st_mode | 0o055)
+    code = f"""
+import pathlib, socket, urllib.request, urllib.error
+refused = 0
+for file in ("token", "plan.json", "state.json", "log", "history.jsonl", "control.sock"):
+    try:
+        pathlib.Path({str(endpoints.folder().path)!r}, file).read_bytes()
+    except OSError:
+        refused += 1
+for file in ({str(place)!r}, {str(endpoints.folder().control)!r}):
+    try:
+        socket.socket(socket.AF_UNIX).connect(file)
+    except OSError as error:
+        refused += 1
+try:
+    pathlib.Path({str(endpoints.state / "metrics.token")!r}).read_bytes()
+except PermissionError:
+    refused += 1
+try:
+    urllib.request.urlopen(urllib.request.Request({found.url!r} + "/invocations", data=b'{{"inputs": [[1]]}}'))
+except urllib.error.HTTPError as error:
+    refused += error.code == 401
+print(refused)
+"""
+    # The machine's own Python: that of a virtual environment may lie where another user cannot go.
+    python = shutil.which("python3", path="/usr/bin:/usr/local/bin:/bin") or sys.executable
+    done = subprocess.run(
+        [python, "-I", "-c", code],
+        user="nobody",
+        group="nogroup",
+        extra_groups=[],
+        cwd="/",
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    assert (done.stdout, done.stderr) == ("10\n", "")
+
+
+def test_a_full_disk_ends_nothing(endpoints, monkeypatch):
+    endpoints.deploy()
+    state = endpoints.told()
+    # No file may grow any more, as on a disk that is full.
+    psutil.Process(state.pid).rlimit(psutil.RLIMIT_FSIZE, (0, psutil.RLIM_INFINITY))
+    (worker,) = state.workers
+    os.kill(worker.pid, signal.SIGKILL)
+    wait_for(lambda: endpoints.asked() == ([1.5, 2.5], "1") if _answers(endpoints) else False)
+    assert processes.lives(state.supervisor)
+    psutil.Process(state.pid).rlimit(psutil.RLIMIT_FSIZE, (psutil.RLIM_INFINITY, psutil.RLIM_INFINITY))
+    wait_for(lambda: endpoints.told().restarts == 1 and endpoints.told().status == "ready")
+
+
+def _answers(endpoints: Endpoints) -> bool:
+    try:
+        endpoints.asked()
+    except MlopsError:
+        return False
+    return True

@@ -1,0 +1,318 @@
+"""Endpoints with real models and real workers, as a user meets them."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import mlflow
+import numpy as np
+import pandas as pd
+import psutil
+import pytest
+
+import mlops_jupyter
+from mlops_jupyter import settings
+from mlops_jupyter.capabilities.endpoints.folder import EndpointFolder
+from mlops_jupyter.capabilities.endpoints.state import read_state
+from mlops_jupyter.errors import CommandError, Conflict, MlopsError, NotFound
+from tests.fakes.models import small_model
+from tests.fakes.waiting import wait_for
+
+TABLE = pd.DataFrame({"a": [0.0, 3.0], "b": [1.0, 0.0]}, index=["x", "y"])
+
+
+@pytest.fixture
+def model(project: Path) -> Iterator[Path]:
+    yield small_model(project / "model")
+    for one in mlops_jupyter.deployments().deployments:
+        mlops_jupyter.undeploy(one.name, yes=True)
+
+
+@pytest.fixture
+def registered(model: Path) -> mlflow.MlflowClient:
+    """Three versions of a registered model churn: the second answers the other way round."""
+    root = model.parent
+    client = mlflow.MlflowClient(f"sqlite:///{root}/.mlops/mlflow.db")
+    small_model(root / "turned", turned=True)
+    client.create_registered_model("churn")
+    for folder in ("model", "turned", "model"):
+        client.create_model_version("churn", (root / folder).as_uri())
+    client.set_registered_model_alias("churn", "champion", "1")
+    return client
+
+
+def pids(root: Path) -> list[int]:
+    state = read_state(EndpointFolder(root / ".mlops" / "endpoints" / "churn").state_file)
+    assert state is not None
+    return [state.pid, *(worker.pid for worker in state.workers)]
+
+
+def ours(root: Path) -> list[int]:
+    """Return the processes of endpoints below a project."""
+    return [one.pid for one in psutil.process_iter() if f"{root}/.mlops/endpoints" in " ".join(_words(one))]
+
+
+def _words(process: psutil.Process) -> list[str]:
+    try:
+        return process.cmdline()
+    except psutil.Error:
+        return []
+
+
+def test_every_kind_of_data_is_answered_in_kind(model, project):
+    mlops_jupyter.deploy("model", name="churn")
+    frame = mlops_jupyter.predict("churn", TABLE)
+    assert frame.result.equals(pd.DataFrame({"prediction": [0, 1]}, index=["x", "y"]))
+    assert frame.result.attrs["request_ids"] == list(frame.request_ids)
+    assert len(frame.request_ids[0]) > 8
+    assert np.array_equal(mlops_jupyter.predict("churn", TABLE.to_numpy()).result, [0, 1])
+    assert mlops_jupyter.predict("churn", [[0.0, 1.0], [3.0, 0.0]]).result == [0, 1]
+    assert mlops_jupyter.predict("churn", [{"a": 0, "b": 1}, {"a": 3, "b": 0}]).result == [0, 1]
+    assert mlops_jupyter.predict("churn", {"a": [0, 3], "b": [1, 0]}).result == {"predictions": [0, 1]}
+    assert mlops_jupyter.predict("churn", TABLE.iloc[1]).result.tolist() == [1]
+    TABLE.to_csv(project / "data.csv", index=False)
+    TABLE.to_parquet(project / "data.parquet", index=False)
+    (project / "data.json").write_text(TABLE.to_json(orient="records"))
+    for file in ("data.csv", "data.parquet", "data.json", '[{"a": 0, "b": 1}, {"a": 3, "b": 0}]'):
+        assert mlops_jupyter.predict("churn", file).predictions == (0, 1), file
+    many = pd.concat([TABLE] * 12_500)
+    told = mlops_jupyter.predict("churn", many)
+    assert (len(told.request_ids), len(told.predictions), sum(told.predictions)) == (3, 25_000, 12_500)
+    with pytest.raises(MlopsError) as caught:
+        mlops_jupyter.predict("churn", {"a": 1})
+    assert "b" in caught.value.message
+    with pytest.raises(CommandError):
+        mlops_jupyter.predict("churn", object())
+    with pytest.raises(NotFound):
+        mlops_jupyter.predict("churn", "nowhere.csv")
+
+
+def test_the_snippets_of_the_card_work_as_they_are(model, project):
+    found = mlops_jupyter.deploy("model", name="churn")
+    done = subprocess.run(["bash", "-c", found.curl], capture_output=True, text=True, check=True)
+    assert json.loads(done.stdout) == {"predictions": [0, 0]}
+    *lines, last = found.python.splitlines()
+    code = "\n".join([*lines, f"print({last})"])
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "[0, 0]\n"
+
+
+def test_a_live_model_is_registered_and_served(model, kernel, project):
+    reply = kernel.run(
+        "import pandas as pd\nfrom sklearn.linear_model import LogisticRegression\n"
+        "X = pd.DataFrame({'a': [0.0, 1.0, 2.0, 3.0], 'b': [1.0, 1.0, 0.0, 0.0]})\n"
+        "model = LogisticRegression().fit(X, [0, 0, 1, 1])\n"
+        "%mlops deploy $model --name churn --data $X",
+        timeout=180,
+    )
+    assert reply.status == "ok", reply.traceback
+    (shown,) = reply.records("deployment")
+    assert [(one["model"], one["version"]) for one in shown["versions"]] == [("churn", "1")]
+    assert shown["notes"][0] == "registered as models:/churn/1"
+    answer = kernel.run("answer = %mlops predict churn $X\nanswer.result['prediction'].tolist()")
+    assert answer.displayed[-1]["text/plain"] == "[0, 0, 1, 1]"
+
+
+def test_an_endpoint_outlives_its_kernel(model, kernel, start_kernel, project):
+    reply = kernel.run("%mlops deploy model --name churn")
+    assert reply.status == "ok", reply.traceback
+    (shown,) = reply.records("deployment")
+    assert "churn" in reply.displayed[-1]["text/html"]
+    kernel.manager.restart_kernel(now=True)
+    kernel.client.wait_for_ready(60)
+    assert kernel.run("%load_ext mlops_jupyter").status == "ok"
+    answer = kernel.run("row = {'a': 3, 'b': 0}\n%mlops predict churn $row").records("prediction")
+    assert answer[0]["predictions"] == [1]
+    (listed,) = kernel.run("%mlops deployments").records("deployments")[0]["deployments"]
+    assert (listed["pid"], listed["status"], listed["restarts"]) == (shown["pid"], "ready", 0)
+    assert start_kernel().run("%mlops undeploy churn --yes").status == "ok"
+    assert ours(project) == []
+
+
+def test_undeploy_leaves_nothing(model, project):
+    settings.current().prepare_state()
+    before = {one for one in (project / ".mlops").rglob("*") if "journal" not in one.parts}
+    mlops_jupyter.deploy("model", name="churn", workers=2, socket=project / "churn.sock")
+    running = pids(project)
+    assert mlops_jupyter.predict("churn", TABLE).predictions == (0, 1)
+    mlops_jupyter.undeploy("churn", yes=True)
+    # Of its own child this process takes leave in a thread.
+    wait_for(lambda: not any(map(psutil.pid_exists, running)), 5)
+    assert ours(project) == []
+    assert not (project / "churn.sock").exists()
+    left = {one for one in (project / ".mlops").rglob("*") if "journal" not in one.parts} - before
+    assert {one.relative_to(project / ".mlops").parts[0] for one in left} <= {"endpoints", "models"}
+    assert [one for one in left if one.is_file()] == []
+
+
+def test_a_canary_traffic_and_back(registered, project):
+    mlops_jupyter.deploy("models:/churn/1", name="churn")
+    found = mlops_jupyter.deploy("models:/churn/2", name="churn", canary=40)
+    assert [(one.version, one.percent) for one in found.versions] == [("1", 60.0), ("2", 40.0)]
+    told = [mlops_jupyter.predict("churn", TABLE) for _ in range(40)]
+    assert {(one.versions, one.predictions) for one in told} == {(("1",), (0, 1)), (("2",), (1, 0))}
+    assert [one.version for one in mlops_jupyter.traffic("churn", "2=100").versions] == ["2"]
+    assert mlops_jupyter.predict("churn", TABLE).predictions == (1, 0)
+    with pytest.raises(NotFound) as caught:
+        mlops_jupyter.traffic("churn", "1=50", "2=50")
+    assert caught.value.message == "churn does not serve version 1; it serves 2"
+    back = mlops_jupyter.rollback("churn")
+    assert [(one.version, one.percent) for one in back.versions] == [("1", 60.0), ("2", 40.0)]
+    assert [one.version for one in mlops_jupyter.rollback("churn").versions] == ["1"]
+    with pytest.raises(NotFound) as caught:
+        mlops_jupyter.rollback("churn")
+    assert caught.value.message == "churn has served nothing before"
+    history = (project / ".mlops" / "endpoints" / "churn" / "history.jsonl").read_text().splitlines()
+    assert [json.loads(line)["why"].split()[0] for line in history] == [
+        "deploy",
+        "deploy",
+        "traffic",
+        "rollback:",
+        "rollback:",
+    ]
+
+
+def test_a_shadow_sees_and_is_not_seen(registered):
+    mlops_jupyter.deploy("models:/churn/1", name="churn")
+    found = mlops_jupyter.deploy("models:/churn/2", name="churn", shadow=True)
+    assert [(one.version, one.percent, one.shadow) for one in found.versions] == [("1", 100.0, False), ("2", 0.0, True)]
+    assert {mlops_jupyter.predict("churn", TABLE).predictions for _ in range(10)} == {(0, 1)}
+
+
+def test_no_request_is_lost_while_versions_change(registered, project):
+    found = mlops_jupyter.deploy("models:/churn/1", name="churn")
+    token = Path(found.token_file).read_text().strip()
+    body = {"dataframe_split": {"columns": ["a", "b"], "data": [[0.0, 1.0], [3.0, 0.0]]}}
+    wanted = {"1": [0, 1], "2": [1, 0], "3": [0, 1]}
+    wrong, count, stop = [], [0], threading.Event()
+
+    def ask() -> None:
+        with httpx.Client(headers={"Authorization": f"Bearer {token}"}, trust_env=False) as client:
+            while not stop.is_set():
+                answer = client.post(f"{found.url}/invocations", json=body)
+                told = answer.headers.get("x-mlops-version")
+                if answer.status_code != 200 or answer.json()["predictions"] != wanted[told]:
+                    wrong.append((answer.status_code, told, answer.text))
+                count[0] += 1
+
+    asking = [threading.Thread(target=ask) for _ in range(4)]
+    for one in asking:
+        one.start()
+    for version in ("2", "3", "1", "2"):
+        mlops_jupyter.deploy(f"models:/churn/{version}", name="churn")
+    stop.set()
+    for one in asking:
+        one.join()
+    assert wrong == []
+    assert count[0] > 50
+
+
+def test_an_alias_is_followed(registered, project):
+    found = mlops_jupyter.deploy("models:/churn@champion", name="churn")
+    assert (found.follows, found.versions[0].version) == ("models:/churn@champion", "1")
+    wait_for(lambda: "follows models:/churn@champion" in "".join(mlops_jupyter.logs("churn").lines))
+    registered.set_registered_model_alias("churn", "champion", "2")
+    wait_for(lambda: mlops_jupyter.predict("churn", TABLE).versions == ("2",), 60)
+    now = mlops_jupyter.deployments("churn")
+    assert (now.pid, now.restarts, now.follows) == (found.pid, 0, "models:/churn@champion")
+    # Its history knows that nobody has done it by hand.
+    last = (project / ".mlops" / "endpoints" / "churn" / "history.jsonl").read_text().splitlines()[-1]
+    assert (json.loads(last)["who"], json.loads(last)["why"]) == (
+        "alias",
+        "models:/churn@champion points to version 2 now",
+    )
+    back = mlops_jupyter.rollback("churn")
+    assert (back.versions[0].version, back.follows) == ("1", None)
+    mlops_jupyter.undeploy("churn", yes=True)
+    wait_for(lambda: ours(project) == [], 20)
+
+
+def test_a_start_that_fails_shows_the_servers_own_error(model, project, terminal):
+    (project / "model" / "model.skops").write_bytes(b"damaged")
+    done = terminal("deploy", "model", "--name", "churn")
+    assert done.code == 5
+    assert "churn did not become ready: " in done.err
+    assert "mlops logs churn" in done.err
+    assert mlops_jupyter.deployments("churn").status == "failed"
+    assert ours(project) == []
+
+
+def test_two_terminals_deploy_one_name(model, project):
+    mlops = [str(Path(sys.executable).parent / "mlops"), "deploy", "model", "--name", "churn"]
+    both = [subprocess.Popen(mlops, stderr=subprocess.PIPE, text=True, stdout=subprocess.DEVNULL) for _ in range(2)]
+    said = [one.communicate(timeout=120)[1] for one in both]
+    codes = sorted(one.returncode for one in both)
+    assert codes in ([0, 0], [0, 4])
+    if codes == [0, 4]:
+        assert any("Conflict: churn is being changed by process" in one for one in said)
+    assert mlops_jupyter.deployments("churn").status == "ready"
+    assert mlops_jupyter.predict("churn", TABLE).predictions == (0, 1)
+
+
+def test_an_interrupted_deploy_leaves_nothing(model, project):
+    mlops = str(Path(sys.executable).parent / "mlops")
+    process = subprocess.Popen([mlops, "deploy", "model", "--name", "churn"], stderr=subprocess.DEVNULL)
+    wait_for(lambda: ours(project))
+    process.send_signal(signal.SIGINT)
+    assert process.wait(60) == 130
+    assert ours(project) == []
+    assert not (project / ".mlops" / "endpoints" / "churn").exists()
+
+
+def test_options_that_cannot_be(model):
+    for options, said in (
+        ({"workers": 0}, "--workers takes 1 to 256, not 0"),
+        ({"port": 70_000}, "--port takes 1 to 65535, not 70000"),
+        ({"canary": 10.0, "shadow": True}, "a version is a canary or a shadow, not both"),
+        ({"config": {"a": "b"}}, "the target local takes no --config"),
+    ):
+        with pytest.raises(CommandError) as caught:
+            mlops_jupyter.deploy("model", name="churn", **options)
+        assert caught.value.message == said
+    with pytest.raises(CommandError):
+        mlops_jupyter.deploy("model", name="../up")
+    with pytest.raises(Conflict):
+        mlops_jupyter.deploy("model", name="churn", canary=10)
+    with pytest.raises(CommandError):
+        mlops_jupyter.deploy("model")
+    assert mlops_jupyter.deployments().deployments == ()
+
+
+def test_mlflows_own_command_deploys(model, project, clean_environment):
+    def run(*words: str) -> str:
+        command = [str(Path(sys.executable).parent / "mlflow"), "deployments", *words, "-t", "mlops:/local"]
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    assert "deployment churn is created" in run("create", "--name", "churn", "-m", "model")
+    assert "'churn'" in run("list")
+    (project / "data.json").write_text(TABLE.to_json())
+    assert json.loads(run("predict", "--name", "churn", "-I", "data.json"))["predictions"] == [0, 1]
+    run("update", "--name", "churn", "-C", "workers=2")
+    assert mlops_jupyter.deployments("churn").workers == 2
+    run("delete", "--name", "churn")
+    assert ours(project) == []
+
+
+def test_clocks_that_jump_change_nothing(model, project):
+    found = mlops_jupyter.deploy("model", name="churn")
+    file = project / ".mlops" / "endpoints" / "churn" / "state.json"
+    told = json.loads(file.read_text())
+    # As if it had been started tomorrow.
+    file.write_text(json.dumps({**told, "started_at": time.time() + 86_400}))
+    assert mlops_jupyter.deployments("churn").status == "ready"
+    assert mlops_jupyter.predict("churn", TABLE).predictions == (0, 1)
+    os.kill(pids(project)[1], signal.SIGKILL)
+    wait_for(lambda: mlops_jupyter.deployments("churn").restarts == 1)
+    wait_for(lambda: mlops_jupyter.deployments("churn").status == "ready")
+    assert mlops_jupyter.deployments("churn").pid == found.pid
