@@ -195,7 +195,7 @@ model = LogisticRegression().fit(table, [0, 0, 1, 1])"""
         page.wait_for_function(READY)
         (project / "rows.csv").write_text("age,visits\n25,1\n65,9\n")
         asked = json.loads(terminal("predict", "churn", "rows.csv", "--json", cwd=project).out)
-        assert asked["values"] == [0, 1]
+        assert asked["predictions"] == [0, 1]
         assert json.loads(terminal("deployments", "churn", "--json", cwd=project).out)["pid"] == found["pid"]
     finally:
         terminal("undeploy", "churn", "--yes", cwd=project)
