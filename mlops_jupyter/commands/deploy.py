@@ -139,7 +139,7 @@ def _package(current: settings.Settings, model: object, data: object | None, nam
         return live_models.given(current, model, data=data, name=name)
     made = register(model, name=name, data=data)
     package = packages.resolved(current, made.uri)
-    return replace(package, notes=(f"registered as {made.uri}", *made.notes))
+    return replace(package, notes=(f"the model is version {made.version} of {name}", *made.notes))
 
 
 def _default_name(model: object) -> str:

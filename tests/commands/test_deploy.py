@@ -117,7 +117,7 @@ def test_a_live_model_is_registered_and_served(model, kernel, project):
     assert reply.status == "ok", reply.traceback
     (shown,) = reply.records("deployment")
     assert [(one["model"], one["version"]) for one in shown["versions"]] == [("churn", "1")]
-    assert shown["notes"][0] == "registered as models:/churn/1"
+    assert shown["notes"][0] == "the model is version 1 of churn"
     answer = kernel.run("answer = %mlops predict churn $X\nanswer.result['prediction'].tolist()")
     assert answer.displayed[-1]["text/plain"] == "[0, 0, 1, 1]"
 
