@@ -414,3 +414,10 @@ def test_the_first_run_of_a_project_has_what_frameworks_log(project, terminal, s
     fit = next(run for run in stored_runs() if run.name == "fit")
     assert fit.params["C"] == "2.5"
     assert "training_score" in fit.metrics
+
+
+def test_a_run_that_plain_mlflow_code_leaves_open_has_finished(project, terminal, stored_runs):
+    write_notebook(project / "train.ipynb", "import mlflow\nmlflow.log_metric('loss', 0.5)", "1 + 1")
+    assert terminal("run", "train.ipynb", timeout=300).code == 0
+    plain = next(run for run in stored_runs() if "loss" in run.metrics)
+    assert (plain.status, plain.metrics) == ("FINISHED", {"loss": 0.5})

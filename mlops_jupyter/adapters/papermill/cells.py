@@ -29,6 +29,9 @@ from .saving import Saving
 # After an interrupt, so long for the cell to say where it stood.
 _LAST_WORDS_S = 5.0
 _LOOK_S, _LAST_OUTPUT_S, _WORD_S = 1.0, 0.1, 2.0
+_END_RUNS = """__import__("json").dumps(
+    {"ended": [one.end_run() for one in [__import__("sys").modules.get("mlflow")] if one and one.active_run()]}
+)"""
 _RECONNECT_MS, _TOLD_S = 10, 0.05
 
 
@@ -252,6 +255,8 @@ class Cells(PapermillNotebookClient):  # type: ignore[misc]
                 self.nb_man.cell_complete(self.nb.cells[index], cell_index=index)
         if self._kept is not None:
             self._kept.done()
+        # A run that plain MLflow code has left open is not one whose process was killed. Without MLflow there is none.
+        self._ask(_END_RUNS)
 
     def set_widgets_metadata(self) -> None:
         """Save the widgets' state, and a picture of each for whoever reads the notebook without a kernel."""
