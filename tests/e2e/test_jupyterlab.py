@@ -18,6 +18,7 @@ import psutil
 import pytest
 from playwright.sync_api import Page, expect, sync_playwright
 
+from mlops_jupyter.commands.warm import install_kernelspec
 from tests.conftest import REPOSITORY
 from tests.fakes.servers import answers, free_port, serving
 
@@ -76,6 +77,7 @@ def picture(page: Page, name: str) -> None:
         page.screenshot(path=target / f"{name}.png")
 
 
+KERNEL = "window.jupyterapp.shell.currentWidget.sessionContext.session.kernel"
 READY = """() => {
     const session = window.jupyterapp?.shell?.currentWidget?.sessionContext?.session;
     return session?.kernel?.connectionStatus === 'connected' && session.kernel.status === 'idle';
@@ -191,7 +193,7 @@ model = LogisticRegression().fit(table, [0, 0, 1, 1])"""
         picture(page, "deploy")
         assert answers(f"{lab}proxy/{port}/ping", token=TOKEN)
 
-        page.evaluate("() => window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.restart()")
+        page.evaluate(f"() => {KERNEL}.restart()")
         page.wait_for_function(READY)
         (project / "rows.csv").write_text("age,visits\n25,1\n65,9\n")
         asked = json.loads(terminal("predict", "churn", "rows.csv", "--json", cwd=project).out)
@@ -199,6 +201,42 @@ model = LogisticRegression().fit(table, [0, 0, 1, 1])"""
         assert json.loads(terminal("deployments", "churn", "--json", cwd=project).out)["pid"] == found["pid"]
     finally:
         terminal("undeploy", "churn", "--yes", cwd=project)
+
+
+@pytest.fixture
+def warm_kernelspec(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    install_kernelspec(project.parent / "prefix")
+    monkeypatch.setenv("JUPYTER_PATH", str(project.parent / "prefix" / "share" / "jupyter"))
+
+
+def test_a_warm_kernel(warm_kernelspec: None, lab: str, page: Page, terminal, project: Path):
+    parent = "import os\nprint('forked' if 'forking' in open(f'/proc/{os.getppid()}/cmdline').read() else 'fresh')"
+    cells = [parent, "import time\ntime.sleep(600)"]
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
+    notebook.metadata["kernelspec"] = {"name": "mlops-warm", "language": "python", "display_name": "Python 3 (warm)"}
+    nbformat.write(notebook, project / "warm.ipynb")
+    assert terminal("warm", "--import", "numpy", cwd=project).code == 0
+    try:
+        page.set_viewport_size({"width": 1000, "height": 520})
+        open_notebook(page, lab, "warm.ipynb")
+        close_left_sidebar(page)
+        output = page.locator(".jp-OutputArea-output")
+        # Waited for, it would wait for the cell that is to be interrupted.
+        page.evaluate("() => { window.jupyterapp.commands.execute('notebook:run-all-cells'); }")
+        expect(output.first).to_have_text("forked")
+        page.wait_for_function(f"() => {KERNEL}.status === 'busy'")
+        page.evaluate(f"() => {KERNEL}.interrupt()")
+        expect(output.last).to_contain_text("KeyboardInterrupt")
+        expect(page.locator(".jp-Toolbar-kernelName")).to_have_text("Python 3 (warm)")
+        picture(page, "warm")
+        page.evaluate(f"() => {KERNEL}.restart()")
+        page.wait_for_function(READY)
+        page.locator(".jp-Cell .cm-content").first.click()
+        page.keyboard.press("Control+Enter")
+        expect(page.locator(".jp-InputPrompt").first).to_have_text("[1]:")
+        expect(output.first).to_have_text("forked")
+    finally:
+        terminal("warm", "--stop", cwd=project)
 
 
 def test_mlflow_inside_jupyter_below_a_hubs_prefix(lab: str, page: Page, project: Path):
