@@ -15,6 +15,7 @@ import signal
 import sys
 import time
 import traceback
+from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
 
@@ -55,9 +56,16 @@ class ShipperProcess:
         # Open for writing too: the end of the last writer must not look like something to read.
         self._pipe = os.open(pipe, os.O_RDWR | os.O_NONBLOCK)
 
-    def run(self) -> None:
-        """Ship until there has been nothing to do for a while, or until it is told to stop."""
+    def run(self, load: Callable[[], None]) -> None:
+        """Ship until there has been nothing to do for a while, or until it is told to stop.
+
+        Parameters
+        ----------
+        load
+            Imports what speaks to stores, before there is anything to ship.
+        """
         signal.signal(signal.SIGTERM, self._stop)
+        load()
         tick, active = _TICK_S, time.monotonic()
         # A project that is removed takes its shipper along.
         while not self.stopping and self._folder.is_dir():
@@ -122,8 +130,7 @@ def main(root: Path) -> int:
             (folder / _STATE).write_text(json.dumps({"pid": os.getpid()}), encoding="utf-8")
             process = ShipperProcess(folder, ship.shipper(current))
             try:
-                ship.load()
-                process.run()
+                process.run(ship.load)
             finally:
                 process.close()
                 (folder / _STATE).unlink(missing_ok=True)

@@ -165,7 +165,7 @@ def test_told_to_end_in_the_middle_it_loses_nothing(
     sink.before = ending
     before = signal.getsignal(signal.SIGTERM)
     try:
-        process.run()
+        process.run(lambda: None)
     finally:
         signal.signal(signal.SIGTERM, before)
         process.close()

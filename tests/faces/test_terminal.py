@@ -144,7 +144,7 @@ def test_debug_shows_the_traceback_of_a_bug(mlops):
         (["runs", "--limit", "0"], "--limit must be at least 1, not 0\n  → mlops runs --limit 20"),
         (["run"], "which notebook? none is named\n  → mlops run NOTEBOOK.ipynb"),
         (["ui", "tensorbord"], "ui: invalid value for '[mlflow]': 'tensorbord' is not 'mlflow'\n  → mlops ui --help"),
-        (["--bogus"], "mlops has no option --bogus\n  → mlops --help"),
+        (["--xyzzy"], "mlops has no option --xyzzy\n  → mlops --help"),
         (["--debgu", "runs"], "mlops has no option --debgu\n  → mlops --help"),
         (["track", "baseline"], "track needs a notebook around it\n  → in a notebook: %%mlops track"),
         (["log"], "log is for Python code\n  → call mlops_jupyter.log(…)"),
@@ -156,9 +156,9 @@ def test_bad_words_are_one_or_two_lines_and_exit_2(words, said, mlops, project):
 
 
 def test_the_real_command_with_a_bad_verb(terminal, project):
-    done = terminal("bogus")
+    done = terminal("xyzzy")
     assert (done.code, done.out) == (2, "")
-    assert done.err == "CommandError: there is no verb bogus\n  → mlops --help\n"
+    assert done.err == "CommandError: there is no verb xyzzy\n  → mlops --help\n"
 
 
 # --- a cell's body is a file here --------------------------------------------------------------------------------
@@ -274,10 +274,10 @@ def test_alone_it_shows_where_you_stand(terminal, project):
 
 def test_the_module_is_the_command(project):
     done = subprocess.run(
-        [sys.executable, "-m", "mlops_jupyter", "bogus"], capture_output=True, text=True, check=False, timeout=60
+        [sys.executable, "-m", "mlops_jupyter", "xyzzy"], capture_output=True, text=True, check=False, timeout=60
     )
     assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr == "CommandError: there is no verb bogus\n  → mlops --help\n"
+    assert done.stderr == "CommandError: there is no verb xyzzy\n  → mlops --help\n"
 
 
 def test_help_lists_the_verbs_that_work_here(mlops):

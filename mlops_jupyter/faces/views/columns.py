@@ -86,7 +86,7 @@ def _fitted(widths: Sequence[int], room: int, whole: Collection[int]) -> list[in
         fitted.pop()
     if not whole or _taken(fitted) <= room:
         return fitted
-    return _fitted(fitted, room, ())
+    return _fitted(fitted, room - (3 if len(fitted) < len(widths) else 0), ())
 
 
 def _narrowed(widths: Sequence[int], room: int, whole: Collection[int]) -> list[int]:
