@@ -48,13 +48,20 @@ from tests.conftest import REPOSITORY, Kernel
 
 _DOCUMENTED = {
     "mlflow",
+    "mlflow.artifacts",
     "mlflow.data",
+    "mlflow.deployments",
     "mlflow.entities",
+    "mlflow.entities.model_registry",
     "mlflow.environment_variables",
     "mlflow.exceptions",
+    "mlflow.models",
     "mlflow.protos.databricks_pb2",  # the error codes that MlflowException takes
     "mlflow.protos.service_pb2",  # the messages of its REST API, which is documented
+    "mlflow.pyfunc",
+    "mlflow.pyfunc.model",
     "mlflow.tracking.context.abstract_context",  # what a plugin derives from
+    "mlflow.types",
 }
 _SESSION, _SINK = "adapters/mlflow/session.py", "adapters/mlflow/sink.py"
 _AUTOLOGGING, _JOURNALED = "adapters/mlflow/autologging.py", "faces/mlflow_store/journaled.py"
@@ -87,6 +94,7 @@ _UNDOCUMENTED = {
     (_JOURNALED, "mlflow.utils.validation", "_validate_param_keys_unique"),
     (_JOURNALED, "mlflow.utils.validation", "_validate_tag"),
     (_JOURNALED, "tag", "._value"),
+    ("adapters/mlflow/plugin_deployments.py", "mlflow.deployments.interface", "plugin_store"),
     ("adapters/mlflow_ui_app.py", "mlflow.server.fastapi_app", "app"),
 }
 
@@ -553,3 +561,9 @@ def test_a_client_has_a_store_that_reads_histories_in_bulk(store: mlflow.MlflowC
 
     assert not isinstance(store._tracking_client.store, RestStore)
     assert store._tracking_client.store.get_metric_history_bulk_interval([], "loss", 10, None, None) == []
+
+
+def test_the_installed_deployment_plugins_are_listed() -> None:
+    from mlflow.deployments.interface import plugin_store
+
+    assert {"mlops", "sagemaker", "databricks"} <= set(plugin_store.registry)
