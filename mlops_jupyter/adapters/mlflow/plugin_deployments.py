@@ -18,6 +18,8 @@ from ...records import Deployment, ServedVersion
 from . import hush
 from .errors import as_ours, first_line
 
+_ALL = 100.0
+
 
 class PluginDeployments:
     """The deployments behind one MLflow deployment plugin.
@@ -50,7 +52,9 @@ class PluginDeployments:
 
     def apply(self, wanted: WantedDeployment, waiting: Waiting) -> Deployment:
         """Create the deployment, or update it."""
-        if len(wanted.versions) != 1 or wanted.back_to is not None:
+        # What stood beside a new version is not known here: its share alone tells that there was to be something.
+        alone = len(wanted.versions) == 1 and wanted.versions[0].percent == _ALL and not wanted.versions[0].shadow
+        if not alone or wanted.back_to is not None:
             raise CommandError(
                 f"the target {self._target} serves one version at a time", "leave --canary and --shadow out"
             )
