@@ -31,7 +31,7 @@ def test_from_a_cell_to_an_answer_and_away(project, terminal, stored_runs):
     cells = nbformat.read(project / "out.ipynb", as_version=4).cells
     said = ["".join(output.get("data", {}).get("text/plain", "") for output in cell.outputs) for cell in cells[2:5]]
     assert "ready  churn" in said[0]
-    assert "note: registered as models:/churn/1" in said[0]
+    assert "note: the model is version 1 of churn" in said[0]
     assert [line.split()[1] for line in said[1].splitlines()[1:5]] == ["0", "0", "1", "1"]
     assert said[2] == "100% churn has endedchurn is no longer deployed (local); it was ready"
     assert not (project / ".mlops" / "endpoints" / "churn").exists()
