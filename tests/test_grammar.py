@@ -472,7 +472,7 @@ def test_a_live_text_is_the_text_it_stands_for():
     ("words", "incomplete", "found"),
     [
         ([], "ru", ["runs", "run"]),
-        ([], "lo", ["look"]),
+        ([], "lo", ["logs", "look"]),
         ([], "zzz", []),
         (["zzz"], "", []),
         (["look"], "--la", ["--label"]),

@@ -45,8 +45,11 @@ class _LiveObject(click.ParamType[Any, Any]):
         return value.value if isinstance(value, LiveText) else value
 
 
-class _NameList(click.types.StringParamType):
+class _NameList(click.ParamType[Any, Any]):
     name = "name,name"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        return tuple(filter(None, (name.strip() for name in value.split(",")))) if isinstance(value, str) else value
 
 
 class _Pair(click.ParamType[Any, Any]):
@@ -66,6 +69,13 @@ class _Option(click.Option):
 
     def type_cast_value(self, ctx: click.Context, value: Any) -> Any:
         return super().type_cast_value(ctx, value if isinstance(self.type, _LiveObject) else LiveText.spelled(value))
+
+
+class _NamesOption(_Option):
+    """An option that may be given several times, with several names each time."""
+
+    def type_cast_value(self, ctx: click.Context, value: Any) -> Any:
+        return tuple(name for names in super().type_cast_value(ctx, value) or () for name in names)
 
 
 class _Mapping(_Option):
@@ -243,7 +253,8 @@ def _parameter(parameter: inspect.Parameter, hint: Any, text: str) -> click.Para
     if several or _NAMES in markers:
         given = {"multiple": True, "required": False, "default": ()}
     shown = isinstance(default, int | float | str) and default != ""
-    return _Option(names, type=kind, help=text, show_default=shown, **given)
+    made = _NamesOption if _NAMES in markers else _Option
+    return made(names, type=kind, help=text, show_default=shown, **given)
 
 
 def _flag(name: str) -> str:
