@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -11,22 +10,15 @@ from datetime import UTC, datetime
 import mlflow
 from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
-from mlflow.protos.databricks_pb2 import (
-    INVALID_PARAMETER_VALUE,
-    RESOURCE_ALREADY_EXISTS,
-    RESOURCE_DOES_NOT_EXIST,
-    ErrorCode,
-)
+from mlflow.protos.databricks_pb2 import RESOURCE_ALREADY_EXISTS, ErrorCode
 
 from ...errors import CommandError, NotFound
 from ...protocols import ModelSource
 from ...records import RegisteredVersion
-from . import hush
+from . import hush, registered
 from .errors import as_ours, first_line
 from .sources import Source, Sources
 
-# A name, an alias or a number that is none is to MLflow a wrong parameter.
-_NO_SUCH = {ErrorCode.Name(INVALID_PARAMETER_VALUE), ErrorCode.Name(RESOURCE_DOES_NOT_EXIST)}
 _HINT = "mlops models"
 
 
@@ -49,52 +41,36 @@ class MlflowRegistry:
     def aliases(self) -> dict[str, tuple[str, ...]]:
         """Return all aliases, and of each the models that have it."""
         found: dict[str, tuple[str, ...]] = {}
-        token: str | None = None
-        while True:
-            with as_ours():
-                page = self._client.search_registered_models(page_token=token)
-            for model in page:
+        with as_ours():
+            for model in registered.models(self._client):
                 for alias in model.aliases:
                     found[alias] = (*found.get(alias, ()), model.name)
-            token = page.token
-            if not token:
-                return found
+        return found
 
     def aliased(self, model: str, alias: str) -> ModelSource:
         """Return the version that an alias of a model points to."""
-        try:
-            with as_ours():
-                found = self._client.get_model_version_by_alias(model, alias)
-        except Exception as error:
-            if not _is_none(error):
-                raise
-            raise NotFound(f"there is no model {model} with the alias {alias}", _HINT) from error
+        with registered.none_as(lambda _: NotFound(f"there is no model {model} with the alias {alias}", _HINT)):
+            found = self._client.get_model_version_by_alias(model, alias)
         return ModelSource(model, str(found.version), found.run_id or None)
 
     def version(self, model: str, version: str) -> ModelSource:
         """Return a version by its number."""
-        try:
-            with as_ours():
-                found = self._client.get_model_version(model, version)
-        except Exception as error:
-            if not _is_none(error):
-                raise
-            raise NotFound(f"there is no model {model} with the version {version}", _HINT) from error
+        with registered.none_as(lambda _: NotFound(f"there is no model {model} with the version {version}", _HINT)):
+            found = self._client.get_model_version(model, version)
         return ModelSource(model, version, found.run_id or None)
 
     def versions(self, model: str | None = None) -> tuple[RegisteredVersion, ...]:
         """Return the versions of a model or of all, the newest first within each."""
         with as_ours():
             names = self._names()
-        if model is not None and model not in names:
-            near = difflib.get_close_matches(model, names, n=1)
-            raise NotFound(f"there is no model {model}", f"did you mean {near[0]}?" if near else "mlops models")
+        if model is not None:
+            registered.check_known(model, names)
         found: list[RegisteredVersion] = []
         for name in sorted(names if model is None else [model]):
             # A search tells no aliases.
             with as_ours():
                 aliases = self._client.get_registered_model(name).aliases
-                every = self._found(name)
+                every = list(registered.versions(self._client, name))
             told = [
                 _record(one, tuple(sorted(a for a, v in aliases.items() if int(v) == int(one.version))))
                 for one in every
@@ -105,22 +81,19 @@ class MlflowRegistry:
     def register(self, model: str, source: str, description: str | None) -> RegisteredVersion:
         """Make a version of a model, and the model at need."""
         place = Sources(self._client).find(source)
-        try:
-            with as_ours():
-                uri = self._files(place)
-                if model not in self._names():
-                    with _though_there():
-                        self._client.create_registered_model(model)
-                known = next((one for one in self._found(model) if one.source == uri), None)
-                made = known or self._client.create_model_version(
-                    model, uri, place.run_id, description=description, model_id=_model_id(uri)
-                )
-                if known is not None and description is not None:
-                    self._client.update_model_version(model, known.version, description)
-        except Exception as error:
-            if not _is_none(error):
-                raise
-            raise CommandError(f"{model} cannot be a model's name: {first_line(error)}", "--name churn") from error
+        with registered.none_as(
+            lambda error: CommandError(f"{model} cannot be a model's name: {first_line(error)}", "--name churn")
+        ):
+            uri = self._files(place)
+            if model not in self._names():
+                with _though_there():
+                    self._client.create_registered_model(model)
+            known = next((one for one in registered.versions(self._client, model) if one.source == uri), None)
+            made = known or self._client.create_model_version(
+                model, uri, place.run_id, description=description, model_id=_model_id(uri)
+            )
+            if known is not None and description is not None:
+                self._client.update_model_version(model, known.version, description)
         note = () if known is None else (f"this model is version {made.version} already, so none was made",)
         record = next(one for one in self.versions(model) if one.version == str(made.version))
         return replace(record, notes=note)
@@ -136,38 +109,16 @@ class MlflowRegistry:
 
     def point(self, model: str, alias: str, version: str) -> str | None:
         """Let an alias point to a version; return the one that it pointed to before."""
-        try:
-            with as_ours():
-                aliases = self._client.get_registered_model(model).aliases
-                before = aliases.get(alias)
-                if str(before) != version:
-                    self._client.set_registered_model_alias(model, alias, version)
-        except Exception as error:
-            if not _is_none(error):
-                raise
-            raise CommandError(f"{alias} cannot be an alias: {first_line(error)}", "--to champion") from error
+        with registered.none_as(
+            lambda error: CommandError(f"{alias} cannot be an alias: {first_line(error)}", "--to champion")
+        ):
+            before = self._client.get_registered_model(model).aliases.get(alias)
+            if str(before) != version:
+                self._client.set_registered_model_alias(model, alias, version)
         return None if before is None else str(before)
 
     def _names(self) -> list[str]:
-        names: list[str] = []
-        token: str | None = None
-        while True:
-            page = self._client.search_registered_models(page_token=token)
-            names += [one.name for one in page]
-            token = page.token
-            if not token:
-                return names
-
-    def _found(self, model: str) -> list[ModelVersion]:
-        mark = '"' if "'" in model else "'"
-        found: list[ModelVersion] = []
-        token: str | None = None
-        while True:
-            page = self._client.search_model_versions(f"name = {mark}{model}{mark}", page_token=token)
-            found += page
-            token = page.token
-            if not token:
-                return found
+        return [one.name for one in registered.models(self._client)]
 
 
 def _record(found: ModelVersion, aliases: Sequence[str]) -> RegisteredVersion:
@@ -194,8 +145,3 @@ def _though_there() -> Iterator[None]:
     except MlflowException as error:
         if error.error_code != ErrorCode.Name(RESOURCE_ALREADY_EXISTS):
             raise
-
-
-def _is_none(error: BaseException) -> bool:
-    cause = error.__cause__
-    return isinstance(cause, MlflowException) and cause.error_code in _NO_SUCH

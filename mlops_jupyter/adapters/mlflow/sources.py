@@ -10,13 +10,11 @@ from urllib.parse import unquote, urlsplit
 
 import mlflow
 from mlflow.entities.model_registry import ModelVersion
-from mlflow.exceptions import MlflowException
-from mlflow.protos.databricks_pb2 import INVALID_PARAMETER_VALUE, RESOURCE_DOES_NOT_EXIST, ErrorCode
 
-from ...errors import CommandError, Conflict, NotFound
+from ...errors import CommandError, Conflict, MlopsError, NotFound
+from . import registered
 from .errors import as_ours
 
-_NO_SUCH = {ErrorCode.Name(INVALID_PARAMETER_VALUE), ErrorCode.Name(RESOURCE_DOES_NOT_EXIST)}
 _SHOWN = 5
 
 
@@ -81,17 +79,15 @@ class Sources:
         try:
             with as_ours():
                 found = look()
-        except Exception as error:
-            if not _is_none(error):
+        except MlopsError as error:
+            if not registered.is_none(error):
                 raise
             found = None
         if found is not None:
             return found
         with as_ours():
-            models = [one.name for one in self._client.search_registered_models()]
-        if name not in models:
-            near = difflib.get_close_matches(name, models, n=1)
-            raise NotFound(f"there is no model {name}", f"did you mean {near[0]}?" if near else "mlops models")
+            names = [one.name for one in registered.models(self._client)]
+        registered.check_known(name, names)
         with as_ours():
             aliases = self._client.get_registered_model(name).aliases
             numbers = sorted((int(one.version) for one in self._versions(name)), reverse=True)
@@ -107,7 +103,7 @@ class Sources:
         return self._client.get_model_version(name, number)
 
     def _versions(self, name: str) -> list[ModelVersion]:
-        return list(self._client.search_model_versions(f"name = '{name}'"))
+        return list(registered.versions(self._client, name))
 
     def _of_run(self, run_id: str, path: str) -> Source:
         with as_ours():
@@ -146,8 +142,3 @@ class Sources:
 
 def _number(version: ModelVersion) -> int:
     return int(version.version)
-
-
-def _is_none(error: BaseException) -> bool:
-    cause = error.__cause__
-    return isinstance(cause, MlflowException) and cause.error_code in _NO_SUCH

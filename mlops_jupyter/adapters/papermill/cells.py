@@ -164,12 +164,13 @@ class Cells(PapermillNotebookClient):  # type: ignore[misc]
         # Waits for the kernel, however long it takes to start.
         await self.kc.shell_channel.get_msg(timeout=None)
         while True:
-            with suppress(Empty):
-                while True:
-                    message = await self.kc.iopub_channel.get_msg(timeout=_TOLD_S)
-                    if message["content"].get("execution_state") == "idle":
-                        return
-            self.kc.kernel_info()
+            try:
+                message = await self.kc.iopub_channel.get_msg(timeout=_TOLD_S)
+            except Empty:
+                self.kc.kernel_info()
+                continue
+            if message["content"].get("execution_state") == "idle":
+                return
 
     async def _async_poll_kernel_alive(self) -> None:
         """Cancel the wait for a cell's reply when the kernel is gone; nbclient starts one for each cell."""
