@@ -10,9 +10,8 @@ from ..protocols import Names
 
 
 def names(given: Names) -> tuple[str, ...]:
-    """Return names that were given as ``a,b``, one by one, or both."""
-    several = (given,) if isinstance(given, str) else given
-    return tuple(filter(None, (one.strip() for words in several for one in words.split(","))))
+    """Return names that were given as ``a,b`` or one by one."""
+    return tuple(filter(None, (one.strip() for one in (given.split(",") if isinstance(given, str) else given))))
 
 
 def notebook_file(given: Path) -> Path:

@@ -12,13 +12,11 @@ from .. import settings
 from ..capabilities import rollouts
 from ..errors import CommandError, Conflict
 from ..protocols import ONCE, Object, Reporter, Short, Silent, WantedDeployment
-from ..records import Deployment, ModelPackage, RegisteredVersion, Run, ServedVersion
+from ..records import Deployment, ModelPackage, RegisteredVersion, ServedVersion
 from . import live_models, packages, targets
 from .register import register
 
 _REGISTERED = re.compile(r"(?:models:/)?(?P<name>[^/@:]+)(?:@[^/@]+|/(?:\d+|latest))")
-# What is in a store or a folder already; anything else is a live model.
-_LOGGED = (str, Path, Run, ModelPackage, RegisteredVersion)
 _HIGHEST_PORT, _MOST_WORKERS = 65_535, 256
 
 
@@ -135,7 +133,7 @@ def _beside(present: rollouts.Versions, new: ServedVersion, canary: float | None
 
 def _package(current: settings.Settings, model: object, data: object | None, name: str) -> ModelPackage:
     """Return what is to be served; a live model is registered, so that the registry knows what answers."""
-    if isinstance(model, _LOGGED):
+    if live_models.reference_of(model) is not None:
         return live_models.given(current, model, data=data, name=name)
     made = register(model, name=name, data=data)
     package = packages.resolved(current, made.uri)

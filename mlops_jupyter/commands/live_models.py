@@ -37,7 +37,7 @@ def given(current: settings.Settings, model: object, *, data: object | None, nam
     CommandError
         When it is no model, or data is given for one that is logged already.
     """
-    word = _reference(model)
+    word = reference_of(model)
     if word is None:
         return logged(current, model, data=data, name=name)
     if data is not None:
@@ -65,7 +65,8 @@ def in_a_run(current: settings.Settings, package: ModelPackage, *, name: str) ->
         return packages.store(current).log_folder(package, run_id=stored(current, own))
 
 
-def _reference(model: object) -> str | None:
+def reference_of(model: object) -> str | None:
+    """Return how what a verb was given as its model is asked for in a store, ``None`` for a live object."""
     match model:
         case str():
             return model

@@ -43,7 +43,7 @@ def traffic(
     if not shares:
         return targets.with_jupyter(place.get(name))
     told = rollouts.parsed_shares(shares)
-    present = place.get(name)
+    place.get(name)
     with place.changing(name):
         present = place.get(name)
         versions = rollouts.with_shares(name, present.versions, told)

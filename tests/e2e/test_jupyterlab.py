@@ -20,6 +20,7 @@ from playwright.sync_api import Page, expect, sync_playwright
 
 from mlops_jupyter.commands.warm import install_kernelspec
 from tests.conftest import REPOSITORY
+from tests.fakes.notebooks import write_notebook
 from tests.fakes.servers import answers, free_port, serving
 
 TOKEN = "test-token"
@@ -144,9 +145,7 @@ def test_a_run_names_its_notebook_and_a_rerun_its_predecessor(lab: str, page: Pa
 
 
 def test_completion_and_errors_in_a_cell(lab: str, page: Page, project: Path):
-    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("%load_ext mlops_jupyter")])
-    notebook.metadata["kernelspec"] = {"name": "python3", "language": "python", "display_name": "Python 3"}
-    nbformat.write(notebook, project / "empty.ipynb")
+    write_notebook(project / "empty.ipynb", "%load_ext mlops_jupyter")
     page.set_viewport_size({"width": 1000, "height": 420})
     open_notebook(page, lab, "empty.ipynb")
     close_left_sidebar(page)
@@ -177,9 +176,7 @@ from sklearn.linear_model import LogisticRegression
 table = pandas.DataFrame({"age": [20.0, 30.0, 60.0, 70.0], "visits": [1.0, 2.0, 8.0, 9.0]})
 model = LogisticRegression().fit(table, [0, 0, 1, 1])"""
     cells = ["%load_ext mlops_jupyter", fit, "%mlops deploy $model --name churn --data $table"]
-    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
-    notebook.metadata["kernelspec"] = {"name": "python3", "language": "python", "display_name": "Python 3"}
-    nbformat.write(notebook, project / "churn.ipynb")
+    write_notebook(project / "churn.ipynb", *cells)
     page.set_viewport_size({"width": 1000, "height": 900})
     open_notebook(page, lab, "churn.ipynb")
     close_left_sidebar(page)
@@ -212,9 +209,7 @@ def warm_kernelspec(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_warm_kernel(warm_kernelspec: None, lab: str, page: Page, terminal, project: Path):
     parent = "import os\nprint('forked' if 'forking' in open(f'/proc/{os.getppid()}/cmdline').read() else 'fresh')"
     cells = [parent, "import time\ntime.sleep(600)"]
-    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
-    notebook.metadata["kernelspec"] = {"name": "mlops-warm", "language": "python", "display_name": "Python 3 (warm)"}
-    nbformat.write(notebook, project / "warm.ipynb")
+    write_notebook(project / "warm.ipynb", *cells, kernel="mlops-warm")
     assert terminal("warm", "--import", "numpy", cwd=project).code == 0
     try:
         page.set_viewport_size({"width": 1000, "height": 520})
@@ -241,11 +236,7 @@ def test_a_warm_kernel(warm_kernelspec: None, lab: str, page: Page, terminal, pr
 
 def test_mlflow_inside_jupyter_below_a_hubs_prefix(lab: str, page: Page, project: Path):
     cells = ["%load_ext mlops_jupyter", "%%mlops track shown\nimport mlops_jupyter\nmlops_jupyter.log(loss=0.25)"]
-    notebook = nbformat.v4.new_notebook(
-        cells=[nbformat.v4.new_code_cell(cell) for cell in [*cells, "%mlops ui mlflow"]]
-    )
-    notebook.metadata["kernelspec"] = {"name": "python3", "language": "python", "display_name": "Python 3"}
-    nbformat.write(notebook, project / "ui.ipynb")
+    write_notebook(project / "ui.ipynb", *cells, "%mlops ui mlflow")
     page.set_viewport_size({"width": 1280, "height": 800})
     open_notebook(page, lab, "ui.ipynb")
     close_left_sidebar(page)
