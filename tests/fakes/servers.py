@@ -57,7 +57,8 @@ def end(process: subprocess.Popen[bytes], number: signal.Signals = signal.SIGTER
     family = psutil.Process(process.pid).children(recursive=True)
     process.send_signal(number)
     try:
-        process.wait(30)
+        # JupyterLab waits for its kernels, and a busy machine for everything.
+        process.wait(_SLOW_S)
     finally:
         process.kill()
         for child in psutil.wait_procs(family, timeout=10)[1]:
