@@ -88,6 +88,9 @@ def rows_of(inputs: Sequence[Input], schema: Schema, *, is_table: bool) -> Rows:
 
 def _is_matrix(one: Input, schema: Schema) -> bool:
     width = len(schema.columns)
+    if not width:
+        # Of a model without a signature no tensor is a table, not even one that has no columns.
+        return False
     return len(one.shape) == 2 and one.shape[1] == width and (width > 1 or one.name not in schema.known)  # noqa: PLR2004
 
 
