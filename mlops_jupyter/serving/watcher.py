@@ -42,6 +42,7 @@ _TIDY_S = 60.0
 _ASK_S = 5.0
 _DRAIN_S = 0.5
 _DAY_S = 86_400.0
+_READ = 4 * 1024 * 1024
 _MB = 1_000_000
 
 
@@ -78,7 +79,7 @@ class Watcher:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stopping.set)
         listening = listen_unix(self._folder.rows_socket)
-        server = await asyncio.start_unix_server(self._hear, sock=listening)
+        server = await asyncio.start_unix_server(self._hear, sock=listening, limit=_READ)
         works = ((_TICK_S, self._second), (self._report_s, self._compare), (_TIDY_S, self._tidy))
         ticking = [asyncio.create_task(self._each(interval_s, work)) for interval_s, work in works]
         stopping = asyncio.create_task(self._stopping.wait())
