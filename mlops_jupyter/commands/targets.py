@@ -39,6 +39,7 @@ def served(package: ModelPackage) -> ServedVersion:
         signature=package.signature,
         example=package.example,
         trusted=package.trusted,
+        baseline=package.baseline,
     )
 
 
