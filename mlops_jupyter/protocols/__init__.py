@@ -93,6 +93,7 @@ from .versions import (
     StoredSnapshot,
     WebDiff,
 )
+from .watching import Watched
 
 __all__ = [
     "ONCE",
@@ -162,6 +163,7 @@ __all__ = [
     "TrackingUi",
     "Waiting",
     "WantedDeployment",
+    "Watched",
     "WebDiff",
     "Work",
 ]
