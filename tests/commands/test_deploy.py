@@ -20,7 +20,7 @@ import psutil
 import pytest
 
 import mlops_jupyter
-from mlops_jupyter import settings
+from mlops_jupyter import grammar, settings
 from mlops_jupyter.capabilities.endpoints.folder import EndpointFolder
 from mlops_jupyter.capabilities.endpoints.state import read_state
 from mlops_jupyter.errors import CommandError, Conflict, MlopsError, NotFound
@@ -66,6 +66,18 @@ def _words(process: psutil.Process) -> list[str]:
         return process.cmdline()
     except psutil.Error:
         return []
+
+
+def test_names_of_deployments_are_completed(model, project):
+    assert grammar.complete(["predict"], "") == []
+    mlops_jupyter.deploy("model", name="churn")
+    for verb in ("deployments", "predict", "traffic", "rollback", "undeploy", "logs"):
+        assert grammar.complete([verb], "ch") == [("churn", "ready")], verb
+        assert grammar.complete([verb], "x") == []
+    good = (project / "mlops.toml").read_text()
+    (project / "mlops.toml").write_text("experiment = [")
+    assert grammar.complete(["predict"], "ch") == []
+    (project / "mlops.toml").write_text(good)
 
 
 def test_every_kind_of_data_is_answered_in_kind(model, project):
