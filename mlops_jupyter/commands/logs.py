@@ -50,7 +50,7 @@ def logs(
         if not follow:
             return found
         if some:
-            reporter.show(found)
+            reporter.part(found)
         if reporter.cancelled():
             break
     return None

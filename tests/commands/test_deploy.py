@@ -258,6 +258,20 @@ def test_a_start_that_fails_shows_the_servers_own_error(model, project, terminal
     assert ours(project) == []
 
 
+def test_a_followed_log_goes_where_results_go(model, project, terminal):
+    mlops_jupyter.deploy("model", name="churn")
+    mlops = str(Path(sys.executable).parent / "mlops")
+    following = subprocess.Popen(
+        [mlops, "logs", "-f", "churn"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    assert following.stdout is not None
+    assert "supervisor of churn listens" in following.stdout.readline()
+    assert terminal("undeploy", "churn", "--yes").code == 0
+    out, err = following.communicate(timeout=30)
+    assert "the endpoint has stopped" in out
+    assert (following.returncode, err) == (0, "")
+
+
 def test_two_terminals_deploy_one_name(model, project):
     mlops = [str(Path(sys.executable).parent / "mlops"), "deploy", "model", "--name", "churn"]
     both = [subprocess.Popen(mlops, stderr=subprocess.PIPE, text=True, stdout=subprocess.DEVNULL) for _ in range(2)]
