@@ -44,6 +44,7 @@ class Work(Protocol):
     """Rows that wait for a model."""
 
     rows: Rows
+    request_id: bytes
     gone: bool
     arrived: float
 

@@ -104,7 +104,7 @@ class Router:
     def __init__(self, telemetry: Telemetry) -> None:
         self.telemetry = telemetry
         self.table: Table | None = None
-        self.observers: list[Observer] = []
+        self.observers: tuple[Observer, ...] = ()
         # Who is told that a model has not come back from a call, and will not.
         self.on_hung: Callable[[], None] | None = None
         self._leaving: set[asyncio.Task[None]] = set()
@@ -139,9 +139,9 @@ class Router:
                 self._leaving.add(task)
                 task.add_done_callback(self._leaving.discard)
 
-    def observe(self, observer: Observer) -> None:
-        """Have answers told to an observer from now on, off the path of requests."""
-        self.observers.append(observer)
+    def observe(self, *observers: Observer) -> None:
+        """Have answers told to these from now on, and to nobody else, off the path of requests."""
+        self.observers = observers
         self._attach()
 
     async def drained(self) -> None:

@@ -60,6 +60,8 @@ class Telemetry:
         self.batches: dict[Labels, Histogram] = {}
         self.model_seconds: dict[Labels, Histogram] = {}
         self.shadows: dict[Labels, int] = {}
+        self.invalid: dict[Labels, int] = {}
+        self.dropped: dict[Labels, int] = {}
         self.versions: list[dict[str, str]] = []
 
     def serving(self, versions: Iterable[PlannedVersion]) -> None:
@@ -105,6 +107,16 @@ class Telemetry:
         key = (*labels, result)
         self.shadows[key] = self.shadows.get(key, 0) + rows
 
+    def unfit(self, labels: Labels, features: Iterable[str]) -> None:
+        """Count a request that was refused for the values of these features, or for want of them."""
+        for feature in features:
+            key = (*labels, feature)
+            self.invalid[key] = self.invalid.get(key, 0) + 1
+
+    def unwatched(self, labels: Labels, rows: int) -> None:
+        """Count rows that the watcher is not told of."""
+        self.dropped[labels] = self.dropped.get(labels, 0) + rows
+
     def snapshot(self) -> dict[str, Any]:
         """Return everything as plain values, which add up over the workers."""
         return {
@@ -118,6 +130,8 @@ class Telemetry:
                 "errors": _listed(self.errors),
                 "rows": _listed(self.rows),
                 "shadows": _listed(self.shadows),
+                "feature_invalid": _listed(self.invalid),
+                "monitoring_dropped": _listed(self.dropped),
             },
             "histograms": {
                 "durations": [[list(labels), each.told()] for labels, (_, each) in self._answers.items()],
