@@ -179,11 +179,11 @@ class Feedback:
     labels
         How many there were.
     joined
-        Of how many the request is known.
+        To how many answered rows they belong.
     duplicates
-        How many had been given before; the last one counts.
+        How many were of a row that had one before; the last one counts.
     unknown
-        Of how many the request is not known, so far or any more.
+        Of how many rows the answer is not known, not yet or no longer.
     quality
         How right each version's answers were, with these.
     notes
