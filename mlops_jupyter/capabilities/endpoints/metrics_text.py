@@ -10,9 +10,12 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from prometheus_client.exposition import generate_latest
 from prometheus_client.metrics_core import Metric
 
+from .levels import LEVELS
+
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 _VERSION = ["model", "version", "variant"]
+_FEATURE = ["model", "version", "feature"]
 _COUNTERS: Mapping[str, tuple[str, str, Sequence[str]]] = {
     "requests": (
         "mlops_requests",
@@ -30,6 +33,13 @@ _COUNTERS: Mapping[str, tuple[str, str, Sequence[str]]] = {
         "Rows that a version in the shadow was given, by how its answers compare.",
         ["model", "version", "result"],
     ),
+    "feature_invalid": ("mlops_feature_invalid", "Requests that were refused for a feature's values.", _FEATURE),
+    "monitoring_dropped": (
+        "mlops_monitoring_dropped_rows",
+        "Rows that monitoring has not looked at, because more came than it could.",
+        ["model", "version"],
+    ),
+    "restarts": ("mlops_worker_restarts", "Workers started again.", []),
 }
 _HISTOGRAMS: Mapping[str, tuple[str, str, Sequence[str]]] = {
     "durations": ("mlops_request_duration_seconds", "From a request's head to its answer.", [*_VERSION, "protocol"]),
@@ -40,6 +50,7 @@ _GAUGES: Mapping[str, tuple[str, str]] = {
     "in_flight": ("mlops_requests_in_flight", "Requests that have no answer yet."),
     "queued": ("mlops_queue_requests", "Requests that wait for a model."),
     "resident_bytes": ("mlops_resident_memory_bytes", "Memory of the workers."),
+    "workers_ready": ("mlops_workers_ready", "Workers that answer."),
 }
 
 
@@ -70,13 +81,14 @@ def merged(snapshots: Iterable[Mapping[str, Any]], past: Mapping[str, Any] | Non
         },
         "histograms": {name: _histograms(everything, name) for name in _HISTOGRAMS},
         "versions": list(distinct.values()),
+        "levels": {name: series for one in told for name, series in one.get("levels", {}).items()},
     }
 
 
-def render(total: Mapping[str, Any], *, more: Iterable[Metric] = ()) -> str:
-    """Write a sum of snapshots in Prometheus' text format, and other metrics with them."""
+def render(total: Mapping[str, Any]) -> str:
+    """Write a sum of snapshots in Prometheus' text format."""
     registry = CollectorRegistry(auto_describe=False)
-    registry.register(_Told([*_metrics(total), *more]))
+    registry.register(_Told(list(_metrics(total))))
     return generate_latest(registry).decode()
 
 
@@ -104,11 +116,21 @@ def _metrics(total: Mapping[str, Any]) -> Iterable[Metric]:
     for name, (metric, words) in _GAUGES.items():
         if name in total["gauges"]:
             yield GaugeMetricFamily(metric, words, value=total["gauges"][name])
+    for name, series in total.get("levels", {}).items():
+        yield _level(name, series)
     names = ["model", "version", "variant", "run_id", "source", "percent"]
     info = GaugeMetricFamily("mlops_model_info", "The versions that are served.", labels=names)
     for version in total.get("versions", ()):
         info.add_metric([str(version.get(name, "")) for name in names], 1)
     yield info
+
+
+def _level(name: str, series: Iterable[tuple[Sequence[str], float]]) -> Metric:
+    words, labels = LEVELS[name]
+    metric = (CounterMetricFamily if name.endswith("_total") else GaugeMetricFamily)(name, words, labels=labels)
+    for key, value in series:
+        metric.add_metric(key, value)
+    return metric
 
 
 def _buckets(told: Mapping[str, Any]) -> list[tuple[str, float]]:
