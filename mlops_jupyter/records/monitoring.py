@@ -7,11 +7,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 
-from .deployments import DeploymentStatus
+from .deployments import Decision, DeploymentStatus
 
 FeatureKind = Literal["number", "category", "text", "embedding"]
 DriftMethod = Literal["psi", "ks", "jensen_shannon", "wasserstein", "chi_square"]
-Verdict = Literal["promote", "hold", "roll back"]
 
 
 @dataclass(frozen=True)
@@ -225,31 +224,6 @@ class Alert:
     since: datetime
     labels: Mapping[str, str] = field(default_factory=dict)
     silenced: bool = False
-
-
-@dataclass(frozen=True)
-class Decision:
-    """What was decided about a canary, and why.
-
-    Attributes
-    ----------
-    at
-        When.
-    version
-        The canary's version.
-    verdict
-        What was decided.
-    reason
-        Why, in one line.
-    percent
-        Its share of the traffic from then on.
-    """
-
-    at: datetime
-    version: str
-    verdict: Verdict
-    reason: str
-    percent: float
 
 
 @dataclass(frozen=True)
