@@ -11,7 +11,7 @@ import os
 import shlex
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -35,7 +35,29 @@ _KEYS: dict[str, Any] = {
     "snapshots": {"of_runs": (bool,), "keep_days": (int,)},
     "run": {"output": (str,), "timeout_s": (int,)},
     "warm": {"imports": (list,)},
+    "prometheus": {"url": (str,), "credentials_file": (str,)},
+    "alertmanager": {"url": (str,), "credentials_file": (str,)},
+    "pushgateway": {"url": (str,), "credentials_file": (str,)},
 }
+
+
+@dataclass(frozen=True)
+class MonitoringServer:
+    """A server of metrics or alerts, as the settings name it.
+
+    Attributes
+    ----------
+    name
+        The table of the settings.
+    url
+        Its address, as it was written; it may hold credentials.
+    credentials_file
+        A file with the token that it wants, ``None`` without one.
+    """
+
+    name: str
+    url: str = field(repr=False)
+    credentials_file: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -71,6 +93,8 @@ class Settings:
         Seconds a cell may take in a headless run; ``None`` means no limit.
     warm_imports
         What a warm process imports for every notebook; ``None`` means what each notebook's code imports.
+    prometheus, alertmanager, pushgateway
+        The servers of metrics and alerts, ``None`` for those that there are not.
     """
 
     root: Path
@@ -89,6 +113,9 @@ class Settings:
     output: Path
     timeout_s: int | None
     warm_imports: tuple[str, ...] | None
+    prometheus: MonitoringServer | None = None
+    alertmanager: MonitoringServer | None = None
+    pushgateway: MonitoringServer | None = None
 
     @property
     def state(self) -> Path:
@@ -312,7 +339,17 @@ def load(root: Path, environment: Mapping[str, str]) -> Settings:
         output=root / run.get("output", f"{STATE_DIRECTORY}/executed"),
         timeout_s=run.get("timeout_s"),
         warm_imports=None if "imports" not in table.get("warm", {}) else tuple(table["warm"]["imports"]),
+        **{name: _server(root, name, table, environment) for name in ("prometheus", "alertmanager", "pushgateway")},
     )
+
+
+def _server(root: Path, name: str, table: Mapping[str, Any], environment: Mapping[str, str]) -> MonitoringServer | None:
+    told = table.get(name, {})
+    url = environment.get(f"MLOPS_JUPYTER_{name.upper()}_URL") or told.get("url")
+    if not url:
+        return None
+    file = told.get("credentials_file")
+    return MonitoringServer(name, url, None if file is None else root / Path(file).expanduser())
 
 
 def _tracking_uri(

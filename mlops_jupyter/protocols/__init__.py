@@ -28,6 +28,14 @@ from .models import (
     ModelRegistry,
     ModelSource,
 )
+from .monitoring import (
+    Alerts,
+    BatchMetric,
+    BatchMetrics,
+    MetricsQueries,
+    QueriedSeries,
+    ServerAccess,
+)
 from .notebooks import (
     CellProgress,
     Limits,
@@ -88,8 +96,11 @@ from .versions import (
 
 __all__ = [
     "ONCE",
+    "Alerts",
     "Answer",
     "BatchEngine",
+    "BatchMetric",
+    "BatchMetrics",
     "CaseReport",
     "CellProgress",
     "Clash",
@@ -106,6 +117,7 @@ __all__ = [
     "LoadedNotebook",
     "Marker",
     "MergedText",
+    "MetricsQueries",
     "ModelPackages",
     "ModelRegistry",
     "ModelSource",
@@ -129,6 +141,7 @@ __all__ = [
     "Publishing",
     "Pushed",
     "PythonEnvironments",
+    "QueriedSeries",
     "ReportedCase",
     "ReportedSuite",
     "Reporter",
@@ -137,6 +150,7 @@ __all__ = [
     "SecretMatch",
     "SecretScanner",
     "ServedPage",
+    "ServerAccess",
     "Short",
     "Silent",
     "Snapshots",
