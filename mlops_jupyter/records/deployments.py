@@ -223,6 +223,8 @@ class Prediction:
         The versions that answered.
     duration_s
         How long it took.
+    rows
+        How many rows each request had: labels name a row by its request and its number within it, from 0.
     """
 
     name: str
@@ -230,6 +232,7 @@ class Prediction:
     request_ids: tuple[str, ...]
     versions: tuple[str, ...]
     duration_s: float
+    rows: tuple[int, ...] = ()
     result: Any = field(default=None, compare=False, repr=False, metadata=UNSAID)
 
 

@@ -163,9 +163,9 @@ def _notes(watch: Path, unknown: int) -> tuple[str, ...]:
         return ()
     files = parts.files(watch / _ANSWERS)
     if not files:
-        return (f"no answers are kept yet: {unknown} labels count as soon as their requests are known",)
+        return ("no answers are kept yet: labels count as soon as their requests are known",)
     oldest = datetime.fromtimestamp(parts.began(files[0]), UTC)
-    said = f"{unknown} labels are of requests that are not known: answers are kept since {oldest:%Y-%m-%d %H:%M} UTC"
+    said = f"of {unknown} rows no answer is known: answers are kept since {oldest:%Y-%m-%d %H:%M} UTC"
     return (f"{said}; a label that came before its answer was written down counts from then on",)
 
 

@@ -49,7 +49,7 @@ def test_labels_join_in_any_order_and_the_last_counts(tmp_path):
 def test_labels_before_their_answers_and_a_year_late(tmp_path):
     early = fed(tmp_path, [{"request_id": "later", "label": 1}])
     assert (early.joined, early.unknown) == (0, 1)
-    assert early.notes == ("no answers are kept yet: 1 labels count as soon as their requests are known",)
+    assert early.notes == ("no answers are kept yet: labels count as soon as their requests are known",)
     answered(tmp_path, ["later"], prediction=[1])
     (quality,) = assess(tmp_path)
     assert (quality.labelled, measures(quality)["accuracy"]) == (1, 1)
