@@ -106,6 +106,12 @@ VERBS: dict[str, Verb] = {
         "anywhere",
     ),
     "predict": Verb(_COMMANDS + "predict:predict", "Ask an endpoint for predictions.", "reads", "anywhere"),
+    "feedback": Verb(
+        _COMMANDS + "feedback:feedback",
+        "Give labels that came late, and see how right the answers were; without labels, see it.",
+        "writes",
+        "anywhere",
+    ),
     "traffic": Verb(
         _COMMANDS + "traffic:traffic",
         "Share a deployment's traffic out between its versions; without shares, show them.",

@@ -37,6 +37,7 @@ VIEWS: dict[str, tuple[str, str]] = {
     "Prediction": ("deployments", "prediction"),
     "LogLines": ("deployments", "log_lines"),
     "Monitored": ("monitoring", "monitored"),
+    "Feedback": ("monitoring", "feedback"),
     "Execution": ("executions", "execution"),
     "Reproduction": ("executions", "reproduction"),
     "Diagnosis": ("projects", "diagnosis"),

@@ -7,11 +7,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 
-from .deployments import DeploymentStatus, ServedVersion
+from .deployments import Decision, DeploymentStatus, ServedVersion
 
 FeatureKind = Literal["number", "category", "text", "embedding"]
 DriftMethod = Literal["psi", "ks", "jensen_shannon", "wasserstein", "chi_square"]
-Verdict = Literal["promote", "hold", "roll back"]
 
 
 @dataclass(frozen=True)
@@ -179,11 +178,11 @@ class Feedback:
     labels
         How many there were.
     joined
-        Of how many the request is known.
+        To how many answered rows they belong.
     duplicates
-        How many had been given before; the last one counts.
+        How many were of a row that had one before; the last one counts.
     unknown
-        Of how many the request is not known, so far or any more.
+        Of how many rows the answer is not known, not yet or no longer.
     quality
         How right each version's answers were, with these.
     notes
@@ -225,31 +224,6 @@ class Alert:
     since: datetime
     labels: Mapping[str, str] = field(default_factory=dict)
     silenced: bool = False
-
-
-@dataclass(frozen=True)
-class Decision:
-    """What was decided about a canary, and why.
-
-    Attributes
-    ----------
-    at
-        When.
-    version
-        The canary's version.
-    verdict
-        What was decided.
-    reason
-        Why, in one line.
-    percent
-        Its share of the traffic from then on.
-    """
-
-    at: datetime
-    version: str
-    verdict: Verdict
-    reason: str
-    percent: float
 
 
 @dataclass(frozen=True)

@@ -385,6 +385,20 @@ def test_predict(by_terminal, by_magic, deployed):
 
 
 @row
+def test_feedback(by_terminal, by_magic, deployed):
+    mlops_jupyter.deploy("model", name="churn")
+    told = mlops_jupyter.predict("churn", {"a": [0, 3], "b": [1, 0]})
+    (project := deployed.parent / "labels.csv").write_text(
+        f"request_id,row,label\n{told.request_ids[0]},0,0\n{told.request_ids[0]},1,1\nnobody,0,1\n"
+    )
+    found = [by_terminal("feedback", "churn", "labels.csv"), by_magic("%mlops feedback churn labels.csv")]
+    found.append(by_python(mlops_jupyter.feedback("churn", project)))
+    assert [(one["labels"], one["duplicates"]) for one in found] == [(3, 0), (3, 3), (3, 3)]
+    first = by_terminal("feedback", "churn")
+    assert first == by_magic("%mlops feedback churn") == by_python(mlops_jupyter.feedback("churn"))
+
+
+@row
 def test_traffic(by_terminal, by_magic, deployed):
     found = mlops_jupyter.deploy("model", name="churn")
     share = f"{found.versions[0].version}=100"
