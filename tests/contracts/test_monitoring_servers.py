@@ -79,16 +79,17 @@ def test_a_moment_is_a_range_too(metrics):
 
 
 def test_an_expression_may_be_longer_than_an_address(metrics):
-    (one,) = metrics.query(" + ".join(["1"] * 20_000))
-    assert one.values == (20_000.0,)
+    long = "x" * 100_000
+    (one,) = metrics.query(f'label_replace(vector(1), "long", "{long}", "", "")')
+    assert one.labels == {"long": long}
 
 
-@pytest.mark.parametrize("expression", ["sum(", '"text"', "rate(up)"])
+@pytest.mark.parametrize("expression", ["sum(", '"words"', "rate(up)"])
 def test_what_is_no_expression_of_numbers_is_refused_with_the_server_s_words(expression, metrics):
-    with pytest.raises(Rejected, match="Prometheus") as raised:
+    with pytest.raises(Rejected) as raised:
         metrics.query(expression)
     assert raised.value.exit_code == 5
-    assert "parse error" in raised.value.message or "string" in raised.value.message
+    assert "parse error" in raised.value.message or "gives a string" in raised.value.message
 
 
 def test_its_clock_is_told(metrics):
@@ -132,7 +133,7 @@ def test_it_takes_too_long(drips):
         talking = threading.Thread(target=talk)
         talking.start()
         began = time.monotonic()
-        with pytest.raises(Unavailable, match="did not answer within 0.3 s"):
+        with pytest.raises(Unavailable, match=r"did not answer within 0\.3 s"):
             PrometheusMetrics(access(f"http://127.0.0.1:{server.getsockname()[1]}"), limit_s=0.3).query("1")
         assert time.monotonic() - began < 3
         gone.set()
@@ -141,9 +142,8 @@ def test_it_takes_too_long(drips):
 
 @pytest.mark.parametrize("status", [401, 403])
 def test_it_wants_a_login_and_the_hint_says_where_it_goes(status):
-    with Stub(status, "Unauthorized\n", {"Content-Type": "text/plain"}) as stub:
-        with pytest.raises(Unauthorized) as raised:
-            PrometheusMetrics(access(stub.address, token=SECRET)).query("1")
+    with Stub(status, "Unauthorized\n", {"Content-Type": "text/plain"}) as stub, pytest.raises(Unauthorized) as raised:
+        PrometheusMetrics(access(stub.address, token=SECRET)).query("1")
     assert "MLOPS_JUPYTER_PROMETHEUS_TOKEN" in raised.value.hint
     assert SECRET not in str(raised.value)
     assert stub.asked[0][2]["Authorization"] == f"Bearer {SECRET}"
@@ -169,9 +169,9 @@ def test_a_password_is_sent_and_never_shown():
     ],
 )
 def test_other_answers(status, body, error, said):
-    with Stub(status, body, {"Location": f"https://me:{SECRET}@login.example/x?t={SECRET}"}) as stub:
-        with pytest.raises(error) as raised:
-            PrometheusMetrics(access(stub.address)).query("1")
+    headers = {"Location": f"https://me:{SECRET}@login.example/x?t={SECRET}"}
+    with Stub(status, body, headers) as stub, pytest.raises(error) as raised:
+        PrometheusMetrics(access(stub.address)).query("1")
     assert type(raised.value) is error
     assert said in raised.value.message
     assert SECRET not in str(raised.value)
@@ -180,8 +180,8 @@ def test_other_answers(status, body, error, said):
 def test_a_series_that_has_no_value_in_one_part_is_whole(prometheus_url, metrics):
     """Parts are put together by labels, whatever the order in which a server gives them."""
     start = 1_700_000_000.0
-    found = metrics.query_range(f"time() > {start + 11_500} or vector(0)", start, start + 12_000, 1)
-    assert sum(len(one.times) for one in found) == 12_001
+    found = metrics.query_range(f"vector(time()) > {start + 11_500} or label_replace(vector(0), 'early', 'yes', '', '')", start, start + 12_000, 1)
+    assert {one.labels.get("early"): len(one.times) for one in found} == {"yes": 12_001, None: 500}
 
 
 # --- Alertmanager ------------------------------------------------------------------------------------------------
@@ -278,6 +278,4 @@ def test_metrics_that_the_gateway_refuses(tmp_path):
         sink = PushgatewayMetrics(ServerAccess(gateway))
         sink.push("j", {"a": "1"}, [BatchMetric("mlops_x", "One.", [({}, 1)])])
         with pytest.raises(Rejected, match="Pushgateway"):
-            # Of a group, a label may not contradict the group's own.
-            httpx.get(gateway)
             sink.push("j", {"bad-name": "1"}, [BatchMetric("mlops_x", "One.", [({}, 1)])])

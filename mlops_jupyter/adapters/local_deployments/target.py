@@ -11,7 +11,16 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from ...capabilities.endpoints import EndpointPlan, PlannedVersion, control, history, processes, runners, scraping, snippets
+from ...capabilities.endpoints import (
+    EndpointPlan,
+    PlannedVersion,
+    control,
+    history,
+    processes,
+    runners,
+    scraping,
+    snippets,
+)
 from ...capabilities.endpoints.folder import ENDPOINTS, EndpointFolder, all_endpoints, endpoint_folder
 from ...capabilities.endpoints.state import EndpointState, current_state
 from ...capabilities.models import folders
