@@ -34,9 +34,14 @@ from .monitoring import (
     Alerts,
     BatchMetric,
     BatchMetrics,
+    ExportedText,
     MetricsQueries,
+    MonitoringFiles,
     QueriedSeries,
     ServerAccess,
+    WatchedEndpoint,
+    WatchedFeature,
+    WatchPlan,
 )
 from .notebooks import (
     CellProgress,
@@ -116,6 +121,7 @@ __all__ = [
     "DeploymentTarget",
     "Destroys",
     "Earlier",
+    "ExportedText",
     "GitPlace",
     "GitSetup",
     "Limits",
@@ -126,6 +132,7 @@ __all__ = [
     "ModelPackages",
     "ModelRegistry",
     "ModelSource",
+    "MonitoringFiles",
     "Names",
     "NotebookDiffer",
     "NotebookEngine",
@@ -167,7 +174,13 @@ __all__ = [
     "TrackingUi",
     "Waiting",
     "WantedDeployment",
+<<<<<<< HEAD
     "Watched",
+=======
+    "WatchPlan",
+    "WatchedEndpoint",
+    "WatchedFeature",
+>>>>>>> prometheus
     "WebDiff",
     "Work",
 ]
