@@ -12,7 +12,16 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from ...capabilities.endpoints import EndpointPlan, PlannedVersion, control, history, processes, runners, snippets
+from ...capabilities.endpoints import (
+    EndpointPlan,
+    PlannedVersion,
+    control,
+    history,
+    processes,
+    runners,
+    scraping,
+    snippets,
+)
 from ...capabilities.endpoints.folder import ENDPOINTS, EndpointFolder, all_endpoints, endpoint_folder, write_private
 from ...capabilities.endpoints.state import EndpointState, current_state
 from ...capabilities.models import folders
@@ -49,6 +58,7 @@ class LocalDeployments:
             except KeyboardInterrupt:
                 # Of one that failed at its start the log stays until somebody has read it; of one given up, nothing.
                 if new and folder.path.exists():
+                    scraping.withdraw(folder)
                     folder.remove()
                 raise
 
@@ -64,6 +74,7 @@ class LocalDeployments:
             plan = self._change(folder, state, wanted, waiting)
         else:
             plan = self._begin(folder, state, wanted, waiting)
+        _announce(folder)
         history.note(folder.history, plan, wanted.who, wanted.why, wanted.back_to)
         return self.get(wanted.name)
 
@@ -92,6 +103,7 @@ class LocalDeployments:
             if state is not None:
                 _end(folder, state)
             unused = _digests(folder)
+            scraping.withdraw(folder)
             folder.remove()
             self._forget(unused)
         return was
@@ -186,6 +198,15 @@ class LocalDeployments:
                 f"mlops logs {folder.name}",
             )
         return plan
+
+
+def _announce(folder: EndpointFolder) -> None:
+    """Let whoever scrapes know where an endpoint listens; at a Unix socket nobody does."""
+    state = current_state(folder)
+    if state is None or state.socket is not None:
+        scraping.withdraw(folder)
+    else:
+        scraping.announce(folder, state.host, state.port)
 
 
 def _planned(old: EndpointPlan, wanted: WantedDeployment) -> EndpointPlan:
