@@ -15,7 +15,9 @@ from .deployments import (
 )
 from .markers import (
     ONCE,
+    Completed,
     Confirms,
+    DeploymentName,
     Destroys,
     Marker,
     Names,
@@ -32,9 +34,14 @@ from .monitoring import (
     Alerts,
     BatchMetric,
     BatchMetrics,
+    ExportedText,
     MetricsQueries,
+    MonitoringFiles,
     QueriedSeries,
     ServerAccess,
+    WatchedEndpoint,
+    WatchedFeature,
+    WatchPlan,
 )
 from .notebooks import (
     CellProgress,
@@ -93,6 +100,7 @@ from .versions import (
     StoredSnapshot,
     WebDiff,
 )
+from .watching import Watched
 
 __all__ = [
     "ONCE",
@@ -105,12 +113,15 @@ __all__ = [
     "CellProgress",
     "Clash",
     "CodeReview",
+    "Completed",
     "Confirms",
     "Datasets",
     "DeployJob",
+    "DeploymentName",
     "DeploymentTarget",
     "Destroys",
     "Earlier",
+    "ExportedText",
     "GitPlace",
     "GitSetup",
     "Limits",
@@ -121,6 +132,7 @@ __all__ = [
     "ModelPackages",
     "ModelRegistry",
     "ModelSource",
+    "MonitoringFiles",
     "Names",
     "NotebookDiffer",
     "NotebookEngine",
@@ -162,6 +174,13 @@ __all__ = [
     "TrackingUi",
     "Waiting",
     "WantedDeployment",
+<<<<<<< HEAD
+    "Watched",
+=======
+    "WatchPlan",
+    "WatchedEndpoint",
+    "WatchedFeature",
+>>>>>>> prometheus
     "WebDiff",
     "Work",
 ]
