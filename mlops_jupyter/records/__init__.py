@@ -17,13 +17,16 @@ from .comparisons import (
     Section,
 )
 from .deployments import (
+    Decision,
     Deployment,
     Deployments,
     DeploymentStatus,
     LogLines,
     Prediction,
+    RolloutPolicy,
     ServedVersion,
     Undeployed,
+    Verdict,
 )
 from .executions import (
     CellFailure,
@@ -48,7 +51,6 @@ from .models import (
 )
 from .monitoring import (
     Alert,
-    Decision,
     Distribution,
     DriftMethod,
     DriftReport,
@@ -58,7 +60,6 @@ from .monitoring import (
     Monitored,
     Quality,
     QualityMetric,
-    Verdict,
     VersionSeries,
 )
 from .pipelines import (
@@ -159,6 +160,7 @@ __all__ = [
     "ReproductionVerdict",
     "Restored",
     "Review",
+    "RolloutPolicy",
     "RowStatus",
     "Run",
     "RunStart",
