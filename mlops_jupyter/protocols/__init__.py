@@ -34,6 +34,7 @@ from .monitoring import (
     Alerts,
     BatchMetric,
     BatchMetrics,
+    DriftPages,
     ExportedText,
     MetricsQueries,
     MonitoringFiles,
@@ -120,6 +121,7 @@ __all__ = [
     "DeploymentName",
     "DeploymentTarget",
     "Destroys",
+    "DriftPages",
     "Earlier",
     "ExportedText",
     "GitPlace",
@@ -174,13 +176,10 @@ __all__ = [
     "TrackingUi",
     "Waiting",
     "WantedDeployment",
-<<<<<<< HEAD
-    "Watched",
-=======
     "WatchPlan",
+    "Watched",
     "WatchedEndpoint",
     "WatchedFeature",
->>>>>>> prometheus
     "WebDiff",
     "Work",
 ]
