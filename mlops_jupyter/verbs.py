@@ -131,6 +131,12 @@ VERBS: dict[str, Verb] = {
         "reads",
         "anywhere",
     ),
+    "drift": Verb(
+        _COMMANDS + "drift:drift",
+        "Tell how far data has moved: of a deployment from its training data, or of one table from another.",
+        "reads",
+        "anywhere",
+    ),
     "undeploy": Verb(
         _COMMANDS + "undeploy:undeploy",
         "End an endpoint, when it has answered what is open, and remove all that it has left.",

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 
 import mlops_jupyter
@@ -439,6 +440,17 @@ def test_monitor(by_terminal, by_magic, deployed):
     assert first["versions"][0]["variant"] == "main"
     assert steady(second, volatile) == steady(third, volatile)
     assert (first["status"], first["source"], first["step_s"]) == ("ready", "endpoint", 1.0)
+
+
+@row
+def test_drift(by_terminal, by_magic, project):
+    for name in ("before", "now"):
+        pd.DataFrame({"age": range(100), "town": ["Bern", "Basel"] * 50}).to_csv(project / f"{name}.csv", index=False)
+    first = by_terminal("drift", "before.csv", "now.csv")
+    assert first == by_magic("%mlops drift before.csv now.csv --strict")
+    assert first == by_python(mlops_jupyter.drift("before.csv", "now.csv"))
+    assert [one["feature"] for one in first["features"]] == ["age", "town"]
+    assert first["drifted"] == []
 
 
 @row
