@@ -18,6 +18,7 @@ _START_AGAIN_S = 5.0
 # module where the supervisor is started (its command line has NAME=MODULE): it may import more than `serving` does.
 DUTIES: Mapping[str, Callable[[EndpointPlan], str | None]] = {
     "alias": lambda plan: None if plan.follows is None else f"follows {plan.follows}",
+    "canary": lambda plan: None if plan.auto is None else f"decides about version {plan.auto.version}",
     "watcher": lambda plan: "watches what is asked and answered" if plan.monitoring.enabled else None,
 }
 

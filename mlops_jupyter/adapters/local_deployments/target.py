@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from ...capabilities.canaries import log
 from ...capabilities.endpoints import EndpointPlan, PlannedVersion, control, history, processes, runners, snippets
 from ...capabilities.endpoints.folder import ENDPOINTS, EndpointFolder, all_endpoints, endpoint_folder
 from ...capabilities.endpoints.state import EndpointState, current_state
@@ -20,6 +21,8 @@ from ...protocols import Answer, Earlier, Waiting, WantedDeployment
 from ...records import Deployment, ServedVersion
 from . import asking, log_reading, starting
 
+# So many of the last decisions about canaries are shown.
+_DECISIONS = 5
 _SWAP_S, _STOP_S, _END_S = 900.0, 45.0, 5.0
 
 
@@ -62,6 +65,9 @@ class LocalDeployments:
             plan = self._change(folder, state, wanted, waiting)
         else:
             plan = self._begin(folder, state, wanted, waiting)
+        if wanted.auto is None or not wanted.continues:
+            # What was remembered of a canary is of another rollout.
+            log.forget(folder.watch)
         history.note(folder.history, plan, wanted.who, wanted.why, wanted.back_to)
         return self.get(wanted.name)
 
@@ -191,6 +197,7 @@ def _planned(old: EndpointPlan, wanted: WantedDeployment) -> EndpointPlan:
         "name": wanted.name,
         "versions": tuple(map(_planned_version, wanted.versions)),
         "follows": wanted.follows,
+        "auto": wanted.auto,
     }
     if wanted.workers is not None:
         changes["workers"] = wanted.workers
@@ -268,6 +275,8 @@ def _described(folder: EndpointFolder) -> Deployment:
         versions=() if plan is None else tuple(map(_served, plan.versions)),
         workers=None if plan is None else plan.workers,
         follows=None if plan is None else plan.follows,
+        auto=None if plan is None else plan.auto,
+        decisions=log.decisions(folder.watch, _DECISIONS),
         token_file=str(folder.token_file),
         log=str(folder.log),
         notes=notes,
