@@ -9,12 +9,12 @@ from typing import Any
 from .. import settings
 from ..capabilities.prediction_bodies import asked
 from ..errors import Rejected, Unavailable
-from ..protocols import Answer, Object
+from ..protocols import Answer, DeploymentName, Object
 from ..records import Deployment, Prediction
 from . import targets
 
 
-def predict(name: str, data: Object, *, target: str = targets.LOCAL, timeout: float = 60.0) -> Prediction:
+def predict(name: DeploymentName, data: Object, *, target: str = targets.LOCAL, timeout: float = 60.0) -> Prediction:
     """Ask an endpoint for predictions.
 
     Parameters

@@ -60,6 +60,10 @@ class NotebookReporter:
         """Show a record below the cell."""
         display(record)
 
+    def part(self, record: object) -> None:
+        """Show it below the cell, as what comes on the way."""
+        self.show(record)
+
     def live(self, record: object | None) -> None:
         """Show the record in one place below the cell; when it is taken away, nothing of it is saved."""
         shown = HTML("") if record is None else record

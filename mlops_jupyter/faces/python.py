@@ -25,6 +25,10 @@ class ScriptReporter:
         """Write the record as text."""
         print(render.text(record), file=sys.stderr)  # noqa: T201
 
+    def part(self, record: object) -> None:
+        """Write a part of the result to standard output."""
+        print(render.text(record), flush=True)  # noqa: T201
+
     def live(self, record: object | None) -> None:
         """Show nothing, as of progress."""
 

@@ -28,9 +28,16 @@ _STATUS = "status"
 
 
 class TerminalReporter:
-    """Progress on standard error: a bar on a terminal, a line a step in a log file."""
+    """Progress on standard error: a bar on a terminal, a line a step in a log file.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    as_json
+        Whether results are written as JSON.
+    """
+
+    def __init__(self, *, as_json: bool = False) -> None:
+        self._as_json = as_json
         self._last = ""
 
     def progress(self, message: str, done: float, total: float) -> None:
@@ -46,6 +53,11 @@ class TerminalReporter:
     def show(self, record: object) -> None:
         """Write a record as text; results go to standard output, this is on the way."""
         click.echo(render.text(record), err=True)
+
+    def part(self, record: object) -> None:
+        """Write a part of the result where results go, at once."""
+        _show(record, as_json=self._as_json)
+        sys.stdout.flush()
 
     def live(self, record: object | None) -> None:
         """Show nothing: a table cannot be drawn anew in a terminal that scrolls; the bar counts."""
@@ -161,7 +173,7 @@ def _run(call: Call) -> None:
     if source is not None and call.arguments.get(source) is not None:
         call.arguments[source] = _read(call.arguments[source])
     if call.wants_reporter:
-        call.arguments[grammar.REPORTER] = TerminalReporter()
+        call.arguments[grammar.REPORTER] = TerminalReporter(as_json=call.as_json)
     try:
         _show(grammar.answered(call, _ask), as_json=call.as_json)
     except CheckFailed as answer:

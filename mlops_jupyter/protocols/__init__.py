@@ -15,7 +15,9 @@ from .deployments import (
 )
 from .markers import (
     ONCE,
+    Completed,
     Confirms,
+    DeploymentName,
     Destroys,
     Marker,
     Names,
@@ -105,9 +107,11 @@ __all__ = [
     "CellProgress",
     "Clash",
     "CodeReview",
+    "Completed",
     "Confirms",
     "Datasets",
     "DeployJob",
+    "DeploymentName",
     "DeploymentTarget",
     "Destroys",
     "Earlier",

@@ -14,6 +14,9 @@ class Reporter(Protocol):
     def show(self, record: object) -> None:
         """Show a record now, before the verb returns."""
 
+    def part(self, record: object) -> None:
+        """Show a part of the verb's result, which is told as it comes because it may have no end."""
+
     def live(self, record: object | None) -> None:
         """Show a record as it is so far, in the place of what an earlier call showed; ``None`` takes it away."""
 
@@ -28,6 +31,9 @@ class Silent:
         """Say nothing."""
 
     def show(self, record: object) -> None:
+        """Show nothing."""
+
+    def part(self, record: object) -> None:
         """Show nothing."""
 
     def live(self, record: object | None) -> None:
