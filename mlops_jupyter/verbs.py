@@ -125,6 +125,12 @@ VERBS: dict[str, Verb] = {
         "anywhere",
     ),
     "logs": Verb(_COMMANDS + "logs:logs", "Show the last lines of an endpoint's log.", "reads", "anywhere"),
+    "monitor": Verb(
+        _COMMANDS + "monitor:monitor",
+        "Show what a deployment does: throughput, latency, errors, drift, quality, alerts.",
+        "reads",
+        "anywhere",
+    ),
     "undeploy": Verb(
         _COMMANDS + "undeploy:undeploy",
         "End an endpoint, when it has answered what is open, and remove all that it has left.",

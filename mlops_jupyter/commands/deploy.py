@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import tempfile
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -10,6 +11,8 @@ from typing import Annotated, Any
 
 from .. import settings
 from ..capabilities import rollouts
+from ..capabilities.drift.files import first_rows
+from ..capabilities.drift.tables import MOST_ROWS
 from ..errors import CommandError, Conflict
 from ..protocols import ONCE, Object, Reporter, Short, Silent, WantedDeployment
 from ..records import Deployment, ModelPackage, RegisteredVersion, RolloutPolicy, ServedVersion
@@ -52,7 +55,9 @@ def deploy(
     name
         What the deployment is called; else as the registered model.
     data
-        What a live model was made with ($X), for its signature and example; else what its tracked cell was told.
+        What a live model was made with ($X), for its signature, example and baseline; else what its tracked cell was
+        told. Of a model that is logged already it is the baseline for drift, in the place of its own; a file of Parquet
+        or CSV will do.
     target
         Where it runs: local, or the target of any MLflow deployment plugin.
     workers
@@ -98,9 +103,11 @@ def deploy(
     current = settings.current()
     current.prepare_state()
     place = targets.target(current, target)
-    with place.changing(name):
+    with place.changing(name), tempfile.TemporaryDirectory() as made:
         reporter.progress(f"{name}: the model is fetched", 0, 1)
         package = packages.loadable(_package(current, model, data, name), trust=trust)
+        if data is not None and live_models.reference_of(model) is not None:
+            package = packages.with_baseline(current, package, _rows(data), Path(made))
         new = targets.served(package)
         alias = f"models:/{package.model}@{package.alias}" if package.alias else None
         if canary is None and not shadow:
@@ -147,10 +154,15 @@ def _beside(present: rollouts.Versions, new: ServedVersion, canary: float | None
 def _package(current: settings.Settings, model: object, data: object | None, name: str) -> ModelPackage:
     """Return what is to be served; a live model is registered, so that the registry knows what answers."""
     if live_models.reference_of(model) is not None:
-        return live_models.given(current, model, data=data, name=name)
+        return live_models.given(current, model, data=None, name=name)
     made = register(model, name=name, data=data)
     package = packages.resolved(current, made.uri)
     return replace(package, notes=(f"the model is version {made.version} of {name}", *made.notes))
+
+
+def _rows(data: object) -> object:
+    """Return the table that is meant by ``--data``: itself, or what a file holds."""
+    return first_rows(Path(data).expanduser(), MOST_ROWS) if isinstance(data, str | Path) else data
 
 
 def _default_name(model: object) -> str:

@@ -36,6 +36,7 @@ VIEWS: dict[str, tuple[str, str]] = {
     "Undeployed": ("deployments", "undeployed"),
     "Prediction": ("deployments", "prediction"),
     "LogLines": ("deployments", "log_lines"),
+    "Monitored": ("monitoring", "monitored"),
     "Feedback": ("monitoring", "feedback"),
     "Execution": ("executions", "execution"),
     "Reproduction": ("executions", "reproduction"),

@@ -34,9 +34,14 @@ from .monitoring import (
     Alerts,
     BatchMetric,
     BatchMetrics,
+    ExportedText,
     MetricsQueries,
+    MonitoringFiles,
     QueriedSeries,
     ServerAccess,
+    WatchedEndpoint,
+    WatchedFeature,
+    WatchPlan,
 )
 from .notebooks import (
     CellProgress,
@@ -95,6 +100,7 @@ from .versions import (
     StoredSnapshot,
     WebDiff,
 )
+from .watching import Watched
 
 __all__ = [
     "ONCE",
@@ -115,6 +121,7 @@ __all__ = [
     "DeploymentTarget",
     "Destroys",
     "Earlier",
+    "ExportedText",
     "GitPlace",
     "GitSetup",
     "Limits",
@@ -125,6 +132,7 @@ __all__ = [
     "ModelPackages",
     "ModelRegistry",
     "ModelSource",
+    "MonitoringFiles",
     "Names",
     "NotebookDiffer",
     "NotebookEngine",
@@ -166,6 +174,13 @@ __all__ = [
     "TrackingUi",
     "Waiting",
     "WantedDeployment",
+<<<<<<< HEAD
+    "Watched",
+=======
+    "WatchPlan",
+    "WatchedEndpoint",
+    "WatchedFeature",
+>>>>>>> prometheus
     "WebDiff",
     "Work",
 ]

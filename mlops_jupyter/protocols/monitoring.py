@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import NamedTuple, Protocol
 
 from ..records import Alert
@@ -103,3 +104,95 @@ class BatchMetrics(Protocol):
 
     def push(self, job: str, group: Mapping[str, str], metrics: Sequence[BatchMetric]) -> None:
         """Put metrics in the place of those of the same names in a group; others of the group stay."""
+
+
+class WatchedFeature(NamedTuple):
+    """A feature of a model that is watched.
+
+    Attributes
+    ----------
+    name
+        Its name.
+    missing
+        The share of values that were missing in the baseline; ``None`` where there is no baseline.
+    """
+
+    name: str
+    missing: float | None = None
+
+
+class WatchedEndpoint(NamedTuple):
+    """An endpoint, by what is to be watched of it.
+
+    Attributes
+    ----------
+    name
+        The deployment.
+    features
+        The features of its models, by their signatures and baselines.
+    outputs
+        The names of what they answer.
+    quality
+        What the quality has to be: a metric, ``>=``, ``>``, ``<=`` or ``<``, and a bound.
+    """
+
+    name: str
+    features: tuple[WatchedFeature, ...] = ()
+    outputs: tuple[str, ...] = ()
+    quality: tuple[tuple[str, str, float], ...] = ()
+
+
+class WatchPlan(NamedTuple):
+    """What servers of metrics are told of a project's endpoints.
+
+    Attributes
+    ----------
+    endpoints
+        The endpoints.
+    folder
+        Where the files will lie.
+    targets, metrics_token
+        The folder with the files of file-based discovery, and the file with the token that a scrape needs: absolute,
+        or relative to ``folder`` where they move together.
+    slow_s
+        From how many seconds on an answer is slow.
+    objective
+        The share of requests that are to be answered, and in time.
+    metrics_url, alerts_url, batches_url
+        Where the servers of metrics, alerts and finished jobs are; ``None`` where none is named.
+    """
+
+    endpoints: tuple[WatchedEndpoint, ...]
+    folder: Path
+    targets: str
+    metrics_token: str
+    slow_s: float
+    objective: float
+    metrics_url: str | None = None
+    alerts_url: str | None = None
+    batches_url: str | None = None
+
+
+class ExportedText(NamedTuple):
+    """A file that is to be written: its path below the folder, with ``/``, and its text."""
+
+    path: str
+    text: str
+
+
+class MonitoringFiles(Protocol):
+    """A system that watches endpoints, by the files that tell it how.
+
+    Attributes
+    ----------
+    title
+        What the system is called.
+    """
+
+    title: str
+
+    def files(self, plan: WatchPlan) -> tuple[ExportedText, ...]:
+        """Return the files; the same plan gives the same texts."""
+
+    def notes(self, plan: WatchPlan) -> tuple[str, ...]:
+        """Say in sentences how the files are checked and used."""

@@ -91,7 +91,7 @@ class ServedVersion:
         The SHA-256 over the files.
     path
         Where the files are on this machine.
-    flavors, signature, example, trusted
+    flavors, signature, example, trusted, baseline
         As of a `ModelPackage`.
     """
 
@@ -107,6 +107,7 @@ class ServedVersion:
     signature: Mapping[str, str] | None = field(default=None, metadata=UNSAID)
     example: str | None = field(default=None, metadata=UNSAID)
     trusted: bool = field(default=False, metadata=UNSAID)
+    baseline: str | None = field(default=None, metadata=UNSAID)
 
 
 @dataclass(frozen=True)

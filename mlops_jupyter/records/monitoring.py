@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 
-from .deployments import Decision, DeploymentStatus
+from .deployments import Decision, DeploymentStatus, ServedVersion
 
 FeatureKind = Literal["number", "category", "text", "embedding"]
 DriftMethod = Literal["psi", "ks", "jensen_shannon", "wasserstein", "chi_square"]
@@ -233,7 +233,8 @@ class VersionSeries:
     Attributes
     ----------
     version, variant
-        The version, and what it is to the endpoint: ``main``, ``canary`` or ``shadow``.
+        The version, and what it is to the endpoint: ``main``, ``canary`` or ``shadow``; ``past`` when it is served no
+        more.
     requests_per_s, errors_per_s, rows_per_s
         Per second, over the step before the instant.
     p50_s, p95_s, p99_s
@@ -283,6 +284,8 @@ class Monitored:
         What fires now.
     decisions
         What was decided about canaries, oldest first.
+    served
+        What is served now, and which share of the traffic each version gets.
     notes
         Sentences the user should read.
     """
@@ -301,4 +304,5 @@ class Monitored:
     qualities: tuple[Quality, ...] = ()
     alerts: tuple[Alert, ...] = ()
     decisions: tuple[Decision, ...] = ()
+    served: tuple[ServedVersion, ...] = ()
     notes: tuple[str, ...] = ()

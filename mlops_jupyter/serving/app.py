@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import Awaitable, Callable
 from importlib.metadata import PackageNotFoundError, version
@@ -11,8 +10,8 @@ from secrets import token_urlsafe
 from typing import Any
 
 from ..capabilities.endpoints import metrics_text
-from ..capabilities.endpoints.lines import address
 from . import failures, inference, openapi
+from .asking import asked
 from .endpoint import Endpoint, find
 from .failures import Failure
 
@@ -146,22 +145,11 @@ class App:
     async def _metrics(self) -> str:
         if self.control is not None:
             try:
-                told = await asyncio.wait_for(_asked(self.control), _SUPERVISOR_S)
-                return str(told["text"])
-            except (OSError, ValueError, KeyError, TimeoutError):
+                return str((await asked(self.control, {"do": "metrics"}, _SUPERVISOR_S))["text"])
+            except (OSError, ValueError, KeyError):
                 # Better what this worker has counted than nothing.
                 pass
         return metrics_text.render(metrics_text.merged([self.endpoint.telemetry.snapshot()]))
-
-
-async def _asked(control: Path) -> dict[str, Any]:
-    with address(control) as place:
-        reader, writer = await asyncio.open_unix_connection(place, limit=16 * 1024 * 1024)
-    try:
-        writer.write(b'{"do": "metrics"}\n')
-        return dict(json.loads(await reader.readline()))
-    finally:
-        writer.close()
 
 
 def _allowed(path: str) -> bytes:

@@ -117,7 +117,7 @@ class Supervisor:
                 self._start(worker)
             elif worker.process is not None:
                 self._look_after(worker, now)
-        self._attendants.look_after(self._plan, serving=self._begun and self._status != "stopping")
+        self._attendants.look_after(self._plan, serving=self._begun, stopping=self._status == "stopping")
         for question in [one for one in self._questions if now >= one.until]:
             self._finish(question)
         if self._stop_by is not None and now >= self._stop_by:

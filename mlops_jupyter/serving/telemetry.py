@@ -11,13 +11,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from ..capabilities.endpoints import PlannedVersion
-
-# Seconds. Below 5 ms lies what a small model takes.
-DURATION_BOUNDS = (
-    *(0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05),
-    *(0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0),
-)
-SIZE_BOUNDS = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0, 1_024.0, 4_096.0, 16_384.0, 100_000.0)
+from ..capabilities.endpoints.bounds import DURATION_BOUNDS, SIZE_BOUNDS
 
 Labels = tuple[str, ...]
 
@@ -60,6 +54,8 @@ class Telemetry:
         self.batches: dict[Labels, Histogram] = {}
         self.model_seconds: dict[Labels, Histogram] = {}
         self.shadows: dict[Labels, int] = {}
+        self.invalid: dict[Labels, int] = {}
+        self.dropped: dict[Labels, int] = {}
         self.versions: list[dict[str, str]] = []
 
     def serving(self, versions: Iterable[PlannedVersion]) -> None:
@@ -105,6 +101,16 @@ class Telemetry:
         key = (*labels, result)
         self.shadows[key] = self.shadows.get(key, 0) + rows
 
+    def unfit(self, labels: Labels, features: Iterable[str]) -> None:
+        """Count a request that was refused for the values of these features, or for want of them."""
+        for feature in features:
+            key = (*labels, feature)
+            self.invalid[key] = self.invalid.get(key, 0) + 1
+
+    def unwatched(self, labels: Labels, rows: int) -> None:
+        """Count rows that the watcher is not told of."""
+        self.dropped[labels] = self.dropped.get(labels, 0) + rows
+
     def snapshot(self) -> dict[str, Any]:
         """Return everything as plain values, which add up over the workers."""
         return {
@@ -118,6 +124,8 @@ class Telemetry:
                 "errors": _listed(self.errors),
                 "rows": _listed(self.rows),
                 "shadows": _listed(self.shadows),
+                "feature_invalid": _listed(self.invalid),
+                "monitoring_dropped": _listed(self.dropped),
             },
             "histograms": {
                 "durations": [[list(labels), each.told()] for labels, (_, each) in self._answers.items()],

@@ -418,6 +418,30 @@ def test_rollback(by_terminal, by_magic, deployed):
 
 
 @row
+def test_monitor(by_terminal, by_magic, deployed):
+    mlops_jupyter.deploy("model", name="churn")
+    # What is measured moves on between two looks.
+    volatile = {
+        "times",
+        "in_flight",
+        "queued",
+        "requests_per_s",
+        "errors_per_s",
+        "rows_per_s",
+        "p50_s",
+        "p95_s",
+        "p99_s",
+    }
+    volatile |= {"notes"}
+    first = by_terminal("monitor", "churn", "--since", "15m", "--source", "endpoint")
+    second = by_magic("%mlops monitor churn --since 15m --source endpoint")
+    third = by_python(mlops_jupyter.monitor("churn", since="15m", source="endpoint"))
+    assert first["versions"][0]["variant"] == "main"
+    assert steady(second, volatile) == steady(third, volatile)
+    assert (first["status"], first["source"], first["step_s"]) == ("ready", "endpoint", 1.0)
+
+
+@row
 def test_logs(by_terminal, by_magic, deployed):
     mlops_jupyter.deploy("model", name="churn")
     first = by_terminal("logs", "churn", "-n", "2")

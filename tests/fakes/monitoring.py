@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Self
 
 import httpx
 import pytest
@@ -118,7 +119,7 @@ class Stub:
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Answering)
         self.address = f"http://127.0.0.1:{self._server.server_port}"
 
-    def __enter__(self) -> Stub:
+    def __enter__(self) -> Self:
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
         return self
 

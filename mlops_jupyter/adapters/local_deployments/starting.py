@@ -17,8 +17,9 @@ from ...protocols import Waiting
 _SUPERVISOR, _WORKER = "mlops_jupyter.serving.supervisor", "mlops_jupyter.serving.worker"
 # The processes beside the workers, by the names of `serving.attendants`.
 _ATTENDANTS = (
-    "canary=mlops_jupyter.faces.canary_attendant",
     "alias=mlops_jupyter.faces.alias_watcher",
+    "canary=mlops_jupyter.faces.canary_attendant",
+    "watcher=mlops_jupyter.serving.watcher",
 )
 _ROOT_VARIABLE = "MLOPS_JUPYTER_ROOT"
 _POLL_S = 0.05

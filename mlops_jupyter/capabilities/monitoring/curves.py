@@ -69,7 +69,7 @@ _SMOOTH_S = 10.0
 # Of the endpoint's own history: how old its rows may be, and how far apart those of that age are.
 _FINENESS = ((15 * 60, 1.0), (6 * 3_600, 10.0))
 _COARSE_S = 60.0
-_MOST_INSTANTS = 720
+_MOST_INSTANTS = 900
 # Steps that clocks and people like.
 _STEPS_S = (1, 2, 5, 10, 15, 20, 30, 60, 120, 300, 600, 1_200, 1_800, 3_600, 7_200, 14_400)
 
