@@ -35,6 +35,10 @@ from .executions import (
     Reproduction,
     ReproductionVerdict,
 )
+from .exports import (
+    Exported,
+    ExportedFile,
+)
 from .honesty import (
     Honesty,
     HonestyFinding,
@@ -127,6 +131,8 @@ __all__ = [
     "DriftMethod",
     "DriftReport",
     "Execution",
+    "Exported",
+    "ExportedFile",
     "FeatureDrift",
     "FeatureKind",
     "Feedback",
