@@ -30,7 +30,7 @@ from tests.fakes.monitoring import alertmanager, prometheus
 from tests.fakes.waiting import wait_for
 
 ROWS = {"dataframe_split": {"columns": ["a", "b"], "data": [[0.5, 1.0]] * 50}}
-# What a row of the dashboard shows and the endpoint's own /metrics may not have yet: a label and a level of each metric.
+# What the dashboard shows and the endpoint's own /metrics may not have yet: a label and a level of each metric.
 LEVELS: dict[str, tuple[str, str, float]] = {
     "mlops_feature_drift_ratio": ("feature", "a", 0.5),
     "mlops_feature_drift_threshold_ratio": ("feature", "a", 0.1),
