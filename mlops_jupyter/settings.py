@@ -36,6 +36,14 @@ _KEYS: dict[str, Any] = {
     "snapshots": {"of_runs": (bool,), "keep_days": (int,)},
     "run": {"output": (str,), "timeout_s": (int,)},
     "warm": {"imports": (list,)},
+    "rollout": {
+        "steps": (str,),
+        "window_s": (int, float),
+        "step_s": (int, float),
+        "min_requests": (int,),
+        "windows": (int,),
+        "cooldown_s": (int, float),
+    },
     "prometheus": {"url": (str,), "credentials_file": (str,)},
     "alertmanager": {"url": (str,), "credentials_file": (str,)},
     "pushgateway": {"url": (str,), "credentials_file": (str,)},
@@ -118,6 +126,8 @@ class Settings:
         How endpoints are watched, as far as the file says; its keys are those of an endpoint's plan.
     warm_imports
         What a warm process imports for every notebook; ``None`` means what each notebook's code imports.
+    rollout
+        How canaries are promoted or rolled back by themselves: what of a `RolloutPolicy` the file says.
     prometheus, alertmanager, pushgateway
         The servers of metrics and alerts, ``None`` for those that there are not.
     """
@@ -139,6 +149,7 @@ class Settings:
     timeout_s: int | None
     warm_imports: tuple[str, ...] | None
     monitoring: Mapping[str, Any]
+    rollout: Mapping[str, Any]
     prometheus: MonitoringServer | None = None
     alertmanager: MonitoringServer | None = None
     pushgateway: MonitoringServer | None = None
@@ -366,6 +377,7 @@ def load(root: Path, environment: Mapping[str, str]) -> Settings:
         timeout_s=run.get("timeout_s"),
         monitoring=_monitoring(table, file),
         warm_imports=None if "imports" not in table.get("warm", {}) else tuple(table["warm"]["imports"]),
+        rollout=_rollout(table.get("rollout", {}), file),
         **{name: _server(root, name, table, environment) for name in ("prometheus", "alertmanager", "pushgateway")},
     )
 
@@ -391,6 +403,27 @@ def _server(root: Path, name: str, table: Mapping[str, Any], environment: Mappin
         return None
     file = told.get("credentials_file")
     return MonitoringServer(name, url, None if file is None else root / Path(file).expanduser())
+
+
+def _rollout(table: Mapping[str, Any], file: Path | None) -> Mapping[str, Any]:
+    """Return how canaries are promoted, from its table."""
+    told = dict(table)
+    if "steps" in told:
+        try:
+            steps = tuple(float(one) for one in told["steps"].split(","))
+        except ValueError:
+            steps = ()
+        if not steps or list(steps) != sorted({*steps, 100.0}) or steps[0] <= 0:
+            raise ConfigurationError(
+                f"rollout.steps in {file} must be shares that grow to 100, not {told['steps']!r}",
+                'write steps = "10,25,50,100"',
+            )
+        told["steps"] = steps
+    for name, value in told.items():
+        free = name in {"cooldown_s", "step_s"}
+        if name != "steps" and (value < 0 or (value == 0 and not free)):
+            raise ConfigurationError(f"rollout.{name} in {file} must be above 0, not {value}", f"mend {file}")
+    return told
 
 
 def _tracking_uri(

@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import Any, NamedTuple, Protocol
 
-from ..records import Deployment, ServedVersion
+from ..records import Deployment, RolloutPolicy, ServedVersion
 
 
 class WantedDeployment(NamedTuple):
@@ -38,6 +38,10 @@ class WantedDeployment(NamedTuple):
         What a target of others is told.
     back_to
         The number of the earlier state that this is a return to, as of `Earlier`.
+    auto
+        How a canary among the versions is promoted or rolled back by itself; ``None`` leaves that to people.
+    continues
+        Whether it goes on with what is known of the canary so far.
     """
 
     name: str
@@ -52,6 +56,8 @@ class WantedDeployment(NamedTuple):
     monitoring: Mapping[str, Any] | None = None
     config: Mapping[str, str] | None = None
     back_to: int | None = None
+    auto: RolloutPolicy | None = None
+    continues: bool = False
 
 
 class Earlier(NamedTuple):
