@@ -143,5 +143,8 @@ VERBS: dict[str, Verb] = {
         "destroys",
         "anywhere",
     ),
+    "export": Verb(
+        _COMMANDS + "export:export", "Write files that let other systems watch deployments.", "writes", "anywhere"
+    ),
     "ui": Verb(_COMMANDS + "ui:ui", "Open a tool's web pages inside Jupyter.", "reads", "anywhere"),
 }

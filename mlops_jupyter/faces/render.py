@@ -48,6 +48,7 @@ VIEWS: dict[str, tuple[str, str]] = {
     "Restored": ("versions", "restored"),
     "Review": ("versions", "review"),
     "PipelineFile": ("pipelines", "pipeline"),
+    "Exported": ("exports", "exported"),
     "ModelTable": ("models", "models"),
     "RegisteredVersion": ("models", "registered"),
     "Promotion": ("models", "promotion"),

@@ -92,7 +92,7 @@ class BatchMetric(NamedTuple):
     words
         What it is.
     values
-        The labels, and the value under them; those of one metric have the same names.
+        The labels, and the value under them, at least one; those of one metric have the same names.
     """
 
     name: str

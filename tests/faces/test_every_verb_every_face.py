@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import signal
 from collections.abc import Callable
 from pathlib import Path
@@ -343,6 +344,23 @@ def test_ci(by_terminal, by_magic, project):
         (project / f"{face}.yml").read_text().replace(f"{face}.yml", "") for face in ("terminal", "magic", "python")
     }
     assert len({text.partition("# <<< mlops: about")[2] for text in texts}) == 1
+
+
+@row
+def test_export(by_terminal, by_magic, project):
+    options = "--slow 0.5 --objective 99 --require 'accuracy >= 0.9'"
+    found = [
+        by_terminal("export", "prometheus", *shlex.split(options), "--output", "terminal"),
+        by_magic(f"%mlops export prometheus {options} --output magic"),
+        by_python(
+            mlops_jupyter.export("prometheus", slow=0.5, objective=99, require=["accuracy >= 0.9"], output="python")
+        ),
+    ]
+    first, second, third = (steady(one, {"folder", "notes"}) for one in found)
+    assert first == second == third
+    assert [file["path"] for file in first["files"]] == ["prometheus.yml"]
+    texts = {(project / face / "prometheus.yml").read_text() for face in ("terminal", "magic", "python")}
+    assert len(texts) == 1
 
 
 @pytest.fixture
