@@ -174,13 +174,10 @@ __all__ = [
     "TrackingUi",
     "Waiting",
     "WantedDeployment",
-<<<<<<< HEAD
-    "Watched",
-=======
     "WatchPlan",
+    "Watched",
     "WatchedEndpoint",
     "WatchedFeature",
->>>>>>> prometheus
     "WebDiff",
     "Work",
 ]
