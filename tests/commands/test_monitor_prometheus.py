@@ -1,0 +1,123 @@
+"""The two sources of ``monitor`` tell the same: a real Prometheus scrapes a real endpoint under load."""
+
+from __future__ import annotations
+
+import itertools
+import threading
+import time
+from pathlib import Path
+
+import httpx
+import numpy as np
+import pytest
+
+import mlops_jupyter
+from mlops_jupyter import settings
+from mlops_jupyter.adapters.prometheus.metrics import PrometheusMetrics
+from mlops_jupyter.capabilities.endpoints.series import SeriesFile
+from mlops_jupyter.capabilities.monitoring import from_history
+from mlops_jupyter.capabilities.monitoring.curves import CurveKey
+from mlops_jupyter.capabilities.monitoring.sources import AskedServer
+from mlops_jupyter.errors import NotFound
+from mlops_jupyter.protocols import ServerAccess
+from tests.fakes.models import small_model
+from tests.fakes.monitoring import prometheus
+from tests.fakes.waiting import wait_for
+
+SCRAPE_S = 2
+UNDER_LOAD_S = 36
+
+
+@pytest.fixture
+def churn(project):
+    small_model(project / "model")
+    yield mlops_jupyter.deploy("model", name="churn")
+    mlops_jupyter.undeploy("churn", yes=True)
+
+
+@pytest.fixture
+def server(churn, project):
+    """A Prometheus that scrapes the deployment as its file_sd entry says."""
+    target = {"targets": [f"127.0.0.1:{churn.port}"], "labels": {"endpoint": "churn"}}
+    scrape = {
+        "job_name": "mlops",
+        "authorization": {"credentials_file": str(project / ".mlops" / "metrics.token")},
+        "static_configs": [target],
+    }
+    config = {"global": {"scrape_interval": f"{SCRAPE_S}s"}, "scrape_configs": [scrape]}
+    with prometheus(project.parent / "prometheus", config) as address:
+        yield address
+
+
+def ask(churn, ends):
+    """Send requests in waves, every tenth of them wrong, some of them large."""
+    token = Path(churn.token_file).read_text().strip()
+    client = httpx.Client(
+        base_url=churn.url, headers={"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
+    )
+    with client:
+        for count in itertools.count():
+            rows = [[count % 4, 1.0]] * (2_000 if count % 7 == 0 else 3)
+            data = {"columns": ["a", "b"] if count % 10 else ["a", "c"], "data": rows}
+            client.post("/invocations", json={"dataframe_split": data})
+            if ends.wait(0.01 if int(time.monotonic() / 8) % 2 else 0.04):
+                return
+
+
+@pytest.fixture
+def load(churn):
+    ends = threading.Event()
+    thread = threading.Thread(target=ask, args=(churn, ends))
+    thread.start()
+    yield
+    ends.set()
+    thread.join()
+
+
+def test_prometheus_and_the_endpoint_s_own_history_agree(churn, server, load, project):
+    history = SeriesFile(project / ".mlops" / "endpoints" / "churn" / "watch" / "series.db")
+    asked = AskedServer(PrometheusMetrics(ServerAccess(server)), "churn")
+
+    def scraped() -> bool:
+        try:
+            seen = asked.curves(60, None)
+        except NotFound:
+            return False
+        found = seen.curves.values.get(CurveKey("requests", churn.versions[0].version))
+        return found is not None and np.isfinite(found).sum() * seen.grain.step_s >= UNDER_LOAD_S
+
+    wait_for(scraped, 120, "Prometheus has not scraped it")
+    seen = asked.curves(60, None)
+    closely, theirs = seen.grain, seen.curves
+    assert (closely.step_s, closely.window_s) == (SCRAPE_S, 4 * SCRAPE_S)
+    assert seen.notes == ()
+    # Ours around each instant, too: a scrape lies up to one interval away from the row that we compare it with.
+    close = np.arange(theirs.times[0] - SCRAPE_S, theirs.times[-1] + SCRAPE_S + 0.1, 0.5)
+    ours = from_history.curves(history.read(close[0] - 30, close[-1]), close, closely)
+    for what in ("requests", "errors", "rows", "p50", "p95", "p99"):
+        key = CurveKey(what, churn.versions[0].version)
+        told = theirs.values[key]
+        # Both know a whole window, and what came before it.
+        sure = np.flatnonzero(np.isfinite(told))[5:-1]
+        assert len(sure) >= 8, what
+        for place in sure:
+            near = ours.values[key][np.abs(close - theirs.times[place]) <= SCRAPE_S + 0.01]
+            low, high = np.nanmin(near), np.nanmax(near)
+            # Prometheus extrapolates from the samples in a window to its ends.
+            assert low * 0.93 <= told[place] <= high * 1.07, (what, place, told[place], low, high)
+
+
+def test_the_verb_asks_the_prometheus_of_the_settings(churn, server, load, project):
+    (project / "mlops.toml").write_text(f'experiment = "churn"\n[prometheus]\nurl = "{server}"\n')
+    settings.forget_root()
+
+    def known():
+        found = mlops_jupyter.monitor("churn", since="5m")
+        return found if any(found.versions and value for value in found.versions[0].requests_per_s) else None
+
+    found = wait_for(known, 60, "Prometheus knows nothing")
+    assert (found.source, found.step_s, found.notes) == ("prometheus", SCRAPE_S, ())
+    assert found.versions[0].variant == "main"
+    assert found.in_flight[-1] is not None
+    with pytest.raises(NotFound, match="there is no deployment shop"):
+        mlops_jupyter.monitor("shop")
