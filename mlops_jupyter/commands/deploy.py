@@ -7,7 +7,7 @@ import tempfile
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from .. import settings
 from ..capabilities import rollouts
@@ -15,7 +15,7 @@ from ..capabilities.drift.files import first_rows
 from ..capabilities.drift.tables import MOST_ROWS
 from ..errors import CommandError, Conflict
 from ..protocols import ONCE, Object, Reporter, Short, Silent, WantedDeployment
-from ..records import Deployment, ModelPackage, RegisteredVersion, ServedVersion
+from ..records import Deployment, ModelPackage, RegisteredVersion, RolloutPolicy, ServedVersion
 from . import live_models, packages, targets
 from .register import register
 
@@ -33,6 +33,7 @@ def deploy(
     port: int | None = None,
     socket: Path | None = None,
     canary: float | None = None,
+    auto: bool = False,
     shadow: bool = False,
     trust: bool = False,
     config: Annotated[Mapping[str, str] | None, Short("-C"), ONCE] = None,
@@ -67,6 +68,9 @@ def deploy(
         Listen at a Unix socket of this path instead of at a port.
     canary
         Give the version this share of the traffic, in percent, beside what is served.
+    auto
+        Promote the canary step by step, hold it or roll it back, by its latency, errors, drift and accuracy beside
+        what is served; [rollout] in mlops.toml says how.
     shadow
         Let the version see the traffic, and compare its answers, which nobody gets.
     trust
@@ -94,6 +98,8 @@ def deploy(
     """
     name = name or _default_name(model)
     _check(workers, port, canary, shadow=shadow)
+    if auto and canary is None:
+        raise CommandError("--auto decides about a canary, and there is none", "--canary 10 --auto")
     current = settings.current()
     current.prepare_state()
     place = targets.target(current, target)
@@ -101,7 +107,8 @@ def deploy(
         reporter.progress(f"{name}: the model is fetched", 0, 1)
         package = packages.loadable(_package(current, model, data, name), trust=trust)
         if data is not None and live_models.reference_of(model) is not None:
-            package = packages.with_baseline(current, package, _rows(data), Path(made))
+            without = current.monitoring.get("redact", ())
+            package = packages.with_baseline(current, package, _rows(data), Path(made), without)
         new = targets.served(package)
         alias = f"models:/{package.model}@{package.alias}" if package.alias else None
         if canary is None and not shadow:
@@ -120,11 +127,19 @@ def deploy(
             socket=None if socket is None else str(socket.expanduser().absolute()),
             follows=follows,
             verbose_errors=verbose_errors,
+            monitoring=current.monitoring,
             config=config,
+            auto=_policy(current.rollout, new, canary) if auto and canary is not None else None,
         )
         found = place.apply(wanted, targets.waiting(reporter, name))
     targets.ready(reporter, name)
     return targets.with_jupyter(replace(found, notes=(*package.notes, *found.notes)))
+
+
+def _policy(told: Mapping[str, Any], new: ServedVersion, canary: float) -> RolloutPolicy:
+    """Return how this canary is promoted: from its share on, by those steps that are higher."""
+    policy = RolloutPolicy(new.version, **told)
+    return replace(policy, steps=(canary, *(one for one in policy.steps if one > canary)))
 
 
 def _present(found: Deployment | None, name: str, new: ServedVersion) -> Deployment:

@@ -61,7 +61,7 @@ class App:
                 more = [(b"allow", _allowed(path))]
                 raise Failure(405, "BAD_REQUEST", f"{scope['method']} is not what this address takes")  # noqa: TRY301
             else:
-                status, kind, body = await self._get(path)
+                status, kind, body = await self._get(path, headers.get(b"accept", b""))
         except Failure as failure:
             status, kind = failure.status, _JSON
             body = failures.body(
@@ -96,14 +96,16 @@ class App:
             *([(b"x-mlops-version", only)] if only is not None else []),
         ]
 
-    async def _get(self, path: str) -> Answer:
+    async def _get(self, path: str, accept: bytes) -> Answer:
         if path in ("/ping", "/health"):
             self.endpoint.table()
             return 200, _TEXT, b"\n"
         if path == "/version":
             return 200, _TEXT, _mlflow_version()
         if path == "/metrics":
-            return 200, metrics_text.CONTENT_TYPE.encode(), (await self._metrics()).encode()
+            openmetrics = metrics_text.prefers_openmetrics(accept.decode("latin-1"))
+            kind = metrics_text.OPENMETRICS_TYPE if openmetrics else metrics_text.CONTENT_TYPE
+            return 200, kind.encode(), (await self._metrics(openmetrics=openmetrics)).encode()
         if path in ("/openapi.json", "/docs"):
             return self._described(page=path == "/docs")
         if path == "/v2" or path.startswith("/v2/"):
@@ -142,14 +144,16 @@ class App:
             return {"name": model, "ready": True}
         return inference.model_metadata(found.schema, model, [each.planned.version for each in table.answering])
 
-    async def _metrics(self) -> str:
+    async def _metrics(self, *, openmetrics: bool) -> str:
         if self.control is not None:
+            request = {"do": "metrics", "format": "openmetrics" if openmetrics else "text"}
             try:
-                return str((await asked(self.control, {"do": "metrics"}, _SUPERVISOR_S))["text"])
+                return str((await asked(self.control, request, _SUPERVISOR_S))["text"])
             except (OSError, ValueError, KeyError):
                 # Better what this worker has counted than nothing.
                 pass
-        return metrics_text.render(metrics_text.merged([self.endpoint.telemetry.snapshot()]))
+        total = metrics_text.merged([self.endpoint.telemetry.snapshot()])
+        return metrics_text.render(total, openmetrics=openmetrics)
 
 
 def _allowed(path: str) -> bytes:

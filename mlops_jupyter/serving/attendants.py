@@ -39,6 +39,7 @@ class Duty(NamedTuple):
 # import more than `serving` does.
 DUTIES: Mapping[str, Duty] = {
     "alias": Duty(lambda plan: None if plan.follows is None else f"follows {plan.follows}"),
+    "canary": Duty(lambda plan: None if plan.auto is None else f"decides about version {plan.auto.version}"),
     "watcher": Duty(
         lambda plan: "watches what is asked and answered" if plan.monitoring.enabled else None, outlives=True
     ),

@@ -36,7 +36,9 @@ class Frame:
     ids
         The ids of the requests, one a line: they are visible ASCII.
     counts
-        How many of the rows each request had, and the number of its first one here.
+        How many of the rows each request had.
+    starts
+        The number, within its request, of each request's first row here; empty where that is always 0.
     names
         The features' names.
     matrix
@@ -52,7 +54,8 @@ class Frame:
     version: str
     at_us: int
     ids: bytes
-    counts: Sequence[tuple[int, int]]
+    counts: Sequence[int]
+    starts: Sequence[int]
     names: tuple[str, ...]
     matrix: Array | None
     columns: Mapping[str, Array]
@@ -61,27 +64,31 @@ class Frame:
     @property
     def rows(self) -> int:
         """How many rows there are."""
-        return sum(count for count, _ in self.counts)
+        return sum(self.counts)
 
     def keys(self) -> tuple[list[str], NDArray[np.int32]]:
         """Return of each row the request's id, and the row's number within the request."""
         ids = self.ids.decode("ascii").split("\n")
-        if all(one == (1, 0) for one in self.counts):
+        if self.rows == len(ids) and not self.starts:
             return ids, np.zeros(len(ids), np.int32)
-        each = [request_id for request_id, (count, _) in zip(ids, self.counts, strict=True) for _ in range(count)]
-        return each, np.concatenate([np.arange(start, start + n, dtype=np.int32) for n, start in self.counts])
+        each = [request_id for request_id, count in zip(ids, self.counts, strict=True) for _ in range(count)]
+        starts = self.starts or [0] * len(ids)
+        return each, np.concatenate(
+            [np.arange(start, start + n, dtype=np.int32) for n, start in zip(self.counts, starts, strict=True)]
+        )
 
     def to_bytes(self) -> bytes:
         """Return the message."""
         blobs: list[bytes] = []
-        single = all(one == (1, 0) for one in self.counts)
         head = orjson.dumps(
             {
                 "model": self.model,
                 "version": self.version,
                 "at_us": self.at_us,
                 "ids": self.ids.decode("ascii"),
-                "counts": len(self.counts) if single else self.counts,
+                # Nearly always one each.
+                "counts": len(self.counts) if self.rows == len(self.counts) else self.counts,
+                "starts": self.starts,
                 "names": self.names,
                 "matrix": None if self.matrix is None else _put(self.matrix, blobs),
                 "columns": {name: _put(values, blobs) for name, values in self.columns.items()},
@@ -109,7 +116,8 @@ class Frame:
                 version=told["version"],
                 at_us=told["at_us"],
                 ids=told["ids"].encode("ascii"),
-                counts=[(1, 0)] * counts if isinstance(counts, int) else [(one[0], one[1]) for one in counts],
+                counts=[1] * counts if isinstance(counts, int) else [int(one) for one in counts],
+                starts=[int(one) for one in told["starts"]],
                 names=tuple(told["names"]),
                 matrix=None if told["matrix"] is None else taking.array(told["matrix"]),
                 columns={name: taking.array(said) for name, said in told["columns"].items()},

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from itertools import groupby
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from .batching import Work
+from .batching import Whole, Work
 from .failures import Failure
 from .frames import Frame
 from .rows import Array, Rows
@@ -26,11 +26,42 @@ _OPAQUE = frozenset({"binary", "object", "map", "any"})
 # A table of two axes; more make an embedding of each row.
 _TABLE = 2
 
-Pair = tuple[Rows, bytes, int, Any]
+
+class Piece(NamedTuple):
+    """Rows that were given to a model at once, of one request or of several.
+
+    Attributes
+    ----------
+    rows
+        What was asked.
+    ids, counts
+        The ids of the requests, and how many of the rows each had.
+    start
+        The number of the first row within its request, of which there is one if it is not 0.
+    said
+        What the model said of all rows.
+    """
+
+    rows: Rows
+    ids: list[bytes]
+    counts: list[int]
+    start: int
+    said: Any
+
+
+def pieces(batch: Sequence[Work], found: Sequence[Any], whole: Whole) -> list[Piece]:
+    """Return what was asked and answered, without what failed."""
+    if whole is not None:
+        return [Piece(whole[0], [one.request_id for one in batch], [one.rows.count for one in batch], 0, whole[1])]
+    return [
+        Piece(work.rows, [work.request_id], [work.rows.count], 0, said)
+        for work, said in zip(batch, found, strict=True)
+        if type(said) is not Failure
+    ]
 
 
 class Held:
-    """Requests of one version that were answered together, as far as they were.
+    """What one version was asked and answered at one time.
 
     Parameters
     ----------
@@ -38,37 +69,36 @@ class Held:
         Who answered.
     at_us
         When, in microseconds of the epoch.
-    batch, found
-        The requests, and what the model said of each.
+    told
+        What was asked and answered.
     """
 
-    __slots__ = ("at_us", "count", "pairs", "size", "version")
+    __slots__ = ("at_us", "count", "pieces", "size", "version")
 
-    def __init__(self, version: Version, at_us: int, batch: Sequence[Work], found: Sequence[Any]) -> None:
+    def __init__(self, version: Version, at_us: int, told: list[Piece]) -> None:
         self.version = version
         self.at_us = at_us
-        self.pairs: list[Pair] = [
-            (work.rows, work.request_id, 0, said)
-            for work, said in zip(batch, found, strict=True)
-            if type(said) is not Failure
-        ]
+        self.pieces = told
         self.count = 0
         self.size = 0
-        for rows, _, _, _ in self.pairs:
+        for rows, _, _, _, _ in told:
             self.count += rows.count
             self.size += rows.matrix.nbytes if rows.matrix is not None else 64 * rows.count * len(rows.names)
 
     def cut(self, most: int) -> list[Held]:
-        """Return it in pieces of so many rows at the most, of requests that have more."""
-        pieces: list[Held] = []
-        for rows, request_id, _, said in self.pairs:
+        """Return it in parts of so many rows at the most, where a request has more."""
+        parts = []
+        for rows, ids, counts, _, said in self.pieces:
+            if len(ids) > 1:
+                parts.append(Held(self.version, self.at_us, [Piece(rows, ids, counts, 0, said)]))
+                continue
             for start in range(0, rows.count, most):
-                piece = Held(self.version, self.at_us, (), ())
-                part = _sliced(rows, start, start + most)
-                piece.pairs = [(part, request_id, start, _sliced_answer(said, start, start + most))]
-                piece.count, piece.size = part.count, self.size * part.count // max(self.count, 1)
-                pieces.append(piece)
-        return pieces
+                end = min(start + most, rows.count)
+                piece = Piece(
+                    _sliced(rows, start, end), ids, [end - start], start, _sliced_answer(said, start, end, rows.count)
+                )
+                parts.append(Held(self.version, self.at_us, [piece]))
+        return parts
 
 
 def frames_of(held: Sequence[Held], redact: frozenset[str]) -> Iterator[Frame]:
@@ -85,14 +115,14 @@ def frames_of(held: Sequence[Held], redact: frozenset[str]) -> Iterator[Frame]:
     for one in held:
         by_version.setdefault(id(one.version), []).append(one)
     for each in by_version.values():
-        pairs = [pair for one in each for pair in one.pairs]
-        for _, group in groupby(pairs, _form):
+        told = [piece for one in each for piece in one.pieces]
+        for _, group in groupby(told, _form):
             yield _frame(each[0], list(group), redact)
 
 
-def _form(pair: Pair) -> tuple[Any, ...]:
-    """Return what two requests must have in common to be told together."""
-    rows, _, _, said = pair
+def _form(piece: Piece) -> tuple[Any, ...]:
+    """Return what two pieces must have in common to be told together."""
+    rows, said = piece.rows, piece.said
     asked: Any
     if rows.matrix is not None:
         asked = rows.matrix.dtype, rows.matrix.shape[1:]
@@ -103,45 +133,47 @@ def _form(pair: Pair) -> tuple[Any, ...]:
     return rows.names, asked, type(said), None if shape is None else shape[1:], names
 
 
-def _frame(first: Held, pairs: list[Pair], redact: frozenset[str]) -> Frame:
+def _frame(first: Held, told: list[Piece], redact: frozenset[str]) -> Frame:
     planned, schema = first.version.planned, first.version.schema
-    names, matrix, columns = _features(pairs, schema, redact)
+    names, matrix, columns = _features([one.rows for one in told], schema, redact)
+    answers = _predictions([one.said for one in told], sum(one.rows.count for one in told), schema)
     return Frame(
         model=planned.model or "",
         version=planned.version,
         at_us=first.at_us,
-        ids=b"\n".join([request_id for _, request_id, _, _ in pairs]),
-        counts=[(rows.count, start) for rows, _, start, _ in pairs],
+        ids=b"\n".join([each for one in told for each in one.ids]),
+        counts=[each for one in told for each in one.counts],
+        starts=[one.start for one in told for _ in one.ids] if any(one.start for one in told) else (),
         names=names,
         matrix=matrix,
         columns=columns,
-        predictions={name: each for name, each in _predictions(pairs, schema).items() if name not in redact},
+        predictions={name: each for name, each in answers.items() if name not in redact},
     )
 
 
 def _features(
-    pairs: list[Pair], schema: Schema, redact: frozenset[str]
+    parts: list[Rows], schema: Schema, redact: frozenset[str]
 ) -> tuple[tuple[str, ...], Array | None, dict[str, Array]]:
-    rows = pairs[0][0]
+    rows = parts[0]
     if rows.matrix is not None and rows.matrix.ndim == _TABLE and rows.matrix.dtype.kind in "fiu":
         if rows.matrix.nbytes > rows.count * _MOST_ROW_BYTES:
             return (), None, {}
-        matrix = _concatenated([one.matrix for one, _, _, _ in pairs if one.matrix is not None])
+        matrix = _concatenated([one.matrix for one in parts if one.matrix is not None])
         names = rows.names or tuple(map(str, range(matrix.shape[1])))
         if redact.isdisjoint(names):
             return names, matrix, {}
         kept = [at for at, name in enumerate(names) if name not in redact]
         return tuple(names[at] for at in kept), np.ascontiguousarray(matrix[:, kept]), {}
     if rows.matrix is not None:
-        found = {"input": _concatenated([one.matrix for one, _, _, _ in pairs if one.matrix is not None])}
+        found = {"input": _concatenated([one.matrix for one in parts if one.matrix is not None])}
     else:
         found = {
-            name: _concatenated([one.columns[name] for one, _, _, _ in pairs if one.columns is not None])
+            name: _concatenated([one.columns[name] for one in parts if one.columns is not None])
             for name in rows.columns or ()
         }
     told = {name: _column(values, schema, name) for name, values in found.items() if name not in redact}
-    kept_columns = {name: values for name, values in told.items() if values is not None}
-    return tuple(kept_columns), None, kept_columns
+    columns = {name: values for name, values in told.items() if values is not None}
+    return tuple(columns), None, columns
 
 
 def _column(values: Array, schema: Schema, name: str) -> Array | None:
@@ -168,11 +200,9 @@ def _embedding(values: Array) -> Array | None:
     return made.reshape(len(made), -1)
 
 
-def _predictions(pairs: list[Pair], schema: Schema) -> dict[str, Array]:
+def _predictions(said: list[Any], count: int, schema: Schema) -> dict[str, Array]:
     """Return the answers by the output's name: ``prediction`` for one without, numbered where a row has several."""
-    said = [each for _, _, _, each in pairs]
     first = said[0]
-    count = sum(rows.count for rows, _, _, _ in pairs)
     if isinstance(first, dict):
         found = {str(name): _joined_answers([one[name] for one in said]) for name in first}
     elif hasattr(first, "iloc") and getattr(first, "ndim", 1) > 1:
@@ -216,16 +246,15 @@ def _concatenated(parts: list[Array]) -> Array:
 
 
 def _sliced(rows: Rows, start: int, end: int) -> Rows:
-    count = min(end, rows.count) - start
     matrix = None if rows.matrix is None else rows.matrix[start:end]
     columns = None if rows.columns is None else {name: each[start:end] for name, each in rows.columns.items()}
-    return Rows(count, rows.names, matrix, columns)
+    return Rows(end - start, rows.names, matrix, columns)
 
 
-def _sliced_answer(said: Any, start: int, end: int) -> Any:
+def _sliced_answer(said: Any, start: int, end: int, count: int) -> Any:
     if isinstance(said, dict):
-        return {name: _sliced_answer(each, start, end) for name, each in said.items()}
-    try:
-        return getattr(said, "iloc", said)[start:end]
-    except (TypeError, KeyError, IndexError):  # one answer for many rows
+        return {name: _sliced_answer(each, start, end, count) for name, each in said.items()}
+    if not hasattr(said, "__len__") or len(said) != count:
+        # One answer for many rows.
         return said
+    return getattr(said, "iloc", said)[start:end]

@@ -42,6 +42,7 @@ _TIDY_S = 60.0
 _ASK_S = 5.0
 _DRAIN_S = 0.5
 _DAY_S = 86_400.0
+_READ = 4 * 1024 * 1024
 _MB = 1_000_000
 
 
@@ -69,7 +70,6 @@ class Watcher:
         self._sampling = Sampling()
         self._told: dict[str, str] = {}
         self._readers: set[asyncio.Task[None]] = set()
-        self._report_s = min(max(plan.monitoring.base_window_s, _TICK_S), _REPORT_S)
         self._follow_plan(plan)
 
     async def run(self) -> int:
@@ -78,9 +78,9 @@ class Watcher:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stopping.set)
         listening = listen_unix(self._folder.rows_socket)
-        server = await asyncio.start_unix_server(self._hear, sock=listening)
-        works = ((_TICK_S, self._second), (self._report_s, self._compare), (_TIDY_S, self._tidy))
-        ticking = [asyncio.create_task(self._each(interval_s, work)) for interval_s, work in works]
+        server = await asyncio.start_unix_server(self._hear, sock=listening, limit=_READ)
+        works = ((lambda: _TICK_S, self._second), (self._report_s, self._compare), (lambda: _TIDY_S, self._tidy))
+        ticking = [asyncio.create_task(self._each(interval, work)) for interval, work in works]
         stopping = asyncio.create_task(self._stopping.wait())
         # One that fails ends this process, and the supervisor starts it again.
         done, _ = await asyncio.wait([stopping, *ticking], return_when=asyncio.FIRST_COMPLETED)
@@ -126,8 +126,12 @@ class Watcher:
             if len(chosen := self._sampling.choose(frame.rows)):
                 self._payloads.add(parts.payload(frame, chosen))
 
-    async def _each(self, interval_s: float, work: Callable[[], Awaitable[None]]) -> None:
+    def _report_s(self) -> float:
+        return min(max(self._plan.monitoring.base_window_s, _TICK_S), _REPORT_S)
+
+    async def _each(self, interval: Callable[[], float], work: Callable[[], Awaitable[None]]) -> None:
         while True:
+            interval_s = interval()
             # At whole multiples of the interval: windows of two endpoints, and of two lives of one, end together.
             await asyncio.sleep(interval_s - time.time() % interval_s)
             await work()

@@ -17,8 +17,8 @@ from typing import Any
 
 from ..capabilities.endpoints import MonitoringPlan
 from ..capabilities.endpoints.lines import address
-from .batching import Work
-from .observed import Held, frames_of
+from .batching import Whole, Work
+from .observed import Held, frames_of, pieces
 from .routing import Version
 from .telemetry import Telemetry
 
@@ -59,9 +59,9 @@ class Watching:
         """Take a plan's settings."""
         self._redact = frozenset(plan.redact)
 
-    def observe(self, version: Version, batch: Sequence[Work], found: Sequence[Any]) -> None:
+    def observe(self, version: Version, batch: Sequence[Work], found: Sequence[Any], whole: Whole) -> None:
         """Hold what was asked and answered."""
-        held = Held(version, time.time_ns() // 1_000, batch, found)
+        held = Held(version, time.time_ns() // 1_000, pieces(batch, found, whole))
         if (self._held and self._rows + held.count > _MOST_ROWS) or self._bytes > _MOST_BYTES:
             self._telemetry.unwatched(version.labels[:2], held.count)
             return

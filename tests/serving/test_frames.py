@@ -20,8 +20,9 @@ TEXTS = st.none() | st.text(st.characters(exclude_categories=["Cs"]), max_size=5
 @st.composite
 def frames(draw):
     ids = draw(IDS)
-    counts = [(draw(st.integers(1, 4)), draw(st.integers(0, 2000))) for _ in ids]
-    total = sum(count for count, _ in counts)
+    counts = [draw(st.integers(1, 4)) for _ in ids]
+    starts = draw(st.just([]) | st.lists(st.integers(0, 2000), min_size=len(ids), max_size=len(ids)))
+    total = sum(counts)
     columns = {
         "floats": draw(hnp.arrays(draw(st.sampled_from(["<f4", "<f8", "<i8", "|b1"])), (total,))),
         "moments": draw(hnp.arrays(np.dtype("datetime64[ns]"), (total,))),
@@ -29,10 +30,9 @@ def frames(draw):
         "texts": np.fromiter(draw(st.lists(TEXTS, min_size=total, max_size=total)), object, total),
     }
     matrix = draw(st.none() | hnp.arrays(np.float64, (total, 2)))
-    return Frame(
-        draw(NAMES), draw(NAMES), draw(st.integers(0, 2**60)), "\n".join(ids).encode(), counts, ("a", "é"), matrix,
-        columns, {"prediction": draw(hnp.arrays(np.int32, (total,)))},
-    )  # fmt: skip
+    answers = {"prediction": draw(hnp.arrays(np.int32, (total,)))}
+    told = draw(NAMES), draw(NAMES), draw(st.integers(0, 2**60))
+    return Frame(*told, "\n".join(ids).encode(), counts, starts, ("a", "é"), matrix, columns, answers)
 
 
 def parted(data: bytes) -> Frame:
@@ -62,7 +62,9 @@ def test_each_row_has_the_id_of_its_request_and_its_number_there(frame):
     ids, rows = parted(frame.to_bytes()).keys()
     wanted = [
         (request_id, start + at)
-        for request_id, (count, start) in zip(frame.ids.decode().split("\n"), frame.counts, strict=True)
+        for request_id, count, start in zip(
+            frame.ids.decode().split("\n"), frame.counts, frame.starts or [0] * len(frame.counts), strict=True
+        )
         for at in range(count)
     ]
     assert list(zip(ids, rows.tolist(), strict=True)) == wanted
@@ -70,7 +72,7 @@ def test_each_row_has_the_id_of_its_request_and_its_number_there(frame):
 
 def test_text_that_no_json_holds_is_told_as_well_as_can_be():
     values = np.array(["\ud800x", None, 2**70], dtype=object)
-    frame = Frame("m", "1", 0, b"a\nb\nc", [(1, 0)] * 3, ("t",), None, {"t": values}, {})
+    frame = Frame("m", "1", 0, b"a\nb\nc", [1] * 3, [], ("t",), None, {"t": values}, {})
     assert parted(frame.to_bytes()).columns["t"].tolist() == ["?x", None, str(2**70)]
 
 

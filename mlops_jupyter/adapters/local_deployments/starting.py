@@ -16,7 +16,11 @@ from ...protocols import Waiting
 
 _SUPERVISOR, _WORKER = "mlops_jupyter.serving.supervisor", "mlops_jupyter.serving.worker"
 # The processes beside the workers, by the names of `serving.attendants`.
-_ATTENDANTS = ("alias=mlops_jupyter.faces.alias_watcher", "watcher=mlops_jupyter.serving.watcher")
+_ATTENDANTS = (
+    "alias=mlops_jupyter.faces.alias_watcher",
+    "canary=mlops_jupyter.faces.canary_attendant",
+    "watcher=mlops_jupyter.serving.watcher",
+)
 _ROOT_VARIABLE = "MLOPS_JUPYTER_ROOT"
 _POLL_S = 0.05
 _START_LIMIT_S = 900.0

@@ -12,8 +12,10 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from ...capabilities.canaries import log
 from ...capabilities.endpoints import (
     EndpointPlan,
+    MonitoringPlan,
     PlannedVersion,
     control,
     history,
@@ -30,6 +32,8 @@ from ...protocols import Answer, Earlier, Waiting, WantedDeployment
 from ...records import Deployment, ServedVersion
 from . import asking, log_reading, starting
 
+# So many of the last decisions about canaries are shown.
+_DECISIONS = 5
 _SWAP_S, _STOP_S, _END_S = 900.0, 45.0, 5.0
 
 
@@ -74,6 +78,9 @@ class LocalDeployments:
             plan = self._change(folder, state, wanted, waiting)
         else:
             plan = self._begin(folder, state, wanted, waiting)
+        if wanted.auto is None or not wanted.continues:
+            # What was remembered of a canary is of another rollout.
+            log.forget(folder.watch)
         _announce(folder)
         history.note(folder.history, plan, wanted.who, wanted.why, wanted.back_to)
         return self.get(wanted.name)
@@ -214,9 +221,12 @@ def _planned(old: EndpointPlan, wanted: WantedDeployment) -> EndpointPlan:
         "name": wanted.name,
         "versions": tuple(map(_planned_version, wanted.versions)),
         "follows": wanted.follows,
+        "auto": wanted.auto,
     }
     if wanted.workers is not None:
         changes["workers"] = wanted.workers
+    if wanted.monitoring is not None:
+        changes["monitoring"] = MonitoringPlan(**wanted.monitoring)
     if wanted.verbose_errors is not None:
         changes["verbose_errors"] = wanted.verbose_errors
     if wanted.port is not None:
@@ -304,6 +314,8 @@ def _described(folder: EndpointFolder) -> Deployment:
         versions=() if plan is None else tuple(map(_served, plan.versions)),
         workers=None if plan is None else plan.workers,
         follows=None if plan is None else plan.follows,
+        auto=None if plan is None else plan.auto,
+        decisions=log.decisions(folder.watch, _DECISIONS),
         token_file=str(folder.token_file),
         log=str(folder.log),
         notes=notes,

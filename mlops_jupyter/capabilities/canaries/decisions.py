@@ -80,5 +80,7 @@ def _waiting(policy: RolloutPolicy, state: RolloutState, suspicious: list[str], 
     if min(answered, beside) < policy.min_requests:
         whose = "" if answered < policy.min_requests else " beside it"
         return f"{min(answered, beside)} of {policy.min_requests} requests{whose} so far"
+    if state.slow is None:
+        return "too little was known before to tell what is slow"
     left = policy.step_s - (at_s - state.since_s)
     return f"nothing speaks against it; {span(left)} more at {policy.steps[state.step]:g}%" if left > 0 else None

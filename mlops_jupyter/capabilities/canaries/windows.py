@@ -140,14 +140,10 @@ def with_window(policy: RolloutPolicy, state: RolloutState, main: Seen, canary: 
     ours, theirs = added["canary"], added["main"]
     weigh("failed", Window(ours[1], ours[0], theirs[1], theirs[0]), 1.0)
     weigh(WRONG, Window(ours[3], ours[2], theirs[3], theirs[2]), _WRONG_TOLERATED, 2 * enough)
-    for bound in state.slow or ():
+    slow = state.slow or _slow_bounds(state.last.get("main", now["main"])[_PLAIN:], main.bounds, policy.min_requests)
+    for bound in slow or ():
         window = Window(*_slow(ours[_PLAIN:], main.bounds, bound), *_slow(theirs[_PLAIN:], main.bounds, bound))
         weigh(f"slow {bound:g}", window, _SLOW_TOLERATED)
-    slow = state.slow
-    if slow is None and sum(totals["main"][_PLAIN:]) >= _FEWEST_ROWS:
-        # From windows before those that are judged by them.
-        found = {_bound(totals["main"][_PLAIN:], main.bounds, share) for share in SLOW_BEYOND}
-        slow = tuple(sorted(one for one in found if one is not None))
     until = "" if canary.drift is None or canary.drift.until is None else canary.drift.until.isoformat()
     drifted = state.drifted
     if until != state.drift_until:
@@ -161,6 +157,14 @@ def with_window(policy: RolloutPolicy, state: RolloutState, main: Seen, canary: 
         drifted=drifted,
         drift_until=until,
     )
+
+
+def _slow_bounds(before: Sequence[int], bounds: Sequence[float], least: int) -> tuple[float, ...] | None:
+    """Return beyond which durations a request counts as slow, by what stood there before anything is judged."""
+    if sum(before) < least:
+        return None
+    found = {_bound(before, bounds, share) for share in SLOW_BEYOND}
+    return tuple(sorted(one for one in found if one is not None))
 
 
 def _increase(before: Sequence[int], now: Sequence[int]) -> list[int]:

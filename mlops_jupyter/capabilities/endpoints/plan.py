@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from ...records import RolloutPolicy
+
 
 @dataclass(frozen=True)
 class Limits:
@@ -147,6 +149,8 @@ class EndpointPlan:
         Where it listens: an address and a port, or a Unix socket's path.
     monitoring
         How its traffic is looked at.
+    auto
+        How a canary is promoted or rolled back by itself, ``None`` where that is left to people.
     """
 
     name: str
@@ -161,6 +165,7 @@ class EndpointPlan:
     port: int = 0
     socket: str | None = None
     monitoring: MonitoringPlan = field(default=MonitoringPlan())
+    auto: RolloutPolicy | None = None
 
     def to_json(self) -> str:
         """Return the plan as JSON text."""
@@ -183,6 +188,9 @@ class EndpointPlan:
             # A plan of an older version says nothing of monitoring.
             watched = told.pop("monitoring", {})
             monitoring = MonitoringPlan(**{**watched, "redact": tuple(watched.get("redact", ()))})
-            return cls(versions=versions, limits=Limits(**told.pop("limits")), monitoring=monitoring, **told)
+            auto = told.pop("auto", None)
+            policy = None if auto is None else RolloutPolicy(**{**auto, "steps": tuple(auto["steps"])})
+            limits = Limits(**told.pop("limits"))
+            return cls(versions=versions, limits=limits, monitoring=monitoring, auto=policy, **told)
         except (TypeError, KeyError, AttributeError) as error:
             raise ValueError(f"no endpoint's plan: {error}") from error

@@ -133,6 +133,8 @@ def give(watch: Path, name: str, batches: Iterable[pa.Table]) -> Feedback:
         distinct += int(index.fresh.sum())
         joined += int((_answered(watch, index) & index.fresh).sum())
     unknown = distinct - joined
+    if counted.rows:
+        labels.count(joined=joined, unknown=unknown, duplicate=duplicates)
     return Feedback(name, counted.rows, joined, duplicates, unknown, (), _notes(watch, unknown))
 
 

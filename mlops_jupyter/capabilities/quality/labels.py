@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
+import json
+import os
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,6 +23,7 @@ from .parts import AT, ID, LABEL, ROW
 AT_ONCE = 1_000_000
 # What is kept of labels at the most; the oldest go first.
 _MOST_BYTES = 512 * 1024 * 1024
+_COUNTS = ".counts.json"
 _FILE_ROWS = 1_000_000
 # So many small files are put together.
 _SMALL_ROWS, _MANY = 20_000, 64
@@ -118,6 +122,29 @@ class Labels:
         for number in range(passes):
             yield _index(files, among, number, passes)
 
+    def count(self, **results: int) -> None:
+        """Count what became of labels, by result; counts only grow, whatever is removed later."""
+        with self._counts_file() as file:
+            counts = _counts(file.read())
+            for result, more in results.items():
+                counts[result] = counts.get(result, 0) + more
+            file.seek(0)
+            file.truncate()
+            file.write(json.dumps(counts).encode())
+
+    def counted(self) -> dict[str, int]:
+        """Return what has been counted."""
+        with self._counts_file() as file:
+            return _counts(file.read())
+
+    @contextlib.contextmanager
+    def _counts_file(self) -> Iterator[Any]:
+        handle = os.open(self.folder / _COUNTS, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        with open(handle, "r+b") as file:  # noqa: PTH123 -- a file that is open already
+            # Whoever is given labels counts: a worker, a terminal, a notebook.
+            fcntl.flock(file, fcntl.LOCK_EX)
+            yield file
+
     def compact(self) -> None:
         """Put many small files together into one; whoever reads meanwhile finds each label once or twice."""
         small = [file for file in parts.files(self.folder) if parts.rows(file) < _SMALL_ROWS]
@@ -158,6 +185,14 @@ class Labels:
                 break
             file.unlink(missing_ok=True)
             over -= size
+
+
+def _counts(text: bytes) -> dict[str, int]:
+    try:
+        return {str(result): int(count) for result, count in json.loads(text).items()}
+    except (ValueError, AttributeError, TypeError):
+        # New, or a machine went off while it was written: it begins anew, as a counter may.
+        return {}
 
 
 def _by_schema(run: list[Path]) -> Iterator[tuple[pa.Table, list[Path]]]:

@@ -210,7 +210,7 @@ def test_numbers_that_are_further_off():
         quality = Quality("1", count, count, (QualityMetric("mae", mae, mae - width, mae + width, count),))
         return Seen(count, 0, DURATION_BOUNDS, counts, None, quality)
 
-    state = decide(POLICY, begun(POLICY, 10, 0), seen(1, 10), seen(1, 10), 0).state
+    state = decide(POLICY, begun(POLICY, 10, 0), seen(1, 1_000), seen(1, 10), 0).state
     fine = decide(POLICY, state, seen(1, 9_000), seen(1.05, 1_000), 200)
     assert fine.verdict == "promote"
     worse = decide(POLICY, state, seen(1, 9_000), seen(1.5, 1_000), 200)
