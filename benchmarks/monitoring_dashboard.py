@@ -1,8 +1,8 @@
 """What the live dashboard costs: the kernel's processor time, as a share of one core, and frames a second in a browser.
 
-The kernel shows an endpoint with 30 features and an hour of history that grows by a row a second, and is told of it once
-a second; "thread" in a kernel without a dashboard is the least that is spent there. In Chromium the dashboard has an hour
-of history, gets an instant every second, and draws; a page that does nothing shows the frames that could be had.
+The kernel shows an endpoint with 30 features and an hour of history that grows by a row a second, and the page is told
+once a second; "none" is a kernel without a dashboard. In Chromium the dashboard has an hour of history, gets an instant
+every second, and draws; a page that does nothing shows the frames that could be had.
 """
 
 from __future__ import annotations
@@ -115,7 +115,8 @@ def in_a_browser(messages: list[dict[str, Any]], *, shown: bool) -> dict[str, fl
     from mlops_jupyter.records import Monitored, ServedVersion
     from mlops_jupyter.widgets.monitor_wire import standing
 
-    found = Monitored("churn", "ready", "endpoint", 1.0, (), reports=(histories.drift("1", FEATURES),), served=(ServedVersion("1", "models:/churn/1"),))  # fmt: skip
+    served = (ServedVersion("1", "models:/churn/1"),)
+    found = Monitored("churn", "ready", "endpoint", 1.0, (), reports=(histories.drift("1", FEATURES),), served=served)
     now = {"kind": "now", "n": 1, **standing(found, acknowledges=False)}
     widgets = Path(monitor.__file__).parent
     given = {

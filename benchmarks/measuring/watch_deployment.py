@@ -35,9 +35,9 @@ def main(case: str, root: str, seconds: float) -> None:
         from mlops_jupyter.widgets.monitor import MonitorDashboard
 
         dashboard = MonitorDashboard(watched)
-        dashboard._handle_custom_msg({"ask": "range", "range": 900}, [])
-        dashboard._handle_custom_msg({"ask": "begin"}, [])
-        dashboard._handle_custom_msg({"ask": "seen", "view": "one", "seen": True}, [])
+        for asked in ({"ask": "range", "range": 900}, {"ask": "begin"}, {"ask": "seen", "view": "one", "seen": True}):
+            data = {"method": "custom", "content": asked}
+            dashboard.comm.handle_msg({"content": {"data": data}, "buffers": []})
         time.sleep(2)
     before, began = time.process_time(), time.monotonic()
     messages = 0 if dashboard is None else dashboard.messages

@@ -16,7 +16,7 @@ from mlops_jupyter import settings
 from mlops_jupyter.adapters.prometheus.metrics import PrometheusMetrics
 from mlops_jupyter.capabilities.endpoints.series import SeriesFile
 from mlops_jupyter.capabilities.monitoring import from_history
-from mlops_jupyter.capabilities.monitoring.curves import CurveKey
+from mlops_jupyter.capabilities.monitoring.curves import CurveKey, Grain
 from mlops_jupyter.capabilities.monitoring.sources import AskedServer
 from mlops_jupyter.errors import NotFound
 from mlops_jupyter.protocols import ServerAccess
@@ -91,20 +91,44 @@ def test_prometheus_and_the_endpoint_s_own_history_agree(churn, server, load, pr
     closely, theirs = seen.grain, seen.curves
     assert (closely.step_s, closely.window_s) == (SCRAPE_S, 4 * SCRAPE_S)
     assert seen.notes == ()
-    # Ours around each instant, too: a scrape lies up to one interval away from the row that we compare it with.
-    close = np.arange(theirs.times[0] - SCRAPE_S, theirs.times[-1] + SCRAPE_S + 0.1, 0.5)
-    ours = from_history.curves(history.read(close[0] - 30, close[-1]), close, closely)
-    for what in ("requests", "errors", "rows", "p50", "p95", "p99"):
+    ours = Ours(history, theirs.times, closely)
+    # One request more or less in the window.
+    one = 1 / (closely.window_s - SCRAPE_S)
+    for what, slack in {"requests": one, "errors": one, "rows": 2_000 * one, "p50": 0, "p95": 0, "p99": 0}.items():
         key = CurveKey(what, churn.versions[0].version)
         told = theirs.values[key]
         # Both know a whole window, and what came before it.
         sure = np.flatnonzero(np.isfinite(told))[5:-1]
         assert len(sure) >= 8, what
         for place in sure:
-            near = ours.values[key][np.abs(close - theirs.times[place]) <= SCRAPE_S + 0.01]
-            low, high = np.nanmin(near), np.nanmax(near)
-            # Prometheus extrapolates from the samples in a window to its ends.
-            assert low * 0.93 <= told[place] <= high * 1.07, (what, place, told[place], low, high)
+            low, high = ours.around(key, theirs.times[place])
+            assert low * 0.95 - slack <= told[place] <= high * 1.05 + slack, (what, place, told[place], low, high)
+
+
+class Ours:
+    """Our own history over each window whose ends lie within a scrape, or a row of ours, of Prometheus' own.
+
+    What Prometheus takes for the rise over a window is that between the first and the last scrape within it.
+    """
+
+    def __init__(self, history, times, closely):
+        ends = np.arange(times[0] - SCRAPE_S - 1, times[-1] + 1.1, 0.5)
+        self.readings = history.read(ends[0] - 3 * closely.window_s, ends[-1])
+        self.window_s, self.ends = closely.window_s, ends
+        self.curves = {
+            window_s: from_history.curves(self.readings, ends, Grain(0.5, window_s, 5.0))
+            for window_s in np.arange(closely.window_s - 2 * SCRAPE_S, closely.window_s + 2.1, 0.5).tolist()
+        }
+
+    def around(self, key, at):
+        found = []
+        for window_s, curves in self.curves.items():
+            begins = self.ends - window_s
+            near = (self.ends >= at - SCRAPE_S - 1) & (self.ends <= at + 1)
+            near &= (begins >= at - self.window_s - 1) & (begins <= at - self.window_s + SCRAPE_S + 1)
+            found.append(curves.values[key][near])
+        values = np.concatenate(found)
+        return np.nanmin(values), np.nanmax(values)
 
 
 def test_the_verb_asks_the_prometheus_of_the_settings(churn, server, load, project):
