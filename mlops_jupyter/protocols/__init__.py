@@ -76,6 +76,7 @@ from .reports import (
 )
 from .tracking import (
     Datasets,
+    MetricMirror,
     OpenedRun,
     PlainTracking,
     RunSink,
@@ -123,6 +124,7 @@ __all__ = [
     "LoadedNotebook",
     "Marker",
     "MergedText",
+    "MetricMirror",
     "MetricsQueries",
     "ModelPackages",
     "ModelRegistry",
