@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from .. import settings
+from ..protocols import DeploymentName
 from ..records import Deployment, Deployments
 from . import targets
 
 
-def deployments(name: str = "", *, target: str = targets.LOCAL) -> Deployment | Deployments:
+def deployments(name: DeploymentName = "", *, target: str = targets.LOCAL) -> Deployment | Deployments:
     """List deployments, or show one: address, versions and their shares, restarts, how to ask it.
 
     Parameters

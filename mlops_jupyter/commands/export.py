@@ -16,7 +16,7 @@ from ..errors import CommandError
 from ..protocols import MonitoringFiles, WatchPlan
 from ..records import Deployment, Exported
 from ..settings import MonitoringServer, Settings
-from . import exported_files, project, targets, watched
+from . import exported_endpoints, exported_files, project, targets
 
 _WHOLE = 100.0
 
@@ -61,7 +61,7 @@ def export(
     NotFound
         When there is no such deployment.
     CommandError
-        When a bound cannot be watched.
+        When a bound cannot be exported_endpoints.
     Conflict
         When a file was not written by this verb, or your edits and the new text change the same lines.
     ConfigurationError
@@ -72,12 +72,12 @@ def export(
     if not 0 < slow <= bounds.DURATION_BOUNDS[-1]:
         raise CommandError(f"--slow takes up to {bounds.DURATION_BOUNDS[-1]:g} seconds, not {slow:g}", "--slow 0.25")
     current = settings.current()
-    required = watched.quality(require)
+    required = exported_endpoints.quality(require)
     place = targets.target(current)
     found = (place.get(name),) if name else place.all()
     folder = (current.root / system if output is None else output.expanduser()).resolve()
     plan = WatchPlan(
-        endpoints=tuple(watched.endpoint(one, required) for one in found),
+        endpoints=tuple(exported_endpoints.endpoint(one, required) for one in found),
         folder=folder,
         targets=_written(scraping.targets(current.prepare_state()), folder, current.root),
         metrics_token=_written(current.state / METRICS_TOKEN, folder, current.root),

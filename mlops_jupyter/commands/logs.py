@@ -6,13 +6,13 @@ from typing import Annotated
 
 from .. import settings
 from ..errors import CommandError
-from ..protocols import Reporter, Short, Silent
+from ..protocols import DeploymentName, Reporter, Short, Silent
 from ..records import LogLines
 from . import targets
 
 
 def logs(
-    name: str,
+    name: DeploymentName,
     *,
     lines: Annotated[int, Short("-n")] = 50,
     follow: Annotated[bool, Short("-f")] = False,
@@ -50,7 +50,7 @@ def logs(
         if not follow:
             return found
         if some:
-            reporter.show(found)
+            reporter.part(found)
         if reporter.cancelled():
             break
     return None

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from .. import settings
 from ..capabilities import rollouts
-from ..protocols import Reporter, Silent, WantedDeployment
+from ..protocols import DeploymentName, Reporter, Silent, WantedDeployment
 from ..records import Deployment
 from . import targets
 
 
 def rollback(
-    name: str,
+    name: DeploymentName,
     *,
     reporter: Reporter = Silent(),  # noqa: B008 -- stateless
 ) -> Deployment:

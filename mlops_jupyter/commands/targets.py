@@ -26,6 +26,11 @@ def target(current: settings.Settings, name: str = LOCAL) -> DeploymentTarget:
     return cast("DeploymentTarget", registry.load("deployment_plugins", "mlflow")(name))
 
 
+def deployment_names() -> list[tuple[str, str]]:
+    """Return the names of this machine's deployments, and of each how it is."""
+    return [(found.name, found.status) for found in target(settings.current()).all()]
+
+
 def served(package: ModelPackage) -> ServedVersion:
     """Return a model that may be loaded as a version to serve."""
     return ServedVersion(
@@ -39,6 +44,7 @@ def served(package: ModelPackage) -> ServedVersion:
         signature=package.signature,
         example=package.example,
         trusted=package.trusted,
+        baseline=package.baseline,
     )
 
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from .. import settings
-from ..protocols import Reporter, Silent
+from ..protocols import DeploymentName, Reporter, Silent
 from ..records import Undeployed
 from . import targets
 
 
 def undeploy(
-    name: str,
+    name: DeploymentName,
     *,
     target: str = targets.LOCAL,
     reporter: Reporter = Silent(),  # noqa: B008 -- stateless

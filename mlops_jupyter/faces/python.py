@@ -8,11 +8,14 @@ import sys
 from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .. import grammar
 from ..errors import ConfirmationRequired
 from . import render
+
+if TYPE_CHECKING:
+    from ..protocols import Watched
 
 
 class ScriptReporter:
@@ -25,8 +28,15 @@ class ScriptReporter:
         """Write the record as text."""
         print(render.text(record), file=sys.stderr)  # noqa: T201
 
+    def part(self, record: object) -> None:
+        """Write a part of the result to standard output."""
+        print(render.text(record), flush=True)  # noqa: T201
+
     def live(self, record: object | None) -> None:
         """Show nothing, as of progress."""
+
+    def watch(self, watched: Watched) -> None:
+        """Show nothing: what is returned says how it is now."""
 
     def cancelled(self) -> bool:
         """Answer no: an interrupt is how a script stops."""

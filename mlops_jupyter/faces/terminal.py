@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import sys
 import traceback
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -24,13 +24,23 @@ from ..grammar import Call
 from ..verbs import VERBS
 from . import render
 
+if TYPE_CHECKING:
+    from ..protocols import Watched
+
 _STATUS = "status"
 
 
 class TerminalReporter:
-    """Progress on standard error: a bar on a terminal, a line a step in a log file."""
+    """Progress on standard error: a bar on a terminal, a line a step in a log file.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    as_json
+        Whether results are written as JSON.
+    """
+
+    def __init__(self, *, as_json: bool = False) -> None:
+        self._as_json = as_json
         self._last = ""
 
     def progress(self, message: str, done: float, total: float) -> None:
@@ -47,8 +57,16 @@ class TerminalReporter:
         """Write a record as text; results go to standard output, this is on the way."""
         click.echo(render.text(record), err=True)
 
+    def part(self, record: object) -> None:
+        """Write a part of the result where results go, at once."""
+        _show(record, as_json=self._as_json)
+        sys.stdout.flush()
+
     def live(self, record: object | None) -> None:
         """Show nothing: a table cannot be drawn anew in a terminal that scrolls; the bar counts."""
+
+    def watch(self, watched: Watched) -> None:
+        """Show nothing: what is returned says how it is now."""
 
     def cancelled(self) -> bool:
         """Answer no: Ctrl-C is how a terminal stops a verb."""
@@ -161,7 +179,7 @@ def _run(call: Call) -> None:
     if source is not None and call.arguments.get(source) is not None:
         call.arguments[source] = _read(call.arguments[source])
     if call.wants_reporter:
-        call.arguments[grammar.REPORTER] = TerminalReporter()
+        call.arguments[grammar.REPORTER] = TerminalReporter(as_json=call.as_json)
     try:
         _show(grammar.answered(call, _ask), as_json=call.as_json)
     except CheckFailed as answer:

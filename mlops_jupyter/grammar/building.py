@@ -18,10 +18,11 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
 import click
+from click.shell_completion import CompletionItem
 from docstring_parser import numpydoc
 
-from ..errors import CommandError
-from ..protocols import Marker, Short
+from ..errors import CommandError, MlopsError
+from ..protocols import Completed, Marker, Short
 from ..verbs import VERBS, Verb
 from .words import LiveText
 
@@ -144,7 +145,11 @@ class Call:
 
 def verb_function(verb: Verb) -> Callable[..., Any]:
     """Import a verb's function."""
-    module, _, name = verb.target.partition(":")
+    return _imported(verb.target)
+
+
+def _imported(target: str) -> Callable[..., Any]:
+    module, _, name = target.partition(":")
     function: Callable[..., Any] = getattr(importlib.import_module(module), name)
     return function
 
@@ -229,6 +234,8 @@ def _parameter(parameter: inspect.Parameter, hint: Any, text: str) -> click.Para
     default = None if required else parameter.default
     # To click, a default of None is a default like any other, and a parameter that has one is never missing.
     given: dict[str, Any] = {"required": True} if required else {"required": False, "default": default}
+    if (listed := next((one for one in markers if isinstance(one, Completed)), None)) is not None:
+        given["shell_complete"] = _completion(listed)
     if get_origin(hint) in _MAPPINGS:
         flags = [
             *(marker.flag for marker in markers if isinstance(marker, Short)),
@@ -255,6 +262,20 @@ def _parameter(parameter: inspect.Parameter, hint: Any, text: str) -> click.Para
     shown = isinstance(default, int | float | str) and default != ""
     made = _NamesOption if _NAMES in markers else _Option
     return made(names, type=kind, help=text, show_default=shown, **given)
+
+
+def _completion(listed: Completed) -> Callable[[click.Context, click.Parameter, str], list[CompletionItem]]:
+    """Return click's function that completes a word by what a function of ours lists."""
+
+    def complete(_: click.Context, __: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        try:
+            found = _imported(listed.by)()
+        except MlopsError:
+            # Whoever presses the tab key wants no error; the verb itself says what is wrong.
+            return []
+        return [CompletionItem(name, help=about) for name, about in found if name.startswith(incomplete)]
+
+    return complete
 
 
 def _flag(name: str) -> str:

@@ -15,7 +15,9 @@ from .deployments import (
 )
 from .markers import (
     ONCE,
+    Completed,
     Confirms,
+    DeploymentName,
     Destroys,
     Marker,
     Names,
@@ -32,6 +34,7 @@ from .monitoring import (
     Alerts,
     BatchMetric,
     BatchMetrics,
+    DriftPages,
     ExportedText,
     MetricsQueries,
     MonitoringFiles,
@@ -99,6 +102,7 @@ from .versions import (
     StoredSnapshot,
     WebDiff,
 )
+from .watching import Watched
 
 __all__ = [
     "ONCE",
@@ -111,11 +115,14 @@ __all__ = [
     "CellProgress",
     "Clash",
     "CodeReview",
+    "Completed",
     "Confirms",
     "Datasets",
     "DeployJob",
+    "DeploymentName",
     "DeploymentTarget",
     "Destroys",
+    "DriftPages",
     "Earlier",
     "ExportedText",
     "GitPlace",
@@ -172,6 +179,7 @@ __all__ = [
     "Waiting",
     "WantedDeployment",
     "WatchPlan",
+    "Watched",
     "WatchedEndpoint",
     "WatchedFeature",
     "WebDiff",

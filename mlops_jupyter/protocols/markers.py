@@ -18,6 +18,12 @@ class Marker(NamedTuple):
     meaning: str
 
 
+class Completed(NamedTuple):
+    """In ``Annotated``: the function that lists what the parameter may be, as ``module:function``."""
+
+    by: str
+
+
 # A live object: `$name` or `{expr}` in a magic arrives as it is, not as text.
 Object = Annotated[Any, Marker("object")]
 # Text that is the cell's body in `%%mlops`, a file's path in the terminal, the text itself in Python.
@@ -31,3 +37,5 @@ Destroys = Annotated[bool, Marker("destroys")]
 # The flag ``--yes`` of a verb that knows only at work whether it must ask: it then raises `ConfirmationRequired`, and a
 # face that can put the question calls it once more with a yes.
 Confirms = Annotated[bool, Marker("confirms"), Short("-y")]
+# The name of a deployment that there is.
+DeploymentName = Annotated[str, Completed("mlops_jupyter.commands.targets:deployment_names")]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from .watching import Watched
+
 
 class Reporter(Protocol):
     """How a verb speaks while it works; each face supplies one, a verb's ``reporter`` parameter receives it."""
@@ -14,8 +16,14 @@ class Reporter(Protocol):
     def show(self, record: object) -> None:
         """Show a record now, before the verb returns."""
 
+    def part(self, record: object) -> None:
+        """Show a part of the verb's result, which is told as it comes because it may have no end."""
+
     def live(self, record: object | None) -> None:
         """Show a record as it is so far, in the place of what an earlier call showed; ``None`` takes it away."""
+
+    def watch(self, watched: Watched) -> None:
+        """Show a deployment live from now on, where that can be shown and somebody looks."""
 
     def cancelled(self) -> bool:
         """Tell whether the user has asked to stop."""
@@ -30,7 +38,13 @@ class Silent:
     def show(self, record: object) -> None:
         """Show nothing."""
 
+    def part(self, record: object) -> None:
+        """Show nothing."""
+
     def live(self, record: object | None) -> None:
+        """Show nothing."""
+
+    def watch(self, watched: Watched) -> None:
         """Show nothing."""
 
     def cancelled(self) -> bool:

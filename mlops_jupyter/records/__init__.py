@@ -17,13 +17,16 @@ from .comparisons import (
     Section,
 )
 from .deployments import (
+    Decision,
     Deployment,
     Deployments,
     DeploymentStatus,
     LogLines,
     Prediction,
+    RolloutPolicy,
     ServedVersion,
     Undeployed,
+    Verdict,
 )
 from .executions import (
     CellFailure,
@@ -52,7 +55,6 @@ from .models import (
 )
 from .monitoring import (
     Alert,
-    Decision,
     Distribution,
     DriftMethod,
     DriftReport,
@@ -62,7 +64,6 @@ from .monitoring import (
     Monitored,
     Quality,
     QualityMetric,
-    Verdict,
     VersionSeries,
 )
 from .pipelines import (
@@ -165,6 +166,7 @@ __all__ = [
     "ReproductionVerdict",
     "Restored",
     "Review",
+    "RolloutPolicy",
     "RowStatus",
     "Run",
     "RunStart",

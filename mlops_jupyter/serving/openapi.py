@@ -198,7 +198,7 @@ def _shapes(schema: Schema) -> list[dict[str, Any]]:
         row |= {"minItems": len(schema.names), "maxItems": len(schema.names)}
     rows = {**_list(row), "minItems": 1}
     needed = ["columns", "data"] if schema.named else ["data"]
-    split = _object({"columns": columns, "data": rows, "index": {"type": "array"}}, needed)
+    split = _object({"columns": columns, "data": rows, "index": {"type": ["array", "null"]}}, needed)
     tensors = _tensor_inputs(schema)
     return [
         _object({"dataframe_split": split}, ["dataframe_split"]),

@@ -176,7 +176,7 @@ def _records(data: Any, schema: Schema, limits: Limits, *, base64_text: bool = T
     required = schema.required or (set(wanted) if schema.tensors else set())
     for at, record in enumerate(data):
         if len(record) < len(names) and (missing := [name for name in names if name in required - record.keys()]):
-            raise unfit(f"row {at}: missing columns: {named(missing)}")
+            raise unfit(f"row {at}: missing columns: {named(missing)}", columns=missing)
     return table(
         names, [[record.get(name) for name in names] for record in data], schema, limits, base64_text=base64_text
     )

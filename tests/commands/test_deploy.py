@@ -20,7 +20,7 @@ import psutil
 import pytest
 
 import mlops_jupyter
-from mlops_jupyter import settings
+from mlops_jupyter import grammar, settings
 from mlops_jupyter.capabilities.endpoints.folder import EndpointFolder
 from mlops_jupyter.capabilities.endpoints.state import read_state
 from mlops_jupyter.errors import CommandError, Conflict, MlopsError, NotFound
@@ -66,6 +66,18 @@ def _words(process: psutil.Process) -> list[str]:
         return process.cmdline()
     except psutil.Error:
         return []
+
+
+def test_names_of_deployments_are_completed(model, project):
+    assert grammar.complete(["predict"], "") == []
+    mlops_jupyter.deploy("model", name="churn")
+    for verb in ("deployments", "predict", "traffic", "rollback", "undeploy", "logs"):
+        assert grammar.complete([verb], "ch") == [("churn", "ready")], verb
+        assert grammar.complete([verb], "x") == []
+    good = (project / "mlops.toml").read_text()
+    (project / "mlops.toml").write_text("experiment = [")
+    assert grammar.complete(["predict"], "ch") == []
+    (project / "mlops.toml").write_text(good)
 
 
 def test_every_kind_of_data_is_answered_in_kind(model, project):
@@ -244,6 +256,20 @@ def test_a_start_that_fails_shows_the_servers_own_error(model, project, terminal
     assert "mlops logs churn" in done.err
     assert mlops_jupyter.deployments("churn").status == "failed"
     assert ours(project) == []
+
+
+def test_a_followed_log_goes_where_results_go(model, project, terminal):
+    mlops_jupyter.deploy("model", name="churn")
+    mlops = str(Path(sys.executable).parent / "mlops")
+    following = subprocess.Popen(
+        [mlops, "logs", "-f", "churn"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    assert following.stdout is not None
+    assert "supervisor of churn listens" in following.stdout.readline()
+    assert terminal("undeploy", "churn", "--yes").code == 0
+    out, err = following.communicate(timeout=30)
+    assert "the endpoint has stopped" in out
+    assert (following.returncode, err) == (0, "")
 
 
 def test_two_terminals_deploy_one_name(model, project):

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 
 import mlops_jupyter
@@ -403,6 +404,20 @@ def test_predict(by_terminal, by_magic, deployed):
 
 
 @row
+def test_feedback(by_terminal, by_magic, deployed):
+    mlops_jupyter.deploy("model", name="churn")
+    told = mlops_jupyter.predict("churn", {"a": [0, 3], "b": [1, 0]})
+    (project := deployed.parent / "labels.csv").write_text(
+        f"request_id,row,label\n{told.request_ids[0]},0,0\n{told.request_ids[0]},1,1\nnobody,0,1\n"
+    )
+    found = [by_terminal("feedback", "churn", "labels.csv"), by_magic("%mlops feedback churn labels.csv")]
+    found.append(by_python(mlops_jupyter.feedback("churn", project)))
+    assert [(one["labels"], one["duplicates"]) for one in found] == [(3, 0), (3, 3), (3, 3)]
+    first = by_terminal("feedback", "churn")
+    assert first == by_magic("%mlops feedback churn") == by_python(mlops_jupyter.feedback("churn"))
+
+
+@row
 def test_traffic(by_terminal, by_magic, deployed):
     found = mlops_jupyter.deploy("model", name="churn")
     share = f"{found.versions[0].version}=100"
@@ -419,6 +434,41 @@ def test_rollback(by_terminal, by_magic, deployed):
     third = by_python(mlops_jupyter.rollback("churn"))
     assert steady(first, {"notes"}) == steady(second, {"notes"}) == steady(third, {"notes"})
     assert ": deploy " in first["notes"][0]
+
+
+@row
+def test_monitor(by_terminal, by_magic, deployed):
+    mlops_jupyter.deploy("model", name="churn")
+    # What is measured moves on between two looks.
+    volatile = {
+        "times",
+        "in_flight",
+        "queued",
+        "requests_per_s",
+        "errors_per_s",
+        "rows_per_s",
+        "p50_s",
+        "p95_s",
+        "p99_s",
+    }
+    volatile |= {"notes"}
+    first = by_terminal("monitor", "churn", "--since", "15m", "--source", "endpoint")
+    second = by_magic("%mlops monitor churn --since 15m --source endpoint")
+    third = by_python(mlops_jupyter.monitor("churn", since="15m", source="endpoint"))
+    assert first["versions"][0]["variant"] == "main"
+    assert steady(second, volatile) == steady(third, volatile)
+    assert (first["status"], first["source"], first["step_s"]) == ("ready", "endpoint", 1.0)
+
+
+@row
+def test_drift(by_terminal, by_magic, project):
+    for name in ("before", "now"):
+        pd.DataFrame({"age": range(100), "town": ["Bern", "Basel"] * 50}).to_csv(project / f"{name}.csv", index=False)
+    first = by_terminal("drift", "before.csv", "now.csv")
+    assert first == by_magic("%mlops drift before.csv now.csv --strict")
+    assert first == by_python(mlops_jupyter.drift("before.csv", "now.csv"))
+    assert [one["feature"] for one in first["features"]] == ["age", "town"]
+    assert first["drifted"] == []
 
 
 @row

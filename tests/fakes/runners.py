@@ -70,3 +70,10 @@ class Broken(Runner):
 
     def __init__(self, version: PlannedVersion) -> None:
         raise ModuleNotFoundError("No module named 'something'")
+
+
+class Counting(Runner):
+    """Answers the number of each row, whatever its columns are."""
+
+    def predict(self, rows: Rows) -> Any:
+        return np.arange(rows.count) * self.factor

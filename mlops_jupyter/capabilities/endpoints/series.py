@@ -124,6 +124,9 @@ class _Writing:
     """The file, open for writing."""
 
     def __init__(self, path: Path) -> None:
+        self._last_ms: int | None = None
+        self._appended = 0
+        self._layouts: dict[tuple[Key, ...], int] = {}
         # Made here, so that nobody else may read it at any time.
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
         self.database = sqlite3.connect(path, timeout=_BUSY_S, isolation_level=None, check_same_thread=False)
@@ -163,8 +166,7 @@ class _Writing:
         self._layouts = {
             _keys(text): number for number, text in self.database.execute("SELECT id, keys FROM layouts").fetchall()
         }
-        self._last_ms: int | None = self._newest()
-        self._appended = 0
+        self._last_ms = self._newest()
 
     def _keep(self, at_ms: int, layout: int, data: bytes) -> None:
         last = self._last_ms
