@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import difflib
 import errno
+import math
 import os
 import shlex
 import tomllib
@@ -46,6 +47,28 @@ _KEYS: dict[str, Any] = {
     "prometheus": {"url": (str,), "credentials_file": (str,)},
     "alertmanager": {"url": (str,), "credentials_file": (str,)},
     "pushgateway": {"url": (str,), "credentials_file": (str,)},
+    "monitoring": {
+        "enabled": (bool,),
+        "window_s": (int, float),
+        "base_window_s": (int, float),
+        "tumbling": (bool,),
+        "sample": (int, float),
+        "sample_rows_per_s": (int, float),
+        "payload_mb": (int, float),
+        "answers_mb": (int, float),
+        "keep_days": (int, float),
+        "redact": (list,),
+    },
+}
+# Between what a number of [monitoring] must lie.
+_MONITORING = {
+    "window_s": (1, 30 * 86_400),
+    "base_window_s": (1, 3_600),
+    "sample": (0, 1),
+    "sample_rows_per_s": (0, 1_000_000),
+    "payload_mb": (0, 1_000_000),
+    "answers_mb": (0, 1_000_000),
+    "keep_days": (0, 36_500),
 }
 
 
@@ -99,6 +122,8 @@ class Settings:
         Where executed notebooks go.
     timeout_s
         Seconds a cell may take in a headless run; ``None`` means no limit.
+    monitoring
+        How endpoints are watched, as far as the file says; its keys are those of an endpoint's plan.
     warm_imports
         What a warm process imports for every notebook; ``None`` means what each notebook's code imports.
     rollout
@@ -123,6 +148,7 @@ class Settings:
     output: Path
     timeout_s: int | None
     warm_imports: tuple[str, ...] | None
+    monitoring: Mapping[str, Any]
     rollout: Mapping[str, Any]
     prometheus: MonitoringServer | None = None
     alertmanager: MonitoringServer | None = None
@@ -349,10 +375,25 @@ def load(root: Path, environment: Mapping[str, str]) -> Settings:
         keep_days=snapshots.get("keep_days", 90),
         output=root / run.get("output", f"{STATE_DIRECTORY}/executed"),
         timeout_s=run.get("timeout_s"),
+        monitoring=_monitoring(table, file),
         warm_imports=None if "imports" not in table.get("warm", {}) else tuple(table["warm"]["imports"]),
         rollout=_rollout(table.get("rollout", {}), file),
         **{name: _server(root, name, table, environment) for name in ("prometheus", "alertmanager", "pushgateway")},
     )
+
+
+def _monitoring(table: Mapping[str, Any], file: Path | None) -> Mapping[str, Any]:
+    told: dict[str, Any] = dict(table.get("monitoring", {}))
+    for name, (least, most) in _MONITORING.items():
+        # Written so that nan, which TOML has, is refused.
+        if name in told and not least <= told[name] <= most:
+            message = f"monitoring.{name} in {file} is {told[name]}, and must be from {least} to {most}"
+            raise ConfigurationError(message, f"mend {file}")
+    if told.get("base_window_s", 0) > told.get("window_s", math.inf):
+        raise ConfigurationError(
+            f"monitoring.base_window_s in {file} is longer than monitoring.window_s", f"mend {file}"
+        )
+    return {name: tuple(value) if isinstance(value, list) else value for name, value in told.items()}
 
 
 def _server(root: Path, name: str, table: Mapping[str, Any], environment: Mapping[str, str]) -> MonitoringServer | None:

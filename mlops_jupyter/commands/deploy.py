@@ -107,7 +107,8 @@ def deploy(
         reporter.progress(f"{name}: the model is fetched", 0, 1)
         package = packages.loadable(_package(current, model, data, name), trust=trust)
         if data is not None and live_models.reference_of(model) is not None:
-            package = packages.with_baseline(current, package, _rows(data), Path(made))
+            without = current.monitoring.get("redact", ())
+            package = packages.with_baseline(current, package, _rows(data), Path(made), without)
         new = targets.served(package)
         alias = f"models:/{package.model}@{package.alias}" if package.alias else None
         if canary is None and not shadow:
@@ -126,6 +127,7 @@ def deploy(
             socket=None if socket is None else str(socket.expanduser().absolute()),
             follows=follows,
             verbose_errors=verbose_errors,
+            monitoring=current.monitoring,
             config=config,
             auto=_policy(current.rollout, new, canary) if auto and canary is not None else None,
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from datetime import datetime
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from ..records import Deployment, RolloutPolicy, ServedVersion
 
@@ -31,6 +31,9 @@ class WantedDeployment(NamedTuple):
         The URI with an alias that it follows.
     verbose_errors
         Whether an error's message may hold values of the request; ``None`` leaves it as it is.
+    monitoring
+        How its traffic is watched, as of the settings' ``[monitoring]``; what they do not say is as usual. ``None``
+        leaves all as it is.
     config
         What a target of others is told.
     back_to
@@ -50,6 +53,7 @@ class WantedDeployment(NamedTuple):
     socket: str | None = None
     follows: str | None = None
     verbose_errors: bool | None = None
+    monitoring: Mapping[str, Any] | None = None
     config: Mapping[str, str] | None = None
     back_to: int | None = None
     auto: RolloutPolicy | None = None

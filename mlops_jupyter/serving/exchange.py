@@ -195,7 +195,7 @@ class Exchange:
 
     def _count(self, code: str) -> None:
         telemetry = self.connection.endpoint.telemetry
-        telemetry.answered(self._labels(), code, perf_counter() - self.arrived)
+        telemetry.answered(self._labels(), code, perf_counter() - self.arrived, self.trace)
 
     def _too_long(self) -> Failure:
         limit = self.connection.endpoint.limits.body_bytes

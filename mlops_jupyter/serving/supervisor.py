@@ -272,8 +272,11 @@ class Supervisor:
             self._desk.reply(question.visitor, question.outcome())
             return
         total = self._counted()
-        whole = question.asked.get("do") == "snapshot"
-        self._desk.reply(question.visitor, {"snapshot": total} if whole else {"text": render(total)})
+        if question.asked.get("do") == "snapshot":
+            self._desk.reply(question.visitor, {"snapshot": total})
+        else:
+            text = render(total, openmetrics=question.asked.get("format") == "openmetrics")
+            self._desk.reply(question.visitor, {"text": text})
 
     def _counted(self) -> dict[str, Any]:
         """Return what all workers have counted, the levels that were told, and what is counted here."""

@@ -72,7 +72,6 @@ class Watcher:
         self._quality = QualityKeeper(self._watch)
         self._told: dict[str, str] = {}
         self._readers: set[asyncio.Task[None]] = set()
-        self._report_s = min(max(plan.monitoring.base_window_s, _TICK_S), _REPORT_S)
         self._follow_plan(plan)
 
     async def run(self) -> int:
@@ -83,12 +82,12 @@ class Watcher:
         listening = listen_unix(self._folder.rows_socket)
         server = await asyncio.start_unix_server(self._hear, sock=listening, limit=_READ)
         works = (
-            (_TICK_S, self._second),
+            (lambda: _TICK_S, self._second),
             (self._report_s, self._compare),
             (self._report_s, self._assess),
-            (_TIDY_S, self._tidy),
+            (lambda: _TIDY_S, self._tidy),
         )
-        ticking = [asyncio.create_task(self._each(interval_s, work)) for interval_s, work in works]
+        ticking = [asyncio.create_task(self._each(interval, work)) for interval, work in works]
         stopping = asyncio.create_task(self._stopping.wait())
         # One that fails ends this process, and the supervisor starts it again.
         done, _ = await asyncio.wait([stopping, *ticking], return_when=asyncio.FIRST_COMPLETED)
@@ -134,8 +133,12 @@ class Watcher:
             if len(chosen := self._sampling.choose(frame.rows)):
                 self._payloads.add(parts.payload(frame, chosen))
 
-    async def _each(self, interval_s: float, work: Callable[[], Awaitable[None]]) -> None:
+    def _report_s(self) -> float:
+        return min(max(self._plan.monitoring.base_window_s, _TICK_S), _REPORT_S)
+
+    async def _each(self, interval: Callable[[], float], work: Callable[[], Awaitable[None]]) -> None:
         while True:
+            interval_s = interval()
             # At whole multiples of the interval: windows of two endpoints, and of two lives of one, end together.
             await asyncio.sleep(interval_s - time.time() % interval_s)
             await work()

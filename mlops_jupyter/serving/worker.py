@@ -65,6 +65,7 @@ class Worker:
         self._router = Router(self._telemetry)
         self._router.on_hung = self._hung
         self._tasks: set[asyncio.Task[None]] = set()
+        self._counted_at = 0.0
         self._code = 0
 
     async def run(self) -> int:
@@ -133,7 +134,7 @@ class Worker:
                 if told.get("do") == "plan":
                     await self._swap()
                 elif told.get("do") == "snapshot":
-                    await self._say({"snapshot": self._telemetry.snapshot()})
+                    await self._say_counted()
                 elif told.get("do") == "drain":
                     break
         except (ConnectionError, ValueError) as error:
@@ -167,8 +168,14 @@ class Worker:
             await self._say({"pulse": round(loop.time() - start, 3)})
             if beats % 2 == 0:
                 self._endpoint.tick()
-                await self._say({"snapshot": self._telemetry.snapshot()})
                 self._sweep()
+                # The watcher asks for it every second, too.
+                if loop.time() - self._counted_at > _PULSE_S:
+                    await self._say_counted()
+
+    async def _say_counted(self) -> None:
+        self._counted_at = asyncio.get_running_loop().time()
+        await self._say({"snapshot": self._telemetry.snapshot()})
 
     def _sweep(self) -> None:
         now = asyncio.get_running_loop().time()
@@ -187,7 +194,7 @@ class Worker:
             await asyncio.sleep(0.05)
         await asyncio.wait([asyncio.ensure_future(self._router.drained())], timeout=max(end - loop.time(), 0.0))
         await self._watching.close()
-        await self._say({"snapshot": self._telemetry.snapshot()})
+        await self._say_counted()
         for task in self._tasks:
             task.cancel()
 

@@ -180,7 +180,12 @@ def test_other_answers(status, body, error, said):
 def test_a_series_that_has_no_value_in_one_part_is_whole(prometheus_url, metrics):
     """Parts are put together by labels, whatever the order in which a server gives them."""
     start = 1_700_000_000.0
-    found = metrics.query_range(f"vector(time()) > {start + 11_500} or label_replace(vector(0), 'early', 'yes', '', '')", start, start + 12_000, 1)
+    found = metrics.query_range(
+        f"vector(time()) > {start + 11_500} or label_replace(vector(0), 'early', 'yes', '', '')",
+        start,
+        start + 12_000,
+        1,
+    )
     assert {one.labels.get("early"): len(one.times) for one in found} == {"yes": 12_001, None: 500}
 
 

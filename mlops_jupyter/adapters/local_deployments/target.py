@@ -15,6 +15,7 @@ from urllib.parse import quote
 from ...capabilities.canaries import log
 from ...capabilities.endpoints import (
     EndpointPlan,
+    MonitoringPlan,
     PlannedVersion,
     control,
     history,
@@ -224,6 +225,8 @@ def _planned(old: EndpointPlan, wanted: WantedDeployment) -> EndpointPlan:
     }
     if wanted.workers is not None:
         changes["workers"] = wanted.workers
+    if wanted.monitoring is not None:
+        changes["monitoring"] = MonitoringPlan(**wanted.monitoring)
     if wanted.verbose_errors is not None:
         changes["verbose_errors"] = wanted.verbose_errors
     if wanted.port is not None:

@@ -9,10 +9,13 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 from prometheus_client.exposition import generate_latest
 from prometheus_client.metrics_core import Metric
+from prometheus_client.openmetrics.exposition import generate_latest as generate_openmetrics
+from prometheus_client.samples import Exemplar
 
 from .levels import LEVELS
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+OPENMETRICS_TYPE = "application/openmetrics-text; version=1.0.0; charset=utf-8"
 
 _VERSION = ["model", "version", "variant"]
 _FEATURE = ["model", "version", "feature"]
@@ -39,6 +42,7 @@ _COUNTERS: Mapping[str, tuple[str, str, Sequence[str]]] = {
         "Rows that monitoring has not looked at, because more came than it could.",
         ["model", "version"],
     ),
+    "cpu_seconds": ("mlops_cpu_seconds", "Time of the processor that workers have taken.", []),
     "restarts": ("mlops_worker_restarts", "Workers started again.", []),
 }
 _HISTOGRAMS: Mapping[str, tuple[str, str, Sequence[str]]] = {
@@ -50,6 +54,7 @@ _GAUGES: Mapping[str, tuple[str, str]] = {
     "in_flight": ("mlops_requests_in_flight", "Requests that have no answer yet."),
     "queued": ("mlops_queue_requests", "Requests that wait for a model."),
     "resident_bytes": ("mlops_resident_memory_bytes", "Memory of the workers."),
+    "open_fds": ("mlops_open_fds", "Files and connections that workers have open."),
     "workers_ready": ("mlops_workers_ready", "Workers that answer."),
 }
 
@@ -85,10 +90,24 @@ def merged(snapshots: Iterable[Mapping[str, Any]], past: Mapping[str, Any] | Non
     }
 
 
-def render(total: Mapping[str, Any]) -> str:
-    """Write a sum of snapshots in Prometheus' text format."""
+def prefers_openmetrics(accept: str) -> bool:
+    """Tell whether a scraper takes OpenMetrics, by its ``Accept`` header: who takes both gets that.
+
+    A quality of 0 says that it does not (RFC 9110, section 12.4.2).
+    """
+    for part in accept.lower().split(","):
+        kind, *parameters = (each.strip() for each in part.split(";"))
+        if kind == "application/openmetrics-text":
+            return not any(each.startswith("q=") and each.strip("q=.0") == "" for each in parameters)
+    return False
+
+
+def render(total: Mapping[str, Any], *, openmetrics: bool = False) -> str:
+    """Write a sum of snapshots in Prometheus' text format, or as OpenMetrics, which has the examples of durations."""
     registry = CollectorRegistry(auto_describe=False)
     registry.register(_Told(list(_metrics(total))))
+    if openmetrics:
+        return generate_openmetrics(registry).decode()
     return generate_latest(registry).decode()
 
 
@@ -133,12 +152,15 @@ def _level(name: str, series: Iterable[tuple[Sequence[str], float]]) -> Metric:
     return metric
 
 
-def _buckets(told: Mapping[str, Any]) -> list[tuple[str, float]]:
+def _buckets(told: Mapping[str, Any]) -> list[Any]:
     buckets = []
     so_far = 0
-    for bound, count in zip([*told["bounds"], float("inf")], told["counts"], strict=True):
+    examples = {
+        bucket: Exemplar({"trace_id": trace}, value, at) for bucket, trace, value, at in told.get("exemplars", ())
+    }
+    for at, (bound, count) in enumerate(zip([*told["bounds"], float("inf")], told["counts"], strict=True)):
         so_far += count
-        buckets.append(("+Inf" if bound == float("inf") else repr(float(bound)), float(so_far)))
+        buckets.append(("+Inf" if bound == float("inf") else repr(float(bound)), float(so_far), examples.get(at)))
     return buckets
 
 
@@ -162,4 +184,10 @@ def _histograms(snapshots: Iterable[Mapping[str, Any]], name: str) -> list[list[
             one = total.setdefault(key, {"bounds": told["bounds"], "counts": [0] * len(told["counts"]), "sum": 0.0})
             one["counts"] = [mine + other for mine, other in zip(one["counts"], told["counts"], strict=True)]
             one["sum"] += told["sum"]
+            examples = {each[0]: each for each in one.get("exemplars", ())}
+            for each in told.get("exemplars", ()):
+                if each[0] not in examples or examples[each[0]][3] < each[3]:
+                    examples[each[0]] = each
+            if examples:
+                one["exemplars"] = list(examples.values())
     return [[list(key), told] for key, told in total.items()]

@@ -17,7 +17,7 @@ import psutil
 import pytest
 
 from mlops_jupyter.adapters.local_deployments.target import LocalDeployments
-from mlops_jupyter.capabilities.endpoints import processes
+from mlops_jupyter.capabilities.endpoints import MonitoringPlan, processes
 from mlops_jupyter.capabilities.endpoints.folder import EndpointFolder
 from mlops_jupyter.capabilities.endpoints.state import EndpointState, read_state
 from mlops_jupyter.errors import ConfigurationError, Conflict, MlopsError, NotFound, Rejected, Unavailable
@@ -343,6 +343,15 @@ def test_what_workers_have_counted_is_added_up_and_kept(endpoints):
         "mlops_worker_restarts_total 1.0",
         "mlops_workers_ready 2.0",
     ]
+
+
+def test_how_it_is_watched_stays_as_it_was_until_it_is_told_otherwise(endpoints):
+    endpoints.deploy(monitoring={"enabled": False, "redact": ("a",)})
+    assert endpoints.folder().plan().monitoring == MonitoringPlan(enabled=False, redact=("a",))
+    endpoints.deploy("churn", "models:/churn/2")
+    assert endpoints.folder().plan().monitoring == MonitoringPlan(enabled=False, redact=("a",))
+    endpoints.deploy(monitoring={})
+    assert endpoints.folder().plan().monitoring == MonitoringPlan()
 
 
 def test_levels_that_were_told_are_shown_with_what_was_counted(endpoints):
