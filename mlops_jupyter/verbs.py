@@ -131,11 +131,20 @@ VERBS: dict[str, Verb] = {
         "reads",
         "anywhere",
     ),
+    "drift": Verb(
+        _COMMANDS + "drift:drift",
+        "Tell how far data has moved: of a deployment from its training data, or of one table from another.",
+        "reads",
+        "anywhere",
+    ),
     "undeploy": Verb(
         _COMMANDS + "undeploy:undeploy",
         "End an endpoint, when it has answered what is open, and remove all that it has left.",
         "destroys",
         "anywhere",
+    ),
+    "export": Verb(
+        _COMMANDS + "export:export", "Write files that let other systems watch deployments.", "writes", "anywhere"
     ),
     "ui": Verb(_COMMANDS + "ui:ui", "Open a tool's web pages inside Jupyter.", "reads", "anywhere"),
 }

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from typing import Any, cast
-from urllib.parse import unquote, urlsplit, urlunsplit
+from urllib.parse import SplitResult, unquote, urlsplit, urlunsplit
 
 from .. import registry
 from ..errors import ConfigurationError
@@ -59,17 +59,7 @@ def access(server: MonitoringServer, environment: Mapping[str, str]) -> ServerAc
         When the address is none of the web's, or the file of credentials cannot be read or is empty.
     """
     prefix = f"MLOPS_JUPYTER_{server.name.upper()}_"
-    try:
-        parts = urlsplit(server.url.strip())
-        place = parts.netloc.rpartition("@")[2]
-        usable = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        usable, place = False, ""
-    if not usable:
-        raise ConfigurationError(
-            f"the address of {server.name} is none: {server.url.rpartition('@')[2]}",
-            f'write url = "http://HOST:PORT" under [{server.name}] in mlops.toml',
-        )
+    parts = _address(server)
     user, password = environment.get(prefix + "USER"), environment.get(prefix + "PASSWORD")
     if user is None and parts.username:
         user, password = unquote(parts.username), unquote(parts.password or "")
@@ -77,12 +67,26 @@ def access(server: MonitoringServer, environment: Mapping[str, str]) -> ServerAc
     if token is None and server.credentials_file is not None:
         token = _read(server)
     return ServerAccess(
-        url=urlunsplit((parts.scheme, place, parts.path.rstrip("/"), "", "")),
+        url=urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path.rstrip("/"), "", "")),
         token=token,
         user=user,
         password=password,
         settings=server.name,
     )
+
+
+def _address(server: MonitoringServer) -> SplitResult:
+    try:
+        parts = urlsplit(server.url.strip())
+        if parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0:
+            return parts
+        reason = None
+    except ValueError as error:
+        reason = error
+    raise ConfigurationError(
+        f"the address of {server.name} is none: {server.url.rpartition('@')[2]}",
+        f'write url = "http://HOST:PORT" under [{server.name}] in mlops.toml',
+    ) from reason
 
 
 def _read(server: MonitoringServer) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import NamedTuple, Protocol
 
 from ..records import Alert
+from .reporting import Reporter
 
 
 @dataclass(frozen=True)
@@ -91,7 +92,7 @@ class BatchMetric(NamedTuple):
     words
         What it is.
     values
-        The labels, and the value under them; those of one metric have the same names.
+        The labels, and the value under them, at least one; those of one metric have the same names.
     """
 
     name: str
@@ -196,3 +197,15 @@ class MonitoringFiles(Protocol):
 
     def notes(self, plan: WatchPlan) -> tuple[str, ...]:
         """Say in sentences how the files are checked and used."""
+
+
+class DriftPages(Protocol):
+    """Reports of drift that another product writes."""
+
+    def write(
+        self, baseline: object, now: object, columns: Sequence[str], file: Path, reporter: Reporter
+    ) -> tuple[str, ...]:
+        """Write a report of two tables, or files of Parquet or CSV, as HTML; return sentences for the user.
+
+        Raises `MissingDependency` where the product cannot be had, `ConfigurationError` where it fails.
+        """

@@ -38,6 +38,10 @@ from .executions import (
     Reproduction,
     ReproductionVerdict,
 )
+from .exports import (
+    Exported,
+    ExportedFile,
+)
 from .honesty import (
     Honesty,
     HonestyFinding,
@@ -128,6 +132,8 @@ __all__ = [
     "DriftMethod",
     "DriftReport",
     "Execution",
+    "Exported",
+    "ExportedFile",
     "FeatureDrift",
     "FeatureKind",
     "Feedback",

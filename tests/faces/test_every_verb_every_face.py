@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import signal
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 
 import mlops_jupyter
@@ -344,6 +346,23 @@ def test_ci(by_terminal, by_magic, project):
     assert len({text.partition("# <<< mlops: about")[2] for text in texts}) == 1
 
 
+@row
+def test_export(by_terminal, by_magic, project):
+    options = "--slow 0.5 --objective 99 --require 'accuracy >= 0.9'"
+    found = [
+        by_terminal("export", "prometheus", *shlex.split(options), "--output", "terminal"),
+        by_magic(f"%mlops export prometheus {options} --output magic"),
+        by_python(
+            mlops_jupyter.export("prometheus", slow=0.5, objective=99, require=["accuracy >= 0.9"], output="python")
+        ),
+    ]
+    first, second, third = (steady(one, {"folder", "notes"}) for one in found)
+    assert first == second == third
+    assert [file["path"] for file in first["files"]] == ["prometheus.yml"]
+    texts = {(project / face / "prometheus.yml").read_text() for face in ("terminal", "magic", "python")}
+    assert len(texts) == 1
+
+
 @pytest.fixture
 def deployed(project, terminal):
     """Endpoints of a small model, saved as a folder; they are gone at the end."""
@@ -439,6 +458,17 @@ def test_monitor(by_terminal, by_magic, deployed):
     assert first["versions"][0]["variant"] == "main"
     assert steady(second, volatile) == steady(third, volatile)
     assert (first["status"], first["source"], first["step_s"]) == ("ready", "endpoint", 1.0)
+
+
+@row
+def test_drift(by_terminal, by_magic, project):
+    for name in ("before", "now"):
+        pd.DataFrame({"age": range(100), "town": ["Bern", "Basel"] * 50}).to_csv(project / f"{name}.csv", index=False)
+    first = by_terminal("drift", "before.csv", "now.csv")
+    assert first == by_magic("%mlops drift before.csv now.csv --strict")
+    assert first == by_python(mlops_jupyter.drift("before.csv", "now.csv"))
+    assert [one["feature"] for one in first["features"]] == ["age", "town"]
+    assert first["drifted"] == []
 
 
 @row

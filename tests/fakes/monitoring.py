@@ -79,7 +79,9 @@ def pushgateway(directory: Path) -> Iterator[str]:
     port = free_port()
     address = f"http://127.0.0.1:{port}"
     program = executable("pushgateway", "prometheus-pushgateway", package="prometheus-pushgateway")
-    words = [program, f"--web.listen-address=127.0.0.1:{port}"]
+    # Debian's keeps what it was told among the machine's files.
+    kept = directory / "data"
+    words = [program, f"--web.listen-address=127.0.0.1:{port}", f"--persistence.file={kept}"]
     with serving(words, directory, lambda: answers(f"{address}/-/ready"), log=directory / "log"):
         yield address
 

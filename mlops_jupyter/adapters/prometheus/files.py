@@ -9,12 +9,17 @@ from urllib.parse import urlsplit
 import yaml
 
 from ...capabilities.endpoints.scraping import JOB
+from ...capabilities.sealed_texts import PLACE
 from ...protocols import ExportedText, WatchedEndpoint, WatchPlan
 from . import model_alerts, recording, rule_tests, service_alerts
 
 _CONFIG = "prometheus.yml"
 _INTERVAL, _REFRESH = "15s", "30s"
 _WIDTH = 110
+_HEAD = f"""\
+# Written by mlops export prometheus, and renewed by it: what you change here stays.
+# {PLACE}
+"""
 
 
 class PrometheusFiles:
@@ -102,7 +107,7 @@ def _place(netloc: str) -> str:
     return netloc.rpartition("@")[2]
 
 
-class _Dumper(yaml.SafeDumper):
+class _Dumper(yaml.SafeDumper):  # type: ignore[misc]
     """Writes expressions of several lines as such, and everything out where it stands."""
 
     def ignore_aliases(self, data: Any) -> bool:
@@ -117,4 +122,4 @@ _Dumper.add_representer(str, _text)
 
 
 def _written(content: Mapping[str, Any]) -> str:
-    return yaml.dump(dict(content), Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=_WIDTH)
+    return _HEAD + str(yaml.dump(dict(content), Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=_WIDTH))

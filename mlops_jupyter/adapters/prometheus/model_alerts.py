@@ -88,12 +88,13 @@ def _missing(endpoint: str, features: Sequence[WatchedFeature]) -> Iterator[Aler
             bounds.setdefault(bound, []).append(feature.name)
     known = [feature.name for feature in features if feature.missing is not None]
     for bound, names in sorted(bounds.items()):
-        yield _missing_of(endpoint, f"feature=~{_any_of(names)}", bound, names[0])
+        yield _missing_of(endpoint, f"feature=~{_any_of(names)}", bound, f"{bound * 100:g}%", names[0])
     other = next((feature.name for feature in features if feature.missing is None), "mlops_unknown")
-    yield _missing_of(endpoint, f"feature!~{_any_of(known)}" if known else "", _MISSING, other)
+    where = f"feature!~{_any_of(known)}" if known else ""
+    yield _missing_of(endpoint, where, _MISSING, f"{_MISSING * 100:g}%, without a baseline", other)
 
 
-def _missing_of(endpoint: str, where: str, bound: float, example: str) -> AlertRule:
+def _missing_of(endpoint: str, where: str, bound: float, allowed: str, example: str) -> AlertRule:
     picked = ",".join(filter(None, (selector(endpoint), where)))
     return AlertRule(
         name="MlopsFeatureMissing",
@@ -105,9 +106,9 @@ def _missing_of(endpoint: str, where: str, bound: float, example: str) -> AlertR
         summary=(
             f"{endpoint}: {{{{ $value | humanizePercentage }}}} of the values of {{{{ $labels.feature }}}} are missing"
         ),
-        advice=f"The baseline allows for {bound * 100:g} %. mlops drift {endpoint} shows both.",
+        advice=f"Allowed are {allowed}. mlops drift {endpoint} puts it beside the baseline.",
         example=Example({"missing": "1x{n}"}, value="100%", labels=_of_version(feature=example)),
-        labels={"allowed": f"{bound * 100:g}%"},
+        labels={"allowed": allowed},
     )
 
 

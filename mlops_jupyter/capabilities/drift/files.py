@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -75,9 +75,16 @@ class TableFiles(NamedTuple):
 
     path: Path
     files: tuple[str, ...]
-    types: pa.Schema
+    types: Mapping[str, pa.DataType]
     rows: int | None
     groups: tuple[tuple[int, ...], ...]
+
+    def from_name(self, least: str) -> TableFiles:
+        """Return those whose names are not before a name."""
+        chosen = [at for at, file in enumerate(self.files) if Path(file).name >= least]
+        groups = tuple(self.groups[at] for at in chosen) if self.groups else ()
+        rows = None if self.rows is None else sum(map(sum, groups))
+        return self._replace(files=tuple(self.files[at] for at in chosen), groups=groups, rows=rows)
 
     def pieces(self, columns: Sequence[str], processes: int) -> Iterator[Piece]:
         """Cut it into pieces: by row groups, and where there are few of these, by columns."""
@@ -108,7 +115,8 @@ def find(path: Path) -> TableFiles:
     try:
         if files[0].name.endswith(CSV):
             with _csv(files[0], None) as reader:
-                return TableFiles(path, tuple(map(str, files)), reader.schema, None, ())
+                types = {field.name: field.type for field in reader.schema}
+                return TableFiles(path, tuple(map(str, files)), types, None, ())
         opened = [pq.ParquetFile(file) for file in files]
     except (pa.ArrowException, OSError) as error:
         raise ConfigurationError(f"cannot read {path}: {error}", "name a file of Parquet or CSV") from error
@@ -116,7 +124,10 @@ def find(path: Path) -> TableFiles:
         tuple(one.metadata.row_group(at).num_rows for at in range(one.metadata.num_row_groups)) for one in opened
     )
     rows = sum(map(sum, groups))
-    return TableFiles(path, tuple(map(str, files)), opened[0].schema_arrow, rows, groups)
+    # A column need not be in all of them.
+    found = {field.name: field.type for one in reversed(opened) for field in one.schema_arrow}
+    types = {name: found[name] for one in opened for name in one.schema_arrow.names}
+    return TableFiles(path, tuple(map(str, files)), types, rows, groups)
 
 
 def first_rows(path: Path, most: int) -> Any:
@@ -133,7 +144,7 @@ def first_rows(path: Path, most: int) -> Any:
     columns, _ = known_columns(files)
     batches, rows = [], 0
     for piece in files.pieces(columns, 1):
-        for batch in _batches(piece, None):
+        for batch in _batches(piece, ()):
             batches.append(batch)
             rows += batch.num_rows
             if rows >= most:
@@ -143,12 +154,12 @@ def first_rows(path: Path, most: int) -> Any:
 
 def known_columns(files: TableFiles) -> tuple[list[str], list[str]]:
     """Return the columns that can be summarised, and those that cannot."""
-    known = [field.name for field in files.types if arrow.is_known(field.type)]
-    return known, [field.name for field in files.types if field.name not in known]
+    known = [name for name, kind in files.types.items() if arrow.is_known(kind)]
+    return known, [name for name in files.types if name not in known]
 
 
-def sketch(piece: Piece, profile: Profile, segment: Segment | None, told: Told) -> None:
-    """Take a piece into a profile; ``told`` hears how many values were looked at.
+def sketch(piece: Piece, profile: Profile, segments: Sequence[Segment], told: Told) -> None:
+    """Take the rows of a piece that lie in all segments into a profile; ``told`` hears how many values were read.
 
     Raises
     ------
@@ -156,9 +167,11 @@ def sketch(piece: Piece, profile: Profile, segment: Segment | None, told: Told) 
         When the file cannot be read.
     """
     try:
-        for batch in _batches(piece, segment):
+        for batch in _batches(piece, segments):
             rows, names = batch.num_rows, list(piece.columns)
-            kept = batch if segment is None else batch.filter(_within(batch, segment))
+            kept = batch
+            for segment in segments:
+                kept = kept.filter(_within(kept, segment))
             profile.rows += kept.num_rows if piece.counts else 0
             for name in names:
                 if (at := kept.schema.get_field_index(name)) >= 0:
@@ -190,10 +203,8 @@ def _files(path: Path) -> list[Path]:
     return [path]
 
 
-def _batches(piece: Piece, segment: Segment | None) -> Iterator[Any]:
-    wanted = list(piece.columns)
-    if segment is not None and segment.column not in wanted:
-        wanted.append(segment.column)
+def _batches(piece: Piece, segments: Sequence[Segment]) -> Iterator[Any]:
+    wanted = list(dict.fromkeys((*piece.columns, *(one.column for one in segments))))
     if piece.groups is None:
         with _csv(Path(piece.file), wanted) as reader:
             yield from reader

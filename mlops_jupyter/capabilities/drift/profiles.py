@@ -113,6 +113,13 @@ class Profile:
             made.columns[name] = self.columns[name].like() if name in self.columns else Column()
         return made
 
+    def only(self, names: Iterable[str]) -> Profile:
+        """Return the part of some columns; it shares them."""
+        made = Profile()
+        made.rows = self.rows
+        made.columns = {name: self.columns[name] for name in names}
+        return made
+
     def told(self, keep: Any) -> dict[str, Any]:
         """Return it as plain values; ``keep`` says what stands in the place of bytes."""
         return {"rows": self.rows, "columns": [[name, one.told(keep)] for name, one in self.columns.items()]}

@@ -31,7 +31,7 @@ def profile_of(
     columns: Sequence[str],
     like: Profile,
     *,
-    segment: Segment | None = None,
+    segments: Sequence[Segment] = (),
     processes: int | None = None,
     told: Callable[[int], None] = lambda _: None,
     cancelled: Callable[[], bool] = lambda: False,
@@ -46,8 +46,8 @@ def profile_of(
         The columns to look at.
     like
         An empty profile whose kinds are taken; other columns are what their first values are.
-    segment
-        The rows to look at; else all.
+    segments
+        Looks only at rows that lie in all of these.
     processes
         How many processes at once; else as many as there are cores and enough to do.
     told
@@ -67,12 +67,12 @@ def profile_of(
         waiting.put(piece)
         count += 1
     made = like.like(columns)
-    with _others(min(most, count) - 1, like, segment) as others:
+    with _others(min(most, count) - 1, like, segments) as others:
         threads = [_Asking(other, waiting, told, cancelled) for other in others]
         for thread in threads:
             thread.start()
         for piece in _left(waiting, cancelled):
-            sketch(piece, made, segment, told)
+            sketch(piece, made, segments, told)
         for thread in threads:
             made.merge(thread.result())
     return made
@@ -94,7 +94,7 @@ def _left(waiting: SimpleQueue[Piece], cancelled: Callable[[], bool]) -> Iterato
 
 
 @contextmanager
-def _others(count: int, like: Profile, segment: Segment | None) -> Iterator[list[subprocess.Popen[bytes]]]:
+def _others(count: int, like: Profile, segments: Sequence[Segment]) -> Iterator[list[subprocess.Popen[bytes]]]:
     """Start processes, and end them in any case."""
     started: list[subprocess.Popen[bytes]] = []
     try:
@@ -105,7 +105,7 @@ def _others(count: int, like: Profile, segment: Segment | None) -> Iterator[list
             started.append(process)
             _line(
                 process.stdin,
-                {"kinds": {name: column.kind for name, column in like.columns.items()}, "segment": segment},
+                {"kinds": {name: column.kind for name, column in like.columns.items()}, "segments": list(segments)},
             )
         yield started
     finally:
@@ -181,7 +181,7 @@ def serve(lines: Iterable[bytes], answer: Callable[[bytes, bytes], None]) -> Non
     said = iter(lines)
     begun = json.loads(next(said))
     profile = Profile(begun["kinds"])
-    segment = None if begun["segment"] is None else Segment(*begun["segment"])
+    segments = [Segment(*one) for one in begun["segments"]]
     for line in said:
         task = json.loads(line)
         if "piece" not in task:
@@ -190,7 +190,7 @@ def serve(lines: Iterable[bytes], answer: Callable[[bytes, bytes], None]) -> Non
         file, groups, columns, counts = task["piece"]
         piece = Piece(file, None if groups is None else tuple(groups), tuple(columns), counts)
         try:
-            sketch(piece, profile, segment, lambda count: answer(_VALUES, count.to_bytes(8, "little")))
+            sketch(piece, profile, segments, lambda count: answer(_VALUES, count.to_bytes(8, "little")))
         except MlopsError as error:
             answer(_FAILED, json.dumps([error.message, error.hint]).encode())
             return

@@ -107,7 +107,8 @@ def render(total: Mapping[str, Any], *, openmetrics: bool = False) -> str:
     registry = CollectorRegistry(auto_describe=False)
     registry.register(_Told(list(_metrics(total))))
     if openmetrics:
-        return generate_openmetrics(registry).decode()
+        told: bytes = generate_openmetrics(registry)  # type: ignore[no-untyped-call]
+        return told.decode()
     return generate_latest(registry).decode()
 
 
