@@ -88,7 +88,8 @@ def test_evidently_says_the_same_of_the_same_rows(files):
     assert len(theirs) == 15
     for (name, method), value in theirs.items():
         if method == "psi":
-            assert found[name]["psi"] == pytest.approx(value, rel=0.1, abs=0.01), name
+            # An empty bin of a large sample counts as less than 0.01 % there.
+            assert found[name]["psi"] == pytest.approx(value, rel=0.15, abs=0.01), name
         elif method == "jensenshannon":
             # The divergence; its root tells small ones apart that a sketch cannot.
             assert found[name]["jensen_shannon"] ** 2 == pytest.approx(value**2, rel=0.05, abs=0.002), name
