@@ -89,7 +89,7 @@ def test_evidently_says_the_same_of_the_same_rows(files):
     for (name, method), value in theirs.items():
         if method == "psi":
             # An empty bin of a large sample counts as less than 0.01 % there.
-            assert found[name]["psi"] == pytest.approx(value, rel=0.15, abs=0.01), name
+            assert found[name]["psi"] == pytest.approx(value, rel=0.15, abs=0.02), name
         elif method == "jensenshannon":
             # The divergence; its root tells small ones apart that a sketch cannot.
             assert found[name]["jensen_shannon"] ** 2 == pytest.approx(value**2, rel=0.05, abs=0.002), name
