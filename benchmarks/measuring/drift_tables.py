@@ -22,7 +22,7 @@ ENVIRONMENTS = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / 
 PEERS: Mapping[str, tuple[str, ...]] = {
     "evidently": ("evidently>=0.7,<0.8", "pandas<3", "pyarrow"),
     "nannyml": ("nannyml>=0.13", "pandas<3", "numpy<2.3", "statsmodels", "pyarrow"),
-    "whylogs": ("whylogs[viz]>=1.6", "ipython", "numpy<2", "pandas<3", "pyarrow"),
+    "whylogs": ("whylogs[viz]>=1.6", "ipython", "numpy<2", "pandas<3", "pyarrow<22"),
 }
 _IMPORTS = {"whylogs": "whylogs.viz.drift.column_drift_algorithms"}
 _UV = Path(sys.executable).with_name("uv")
