@@ -130,6 +130,7 @@ def test_it_shows_what_the_endpoint_does(dashboard: Locator, page: Page, churn: 
     moved.click()
     expect(moved).to_have_attribute("aria-expanded", "true")
     expect(dashboard.locator(".mlops-histogram")).to_be_visible()
+    expect(dashboard.locator(".mlops-history")).to_be_visible()
     before = told(dashboard, "instants")
     until(lambda: told(dashboard, "instants") > before + 2, "it stands still")
     until(lambda: told(dashboard, "messages") > 45, "it is slow", 90)

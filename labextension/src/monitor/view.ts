@@ -136,7 +136,11 @@ export class View {
       this.root.dataset.status = now.status;
       this.drawNotes(now.notes);
       this.alerts.show(now.alerts);
-      this.drift.show(now.reports, store.distribution);
+      this.drift.show(now.reports, store.distribution, ({ version, feature, output }) => {
+        const name = `${output ? "→ " : ""}${feature}`;
+        const found = store.of("drift").find((one) => one.detail === name || one.detail === `${name} · ${version}`);
+        return found?.values ?? [];
+      });
       this.quality.show(now.qualities);
       this.decisions.show(now.decisions);
       this.actions.show(now);
