@@ -61,6 +61,9 @@ CONTRACT: dict[str, set[str]] = {
     "logs": {"NAME", "--follow", "-f", "--lines"},
     "undeploy": {"NAME", "--yes"},
     "ui": {"TOOL"},
+    "feedback": {"NAME"},
+    "monitor": {"NAME", "--since", "--source"},
+    "drift": {"NAME"},
     "export": {"SYSTEM", "NAME", "--output", "--slow", "--objective", "--require"},
 }
 
