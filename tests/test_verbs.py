@@ -61,9 +61,9 @@ CONTRACT: dict[str, set[str]] = {
     "logs": {"NAME", "--follow", "-f", "--lines"},
     "undeploy": {"NAME", "--yes"},
     "ui": {"TOOL"},
-    "feedback": {"NAME"},
+    "feedback": {"NAME", "DATA"},
     "monitor": {"NAME", "--since", "--source"},
-    "drift": {"NAME"},
+    "drift": {"BASELINE", "NOW", "--since", "--evidently", "--html"},
     "export": {"SYSTEM", "NAME", "--output", "--slow", "--objective", "--require"},
 }
 
