@@ -106,6 +106,12 @@ VERBS: dict[str, Verb] = {
         "anywhere",
     ),
     "predict": Verb(_COMMANDS + "predict:predict", "Ask an endpoint for predictions.", "reads", "anywhere"),
+    "rows": Verb(
+        _COMMANDS + "rows:rows",
+        "Show logged rows of a deployment: those behind the drift of a feature, or of a segment.",
+        "reads",
+        "anywhere",
+    ),
     "feedback": Verb(
         _COMMANDS + "feedback:feedback",
         "Give labels that came late, and see how right the answers were; without labels, see it.",

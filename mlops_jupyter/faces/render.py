@@ -38,6 +38,7 @@ VIEWS: dict[str, tuple[str, str]] = {
     "LogLines": ("deployments", "log_lines"),
     "Monitored": ("monitoring", "monitored"),
     "Feedback": ("monitoring", "feedback"),
+    "LoggedRows": ("monitoring", "logged_rows"),
     "DriftReport": ("monitoring", "drift"),
     "Execution": ("executions", "execution"),
     "Reproduction": ("executions", "reproduction"),

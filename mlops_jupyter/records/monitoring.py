@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 
 from .deployments import Decision, DeploymentStatus, ServedVersion
+from .runs import UNSAID
 
 FeatureKind = Literal["number", "category", "text", "embedding"]
 DriftMethod = Literal["psi", "ks", "jensen_shannon", "wasserstein", "chi_square"]
@@ -196,6 +197,36 @@ class Feedback:
     unknown: int
     quality: tuple[Quality, ...] = ()
     notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class LoggedRows:
+    """What a deployment was asked, and answered.
+
+    Attributes
+    ----------
+    name
+        The deployment.
+    feature
+        The feature whose drift they are behind, ``None`` for rows of any values.
+    where
+        What they have in common, in words; empty for all rows.
+    matching, looked_at
+        How many logged rows have, and of how many.
+    columns, rows
+        The columns' names, and the first rows.
+    result
+        The rows as a DataFrame.
+    """
+
+    name: str
+    feature: str | None
+    where: str
+    matching: int
+    looked_at: int
+    columns: tuple[str, ...]
+    rows: tuple[tuple[object, ...], ...]
+    result: Any = field(default=None, compare=False, repr=False, metadata=UNSAID)
 
 
 @dataclass(frozen=True)

@@ -10,10 +10,11 @@ from secrets import token_urlsafe
 from typing import Any
 
 from ..capabilities.endpoints import metrics_text
-from . import failures, inference, openapi
+from . import failures, inference, openapi, scoring
 from .asking import asked
 from .endpoint import Endpoint, find
 from .failures import Failure
+from .feedback import FeedbackDesk
 
 Scope = dict[str, Any]
 Receive = Callable[[], Awaitable[dict[str, Any]]]
@@ -23,7 +24,8 @@ Answer = tuple[int, bytes, bytes]
 
 # What answers without a token: whether the endpoint is alive says nothing about anybody's data.
 _OPEN = frozenset({"/ping", "/health", "/v2/health/live", "/v2/health/ready"})
-_ONLY_POST = frozenset({"/invocations"})
+_FEEDBACK = "/feedback"
+_ONLY_POST = frozenset({"/invocations", _FEEDBACK})
 _TEXT = b"text/plain; charset=utf-8"
 _JSON = b"application/json"
 _HTML = b"text/html; charset=utf-8"
@@ -44,6 +46,7 @@ class App:
     def __init__(self, endpoint: Endpoint, control: Path | None = None) -> None:
         self.endpoint = endpoint
         self.control = control
+        self._feedback = None if control is None else FeedbackDesk(control.parent / "watch")
         self._nonce = token_urlsafe(16)
         self._policy = openapi.policy(self._nonce).encode()
 
@@ -57,6 +60,10 @@ class App:
             if scope["method"] == "OPTIONS":
                 status, kind, body = 204, _TEXT, b""
                 more = [(b"allow", _allowed(path))]
+            elif path == _FEEDBACK and scope["method"] == "POST" and self._feedback is not None:
+                status, kind = 200, _JSON
+                media, length = _told(headers, b"content-type"), headers.get(b"content-length")
+                body = await self._feedback.take(self.endpoint.plan, scoring.media_type(media), length, receive)
             elif scope["method"] not in ("GET", "HEAD") or path in _ONLY_POST or path.endswith("/infer"):
                 more = [(b"allow", _allowed(path))]
                 raise Failure(405, "BAD_REQUEST", f"{scope['method']} is not what this address takes")  # noqa: TRY301
@@ -154,6 +161,11 @@ class App:
                 pass
         total = metrics_text.merged([self.endpoint.telemetry.snapshot()])
         return metrics_text.render(total, openmetrics=openmetrics)
+
+
+def _told(headers: dict[bytes, bytes], name: bytes) -> str | None:
+    value = headers.get(name)
+    return None if value is None else value.decode("latin-1")
 
 
 def _allowed(path: str) -> bytes:

@@ -63,7 +63,7 @@ def decode(body: bytes, content_type: str | None, schema: Schema, limits: Limits
     Failure
         When the request is refused.
     """
-    kind = content_type if content_type == _JSON else _media_type(content_type)
+    kind = content_type if content_type == _JSON else media_type(content_type)
     if kind == _JSON:
         return _of_json(body, schema, limits)
     if len(body) > limits.body_bytes:
@@ -72,7 +72,14 @@ def decode(body: bytes, content_type: str | None, schema: Schema, limits: Limits
     return rows
 
 
-def _media_type(content_type: str | None) -> str:
+def media_type(content_type: str | None) -> str:
+    """Return what kind of body a request says that it has.
+
+    Raises
+    ------
+    Failure
+        When it does not say, or that is nothing that is taken here.
+    """
     if not content_type:
         raise _unsupported("the request has no Content-Type")
     kind, *pairs = (part.strip() for part in content_type.lower().split(";"))

@@ -23,6 +23,7 @@ from ..capabilities.endpoints.folder import EndpointFolder
 from ..capabilities.endpoints.reports import write_drift
 from ..capabilities.endpoints.series import SeriesFile
 from ..capabilities.forking.linux import die_with
+from ..capabilities.quality.keeping import QualityKeeper
 from ..errors import ConfigurationError, MlopsError
 from . import parts
 from .asking import asked
@@ -68,6 +69,7 @@ class Watcher:
         self._answers = Parts(self._watch / "answers")
         self._payloads = Parts(self._watch / "payloads")
         self._sampling = Sampling()
+        self._quality = QualityKeeper(self._watch)
         self._told: dict[str, str] = {}
         self._readers: set[asyncio.Task[None]] = set()
         self._follow_plan(plan)
@@ -79,7 +81,12 @@ class Watcher:
             loop.add_signal_handler(number, self._stopping.set)
         listening = listen_unix(self._folder.rows_socket)
         server = await asyncio.start_unix_server(self._hear, sock=listening, limit=_READ)
-        works = ((lambda: _TICK_S, self._second), (self._report_s, self._compare), (lambda: _TIDY_S, self._tidy))
+        works = (
+            (lambda: _TICK_S, self._second),
+            (self._report_s, self._compare),
+            (self._report_s, self._assess),
+            (lambda: _TIDY_S, self._tidy),
+        )
         ticking = [asyncio.create_task(self._each(interval, work)) for interval, work in works]
         stopping = asyncio.create_task(self._stopping.wait())
         # One that fails ends this process, and the supervisor starts it again.
@@ -162,6 +169,17 @@ class Watcher:
                 for name, series in version.levels(report).items():
                     levels[name] += series
                 write_drift(self._watch, report)
+        await self._tell(levels)
+
+    async def _assess(self) -> None:
+        """See how right the answers are for which labels have come, in a thread: rows go on being taken."""
+        models = {version: watched.planned.model or "" for version, watched in self._versions.items()}
+        with self._said("quality", "how right the answers are cannot be told", Exception):
+            levels = await asyncio.to_thread(self._quality.turn, models)
+            if levels:
+                await self._tell(levels)
+
+    async def _tell(self, levels: dict[str, list[list[Any]]]) -> None:
         with contextlib.suppress(OSError, ValueError):
             answer = await asked(self._folder.control, {"do": "levels", "levels": levels}, _ASK_S)
             if "error" in answer:

@@ -6,11 +6,13 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import numpy as np
 import pandas as pd
 import pytest
 
 import mlops_jupyter
+from mlops_jupyter.capabilities.quality.keeping import read_quality
 from mlops_jupyter.errors import CommandError, NotFound
 from mlops_jupyter.faces import render
 from tests.fakes.models import small_model
@@ -100,3 +102,20 @@ def test_what_cannot_be(endpoint, project):
         mlops_jupyter.feedback("churn", "none.csv")
     with pytest.raises(CommandError):
         mlops_jupyter.feedback("churn", since="soon")
+
+
+def test_what_labels_say_is_among_the_metrics_soon(endpoint, project):
+    predicted = mlops_jupyter.predict("churn", TABLE)
+    mlops_jupyter.feedback("churn", [0, 1, 1, 1], of=predicted)
+    kept = endpoint / "quality" / f"{predicted.versions[0]}.json"
+    wait_for(lambda: kept.exists() and read_quality(endpoint)[predicted.versions[0]].labelled == 4)
+    assert read_quality(endpoint)[predicted.versions[0]].metrics[0].value == 0.75
+    found = mlops_jupyter.deployments("churn")
+    token = Path(found.token_file).read_text().strip()
+
+    def metrics() -> str:
+        return httpx.get(f"{found.url}/metrics", headers={"Authorization": f"Bearer {token}"}, trust_env=False).text
+
+    said = f'mlops_model_performance_ratio{{metric="accuracy",model="",version="{predicted.versions[0]}"}} 0.75'
+    wait_for(lambda: said in metrics(), 60)
+    assert 'mlops_feedback_labels_total{result="joined"}' in metrics()

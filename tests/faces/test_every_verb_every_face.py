@@ -21,6 +21,7 @@ from tests.fakes import verbs as fakes
 from tests.fakes.models import small_model
 from tests.fakes.notebooks import write_notebook
 from tests.fakes.repositories import git
+from tests.fakes.waiting import wait_for
 
 # The row of each verb: what must hold in every face, and the fields that cannot be the same twice.
 ROWS: dict[str, Callable[..., None]] = {}
@@ -415,6 +416,18 @@ def test_feedback(by_terminal, by_magic, deployed):
     assert [(one["labels"], one["duplicates"]) for one in found] == [(3, 0), (3, 3), (3, 3)]
     first = by_terminal("feedback", "churn")
     assert first == by_magic("%mlops feedback churn") == by_python(mlops_jupyter.feedback("churn"))
+
+
+@row
+def test_rows(by_terminal, by_magic, deployed):
+    mlops_jupyter.deploy("model", name="churn")
+    mlops_jupyter.predict("churn", {"a": [0, 3], "b": [1, 0]})
+    logged = deployed.parent / ".mlops" / "endpoints" / "churn" / "watch" / "payloads"
+    wait_for(lambda: any(logged.glob("[!.]*.parquet")))
+    first = by_terminal("rows", "churn", "--segment", "a>=1")
+    assert first == by_magic("%mlops rows churn --segment 'a>=1'")
+    assert first == by_python(mlops_jupyter.rows("churn", segment="a>=1"))
+    assert (first["matching"], first["looked_at"], first["where"]) == (1, 1, "a>=1")
 
 
 @row

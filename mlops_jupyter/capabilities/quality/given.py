@@ -21,7 +21,9 @@ from .parts import ID, LABEL, ROW
 
 _BATCH = 65_536
 _HINT = "give CSV, JSON or Parquet with the columns request_id and label, and row where a request had several"
-_MOST_ROW = 2**31 - 1
+# How much more than its body a Parquet file may hold.
+_UNPACKED = 8
+_MOST_ROW, _LONGEST = 2**31 - 1, 1_024
 _TEXTS = (pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view)
 
 
@@ -59,22 +61,26 @@ def batches(data: Any, columns: Columns = USUAL) -> Iterator[pa.Table]:
         yield _checked(table, columns)
 
 
-def of_body(body: bytes, kind: str) -> Iterator[pa.Table]:
+def of_body(body: bytes, kind: str, most: int) -> Iterator[pa.Table]:
     """Yield the labels of a request's body; ``kind`` is its media type.
 
     Raises
     ------
     CommandError
-        As of `batches`; its message holds no value of the body.
+        As of `batches`, and when there are more than ``most``; its message holds no value of the body.
     """
     columns = Columns()
     if kind == "text/csv":
         read = _csv(BytesIO(body), "the body", columns)
     elif kind == "application/vnd.apache.parquet":
-        read = _parquet(BytesIO(body), "the body")
+        read = _parquet(BytesIO(body), "the body", columns, len(body) * _UNPACKED)
     else:
         read = _of_values(_parsed(body, "the body"), columns)
+    count = 0
     for table in read:
+        count += table.num_rows
+        if count > most:
+            raise CommandError(f"there are more than {most:,} labels", "send them in parts")
         yield _checked(table, columns)
 
 
@@ -103,7 +109,7 @@ def _file(path: Path, columns: Columns) -> Iterator[pa.Table]:
             if suffix == ".csv":
                 yield from _csv(file, str(path), columns)
             elif suffix == ".parquet":
-                yield from _parquet(file, str(path))
+                yield from _parquet(file, str(path), columns)
             elif suffix == ".json":
                 yield from _of_values(_parsed(file.read(), str(path)), columns)
             else:
@@ -125,9 +131,19 @@ def _csv(file: Any, what: str, columns: Columns) -> Iterator[pa.Table]:
         raise CommandError(f"{what} is no CSV that can be read", _HINT) from error
 
 
-def _parquet(file: Any, what: str) -> Iterator[pa.Table]:
+def _parquet(file: Any, what: str, columns: Columns, most_bytes: int | None = None) -> Iterator[pa.Table]:
     try:
-        for batch in pq.ParquetFile(file).iter_batches(_BATCH):
+        told = pq.read_metadata(file)
+        file.seek(0)
+        size = sum(told.row_group(at).total_byte_size for at in range(told.num_row_groups))
+        if most_bytes is not None and size > most_bytes:
+            raise CommandError(f"{what} holds more than is taken at once", "send it in parts")
+        # As dictionaries, in which a text that is there a million times takes its place once.
+        said = [told.schema.column(at) for at in range(told.num_columns)]
+        texts = [one.path for one in said if one.physical_type == "BYTE_ARRAY"]
+        parquet = pq.ParquetFile(file, read_dictionary=texts)
+        wanted = [name for name in parquet.schema_arrow.names if name in columns]
+        for batch in parquet.iter_batches(_BATCH, columns=wanted or None):
             yield pa.table(batch)
     except (pa.ArrowException, OSError) as error:
         raise CommandError(f"{what} is no Parquet that can be read", _HINT) from error
@@ -196,7 +212,7 @@ def _checked(table: pa.Table, columns: Columns) -> pa.Table:
             has = ", ".join(table.column_names[:10]) or "none"
             option = "--label" if name == columns.label else "--request-id"
             raise CommandError(f"the labels have no column {name}; their columns are {has}", f"{option} COLUMN")
-    ids, labels = table[columns.request_id], table[columns.label]
+    ids, labels = _short(table[columns.request_id]), _short(table[columns.label])
     if pa.types.is_null(labels.type):
         labels = labels.cast(pa.float64())
     kept = pc.is_valid(labels)
@@ -206,6 +222,15 @@ def _checked(table: pa.Table, columns: Columns) -> pa.Table:
         raise CommandError("a label has no request id", _HINT)
     made = pa.table({ID: _text(ids, columns), ROW: _numbers(table, columns), LABEL: _plain(labels)})
     return made.filter(kept)
+
+
+def _short(column: Any) -> Any:
+    """Refuse texts that are longer than an id or a label is."""
+    for chunk in column.chunks:
+        texts = chunk.dictionary if pa.types.is_dictionary(chunk.type) else chunk
+        if any(check(texts.type) for check in _TEXTS) and (pc.max(pc.binary_length(texts)).as_py() or 0) > _LONGEST:
+            raise CommandError(f"a request id or a label is longer than {_LONGEST} bytes", _HINT)
+    return column
 
 
 def _text(ids: Any, columns: Columns) -> Any:
