@@ -64,6 +64,7 @@ CONTRACT: dict[str, set[str]] = {
     "feedback": {"NAME", "DATA"},
     "monitor": {"NAME", "--since", "--source"},
     "drift": {"BASELINE", "NOW", "--since", "--evidently", "--html"},
+    "rows": {"FEATURE", "NAME"},
     "export": {"SYSTEM", "NAME", "--output", "--slow", "--objective", "--require"},
 }
 
