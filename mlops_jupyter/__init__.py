@@ -39,3 +39,11 @@ def load_ipython_extension(shell: object) -> None:
 def unload_ipython_extension(shell: object) -> None:
     """Take the magics away again: ``%unload_ext mlops_jupyter``."""
     import_module("mlops_jupyter.faces.magic").unload(shell)
+
+
+def _jupyter_server_extension_points() -> list[dict[str, str]]:
+    return [{"module": "mlops_jupyter.faces.server.extension"}]
+
+
+def _jupyter_labextension_paths() -> list[dict[str, str]]:
+    return [{"src": "labextension", "dest": "mlops-jupyter"}]

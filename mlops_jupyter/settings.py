@@ -31,7 +31,7 @@ _KEYS: dict[str, Any] = {
     "experiment": (str,),
     "tracking_uri": (str,),
     "registry_uri": (str,),
-    "track": {"autolog": (bool,), "log_models": (bool,)},
+    "track": {"autolog": (bool,), "log_models": (bool,), "tensorboard": (bool,)},
     "secrets": {"allow": (list,)},
     "snapshots": {"of_runs": (bool,), "keep_days": (int,)},
     "run": {"output": (str,), "timeout_s": (int,)},
@@ -107,7 +107,7 @@ class Settings:
         The model registry's store; ``None`` means the tracking store.
     experiment, experiment_id
         The experiment's name, and its id when ``MLFLOW_EXPERIMENT_ID`` names it instead.
-    autolog, log_models
+    autolog, log_models, tensorboard
         What a tracked cell does unless told otherwise.
     project_name
         What all checkouts of the project call it: the file's experiment, whatever a variable says; else the folder's
@@ -150,6 +150,7 @@ class Settings:
     warm_imports: tuple[str, ...] | None
     monitoring: Mapping[str, Any]
     rollout: Mapping[str, Any]
+    tensorboard: bool = False
     prometheus: MonitoringServer | None = None
     alertmanager: MonitoringServer | None = None
     pushgateway: MonitoringServer | None = None
@@ -168,6 +169,11 @@ class Settings:
     def artifacts(self) -> Path:
         """Where the embedded store puts artifacts."""
         return self.state / "artifacts"
+
+    @property
+    def event_files(self) -> Path:
+        """Where metrics are mirrored to for TensorBoard."""
+        return self.state / "tensorboard"
 
     @property
     def embedded(self) -> bool:
@@ -369,6 +375,7 @@ def load(root: Path, environment: Mapping[str, str]) -> Settings:
         experiment_id=environment.get("MLFLOW_EXPERIMENT_ID") or None,
         autolog=track.get("autolog", True),
         log_models=track.get("log_models", False),
+        tensorboard=track.get("tensorboard", False),
         project_name=table.get("experiment") or root.name or "default",
         allowed_secrets=frozenset(table.get("secrets", {}).get("allow", ())),
         snapshots_of_runs=snapshots.get("of_runs", True),

@@ -1,7 +1,7 @@
 """Evidently's own report of drift, made in the environment that Evidently is installed in.
 
-Its requirements do not fit every project's: where it is not installed beside this package, uv makes an environment of
-its own for it, once, below the user's cache.
+Its requirements do not fit every project's: where it is not installed beside this package, or cannot work there, uv
+makes an environment of its own for it, once, below the user's cache.
 """
 
 from __future__ import annotations
@@ -26,7 +26,8 @@ from ..protocols import Reporter
 
 # Evidently takes some time for more, and its page shows no more.
 _MOST_ROWS = 100_000
-_REQUIREMENTS = ("evidently>=0.7,<0.8", "pyarrow")
+# It does not work with pandas 3, though it does not say so.
+_REQUIREMENTS = ("evidently>=0.7,<0.8", "pandas<3", "pyarrow")
 _SAID = 600
 _SCRIPT = """
 import json, sys, warnings
@@ -73,7 +74,7 @@ def _table(given: object) -> Any:
 
 def _python(reporter: Reporter) -> Path:
     """Return the interpreter of the environment that Evidently is in, which is made at need."""
-    if find_spec("evidently") is not None:
+    if find_spec("evidently") is not None and pd.__version__.startswith("2."):
         return Path(sys.executable)
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     folder = cache / "mlops-jupyter" / f"evidently-{sys.version_info[0]}.{sys.version_info[1]}"
@@ -82,7 +83,7 @@ def _python(reporter: Reporter) -> Path:
         return python
     uv = shutil.which("uv") or shutil.which("uv", path=str(Path(sys.executable).parent))
     if uv is None:
-        raise MissingDependency("Evidently's report", "mlops-jupyter[drift]")
+        raise MissingDependency("Evidently's report", "uv" if find_spec("evidently") else "mlops-jupyter[drift]")
     reporter.progress("Evidently is installed into an environment of its own (once)", 0, 1)
     failed = "uv cannot install Evidently"
     _call([uv, "venv", "--quiet", "--clear", "--python", sys.executable, str(folder)], "", failed)

@@ -21,6 +21,7 @@ from urllib.parse import urljoin, urlsplit
 from jupyter_core.paths import jupyter_runtime_dir
 
 NOTEBOOK_VARIABLE = "MLOPS_JUPYTER_NOTEBOOK"
+ENDPOINTS_URL_VARIABLE, ENDPOINTS_OF_VARIABLE = "MLOPS_JUPYTER_ENDPOINTS_URL", "MLOPS_JUPYTER_ENDPOINTS_OF"
 _TIMEOUT_S = 0.5
 _KERNEL_ID = re.compile(r"kernel-(.+)\.json$")
 
@@ -80,6 +81,13 @@ class JupyterNotebook:
             if str(server.pid) == parent:
                 return server.base_url
         return os.environ.get("JUPYTERHUB_SERVICE_PREFIX")
+
+    def endpoints_url(self, project: Path) -> str | None:
+        """Return the path of our server extension's route to a project's endpoints, if there is one.
+
+        The extension tells it to all that its server starts: kernels, terminals and verbs.
+        """
+        return os.environ.get(ENDPOINTS_URL_VARIABLE) if os.environ.get(ENDPOINTS_OF_VARIABLE) == str(project) else None
 
 
 def in_kernel() -> bool:

@@ -49,8 +49,15 @@ def served(package: ModelPackage) -> ServedVersion:
 
 
 def with_jupyter(found: Deployment) -> Deployment:
-    """Add the address below the Jupyter server that runs this kernel, if there is one."""
-    base = project.notebook_host().server_url()
+    """Add the address below the Jupyter server that runs this kernel, if there is one.
+
+    Our server extension adds the endpoint's token there; without it, the way is jupyter-server-proxy's.
+    """
+    host = project.notebook_host()
+    endpoints = host.endpoints_url(settings.current().root)
+    if endpoints is not None and found.target == LOCAL and found.url is not None:
+        return replace(found, jupyter_url=f"{endpoints}{found.name}/")
+    base = host.server_url()
     if base is None or found.port is None:
         return found
     return replace(found, jupyter_url=f"{base}proxy/{found.port}/")

@@ -81,7 +81,7 @@ class WatchedDeployment:
             reports=self._folder.reports(known, notes),
             qualities=self._folder.qualities(known, notes),
             alerts=self._firing(notes),
-            decisions=self._folder.decisions(notes),
+            decisions=deployment.decisions,
             served=deployment.versions,
             notes=tuple(dict.fromkeys((*_remarks(deployment), *notes))),
         )

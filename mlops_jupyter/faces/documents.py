@@ -2,7 +2,7 @@
 
 The comm's data, at its opening and in every message, is ``{"path": …, "content": …}``: the path as the front end calls
 it, and the notebook's JSON as text. Kernels handle messages in order, so a document that is sent before a cell is there
-when the cell runs.
+when the cell runs. The answer to an opening is ``{}``: from then on the front end knows that somebody listens.
 """
 
 from __future__ import annotations
@@ -12,12 +12,23 @@ from typing import Any
 
 from ..capabilities import live_documents
 
+# A front end that has had no answer yet may have opened more than one.
+_open: set[str] = set()
+
 
 def opened(comm: Any, message: Mapping[str, Any]) -> None:
     """Listen to a comm that a front end has opened."""
+    _open.add(comm.comm_id)
     _take(message)
     comm.on_msg(_take)
-    comm.on_close(lambda _message: live_documents.forget())
+    comm.on_close(lambda _message: _closed(comm.comm_id))
+    comm.send({})
+
+
+def _closed(comm_id: str) -> None:
+    _open.discard(comm_id)
+    if not _open:
+        live_documents.forget()
 
 
 def _take(message: Mapping[str, Any]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from .building import REPORTER, Call, command, find_verb, path_parameters, source_parameter, verb_function
 from .line import HelpAsked, answered, complete, confirm, help_text, parse, usage_error
+from .values import call_with, describe, describe_all
 from .words import LiveText, expand, split
 
 __all__ = [
@@ -12,9 +13,12 @@ __all__ = [
     "HelpAsked",
     "LiveText",
     "answered",
+    "call_with",
     "command",
     "complete",
     "confirm",
+    "describe",
+    "describe_all",
     "expand",
     "find_verb",
     "help_text",

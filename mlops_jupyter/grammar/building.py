@@ -39,7 +39,9 @@ _NAMES = Marker("names")
 _CONFIRMS = Marker("confirms")
 
 
-class _LiveObject(click.ParamType[Any, Any]):
+class LiveObject(click.ParamType[Any, Any]):
+    """A value that may be any object of a kernel, or the text of one."""
+
     name = "object"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
@@ -69,17 +71,17 @@ class _Option(click.Option):
     """An option that takes a live object, or the text of it."""
 
     def type_cast_value(self, ctx: click.Context, value: Any) -> Any:
-        return super().type_cast_value(ctx, value if isinstance(self.type, _LiveObject) else LiveText.spelled(value))
+        return super().type_cast_value(ctx, value if isinstance(self.type, LiveObject) else LiveText.spelled(value))
 
 
-class _NamesOption(_Option):
+class NamesOption(_Option):
     """An option that may be given several times, with several names each time."""
 
     def type_cast_value(self, ctx: click.Context, value: Any) -> Any:
         return tuple(name for names in super().type_cast_value(ctx, value) or () for name in names)
 
 
-class _Mapping(_Option):
+class Mapped(_Option):
     """Repeated ``key=value`` as one mapping; the last of a name wins, where it may come twice."""
 
     def __init__(self, *words: Any, once: bool, **settings: Any) -> None:
@@ -96,7 +98,7 @@ class _Mapping(_Option):
         return found or None
 
 
-class _Argument(click.Argument):
+class Argument(click.Argument):
     """An argument with help of its own."""
 
     def __init__(self, names: list[str], text: str, **settings: Any) -> None:
@@ -104,14 +106,14 @@ class _Argument(click.Argument):
         self.text = text
 
     def type_cast_value(self, ctx: click.Context, value: Any) -> Any:
-        return super().type_cast_value(ctx, value if isinstance(self.type, _LiveObject) else LiveText.spelled(value))
+        return super().type_cast_value(ctx, value if isinstance(self.type, LiveObject) else LiveText.spelled(value))
 
 
 class _VerbCommand(click.Command):
     """A command whose help also explains its arguments."""
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        arguments = [(one.make_metavar(ctx), one.text) for one in self.params if isinstance(one, _Argument)]
+        arguments = [(one.make_metavar(ctx), one.text) for one in self.params if isinstance(one, Argument)]
         if arguments:
             with formatter.section("Arguments"):
                 formatter.write_dl(arguments)
@@ -243,15 +245,15 @@ def _parameter(parameter: inspect.Parameter, hint: Any, text: str) -> click.Para
             parameter.name,
         ]
         once = _ONCE in markers
-        return _Mapping(flags, once=once, multiple=True, type=_Pair(), default=(), help=text, metavar="KEY=VALUE")
+        return Mapped(flags, once=once, multiple=True, type=_Pair(), default=(), help=text, metavar="KEY=VALUE")
     several = get_origin(hint) is Sequence
     kind = _click_type(get_args(hint)[0] if several else hint, markers)
     if parameter.kind is parameter.VAR_POSITIONAL:
-        return _Argument([parameter.name], text, type=kind, nargs=-1, required=False)
+        return Argument([parameter.name], text, type=kind, nargs=-1, required=False)
     if _SOURCE in markers:
-        return _Argument([parameter.name], text, type=kind, required=False)
+        return Argument([parameter.name], text, type=kind, required=False)
     if parameter.kind is not parameter.KEYWORD_ONLY:
-        return _Argument([parameter.name], text, type=kind, **given)
+        return Argument([parameter.name], text, type=kind, **given)
     flag = _flag(parameter.name)
     names = [marker.flag for marker in markers if isinstance(marker, Short)] + [flag, parameter.name]
     if hint is bool:
@@ -260,7 +262,7 @@ def _parameter(parameter: inspect.Parameter, hint: Any, text: str) -> click.Para
     if several or _NAMES in markers:
         given = {"multiple": True, "required": False, "default": ()}
     shown = isinstance(default, int | float | str) and default != ""
-    made = _NamesOption if _NAMES in markers else _Option
+    made = NamesOption if _NAMES in markers else _Option
     return made(names, type=kind, help=text, show_default=shown, **given)
 
 
@@ -300,7 +302,7 @@ def _unwrap(hint: Any) -> tuple[Any, tuple[Any, ...]]:
 def _click_type(hint: Any, markers: tuple[Any, ...]) -> click.ParamType[Any, Any]:
     meanings = {marker.meaning for marker in markers if isinstance(marker, Marker)}
     if "object" in meanings:
-        return _LiveObject()
+        return LiveObject()
     if "names" in meanings:
         return _NameList()
     if "source" in meanings or hint is str:
@@ -317,12 +319,12 @@ def _click_type(hint: Any, markers: tuple[Any, ...]) -> click.ParamType[Any, Any
 
 def source_parameter(call: Call) -> str | None:
     """Return the name of the parameter that takes a cell's body, if the verb has one."""
-    return _source_of(call.function)
+    return source_parameter_of(call.function)
 
 
 def _with_its_source(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
     """Hold back a verb that got no source; a cell's body comes after its line is parsed, so click cannot tell."""
-    source = _source_of(function)
+    source = source_parameter_of(function)
     if source is None or inspect.signature(function).parameters[source].default is not inspect.Parameter.empty:
         return function
 
@@ -351,7 +353,8 @@ def _by_keyword(function: Callable[..., Any]) -> Callable[..., Any]:
     return calling
 
 
-def _source_of(function: Callable[..., Any]) -> str | None:
+def source_parameter_of(function: Callable[..., Any]) -> str | None:
+    """Return the name of a function's parameter that takes a cell's body, if there is one."""
     hints = get_type_hints(function, include_extras=True)
     for name, hint in hints.items():
         if _SOURCE in _unwrap(hint)[1]:

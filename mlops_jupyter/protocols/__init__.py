@@ -79,6 +79,7 @@ from .reports import (
 )
 from .tracking import (
     Datasets,
+    MetricMirror,
     OpenedRun,
     PlainTracking,
     RunSink,
@@ -130,6 +131,7 @@ __all__ = [
     "LoadedNotebook",
     "Marker",
     "MergedText",
+    "MetricMirror",
     "MetricsQueries",
     "ModelPackages",
     "ModelRegistry",

@@ -28,6 +28,9 @@ class NotebookHost(Protocol):
     def server_url(self) -> str | None:
         """Return the base path (``/user/ana/``) of the Jupyter server that started this kernel."""
 
+    def endpoints_url(self, project: Path) -> str | None:
+        """Return the path below which a Jupyter server passes requests on to a project's endpoints, if one does."""
+
 
 class CellProgress(NamedTuple):
     """How far a headless notebook is: of ``cells`` cells, ``cell`` (from 0) has begun or ended."""

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Literal
 
+from .deployments import DeploymentStatus
 from .runs import Run
 
 CheckLevel = Literal["ok", "warning", "failed"]
@@ -86,6 +88,41 @@ class Status:
     git_dirty: bool | None
     open_run: Run | None
     notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class OpenRunSeen:
+    """A run that some process has open now.
+
+    Attributes
+    ----------
+    run_id, name, notebook, started
+        As of `Run`; the notebook's path is absolute.
+    """
+
+    run_id: str
+    name: str
+    notebook: str | None
+    started: datetime
+
+
+@dataclass(frozen=True)
+class EndpointHealth:
+    """How an endpoint is: its status and restarts as of `Deployment`, and why it is not well."""
+
+    name: str
+    status: DeploymentStatus
+    restarts: int
+    error: str | None = None
+
+
+@dataclass(frozen=True)
+class Overview:
+    """What goes on in a project now, as its files say: nothing is asked that could be slow."""
+
+    root: str
+    open_runs: tuple[OpenRunSeen, ...] = ()
+    endpoints: tuple[EndpointHealth, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -80,6 +80,13 @@ at("protocol").addEventListener("change", () => {{
   chosen = at("protocol").selectedIndex;
   at("body").value = bodies[chosen];
 }});
+// Below a Jupyter server its own login is what counts: it adds the token, and wants to see its cookie told.
+const cookie = /(?:^|; *)_xsrf=([^;]*)/.exec(document.cookie);
+if (cookie) document.querySelectorAll("#token, label[for=token]").forEach((one) => {{ one.hidden = true; }});
+const headers = () => ({{
+  "content-type": "application/json",
+  ...(cookie ? {{ "x-xsrftoken": cookie[1] }} : {{ authorization: "Bearer " + at("token").value }}),
+}});
 at("form").addEventListener("submit", async (event) => {{
   event.preventDefault();
   at("status").textContent = "…";
@@ -88,7 +95,7 @@ at("form").addEventListener("submit", async (event) => {{
   try {{
     const answer = await fetch(parts, {{
       method: "POST",
-      headers: {{ "content-type": "application/json", authorization: "Bearer " + at("token").value }},
+      headers: headers(),
       body: at("body").value,
     }});
     const text = await answer.text();

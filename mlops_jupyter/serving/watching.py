@@ -11,15 +11,17 @@ import contextlib
 import logging
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from ..capabilities.endpoints import MonitoringPlan
 from ..capabilities.endpoints.lines import address
 from .batching import Whole, Work
-from .observed import Held, frames_of, pieces
+from .frames import Frame
+from .observed import Held, Stretch, frames_of, pieces
 from .routing import Version
+from .rows import Array, Rows
 from .telemetry import Telemetry
 
 _LOG = logging.getLogger(__name__)
@@ -46,7 +48,8 @@ class Watching:
     def __init__(self, place: Path, telemetry: Telemetry) -> None:
         self._place, self._telemetry = place, telemetry
         self._redact: frozenset[str] = frozenset()
-        self._held: deque[Held] = deque()
+        self._held: deque[Held | Stretch] = deque()
+        self._open: dict[Version, Stretch] = {}
         self._rows = 0
         self._bytes = 0
         self._loop = asyncio.get_running_loop()
@@ -61,18 +64,33 @@ class Watching:
 
     def observe(self, version: Version, batch: Sequence[Work], found: Sequence[Any], whole: Whole) -> None:
         """Hold what was asked and answered."""
-        held = Held(version, time.time_ns() // 1_000, pieces(batch, found, whole))
-        if (self._held and self._rows + held.count > _MOST_ROWS) or self._bytes > _MOST_BYTES:
-            self._telemetry.unwatched(version.labels[:2], held.count)
+        count = sum([one.rows.count for one in batch]) if whole is None else whole[0].count
+        if (self._held and self._rows + count > _MOST_ROWS) or self._bytes > _MOST_BYTES:
+            self._telemetry.unwatched(version.labels[:2], count)
             return
+        if whole is not None and Stretch.takes(version, whole):
+            self._copy(version, batch, *whole)
+        else:
+            self._hold(Held(version, time.time_ns() // 1_000, pieces(batch, found, whole)))
+        if self._timer is None:
+            self._timer = self._loop.call_later(_SEND_EVERY_S, self._turn)
+
+    def _copy(self, version: Version, batch: Sequence[Work], rows: Rows, said: Array) -> None:
+        open_one = self._open.get(version)
+        if open_one is None or not open_one.add(batch, rows, said):
+            open_one = self._open[version] = Stretch(version, time.time_ns() // 1_000, said.dtype)
+            open_one.add(batch, rows, said)
+            self._held.append(open_one)
+            self._bytes += open_one.size
+        self._rows += rows.count
+
+    def _hold(self, held: Held) -> None:
         if held.count <= _ROWS_A_TURN:
             self._held.append(held)
         else:
             self._held.extend(held.cut(_ROWS_A_TURN))
         self._rows += held.count
         self._bytes += held.size
-        if self._timer is None:
-            self._timer = self._loop.call_later(_SEND_EVERY_S, self._turn)
 
     async def close(self) -> None:
         """Send what is held still, if the watcher takes it soon."""
@@ -97,11 +115,13 @@ class Watching:
             self._begin_to_connect()
             self._timer = self._loop.call_later(_SEND_EVERY_S, self._turn)
             return
-        taken: list[Held] = []
+        taken: list[Held | Stretch] = []
         rows = 0
         while self._held and (not taken or rows + self._held[0].count <= _ROWS_A_TURN):
             one = self._held.popleft()
             taken.append(one)
+            if self._open.get(one.version) is one:
+                del self._open[one.version]
             rows += one.count
             self._bytes -= one.size
         self._rows -= rows
@@ -109,10 +129,16 @@ class Watching:
             for one in taken:
                 self._telemetry.unwatched(one.version.labels[:2], one.count)
         else:
-            for frame in frames_of(taken, self._redact):
+            for frame in self._frames(taken):
                 transport.write(frame.to_bytes())
         if self._held:
             self._timer = self._loop.call_soon(self._turn)
+
+    def _frames(self, taken: list[Held | Stretch]) -> Iterator[Frame]:
+        for one in taken:
+            if isinstance(one, Stretch):
+                yield one.frame(self._redact)
+        yield from frames_of([one for one in taken if isinstance(one, Held)], self._redact)
 
     def _begin_to_connect(self) -> None:
         now = self._loop.time()

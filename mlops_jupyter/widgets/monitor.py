@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from threading import Event, RLock, Thread
 from typing import Any
+from uuid import uuid4
 
 import anywidget
 import traitlets
@@ -58,8 +59,7 @@ class MonitorDashboard(anywidget.AnyWidget):
         self._after_s: float | None = None
         self._known: dict[Curve, int] = {}
         self.messages = 0
-        super().__init__(title=watched.name, range_s=watched.since_s)
-        self._key = self.model_id or ""
+        super().__init__(title=watched.name, range_s=watched.since_s, _key=uuid4().hex)
         self.on_msg(self._asked)
         self._thread = Thread(target=self._run, name="mlops-monitor", daemon=True)
         self._thread.start()
@@ -89,7 +89,7 @@ class MonitorDashboard(anywidget.AnyWidget):
             with self._lock:
                 if not self._ended:
                     words = f"the dashboard stopped: {type(error).__name__}: {error}"
-                    self._send({"kind": "done", "what": "watch", "failed": True, "words": words})
+                    self._tell({"kind": "done", "what": "watch", "failed": True, "words": words})
 
     def _tick_until_ended(self) -> None:
         while not self._ended:
@@ -129,7 +129,7 @@ class MonitorDashboard(anywidget.AnyWidget):
             "new": [[self._known[curve], *curve] for curve in new],
             "reset": self._after_s is None,
         }
-        self._send(content, [packed(found.times, [values for _, values in told])])
+        self._tell(content, [packed(found.times, [values for _, values in told])])
         if found.times:
             self._after_s = found.times[-1]
 
@@ -137,7 +137,7 @@ class MonitorDashboard(anywidget.AnyWidget):
         said = standing(found, acknowledges=bool(found.alerts))
         if said != self._said:
             self._said = said
-            self._send({"kind": "now", **said})
+            self._tell({"kind": "now", **said})
 
     def _tell_distribution(self) -> None:
         if self._open is None or self._last is None:
@@ -147,9 +147,9 @@ class MonitorDashboard(anywidget.AnyWidget):
         if spread != self._spread:
             self._spread = spread
             about = {"version": version, "feature": feature, "output": output}
-            self._send({"kind": "distribution", **about, "spread": spread})
+            self._tell({"kind": "distribution", **about, "spread": spread})
 
-    def _send(self, content: Mapping[str, Any], buffers: list[bytes] | None = None) -> None:
+    def _tell(self, content: Mapping[str, Any], buffers: list[bytes] | None = None) -> None:
         self.send({"n": self.messages, **content}, buffers)
         self.messages += 1
 
@@ -203,7 +203,7 @@ class MonitorDashboard(anywidget.AnyWidget):
     def _act(self, what: str, act: Callable[[], str]) -> None:
         """Do something about the deployment, in a thread of its own; one thing at a time."""
         if self._acting is not None and self._acting.is_alive():
-            self._send({"kind": "done", "what": what, "failed": True, "words": "something else is being done still"})
+            self._tell({"kind": "done", "what": what, "failed": True, "words": "something else is being done still"})
             return
         self._acting = Thread(target=self._acted, args=(what, act), name="mlops-monitor-act", daemon=True)
         self._acting.start()
@@ -218,7 +218,7 @@ class MonitorDashboard(anywidget.AnyWidget):
             words = f"{type(error).__name__}: {error}"
         with self._lock:
             if not self._ended:
-                self._send({"kind": "done", "what": what, "failed": failed, "words": words})
+                self._tell({"kind": "done", "what": what, "failed": failed, "words": words})
         self._wakes.set()
 
     def _share(self, told: dict[str, Any]) -> str:

@@ -54,8 +54,6 @@ def test_it_shows_rates_quantiles_drift_and_quality_of_each_version(churn, watch
     assert found.quality[f"accuracy · {main.version}"][-1] == pytest.approx(0.91, abs=0.03)
     assert [report.version for report in found.reports] == [main.version, canary.version]
     assert [one.metrics[0].name for one in found.qualities] == ["accuracy", "accuracy"]
-    (decision,) = found.decisions
-    assert decision.reason == "412 of 500 requests so far"
     assert found.notes == ()
 
 
@@ -68,7 +66,6 @@ def test_the_terminal_shows_sparks_and_bars(churn, watch, terminal):
     assert any(spark in done.out for spark in "▅▆▇█")
     assert "drifted; missing 1.0% → 12.0%" in done.out
     assert "accuracy 0.914 (0.897 to 0.929)" in done.out
-    assert "hold version" in done.out
     told = json.loads(terminal("monitor", "churn", "--since", "15m", "--json").out)
     assert told["versions"][0]["requests_per_s"][0] is None
     assert len(told["times"]) == 900

@@ -20,6 +20,7 @@ from playwright.sync_api import Page, expect, sync_playwright
 
 from mlops_jupyter.commands.warm import install_kernelspec
 from tests.conftest import REPOSITORY
+from tests.fakes.lab_extension import enable
 from tests.fakes.notebooks import write_notebook
 from tests.fakes.servers import answers, free_port, serving
 
@@ -39,8 +40,9 @@ pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="Chromium is missing: a
 
 
 @pytest.fixture
-def lab(project: Path) -> Iterator[str]:
-    """A JupyterLab server in the project, which holds the tutorial; the base address."""
+def lab(project: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """A JupyterLab server in the project, which holds the tutorial, with this checkout's extension; its address."""
+    enable(monkeypatch, project.parent / "jupyter")
     (project / "notebooks").mkdir()
     shutil.copy(REPOSITORY / "notebooks" / "01_track.ipynb", project / "notebooks")
     port = free_port()
@@ -186,9 +188,19 @@ model = LogisticRegression().fit(table, [0, 0, 1, 1])"""
         expect(card).to_contain_text("ready", timeout=120_000)
         found = json.loads(terminal("deployments", "churn", "--json", cwd=project).out)
         port = found["port"]
-        expect(card.get_by_role("link", name="in Jupyter")).to_have_attribute("href", f"/user/ana/proxy/{port}/")
+        link = card.get_by_role("link", name="in Jupyter")
+        expect(link).to_have_attribute("href", "/user/ana/mlops-jupyter/endpoints/churn/")
         picture(page, "deploy")
         assert answers(f"{lab}proxy/{port}/ping", token=TOKEN)
+        with page.expect_popup() as opened:
+            link.click()
+        docs = opened.value
+        expect(docs.get_by_role("heading", level=1)).to_have_text("churn 1")
+        expect(docs.get_by_label("Token")).to_be_hidden()  # the Jupyter server adds it
+        docs.get_by_role("button", name="Send").click()
+        expect(docs.get_by_role("status")).to_contain_text("200 in")
+        expect(docs.locator("#answer")).to_contain_text("predictions")
+        docs.close()
 
         page.evaluate(f"() => {KERNEL}.restart()")
         page.wait_for_function(READY)

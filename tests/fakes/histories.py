@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import math
 import random
 from bisect import bisect_left
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from mlops_jupyter.capabilities.endpoints.series import SeriesFile
 from mlops_jupyter.capabilities.stored_records import to_json
-from mlops_jupyter.records import Decision, Distribution, DriftReport, FeatureDrift, Quality, QualityMetric
+from mlops_jupyter.records import Distribution, DriftReport, FeatureDrift, Quality, QualityMetric
 
 BOUNDS = (0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0)
 
@@ -93,10 +91,6 @@ def written(watch: Path, seconds: int, end_s: float, shares: Mapping[str, float]
             QualityMetric("auc", 0.962, 0.951, 0.97, 1_204),
         )
         (watch / "quality" / f"{version}.json").write_text(to_json(Quality(version, 5_000, 1_204, metrics)))
-    decision = Decision(
-        datetime.fromtimestamp(end_s - 90, UTC), [*shares][-1], "hold", "412 of 500 requests so far", 10
-    )
-    (watch / "decisions.jsonl").write_text(to_json(decision) + "\n" + json.dumps({"half": 1})[:5] + "\n")
     return traffic
 
 

@@ -42,6 +42,8 @@ export class Drift {
     if (!report) return;
     const rows = sorted(report);
     const shown = this.all ? rows : rows.slice(0, SHOWN);
+    // The longest bar fills its place; a threshold never lies beyond the middle.
+    const scale = Math.max(2, rows[0]?.excess ?? 0);
     const drifted = rows.filter((row) => row.feature[4] || row.feature[5].length).length;
     this.root.replaceChildren(
       element(
@@ -49,9 +51,9 @@ export class Drift {
         {},
         element("b", {}, "Drift"),
         this.versions(report),
-        element("span", { class: "mlops-faint" }, `${drifted} of ${rows.length} · ${count(report.rows[1])} rows against ${count(report.rows[0])} of ${report.baseline}`),
+        element("span", { class: "mlops-faint" }, rows.length ? `${drifted} of ${rows.length} · ${count(report.rows[1])} rows against ${report.baseline}` : "not known"),
       ),
-      element("div", { class: "mlops-drift-rows", role: "list" }, ...shown.map((row) => this.row(report, row))),
+      element("div", { class: "mlops-drift-rows", role: "list" }, ...shown.map((row) => this.row(report, row, scale))),
       ...(rows.length > SHOWN ? [this.more(rows.length)] : []),
       ...report.notes.map((note) => element("div", { class: "mlops-faint" }, note)),
     );
@@ -69,13 +71,15 @@ export class Drift {
     return select;
   }
 
-  private row(report: Report, row: Row): HTMLElement {
+  private row(report: Report, row: Row, scale: number): HTMLElement {
     const [name, method, score, threshold, drifted, missing, note, known] = row.feature;
     const open = this.opened?.feature === name && this.opened.output === row.output && this.opened.version === report.version;
     const bar = element("span", { class: "mlops-bar" });
     const filled = element("span", { class: drifted ? "mlops-bar-far" : "mlops-bar-near" });
-    filled.style.width = `${Math.min(100, 50 * Math.max(0, row.excess))}%`;
-    bar.append(filled, element("span", { class: "mlops-bar-mark" }));
+    filled.style.width = `${(100 * Math.max(0, row.excess)) / scale}%`;
+    const mark = element("span", { class: "mlops-bar-mark" });
+    mark.style.left = `${100 / scale}%`;
+    bar.append(filled, mark);
     const words = [drifted ? "drifted" : "", missing.length ? `missing ${share(missing[0])} → ${share(missing[1])}` : "", note].filter(Boolean);
     const button = element(
       "button",
@@ -168,8 +172,8 @@ function legend(spread: Spread): HTMLElement {
     "div",
     { class: "mlops-overlay-words" },
     element("span", {}, bin(spread, 0)),
-    element("span", { class: "mlops-faint" }, `filled: baseline, line: now · ${scores.join(" · ")}`),
     element("span", {}, last > 0 ? bin(spread, last) : ""),
+    element("span", { class: "mlops-faint" }, `filled: baseline, line: now · ${scores.join(" · ")}`),
   );
 }
 

@@ -61,8 +61,10 @@ export class View {
       grid,
       element("div", { class: "mlops-panels" }, this.drift.root, element("div", { class: "mlops-side" }, this.actions.root, this.quality.root, this.decisions.root)),
     );
-    // Keys pressed here are not the notebook's shortcuts.
-    this.root.addEventListener("keydown", (event) => event.stopPropagation());
+    // Letters pressed here are not the notebook's shortcuts; to save and the like still is.
+    this.root.addEventListener("keydown", (event) => {
+      if (!event.ctrlKey && !event.metaKey && !event.altKey) event.stopPropagation();
+    });
     this.watch();
   }
 

@@ -113,15 +113,24 @@ def version_series(curves: Curves, known: Mapping[str, str]) -> tuple[VersionSer
     """
     seen = {key.version for key in curves.values if key.what in _OF_A_VERSION}
     past = sorted(seen - known.keys())
-    nothing = np.full(len(curves.times), np.nan)
     return tuple(
         VersionSeries(
             version,
             known.get(version, "past"),
-            *(told(curves.values.get(CurveKey(what, version), nothing)) for what in _OF_A_VERSION),
+            *(told(_of(curves, what, version)) for what in _OF_A_VERSION),
         )
         for version in (*known, *past)
     )
+
+
+def _of(curves: Curves, what: str, version: str) -> Numbers:
+    nothing = np.full(len(curves.times), np.nan)
+    found = curves.values.get(CurveKey(what, version), nothing)
+    if what != "errors":
+        return found
+    # Errors are counted from the first on: where requests are, and no error, there was none.
+    requests = curves.values.get(CurveKey("requests", version), nothing)
+    return np.where(np.isnan(found) & np.isfinite(requests), 0.0, found)
 
 
 def by_name(curves: Curves, *whats: str, prefix: str = "") -> dict[str, tuple[float | None, ...]]:

@@ -1,17 +1,16 @@
-"""What an endpoint's own monitoring has left in its folder: reports of drift and quality, and decisions."""
+"""What an endpoint's own monitoring has left in its folder: the last reports of drift and quality."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TypeVar, cast
+from urllib.parse import quote
 
-from ...records import Decision, DriftReport, Quality
+from ...records import DriftReport, Quality
 from ..stored_records import from_json
 
 Record = TypeVar("Record")
-
-_DECISIONS_SHOWN = 50
 
 
 class WatchFolder:
@@ -26,7 +25,6 @@ class WatchFolder:
     def __init__(self, path: Path) -> None:
         self.series = path / "series.db"
         self._drift, self._quality = path / "drift", path / "quality"
-        self._decisions = path / "decisions.jsonl"
         self._read: dict[Path, tuple[tuple[int, int], object]] = {}
 
     def reports(self, versions: Iterable[str], notes: list[str]) -> tuple[DriftReport, ...]:
@@ -37,15 +35,13 @@ class WatchFolder:
         """Return the last quality of each version that has labels; what cannot be read is noted."""
         return self._of_versions(Quality, self._quality, versions, notes)
 
-    def decisions(self, notes: list[str]) -> tuple[Decision, ...]:
-        """Return the last decisions about canaries, oldest first; a line that is not whole is passed over."""
-        return self._once(self._decisions, _decisions, notes) or ()
-
     def _of_versions(
         self, kind: type[Record], folder: Path, versions: Iterable[str], notes: list[str]
     ) -> tuple[Record, ...]:
         found = (
-            self._once(folder / f"{version}.json", lambda file: from_json(kind, file.read_bytes()), notes)
+            self._once(
+                folder / f"{quote(version, safe='')}.json", lambda file: from_json(kind, file.read_bytes()), notes
+            )
             for version in versions
         )
         return tuple(one for one in found if one is not None)
@@ -63,13 +59,3 @@ class WatchFolder:
             notes.append(f"{file.parent.name}/{file.name} cannot be read: {error}")
             return None
         return cast("Record", known[1])
-
-
-def _decisions(file: Path) -> tuple[Decision, ...]:
-    found = []
-    for line in file.read_text(encoding="utf-8").splitlines()[-_DECISIONS_SHOWN:]:
-        try:
-            found.append(from_json(Decision, line))
-        except ValueError:
-            continue
-    return tuple(found)

@@ -47,7 +47,10 @@ def scrape_s(queries: MetricsQueries, name: str) -> float | None:
     expression = EXPRESSIONS["scraped_at"].promql(selector(name), "")
     found = queries.query_range(expression, now_s - _LOOKED_BACK_S, now_s, _GLANCE_S)
     moments = sorted({moment for series in found for moment in series.values})
-    return None if len(moments) < 2 else float(np.median(np.diff(moments)))  # noqa: PLR2004 -- two have one time between
+    if len(moments) < 2:  # noqa: PLR2004 -- two have one time between them
+        return None
+    # Configured are whole seconds as a rule; scrapes are some milliseconds early or late.
+    return max(1.0, float(np.rint(np.median(np.diff(moments)))))
 
 
 def _curves(

@@ -178,7 +178,9 @@ def _charts(found: Monitored) -> str:
 
 def _about(report: DriftReport) -> str:
     which = "" if report.version is None else f" of version {report.version}"
-    return f"drift{which}: {report.rows_now:,} rows against {report.rows_baseline:,} of {report.baseline}"
+    if not _all(report):
+        return f"drift{which}: not known"
+    return f"drift{which}: {report.rows_now:,} rows against {report.baseline}"
 
 
 def _all(report: DriftReport) -> Sequence[tuple[str, FeatureDrift]]:
@@ -200,7 +202,8 @@ def _drift_lines(report: DriftReport) -> Iterator[str]:
         filled = min(_BAR_WIDTH, round(_BAR_WIDTH / 2 * max(0.0, _excess(one))))
         bar = "".join("█" if at < filled else "│" if at == _BAR_WIDTH // 2 else "·" for at in range(_BAR_WIDTH))
         rows.append((f"{prefix}{one.feature}", one.method, _score(one), f"{one.threshold:.3g}", bar, _said(one)))
-    yield text_table(("feature", "method", "score", "threshold", "", ""), rows, indent=2)
+    if rows:
+        yield text_table(("feature", "method", "score", "threshold", "", ""), rows, indent=2)
     if len(every) > len(rows):
         yield f"  … and {len(every) - len(rows)} more"
     for note in report.notes:

@@ -1,0 +1,164 @@
+// The server extension's routes, typed.
+import { URLExt } from "@jupyterlab/coreutils";
+import { ServerConnection } from "@jupyterlab/services";
+
+export type Kind =
+  | "text"
+  | "path"
+  | "integer"
+  | "number"
+  | "flag"
+  | "choice"
+  | "texts"
+  | "paths"
+  | "pairs"
+  | "object"
+  | "source";
+
+export type Scalar = string | number | boolean;
+export type Value = Scalar | string[] | Record<string, Scalar>;
+export type Arguments = Record<string, Value>;
+
+/** One parameter of a verb. `flag` is null for an argument without a name on a command line. */
+export interface Parameter {
+  readonly name: string;
+  readonly flag: string | null;
+  readonly kind: Kind;
+  readonly help: string;
+  readonly required: boolean;
+  readonly default: Scalar | null;
+  readonly choices: readonly Scalar[] | null;
+}
+
+/** One line of the verb table. */
+export interface VerbLine {
+  readonly name: string;
+  readonly line: string;
+  readonly effect: "reads" | "writes" | "destroys";
+  readonly place: "anywhere" | "kernel";
+}
+
+/** A verb as the grammar describes it; `asks` says that it may want a yes. */
+export interface Verb extends VerbLine {
+  readonly about: string;
+  readonly asks: boolean;
+  readonly parameters: readonly Parameter[];
+}
+
+/** What a verb is called with: the notebook's path as the front end calls it, and its content as it is here. */
+export interface Request {
+  arguments: Arguments;
+  yes?: boolean;
+  notebook?: string;
+  content?: string;
+}
+
+/** Every form of a record, by mime type. */
+export type Bundle = Record<string, any>;
+
+export interface Ended {
+  event: "result" | "error" | "cancelled";
+  failed?: boolean;
+  data?: Bundle;
+  error?: string;
+  message?: string;
+  hint?: string | null;
+  status?: number;
+}
+
+export type Event =
+  | Ended
+  | { event: "started"; job: string }
+  | { event: "progress"; message: string; share: number }
+  | { event: "shown" | "part" | "live"; data: Bundle };
+
+export interface Overview {
+  readonly root: string;
+  readonly open_runs: readonly { run_id: string; name: string; notebook: string | null; started: string }[];
+  readonly endpoints: readonly { name: string; status: string; restarts: number; error: string | null }[];
+}
+
+/** An answer of the server that is no success; `hint` is the next command. */
+export class Refused extends Error {
+  constructor(
+    readonly status: number,
+    readonly kind: string,
+    message: string,
+    readonly hint: string | null,
+  ) {
+    super(message);
+  }
+}
+
+export class Api {
+  constructor(private readonly settings: ServerConnection.ISettings) {}
+
+  /** The verb table: names and what they do. */
+  async table(): Promise<VerbLine[]> {
+    return (await this.json<{ verbs: VerbLine[] }>("verbs?parameters=0")).verbs;
+  }
+
+  /** One verb with its parameters. */
+  verb(name: string): Promise<Verb> {
+    return this.json<Verb>(`verbs/${encodeURIComponent(name)}`);
+  }
+
+  /** What goes on in the project around a notebook. */
+  status(notebook: string | null): Promise<Overview> {
+    return this.json<Overview>(`status${notebook === null ? "" : `?notebook=${encodeURIComponent(notebook)}`}`);
+  }
+
+  /** Run a verb and hand each event over as it comes; to abort cancels the verb. */
+  async run(name: string, request: Request, heard: (event: Event) => void, signal: AbortSignal): Promise<Ended> {
+    const answer = await this.ask(`verbs/${encodeURIComponent(name)}`, {
+      method: "POST",
+      body: JSON.stringify(request),
+      headers: { accept: "application/x-ndjson" },
+      signal,
+    });
+    for await (const line of lines(answer)) {
+      const event = JSON.parse(line) as Event;
+      heard(event);
+      if (event.event === "result" || event.event === "error" || event.event === "cancelled") {
+        return event;
+      }
+    }
+    throw new Refused(0, "Unavailable", "The server has closed the connection.", null);
+  }
+
+  private async json<T>(path: string): Promise<T> {
+    return (await (await this.ask(path, {})).json()) as T;
+  }
+
+  private async ask(path: string, init: RequestInit): Promise<Response> {
+    const url = URLExt.join(this.settings.baseUrl, "mlops-jupyter", path);
+    const answer = await ServerConnection.makeRequest(url, init, this.settings);
+    if (answer.ok) {
+      return answer;
+    }
+    const told = await answer.json().catch(() => ({}));
+    throw new Refused(answer.status, told.error ?? "", told.message ?? answer.statusText, told.hint ?? null);
+  }
+}
+
+/** The lines of an answer as they come, without the empty ones that keep the connection open. */
+async function* lines(answer: Response): AsyncGenerator<string> {
+  if (answer.body === null) {
+    return;
+  }
+  const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
+  let rest = "";
+  for (;;) {
+    const { done, value } = await reader.read();
+    if (done) {
+      break;
+    }
+    const parts = (rest + value).split("\n");
+    rest = parts.pop() ?? "";
+    for (const part of parts) {
+      if (part) {
+        yield part;
+      }
+    }
+  }
+}

@@ -1,0 +1,188 @@
+// What a command does: a form, then the verb at work in a tab; or for a verb that needs a kernel, a visible cell.
+import type { JupyterFrontEnd } from "@jupyterlab/application";
+import { Dialog, Notification, showDialog, showErrorMessage } from "@jupyterlab/apputils";
+import { type INotebookTracker, NotebookActions, type NotebookPanel } from "@jupyterlab/notebook";
+import type { IRenderMimeRegistry } from "@jupyterlab/rendermime";
+import type { TranslationBundle } from "@jupyterlab/translation";
+import { UUID } from "@lumino/coreutils";
+import { Api, type Arguments, type Ended, Refused, type Request, type Verb } from "./api";
+import { Form } from "./form";
+import { contentOf, pathOf } from "./open_notebook";
+import { parametersOf } from "./parameters";
+import { inTab, Result } from "./result";
+import { lineOf, magicOf } from "./words";
+
+/** What commands share: JupyterLab's services, as far as there are any. */
+export interface Place {
+  app: JupyterFrontEnd;
+  rendermime: IRenderMimeRegistry;
+  tracker: INotebookTracker | null;
+  trans: TranslationBundle;
+}
+
+/** Call a verb. With `given` and without `ask` no form is shown. */
+export async function call(place: Place, name: string, given: Arguments = {}, ask = true): Promise<void> {
+  const api = new Api(place.app.serviceManager.serverSettings);
+  await told(place, name, async () => {
+    const verb = await api.verb(name);
+    const filled = ask && verb.parameters.length > 0 ? await fill(place, verb, prepared(place, verb, given)) : given;
+    if (filled === null) {
+      return;
+    }
+    if (verb.place === "kernel") {
+      await inCell(place, verb, filled);
+    } else if (verb.effect !== "destroys" || (await confirm(place, `mlops ${lineOf(verb, filled)}`))) {
+      start(place, api, verb, filled, verb.effect === "destroys");
+    }
+  });
+}
+
+/** Take a snapshot of the notebook as it is on the screen. */
+export async function snapshot(place: Place): Promise<void> {
+  const panel = place.tracker?.currentWidget;
+  if (!panel) {
+    return;
+  }
+  const api = new Api(place.app.serviceManager.serverSettings);
+  const { trans } = place;
+  const taking = api.run("snapshot", requestOf(place, panel, {}), () => undefined, new AbortController().signal);
+  // The notification says it, also when it goes wrong.
+  Notification.promise(taking.then(textOf), {
+    pending: { message: trans.__("Taking a snapshot of %1…", panel.title.label) },
+    success: { message: (text) => String(text), options: { autoClose: 8000 } },
+    error: { message: (error) => words(error) },
+  });
+  await taking.catch(() => undefined);
+}
+
+/** Run the notebook headless, with a form of its parameters. */
+export async function headless(place: Place): Promise<void> {
+  const panel = place.tracker?.currentWidget;
+  if (!panel?.model) {
+    return;
+  }
+  const { trans } = place;
+  const api = new Api(place.app.serviceManager.serverSettings);
+  await told(place, "run", async () => {
+    const parameters = parametersOf(panel.model);
+    const about = parameters.length
+      ? trans.__("Run %1 in a kernel of its own, with these parameters.", panel.title.label)
+      : trans.__("Run %1 in a kernel of its own. It has no cell tagged “parameters”.", panel.title.label);
+    const filled = await dialog(place, trans.__("Run headless"), new Form({ about, parameters }, {}, trans));
+    if (filled === null) {
+      return;
+    }
+    if (panel.model?.dirty) {
+      // A headless run is of the file; it is saved as the user would save it.
+      await panel.context.save();
+    }
+    const values = Object.fromEntries(Object.entries(filled).map(([key, value]) => [key, String(value)]));
+    const given: Arguments = { notebooks: [fileOf(place, panel)] };
+    if (Object.keys(values).length > 0) {
+      given["parameters"] = values;
+    }
+    start(place, api, await api.verb("run"), given, false);
+  });
+}
+
+function start(place: Place, api: Api, verb: Verb, given: Arguments, yes: boolean): void {
+  const panel = place.tracker?.currentWidget ?? null;
+  const line = lineOf(verb, given);
+  const request = panel === null ? { arguments: given, yes } : { ...requestOf(place, panel, given), yes };
+  const again = () => void call(place, verb.name, given);
+  const result = new Result(
+    api,
+    place.rendermime,
+    { verb: verb.name, line, request, confirm: (question) => confirm(place, question), again },
+    place.trans,
+  );
+  const tab = inTab(result, `mlops-result-${UUID.uuid4()}`, `mlops ${verb.name}`, `mlops ${line}`);
+  place.app.shell.add(tab, "main");
+  place.app.shell.activateById(tab.id);
+  void result.run();
+}
+
+/** Put a verb that works on a cell above the active one, and run that. */
+async function inCell(place: Place, verb: Verb, given: Arguments): Promise<void> {
+  const panel = place.tracker?.currentWidget;
+  const cell = panel?.content.activeCell;
+  if (!panel || !cell || cell.model.type !== "code") {
+    const said = place.trans.__("Open a notebook and choose the code cell that is meant.");
+    await showErrorMessage(place.trans.__("%1 works on a cell", verb.name), said);
+    return;
+  }
+  const shared = cell.model.sharedModel;
+  const body = shared.getSource().replace(/^%%mlops\s.*\n?/, "");
+  shared.setSource(`%%mlops ${magicOf(verb, given)}\n${body}`);
+  const kernel = panel.sessionContext.session?.kernel;
+  // Loading it once more changes nothing; to have it in a cell makes the notebook run by itself.
+  const texts = [...(panel.model?.cells ?? [])].map((one) => one.sharedModel.getSource());
+  if (kernel && !texts.some((one) => /^%(load|reload)_ext\s+mlops_jupyter\b/m.test(one))) {
+    NotebookActions.insertAbove(panel.content);
+    panel.content.activeCell?.model.sharedModel.setSource("%load_ext mlops_jupyter");
+    await NotebookActions.runAndAdvance(panel.content, panel.sessionContext);
+  }
+  await NotebookActions.run(panel.content, panel.sessionContext);
+}
+
+/** What a form begins with: the notebook that is open, where a verb takes one. */
+function prepared(place: Place, verb: Verb, given: Arguments): Arguments {
+  const panel = place.tracker?.currentWidget;
+  const taken = verb.parameters.find((one) => one.name === "notebooks" && one.kind === "paths");
+  if (!panel || !taken || taken.name in given) {
+    return given;
+  }
+  return { ...given, [taken.name]: [fileOf(place, panel)] };
+}
+
+function fill(place: Place, verb: Verb, given: Arguments): Promise<Arguments | null> {
+  return dialog(place, `mlops ${verb.name}`, new Form(verb, given, place.trans));
+}
+
+async function dialog(place: Place, title: string, body: Form): Promise<Arguments | null> {
+  const buttons = [Dialog.cancelButton(), Dialog.okButton({ label: place.trans.__("Run") })];
+  const answer = await showDialog({ title, body, buttons, focusNodeSelector: "input, textarea, select" });
+  return answer.button.accept ? answer.value : null;
+}
+
+async function confirm(place: Place, question: string): Promise<boolean> {
+  const answer = await showDialog({
+    title: place.trans.__("This cannot be undone"),
+    body: question,
+    buttons: [Dialog.cancelButton(), Dialog.warnButton({ label: place.trans.__("Go on") })],
+    defaultButton: 0,
+  });
+  return answer.button.accept;
+}
+
+function requestOf(place: Place, panel: NotebookPanel, given: Arguments): Request {
+  const content = contentOf(panel);
+  const path = pathOf(panel, place.app.serviceManager.contents);
+  return content === null ? { arguments: given, notebook: path } : { arguments: given, notebook: path, content };
+}
+
+/** The notebook's file name: a verb runs in its folder. */
+function fileOf(place: Place, panel: NotebookPanel): string {
+  return pathOf(panel, place.app.serviceManager.contents).split("/").pop() ?? "";
+}
+
+function textOf(end: Ended): string {
+  if (end.event !== "result" || end.failed) {
+    throw new Refused(end.status ?? 0, end.error ?? "", end.message ?? end.event, end.hint ?? null);
+  }
+  return String(end.data?.["text/plain"] ?? "");
+}
+
+function words(error: unknown): string {
+  const hint = error instanceof Refused && error.hint ? ` → ${error.hint}` : "";
+  return (error instanceof Error ? error.message : String(error)) + hint;
+}
+
+/** Do it, and say what goes wrong. */
+async function told(place: Place, name: string, act: () => Promise<void>): Promise<void> {
+  try {
+    await act();
+  } catch (error) {
+    await showErrorMessage(`mlops ${name}`, words(error), [Dialog.okButton({ label: place.trans.__("OK") })]);
+  }
+}

@@ -1,0 +1,7 @@
+// The plugins, each of which can be disabled alone. What a click needs comes with the click.
+import { documents } from "./documents";
+import { notebook } from "./notebook";
+import { status } from "./status";
+import { verbs } from "./verbs";
+
+export default [verbs, status, documents, notebook];

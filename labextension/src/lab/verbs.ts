@@ -1,0 +1,65 @@
+// Every verb as a command of the palette.
+import type { JupyterFrontEnd, JupyterFrontEndPlugin } from "@jupyterlab/application";
+import { ICommandPalette } from "@jupyterlab/apputils";
+import { INotebookTracker } from "@jupyterlab/notebook";
+import { IRenderMimeRegistry } from "@jupyterlab/rendermime";
+import { ISettingRegistry } from "@jupyterlab/settingregistry";
+import { ITranslator, nullTranslator } from "@jupyterlab/translation";
+import { Api, type Arguments, type VerbLine } from "./api";
+import type { Place } from "./calling";
+
+const ID = "mlops-jupyter:verbs";
+
+export const verbs: JupyterFrontEndPlugin<void> = {
+  id: ID,
+  description: "Adds every verb of mlops as a command.",
+  autoStart: true,
+  requires: [IRenderMimeRegistry],
+  optional: [ICommandPalette, INotebookTracker, ISettingRegistry, ITranslator],
+  activate: (
+    app: JupyterFrontEnd,
+    rendermime: IRenderMimeRegistry,
+    palette: ICommandPalette | null,
+    tracker: INotebookTracker | null,
+    registry: ISettingRegistry | null,
+    translator: ITranslator | null,
+  ) => {
+    const place: Place = { app, rendermime, tracker, trans: (translator ?? nullTranslator).load("mlops_jupyter") };
+    // Not before there is something to see: nobody calls a verb earlier.
+    void app.restored.then(async () => {
+      try {
+        const table = await new Api(app.serviceManager.serverSettings).table();
+        const hidden = (await registry?.load(ID))?.get("hidden").composite ?? [];
+        table.forEach((verb) => add(place, palette, verb, (hidden as string[]).includes(verb.name)));
+      } catch (error) {
+        console.warn("mlops-jupyter: its server extension does not answer: jupyter server extension list", error);
+      }
+    });
+  },
+};
+
+function add(place: Place, palette: ICommandPalette | null, verb: VerbLine, hidden: boolean): void {
+  const command = `mlops:call-${verb.name}`;
+  const needs = () => verb.place !== "kernel" || Boolean(place.tracker?.currentWidget);
+  place.app.commands.addCommand(command, {
+    label: `${verb.name}: ${verb.line}`,
+    caption: verb.line,
+    isEnabled: needs,
+    execute: async (args) => {
+      const { call } = await import("./calling");
+      await call(place, verb.name, (args["arguments"] ?? {}) as Arguments, args["ask"] !== false);
+    },
+    describedBy: {
+      args: {
+        type: "object",
+        properties: {
+          arguments: { type: "object", description: "The verb's parameters by name." },
+          ask: { type: "boolean", default: true, description: "Whether to show the form." },
+        },
+      },
+    },
+  });
+  if (!hidden) {
+    palette?.addItem({ command, category: "MLOps" });
+  }
+}

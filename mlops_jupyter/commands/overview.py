@@ -1,0 +1,54 @@
+"""What goes on in a project now, for a status bar that asks every few seconds."""
+
+from __future__ import annotations
+
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+
+from .. import settings
+from ..capabilities.journal.folder import RunFolder, RunFolders
+from ..records import EndpointHealth, OpenRunSeen, Overview
+from . import targets
+
+
+def overview(folder: Path) -> Overview:
+    """Say which runs are open and how the endpoints are, in the project around a folder.
+
+    To be asked by a process that has no run open itself: asking after a journal's lock gives up the asker's own.
+
+    Parameters
+    ----------
+    folder
+        A directory; one that is not there counts as the nearest above it.
+
+    Returns
+    -------
+    Overview
+        The runs, the newest first, and the endpoints by name.
+
+    Raises
+    ------
+    ConfigurationError
+        When the project's settings cannot be read.
+    """
+    start = next(one for one in (folder, *folder.parents) if one.is_dir())
+    current = settings.load(settings.find_root(start, os.environ), os.environ)
+    runs = [_seen(one) for one in RunFolders(current.journal)]
+    return Overview(
+        root=str(current.root),
+        open_runs=tuple(sorted(filter(None, runs), key=lambda run: run.started, reverse=True)),
+        endpoints=tuple(
+            EndpointHealth(one.name, one.status, one.restarts, one.error) for one in targets.target(current).all()
+        ),
+    )
+
+
+def _seen(folder: RunFolder) -> OpenRunSeen | None:
+    if folder.shipped().status is not None or not folder.owner_lives():
+        return None
+    start = folder.start()
+    if start is None:
+        return None
+    started = datetime.fromtimestamp(start.started_ms / 1000, UTC)
+    return OpenRunSeen(start.run_id, start.name, start.notebook, started)

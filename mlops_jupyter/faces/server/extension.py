@@ -1,0 +1,33 @@
+"""What jupyter_server loads: the routes, and where kernels learn of them."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from jupyter_server.utils import url_path_join
+
+from ... import settings
+from ...errors import MlopsError
+from .endpoints import EndpointRoute
+from .jobs import Jobs
+from .routes import JOBS, NAMESPACE, root_of, routes
+
+# What kernels and terminals inherit: the path of the endpoints' route, and the project whose endpoints it serves.
+ENDPOINTS_URL, ENDPOINTS_OF = "MLOPS_JUPYTER_ENDPOINTS_URL", "MLOPS_JUPYTER_ENDPOINTS_OF"
+
+
+def _load_jupyter_server_extension(app: Any) -> None:
+    """Add the routes to a server that starts."""
+    base = app.web_app.settings["base_url"]
+    app.web_app.settings[JOBS] = Jobs()
+    endpoints = url_path_join(base, NAMESPACE, "endpoints/")
+    app.web_app.add_handlers(".*$", [*routes(base), (rf"{endpoints}([^/]+)/(.*)", EndpointRoute)])
+    try:
+        project = settings.find_root(root_of(app.web_app.settings), os.environ)
+    except MlopsError as error:
+        # The server is for other work too; a verb says it to who calls one.
+        app.log.warning("mlops-jupyter: %s", error)
+        return
+    os.environ[ENDPOINTS_URL], os.environ[ENDPOINTS_OF] = endpoints, str(project)
+    app.log.info("mlops-jupyter: verbs and endpoints of %s at %s", project, url_path_join(base, NAMESPACE))

@@ -1,0 +1,253 @@
+"""The routes: what verbs there are, one at work, its end, and where the project stands."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable, Mapping
+from functools import cache
+from pathlib import Path, PurePosixPath
+from typing import Any, TypeVar, cast
+
+from jupyter_server.auth.decorator import authorized
+from jupyter_server.base.handlers import APIHandler
+from jupyter_server.utils import url_path_join
+from tornado.iostream import StreamClosedError
+from tornado.web import authenticated
+
+from ... import grammar
+from ...commands.overview import overview
+from ...errors import CommandError, ConfirmationRequired, Conflict, MlopsError, NotFound
+from ...verbs import VERBS
+from .. import render
+from .jobs import Job, Jobs, Wanted
+from .worker import said
+
+NAMESPACE = "mlops-jupyter"
+JOBS = "mlops_jupyter_jobs"
+JSON_LINES = "application/x-ndjson"
+# What lies between a browser and this server may close a connection on which nothing is said for a minute.
+_SILENCE_S = 20.0
+_WORDS = {"arguments", "yes", "notebook", "content"}
+
+
+_Method = TypeVar("_Method", bound=Callable[..., object])
+
+
+def executing(method: _Method) -> _Method:
+    """Refuse who may not execute anything here."""
+    return cast("_Method", authorized("execute")(method))
+
+
+def root_of(application: Mapping[str, Any]) -> Path:
+    """Return the directory that a server shows, by its web application's settings."""
+    return Path(application["server_root_dir"]).expanduser().absolute()
+
+
+class Route(APIHandler):
+    """What all routes share: one resource to be authorized for, and errors as `errors` has them."""
+
+    auth_resource = "mlops"
+
+    def refuse(self, error: MlopsError) -> None:
+        """Answer with an error of ours."""
+        self.set_status(error.http_status)
+        self.finish(json.dumps(said(error)))
+
+    def notebook_file(self, path: str) -> Path:
+        """Return the file of a notebook, by the path that the front end calls it.
+
+        Raises
+        ------
+        CommandError
+            When the path leads out of the server's directory.
+        """
+        # A real-time collaboration's drive is the same files under another name.
+        parts = PurePosixPath(path.partition(":")[2] if path.startswith("RTC:") else path)
+        if parts.is_absolute() or ".." in parts.parts or "\0" in path:
+            raise CommandError(f"{path!r} is no path below the server's directory", "send the notebook's own path")
+        return root_of(self.settings) / parts
+
+
+class VerbsRoute(Route):
+    """``GET verbs``: the verbs and their parameters; with ``?parameters=0`` no more than the verb table."""
+
+    @authenticated
+    @authorized
+    async def get(self) -> None:
+        table = self.get_query_argument("parameters", "1") == "0"
+        self.finish(_table() if table else await asyncio.to_thread(_described))
+
+
+@cache
+def _described() -> str:
+    return json.dumps({"verbs": grammar.describe_all()})
+
+
+@cache
+def _table() -> str:
+    """Return what a front end needs to offer the verbs; no verb's function is imported for it."""
+    lines = [
+        {"name": name, "line": verb.line, "effect": verb.effect, "place": verb.place}
+        for name, verb in VERBS.items()
+        if verb.place != "code"
+    ]
+    return json.dumps({"verbs": lines})
+
+
+class VerbRoute(Route):
+    """``GET verbs/NAME``: one verb and its parameters. ``POST verbs/NAME``: run it.
+
+    The body is a JSON object: ``arguments`` by parameter; ``yes`` for what destroys; ``notebook``, the path of the one
+    that it is called from, and ``content``, that as its front end has it. To who accepts JSON lines the verb's progress
+    is told as it comes, the last line is its end; to others the end alone, with its status.
+    """
+
+    job: Job | None = None
+
+    @authenticated
+    @authorized
+    async def get(self, name: str) -> None:
+        try:
+            self.finish(await asyncio.to_thread(grammar.describe, _known(name)))
+        except MlopsError as error:
+            self.refuse(error)
+
+    @authenticated
+    @executing
+    async def post(self, name: str) -> None:
+        try:
+            wanted = self._wanted(name, self._body())
+            await asyncio.to_thread(_check, wanted)
+        except MlopsError as error:
+            self.refuse(error)
+            return
+        jobs = cast("Jobs", self.settings[JOBS])
+        self.job = await jobs.start(wanted)
+        try:
+            if JSON_LINES in self.request.headers.get("Accept", ""):
+                await self._stream(self.job)
+            else:
+                await self._answer(self.job)
+        except StreamClosedError:
+            # Nobody listens any more.
+            self.job.cancel()
+        finally:
+            await jobs.end(self.job)
+
+    def on_connection_close(self) -> None:
+        super().on_connection_close()
+        if self.job is not None:
+            self.job.cancel()
+
+    def _body(self) -> dict[str, Any]:
+        try:
+            body = json.loads(self.request.body or b"{}")
+        except (ValueError, RecursionError) as error:
+            raise CommandError("the request's body is no JSON", 'send {"arguments": {}}') from error
+        if not isinstance(body, dict) or not body.keys() <= _WORDS:
+            raise CommandError(f"the body must be an object of {', '.join(sorted(_WORDS))}", 'send {"arguments": {}}')
+        arguments, yes = body.setdefault("arguments", {}), body.setdefault("yes", False)
+        texts = [body.get("notebook"), body.get("content")]
+        if not isinstance(arguments, dict) or not isinstance(yes, bool):
+            raise CommandError("arguments must be an object, and yes true or false", 'send {"arguments": {}}')
+        if not all(one is None or isinstance(one, str) for one in texts):
+            raise CommandError("notebook and content must be texts", 'send {"notebook": "work/train.ipynb"}')
+        return body
+
+    def _wanted(self, name: str, body: Mapping[str, Any]) -> Wanted:
+        verb = VERBS[_known(name)]
+        if verb.place != "anywhere":
+            raise Conflict(f"{name} needs a kernel around it", f"in a notebook: %%mlops {name}")
+        if not body.get("notebook"):
+            return Wanted(name, body["arguments"], body["yes"], root_of(self.settings))
+        file = self.notebook_file(body["notebook"])
+        folder = next(one for one in file.parents if one.is_dir())
+        return Wanted(name, body["arguments"], body["yes"], folder, file, body.get("content"))
+
+    async def _stream(self, job: Job) -> None:
+        self.set_header("Content-Type", JSON_LINES)
+        # A proxy that collects an answer before it passes it on would keep the progress back.
+        self.set_header("X-Accel-Buffering", "no")
+        self.set_header("Cache-Control", "no-store")
+        self.write(json.dumps({"event": "started", "job": job.id}) + "\n")
+        await self.flush()
+        asked = asyncio.ensure_future(job.line())
+        while True:
+            done, _ = await asyncio.wait({asked}, timeout=_SILENCE_S)
+            line = asked.result() if done else b"\n"
+            if line is None:
+                break
+            if done:
+                asked = asyncio.ensure_future(job.line())
+            self.write(line)
+            await self.flush()
+        self.finish(set_content_type=JSON_LINES)
+
+    async def _answer(self, job: Job) -> None:
+        last = b"{}"
+        while (line := await job.line()) is not None:
+            last = line
+        end = json.loads(last)
+        if end.pop("event") == "cancelled":
+            end = {"status": Conflict.http_status, **said(Conflict(f"{job.verb} was cancelled"))}
+        self.set_status(end.pop("status", 200))
+        self.finish(json.dumps(end))
+
+
+def _known(name: str) -> str:
+    if name not in VERBS:
+        raise NotFound(f"there is no verb {name}", f"verbs: {', '.join(VERBS)}")
+    return name
+
+
+def _check(wanted: Wanted) -> None:
+    """Refuse what can be refused without a process."""
+    call = grammar.call_with(wanted.verb, wanted.arguments, yes=wanted.yes)
+    if call.destroys and not call.yes:
+        raise ConfirmationRequired(f"{wanted.verb} destroys what it names", 'send {"yes": true}')
+
+
+class JobRoute(Route):
+    """``DELETE jobs/ID``: cancel a verb at work."""
+
+    @authenticated
+    @executing
+    def delete(self, ident: str) -> None:
+        job = cast("Jobs", self.settings[JOBS]).find(ident)
+        if job is None:
+            self.refuse(NotFound(f"there is no job {ident}, or it has ended"))
+            return
+        job.cancel()
+        self.set_status(204)
+        self.finish()
+
+
+class StatusRoute(Route):
+    """``GET status?notebook=PATH``: the project around a notebook, its open runs, its endpoints."""
+
+    # A page that asks again and again is no sign of anybody's work: idle servers are to be culled all the same.
+    _track_activity = False
+
+    @authenticated
+    @authorized
+    async def get(self) -> None:
+        try:
+            path = self.get_query_argument("notebook", "")
+            folder = self.notebook_file(path).parent if path else root_of(self.settings)
+            found = await asyncio.to_thread(overview, folder)
+        except MlopsError as error:
+            self.refuse(error)
+            return
+        self.finish(json.dumps(render.as_json(found)))
+
+
+def routes(base_url: str) -> list[tuple[str, type[Any]]]:
+    """Return the routes below a base URL."""
+    found: dict[str, type[Any]] = {
+        "verbs": VerbsRoute,
+        r"verbs/([a-z]+)": VerbRoute,
+        r"jobs/([0-9a-f]+)": JobRoute,
+        "status": StatusRoute,
+    }
+    return [(url_path_join(base_url, NAMESPACE, path), handler) for path, handler in found.items()]

@@ -1,0 +1,140 @@
+"""What the extension adds to JupyterLab, in a real browser."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from playwright.sync_api import Page, expect
+
+from tests.e2e import test_jupyterlab as browser
+from tests.e2e.test_jupyterlab import KERNEL, READY, open_notebook, picture, run_all
+from tests.fakes.notebooks import write_notebook
+from tests.fakes.waiting import wait_for
+
+pytestmark = browser.pytestmark
+lab, page = browser.lab, browser.page
+
+TRACKED = "%%mlops track {name}\nimport mlops_jupyter\nmlops_jupyter.log(accuracy=0.75)"
+# What a browser would run if a name were put into a page as HTML.
+EVIL = "<img src=x onerror=window.injected=1><script>window.injected=1</script>"
+
+
+def palette(page: Page, words: str, item: str) -> None:
+    """Choose a command as a user does."""
+    page.keyboard.press("Control+Shift+c")
+    page.locator(".lm-CommandPalette-input").fill(words)
+    page.locator(".lm-CommandPalette-item", has_text=item).first.click()
+
+
+def test_a_verb_from_the_palette(lab: str, page: Page, project: Path):
+    cells = ["%load_ext mlops_jupyter", TRACKED.format(name="plain"), TRACKED.format(name=f"'{EVIL}'")]
+    write_notebook(project / "train.ipynb", *cells)
+    page.set_viewport_size({"width": 1280, "height": 720})
+    open_notebook(page, lab, "train.ipynb")
+    run_all(page)
+    expect(page.locator(".jp-OutputArea-output", has_text="FINISHED")).to_have_count(2)
+    palette(page, "mlops runs", "List runs, newest first")
+    dialog = page.locator(".jp-Dialog")
+    expect(dialog.get_by_label("limit")).to_be_visible()
+    expect(dialog.get_by_label("limit")).to_have_value("20")
+    dialog.get_by_label("query").fill("metrics.accuracy > 0.5")
+    picture(page, "lab-form")
+    dialog.get_by_role("button", name="Run").click()
+    result = page.locator(".mlops-Result")
+    table = result.locator("table")
+    expect(table).to_contain_text("plain")
+    expect(table).to_contain_text(EVIL)
+    expect(result.locator(".mlops-Result-line")).to_have_text("mlops runs 'metrics.accuracy > 0.5'")
+    assert page.evaluate("window.injected") is None
+    picture(page, "lab-runs")
+
+    # An error says what happened, and the form can be opened once more as it was.
+    result.get_by_role("button", name="Change…").click()
+    expect(dialog.get_by_label("query")).to_have_value("metrics.accuracy > 0.5")
+    dialog.get_by_label("query").fill("metrics.accuracy >")
+    dialog.get_by_role("button", name="Run").click()
+    expect(page.locator(".mlops-Result-error:visible")).to_be_visible()
+    expect(page.locator(".mlops-Result-error:visible")).to_contain_text("query")
+
+
+def test_a_verb_that_takes_long_is_cancelled(lab: str, page: Page, project: Path, terminal):
+    write_notebook(project / "größe 50% .ipynb", "import time\nopen('begun', 'w').close()\ntime.sleep(600)")
+    open_notebook(page, lab, "gr%C3%B6%C3%9Fe%2050%25%20.ipynb")
+    page.locator(".jp-NotebookPanel-toolbar").get_by_title("Run the notebook in a kernel of its own").click()
+    page.locator(".jp-Dialog").get_by_role("button", name="Run").click()
+    result = page.locator(".mlops-Result")
+    expect(result.locator(".mlops-Result-said")).to_contain_text("größe 50% ")
+    wait_for((project / "begun").exists)
+    result.get_by_role("button", name="Cancel").click()
+    expect(result.locator(".mlops-Result-said")).to_have_text("Cancelled.")
+
+
+def test_a_headless_run_with_parameters(lab: str, page: Page, project: Path, terminal):
+    declared = "depth: int = 3  # how deep a tree may grow\nname = 'a'"
+    write_notebook(project / "train.ipynb", "print(depth, name)", parameters=declared)
+    page.set_viewport_size({"width": 1280, "height": 720})
+    open_notebook(page, lab, "train.ipynb")
+    page.locator(".jp-NotebookPanel-toolbar").get_by_title("Run the notebook in a kernel of its own").click()
+    dialog = page.locator(".jp-Dialog")
+    expect(dialog).to_contain_text("how deep a tree may grow [3]")
+    dialog.get_by_label("depth").fill("7")
+    picture(page, "lab-headless")
+    dialog.get_by_role("button", name="Run").click()
+    expect(page.locator(".mlops-Result")).to_contain_text("FINISHED", timeout=120_000)
+    (run,) = json.loads(terminal("runs", "--json", cwd=project).out)["runs"]
+    assert run["params"] == {"depth": "7", "name": "a"}
+
+
+def test_a_snapshot_holds_unsaved_edits(lab: str, page: Page, project: Path, terminal):
+    write_notebook(project / "train.ipynb", "x = 1")
+    open_notebook(page, lab, "train.ipynb")
+    page.locator(".jp-Cell .cm-content").first.click()
+    page.keyboard.press("Control+End")
+    page.keyboard.type("  # typed, not saved")
+    page.locator(".jp-NotebookPanel-toolbar").get_by_title("Keep the notebook as it is now").click()
+    expect(page.locator(".Toastify__toast", has_text="train.ipynb").last).to_contain_text("snapshot", timeout=60_000)
+    assert "not saved" not in (project / "train.ipynb").read_text()
+    (kept,) = json.loads(terminal("history", "train.ipynb", "--json", cwd=project).out)["versions"]
+    assert "typed, not saved" in terminal("diff", kept["ref"], "train.ipynb", cwd=project).out
+
+
+def test_a_tracked_cell_snapshots_unsaved_edits(lab: str, page: Page, project: Path, terminal):
+    cells = ["%load_ext mlops_jupyter", TRACKED.format(name="fit"), "y = 1"]
+    write_notebook(project / "train.ipynb", *cells)
+    open_notebook(page, lab, "train.ipynb")
+    page.locator(".jp-Cell .cm-content").last.click()
+    page.keyboard.press("Control+End")
+    page.keyboard.type("  # typed, not saved")
+    run_all(page)
+    expect(page.locator(".jp-OutputArea-output", has_text="FINISHED")).to_have_count(1)
+    (run,) = json.loads(terminal("runs", "--json", cwd=project).out)["runs"]
+    assert "typed, not saved" in terminal("diff", run["run_id"], "train.ipynb", cwd=project).out
+
+
+def test_the_cell_that_is_chosen_is_tracked(lab: str, page: Page, project: Path, terminal):
+    write_notebook(project / "train.ipynb", "x = 1")
+    open_notebook(page, lab, "train.ipynb")
+    page.locator(".jp-Cell .cm-content").first.click()
+    page.keyboard.press("Escape")
+    palette(page, "mlops track", "Run a cell, a block or a function as an MLflow run")
+    dialog = page.locator(".jp-Dialog")
+    dialog.get_by_label("name").fill("it's $5")
+    dialog.get_by_role("button", name="Run").click()
+    cells = page.locator(".jp-Cell .cm-content")
+    expect(cells.nth(0)).to_have_text("%load_ext mlops_jupyter")
+    expect(cells.nth(1)).to_contain_text("%%mlops track")
+    expect(page.locator(".jp-OutputArea-output", has_text="FINISHED")).to_contain_text("it's $5")
+
+
+def test_the_status_bar_shows_the_open_run(lab: str, page: Page, project: Path):
+    cells = ["%load_ext mlops_jupyter", "%%mlops track long\nimport time\ntime.sleep(600)"]
+    write_notebook(project / "train.ipynb", *cells)
+    open_notebook(page, lab, "train.ipynb")
+    page.evaluate("() => { window.jupyterapp.commands.execute('notebook:run-all-cells'); }")
+    item = page.locator(".mlops-Status")
+    expect(item).to_have_text("run long", timeout=60_000)
+    picture(page, "lab-status")
+    page.evaluate(f"() => {KERNEL}.interrupt()")
+    page.wait_for_function(READY)
+    expect(item).to_be_hidden(timeout=60_000)

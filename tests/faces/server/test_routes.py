@@ -1,0 +1,297 @@
+"""The server face: what a browser that has logged in can do, and what nobody else can."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import signal
+import socket
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import httpx
+import psutil
+import pytest
+from tornado.web import Application
+
+from mlops_jupyter.capabilities.endpoints.processes import identify
+from mlops_jupyter.faces.server import extension
+from mlops_jupyter.verbs import VERBS
+from tests.fakes.models import small_model
+from tests.fakes.notebooks import write_notebook
+from tests.fakes.waiting import wait_for
+
+STREAM = {"Accept": "application/x-ndjson"}
+
+
+def run(server: httpx.Client, verb: str, **body: Any) -> httpx.Response:
+    return server.post(f"verbs/{verb}", json=body)
+
+
+def events(answer: httpx.Response) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in answer.iter_lines() if line]
+
+
+METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
+# What stands in a route's place for a name.
+EXAMPLES = {"([a-z]+)": "runs", "([0-9a-f]+)": "0", "([^/]+)/(.*)": "churn/docs"}
+
+
+def paths(project: Path) -> list[str]:
+    """Ask a web application which routes the extension has added; one path of each."""
+    application = Application(base_url="/user/ana/", server_root_dir=str(project))
+    extension._load_jupyter_server_extension(SimpleNamespace(web_app=application, log=logging.getLogger()))
+    (added, _) = application.default_router.rules
+    found = [rule.matcher.regex.pattern.removesuffix("$") for rule in added.target.rules]
+    for pattern, example in EXAMPLES.items():
+        found = [one.replace(pattern, example) for one in found]
+    return found
+
+
+def test_each_route_refuses_who_has_not_logged_in(server, project, monkeypatch):
+    for variable in (extension.ENDPOINTS_URL, extension.ENDPOINTS_OF):
+        monkeypatch.setenv(variable, "")  # told to this process too, and taken back at the end
+    found = paths(project)
+    assert len(found) == 5
+    with httpx.Client(base_url=server.base_url.join("/"), timeout=30, trust_env=False) as stranger:
+        for path in found:
+            answers = {method: stranger.request(method, path) for method in METHODS}
+            # A browser is sent to the login page; a method that a route does not have is none for anybody.
+            for method, answer in answers.items():
+                # What a route allows may be asked by a browser that asks before it logs in.
+                nothing = method == "OPTIONS" and not answer.text
+                assert nothing or answer.status_code in {302, 403, 405}, (method, path)
+                assert answer.status_code != 302 or "/login" in answer.headers["location"]
+            assert {302, 403} & {answer.status_code for answer in answers.values()}, path
+            # It is no mistake in the path: who has logged in is answered.
+            known = {server.request(method, server.base_url.join(path)).status_code for method in METHODS}
+            assert known & {200, 204, 404}, (path, known)
+            assert not known & {302, 403}, (path, known)
+
+
+def test_a_wrong_token_and_a_missing_xsrf_token_are_refused(server, login):
+    assert server.get("verbs", headers={"Authorization": "token wrong"}).status_code == 403
+    assert login.get("status").status_code == 200
+    refused = login.post("verbs/status", json={})
+    assert (refused.status_code, "_xsrf" in refused.text) == (403, True)
+    told = login.post("verbs/status", json={}, headers={"X-XSRFToken": login.cookies["_xsrf"]})
+    assert told.status_code == 200, told.text
+
+
+def test_the_verbs_are_described(server):
+    verbs = {one["name"]: one for one in server.get("verbs").json()["verbs"]}
+    assert set(verbs) == {name for name, verb in VERBS.items() if verb.place != "code"}
+    for name, verb in verbs.items():
+        assert (verb["line"], verb["effect"], verb["place"]) == (
+            VERBS[name].line,
+            VERBS[name].effect,
+            VERBS[name].place,
+        )
+    limit = next(one for one in verbs["runs"]["parameters"] if one["name"] == "limit")
+    assert (limit["kind"], limit["default"], limit["flag"]) == ("integer", 20, "--limit")
+    assert verbs["undeploy"]["asks"]
+
+
+def test_a_verb_gives_the_record_that_the_terminal_gives(server, terminal, project):
+    answer = run(server, "status")
+    assert answer.status_code == 200
+    assert answer.json()["failed"] is False
+    data = answer.json()["data"]
+    assert data["application/vnd.mlops-jupyter.status+json"] == json.loads(terminal("status", "--json").out)
+    assert data["text/plain"] + "\n" == terminal("status").out
+    assert data["text/html"].startswith("<")
+
+
+REFUSED: list[tuple[str, dict[str, Any], int, str, str]] = [
+    ("runz", {}, 404, "NotFound", "there is no verb runz"),
+    ("log", {}, 409, "Conflict", "log needs a kernel around it"),
+    ("track", {}, 409, "Conflict", "track needs a kernel around it"),
+    ("runs", {"arguments": {"limt": 3}}, 400, "CommandError", "runs has no parameter limt"),
+    ("runs", {"arguments": {"limit": "3"}}, 400, "CommandError", "runs: limit must be a whole number"),
+    ("runs", {"arguments": {"limit": True}}, 400, "CommandError", "runs: limit must be a whole number"),
+    ("runs", {"arguments": []}, 400, "CommandError", "arguments must be an object, and yes true or false"),
+    ("runs", {"notebook": "../x.ipynb"}, 400, "CommandError", "'../x.ipynb' is no path below the server's directory"),
+    ("runs", {"notebook": "/etc/x"}, 400, "CommandError", "'/etc/x' is no path below the server's directory"),
+    ("runs", {"code": "1"}, 400, "CommandError", "the body must be an object of arguments, content, notebook, yes"),
+    ("undeploy", {"arguments": {"name": "x"}}, 409, "ConfirmationRequired", "undeploy destroys what it names"),
+    ("undeploy", {"arguments": {"name": "x"}, "yes": True}, 404, "NotFound", "there is no deployment x"),
+    ("run", {"arguments": {"notebooks": ["no.ipynb"]}}, 404, "NotFound", "there is no notebook no.ipynb"),
+]
+
+
+def test_what_is_refused_says_why(server):
+    for verb, body, status, error, message in REFUSED:
+        answer = run(server, verb, **body)
+        assert (answer.status_code, answer.json()["error"], answer.json()["message"]) == (status, error, message)
+    for text in ("{", "[1]", "3", "[" * 5000):
+        answer = server.post("verbs/runs", content=text.encode())
+        assert (answer.status_code, answer.json()["error"]) == (400, "CommandError")
+
+
+def test_a_failing_notebook_is_a_result(server, project):
+    (project / "work").mkdir()
+    write_notebook(project / "work" / "größe 50%.ipynb", "1/0")
+    body = {"arguments": {"notebooks": ["größe 50%.ipynb"]}, "notebook": "work/größe 50%.ipynb"}
+    with server.stream("POST", "verbs/run", json=body, headers=STREAM) as answer:
+        assert (answer.status_code, answer.headers["content-type"]) == (200, "application/x-ndjson")
+        told = events(answer)
+    assert told[0]["event"] == "started"
+    assert any(one["event"] == "progress" and 0 <= one["share"] <= 1 for one in told)
+    assert (told[-1]["event"], told[-1]["failed"], told[-1]["error"]) == ("result", True, "ExecutionFailed")
+    assert "ZeroDivisionError" in told[-1]["message"]
+
+
+def test_a_snapshot_holds_what_the_front_end_has(server, terminal, project):
+    saved = write_notebook(project / "train.ipynb", "x = 1")
+    live = json.loads(saved.read_text())
+    live["cells"][0]["source"] = "x = 2  # not saved"
+    answer = run(server, "snapshot", notebook="train.ipynb", content=json.dumps(live))
+    assert answer.status_code == 200, answer.text
+    kept = answer.json()["data"]["application/vnd.mlops-jupyter.snapshot+json"]
+    assert "not saved" in terminal("diff", kept["ref"], "train.ipynb").out
+
+
+def slow_notebook(project: Path) -> dict[str, Any]:
+    write_notebook(project / "slow.ipynb", "import time\nopen('begun', 'w').close()\ntime.sleep(600)")
+    return {"arguments": {"notebooks": ["slow.ipynb"]}}
+
+
+def workers() -> list[psutil.Process]:
+    found = []
+    for process in psutil.process_iter(["cmdline", "environ"]):
+        told = process.info["cmdline"] or []
+        ours = (process.info["environ"] or {}).get("HOME") == os.environ["HOME"]
+        if ours and "mlops_jupyter.faces.server.worker" in told:
+            found.append(process)
+    return found
+
+
+def test_a_verb_is_cancelled(server, stored_runs, project):
+    with server.stream("POST", "verbs/run", json=slow_notebook(project), headers=STREAM) as answer:
+        lines = answer.iter_lines()
+        job = json.loads(next(lines))["job"]
+        wait_for((project / "begun").exists)
+        assert server.delete(f"jobs/{job}").status_code == 204
+        told = [json.loads(line) for line in lines if line]
+    assert told[-1]["event"] == "cancelled"
+    wait_for(lambda: not workers())
+    assert [one.status for one in stored_runs()] == ["KILLED"]
+    again = server.delete(f"jobs/{job}")
+    assert (again.status_code, again.json()["error"]) == (404, "NotFound")
+
+
+def test_a_connection_that_is_closed_cancels(server, project):
+    with server.stream("POST", "verbs/run", json=slow_notebook(project), headers=STREAM) as answer:
+        lines = answer.iter_lines()  # kept: without it the connection is closed already
+        next(lines)
+        wait_for((project / "begun").exists)
+        assert workers()
+    wait_for(lambda: not workers())
+
+
+def test_a_verb_whose_process_is_killed_is_told(server, project):
+    with server.stream("POST", "verbs/run", json=slow_notebook(project), headers=STREAM) as answer:
+        lines = answer.iter_lines()
+        next(lines)
+        wait_for((project / "begun").exists)
+        (worker,) = workers()
+        kernels = worker.children(recursive=True)
+        worker.send_signal(signal.SIGKILL)
+        last = [json.loads(line) for line in lines if line][-1]
+    for one in kernels:
+        if one.is_running():
+            one.kill()
+    assert last == {
+        "event": "error",
+        "status": 500,
+        "error": "Unexpected",
+        "message": "the process that ran run has ended with SIGKILL",
+        "hint": None,
+    }
+
+
+def test_the_status_tells_open_runs_and_endpoints(server, kernel, project):
+    assert server.get("status").json() == {"root": str(project), "open_runs": [], "endpoints": []}
+    kernel.run("import mlops_jupyter\ntracked = mlops_jupyter.track('fit')\ntracked.__enter__()")
+    (seen,) = server.get("status").json()["open_runs"]
+    assert (seen["name"], seen["notebook"]) == ("fit", None)
+    kernel.run("tracked.__exit__(None, None, None)")
+    assert server.get("status").json()["open_runs"] == []
+    (project / "mlops.toml").write_text("experiment = 3")
+    answer = server.get("status")
+    assert (answer.status_code, answer.json()["error"]) == (422, "ConfigurationError")
+
+
+@pytest.fixture(params=["port", "socket"])
+def endpoint(request, server, terminal, project) -> Iterator[dict[str, Any]]:
+    small_model(project / "model")
+    words = ["deploy", str(project / "model"), "--name", "churn"]
+    done = terminal(*words, *(["--socket", str(project / "churn.sock")] if request.param == "socket" else []))
+    assert done.code == 0, done.err
+    yield json.loads(terminal("deployments", "churn", "--json").out)
+    terminal("undeploy", "churn", "--yes")
+
+
+def test_an_endpoint_behind_the_server(endpoint, server, login, project):
+    assert server.get("status").json()["endpoints"] == [
+        {"name": "churn", "status": "ready", "restarts": 0, "error": None}
+    ]
+    answer = login.get("endpoints/churn/")
+    assert (answer.status_code, answer.headers["location"]) == (302, "docs")
+    page = login.get("endpoints/churn/docs")
+    assert page.status_code == 200
+    assert "script-src 'nonce-" in page.headers["content-security-policy"]
+    body = {"dataframe_split": {"columns": ["a", "b"], "data": [[3.0, 0.0], [0.0, 1.0]]}}
+    assert login.post("endpoints/churn/invocations", json=body).status_code == 403
+    headers = {"X-XSRFToken": login.cookies["_xsrf"]}
+    assert login.post("endpoints/churn/invocations", json=body, headers=headers).json() == {"predictions": [1, 0]}
+    failed = login.post("endpoints/churn/invocations", json={"x": 1}, headers=headers)
+    assert (failed.status_code, "error_code" in failed.json()) == (400, True)
+    lost = server.get("endpoints/other/ping")
+    assert (lost.status_code, lost.json()["error"]) == (404, "NotFound")
+    assert server.get("endpoints/..%2f..%2fx/ping").status_code in {400, 404}
+
+
+def test_a_card_of_a_verb_links_through_the_server(endpoint, server):
+    shown = run(server, "deployments", arguments={"name": "churn"}).json()["data"]
+    record = shown["application/vnd.mlops-jupyter.deployment+json"]
+    assert record["jupyter_url"] == "/user/ana/mlops-jupyter/endpoints/churn/"
+
+
+def test_nothing_of_the_browser_s_login_reaches_an_endpoint(server, login, project):
+    folder = project / ".mlops" / "endpoints" / "spy"
+    folder.mkdir(parents=True, mode=0o700)
+    (folder.parent).chmod(0o700)
+    (folder / "token").write_text("the-endpoint-s")
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        mine = identify(os.getpid())
+        assert mine is not None
+        state = {"pid": mine.pid, "process_started": mine.started, "status": "ready", "started_at": 0.0}
+        state |= {"host": "127.0.0.1", "port": listening.getsockname()[1], "workers": []}
+        (folder / "state.json").write_text(json.dumps(state))
+        heard: list[str] = []
+
+        def answer() -> None:
+            connection, _ = listening.accept()
+            with connection:
+                heard.append(connection.recv(65536).decode())
+                connection.sendall(b"HTTP/1.1 200 OK\r\nSet-Cookie: a=b\r\nContent-Length: 2\r\n\r\nok")
+
+        thread = threading.Thread(target=answer)
+        thread.start()
+        got = login.get(
+            "endpoints/spy/x%20y/z", params={"token": "test-token", "q": "a b"}, headers={"X-Request-Id": "r1"}
+        )
+        thread.join(30)
+    assert (got.text, "set-cookie" in got.headers) == ("ok", False)
+    lines = heard[0].split("\r\n")
+    assert lines[0] == "GET /x%20y/z?q=a+b HTTP/1.1"
+    told = {line.partition(":")[0].lower(): line.partition(": ")[2] for line in lines[1:] if line}
+    assert told["authorization"] == "Bearer the-endpoint-s"
+    assert told["x-request-id"] == "r1"
+    assert not {"cookie", "x-xsrftoken", "referer", "origin"} & set(told)
+    assert "test-token" not in heard[0]
