@@ -24,9 +24,10 @@ if (told.includes("--tests")) {
 } else {
   const place = told.indexOf("--out");
   const out = place < 0 ? join(here, "..", "mlops_jupyter", "widgets") : told[place + 1];
-  const folder = join(here, "src", "live_chart");
+  const widgets = ["live_chart", "monitor"];
+  const entries = (file) => Object.fromEntries(widgets.map((name) => [name, join(here, "src", name, file)]));
   await build({
-    entryPoints: { live_chart: join(folder, "index.ts") },
+    entryPoints: entries("index.ts"),
     outdir: out,
     bundle: true,
     minify: true,
@@ -37,7 +38,7 @@ if (told.includes("--tests")) {
     logLevel: "warning",
   });
   await build({
-    entryPoints: { live_chart: join(folder, "style.css") },
+    entryPoints: entries("style.css"),
     outdir: out,
     bundle: true,
     minify: true,

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import difflib
 import errno
+import math
 import os
 import shlex
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -30,12 +31,64 @@ _KEYS: dict[str, Any] = {
     "experiment": (str,),
     "tracking_uri": (str,),
     "registry_uri": (str,),
-    "track": {"autolog": (bool,), "log_models": (bool,)},
+    "track": {"autolog": (bool,), "log_models": (bool,), "tensorboard": (bool,)},
     "secrets": {"allow": (list,)},
     "snapshots": {"of_runs": (bool,), "keep_days": (int,)},
     "run": {"output": (str,), "timeout_s": (int,)},
     "warm": {"imports": (list,)},
+    "rollout": {
+        "steps": (str,),
+        "window_s": (int, float),
+        "step_s": (int, float),
+        "min_requests": (int,),
+        "windows": (int,),
+        "cooldown_s": (int, float),
+    },
+    "prometheus": {"url": (str,), "credentials_file": (str,)},
+    "alertmanager": {"url": (str,), "credentials_file": (str,)},
+    "pushgateway": {"url": (str,), "credentials_file": (str,)},
+    "monitoring": {
+        "enabled": (bool,),
+        "window_s": (int, float),
+        "base_window_s": (int, float),
+        "tumbling": (bool,),
+        "sample": (int, float),
+        "sample_rows_per_s": (int, float),
+        "payload_mb": (int, float),
+        "answers_mb": (int, float),
+        "keep_days": (int, float),
+        "redact": (list,),
+    },
 }
+# Between what a number of [monitoring] must lie.
+_MONITORING = {
+    "window_s": (1, 30 * 86_400),
+    "base_window_s": (1, 3_600),
+    "sample": (0, 1),
+    "sample_rows_per_s": (0, 1_000_000),
+    "payload_mb": (0, 1_000_000),
+    "answers_mb": (0, 1_000_000),
+    "keep_days": (0, 36_500),
+}
+
+
+@dataclass(frozen=True)
+class MonitoringServer:
+    """A server of metrics or alerts, as the settings name it.
+
+    Attributes
+    ----------
+    name
+        The table of the settings.
+    url
+        Its address, as it was written; it may hold credentials.
+    credentials_file
+        A file with the token that it wants, ``None`` without one.
+    """
+
+    name: str
+    url: str = field(repr=False)
+    credentials_file: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -54,7 +107,7 @@ class Settings:
         The model registry's store; ``None`` means the tracking store.
     experiment, experiment_id
         The experiment's name, and its id when ``MLFLOW_EXPERIMENT_ID`` names it instead.
-    autolog, log_models
+    autolog, log_models, tensorboard
         What a tracked cell does unless told otherwise.
     project_name
         What all checkouts of the project call it: the file's experiment, whatever a variable says; else the folder's
@@ -69,8 +122,14 @@ class Settings:
         Where executed notebooks go.
     timeout_s
         Seconds a cell may take in a headless run; ``None`` means no limit.
+    monitoring
+        How endpoints are watched, as far as the file says; its keys are those of an endpoint's plan.
     warm_imports
         What a warm process imports for every notebook; ``None`` means what each notebook's code imports.
+    rollout
+        How canaries are promoted or rolled back by themselves: what of a `RolloutPolicy` the file says.
+    prometheus, alertmanager, pushgateway
+        The servers of metrics and alerts, ``None`` for those that there are not.
     """
 
     root: Path
@@ -89,6 +148,12 @@ class Settings:
     output: Path
     timeout_s: int | None
     warm_imports: tuple[str, ...] | None
+    monitoring: Mapping[str, Any]
+    rollout: Mapping[str, Any]
+    tensorboard: bool = False
+    prometheus: MonitoringServer | None = None
+    alertmanager: MonitoringServer | None = None
+    pushgateway: MonitoringServer | None = None
 
     @property
     def state(self) -> Path:
@@ -104,6 +169,11 @@ class Settings:
     def artifacts(self) -> Path:
         """Where the embedded store puts artifacts."""
         return self.state / "artifacts"
+
+    @property
+    def event_files(self) -> Path:
+        """Where metrics are mirrored to for TensorBoard."""
+        return self.state / "tensorboard"
 
     @property
     def embedded(self) -> bool:
@@ -305,14 +375,62 @@ def load(root: Path, environment: Mapping[str, str]) -> Settings:
         experiment_id=environment.get("MLFLOW_EXPERIMENT_ID") or None,
         autolog=track.get("autolog", True),
         log_models=track.get("log_models", False),
+        tensorboard=track.get("tensorboard", False),
         project_name=table.get("experiment") or root.name or "default",
         allowed_secrets=frozenset(table.get("secrets", {}).get("allow", ())),
         snapshots_of_runs=snapshots.get("of_runs", True),
         keep_days=snapshots.get("keep_days", 90),
         output=root / run.get("output", f"{STATE_DIRECTORY}/executed"),
         timeout_s=run.get("timeout_s"),
+        monitoring=_monitoring(table, file),
         warm_imports=None if "imports" not in table.get("warm", {}) else tuple(table["warm"]["imports"]),
+        rollout=_rollout(table.get("rollout", {}), file),
+        **{name: _server(root, name, table, environment) for name in ("prometheus", "alertmanager", "pushgateway")},
     )
+
+
+def _monitoring(table: Mapping[str, Any], file: Path | None) -> Mapping[str, Any]:
+    told: dict[str, Any] = dict(table.get("monitoring", {}))
+    for name, (least, most) in _MONITORING.items():
+        # Written so that nan, which TOML has, is refused.
+        if name in told and not least <= told[name] <= most:
+            message = f"monitoring.{name} in {file} is {told[name]}, and must be from {least} to {most}"
+            raise ConfigurationError(message, f"mend {file}")
+    if told.get("base_window_s", 0) > told.get("window_s", math.inf):
+        raise ConfigurationError(
+            f"monitoring.base_window_s in {file} is longer than monitoring.window_s", f"mend {file}"
+        )
+    return {name: tuple(value) if isinstance(value, list) else value for name, value in told.items()}
+
+
+def _server(root: Path, name: str, table: Mapping[str, Any], environment: Mapping[str, str]) -> MonitoringServer | None:
+    told = table.get(name, {})
+    url = environment.get(f"MLOPS_JUPYTER_{name.upper()}_URL") or told.get("url")
+    if not url:
+        return None
+    file = told.get("credentials_file")
+    return MonitoringServer(name, url, None if file is None else root / Path(file).expanduser())
+
+
+def _rollout(table: Mapping[str, Any], file: Path | None) -> Mapping[str, Any]:
+    """Return how canaries are promoted, from its table."""
+    told = dict(table)
+    if "steps" in told:
+        try:
+            steps = tuple(float(one) for one in told["steps"].split(","))
+        except ValueError:
+            steps = ()
+        if not steps or list(steps) != sorted({*steps, 100.0}) or steps[0] <= 0:
+            raise ConfigurationError(
+                f"rollout.steps in {file} must be shares that grow to 100, not {told['steps']!r}",
+                'write steps = "10,25,50,100"',
+            )
+        told["steps"] = steps
+    for name, value in told.items():
+        free = name in {"cooldown_s", "step_s"}
+        if name != "steps" and (value < 0 or (value == 0 and not free)):
+            raise ConfigurationError(f"rollout.{name} in {file} must be above 0, not {value}", f"mend {file}")
+    return told
 
 
 def _tracking_uri(

@@ -106,6 +106,18 @@ VERBS: dict[str, Verb] = {
         "anywhere",
     ),
     "predict": Verb(_COMMANDS + "predict:predict", "Ask an endpoint for predictions.", "reads", "anywhere"),
+    "rows": Verb(
+        _COMMANDS + "rows:rows",
+        "Show logged rows of a deployment: those behind the drift of a feature, or of a segment.",
+        "reads",
+        "anywhere",
+    ),
+    "feedback": Verb(
+        _COMMANDS + "feedback:feedback",
+        "Give labels that came late, and see how right the answers were; without labels, see it.",
+        "writes",
+        "anywhere",
+    ),
     "traffic": Verb(
         _COMMANDS + "traffic:traffic",
         "Share a deployment's traffic out between its versions; without shares, show them.",
@@ -119,11 +131,26 @@ VERBS: dict[str, Verb] = {
         "anywhere",
     ),
     "logs": Verb(_COMMANDS + "logs:logs", "Show the last lines of an endpoint's log.", "reads", "anywhere"),
+    "monitor": Verb(
+        _COMMANDS + "monitor:monitor",
+        "Show what a deployment does: throughput, latency, errors, drift, quality, alerts.",
+        "reads",
+        "anywhere",
+    ),
+    "drift": Verb(
+        _COMMANDS + "drift:drift",
+        "Tell how far data has moved: of a deployment from its training data, or of one table from another.",
+        "reads",
+        "anywhere",
+    ),
     "undeploy": Verb(
         _COMMANDS + "undeploy:undeploy",
         "End an endpoint, when it has answered what is open, and remove all that it has left.",
         "destroys",
         "anywhere",
+    ),
+    "export": Verb(
+        _COMMANDS + "export:export", "Write files that let other systems watch deployments.", "writes", "anywhere"
     ),
     "ui": Verb(_COMMANDS + "ui:ui", "Open a tool's web pages inside Jupyter.", "reads", "anywhere"),
 }

@@ -158,7 +158,8 @@ def test_pyproject_says_the_same(place):
         ("experimnet = 'x'", "{file} has a setting nobody reads: experimnet", "did you mean experiment?"),
         ("[track]\nautlog = true", "{file} has a setting nobody reads: track.autlog", "did you mean track.autolog?"),
         ("zzz = 1", "{file} has a setting nobody reads: zzz",
-         "known here: experiment, tracking_uri, registry_uri, track, secrets, snapshots, run, warm"),
+         ("known here: experiment, tracking_uri, registry_uri, track, secrets, snapshots, run, warm, prometheus, "
+          "alertmanager, pushgateway, monitoring")),
         ("experiment = 3", "experiment in {file} must be str, not 3", "mend {file}"),
         ("[track]\nautolog = 'yes'", "track.autolog in {file} must be bool, not 'yes'", "mend {file}"),
         ("[run]\ntimeout_s = true", "run.timeout_s in {file} must be int, not True", "mend {file}"),
@@ -166,6 +167,12 @@ def test_pyproject_says_the_same(place):
         ("[secrets]\nallow = 'x'", "secrets.allow in {file} must be list, not 'x'", "mend {file}"),
         ("[secrets]\nallow = [1]", "secrets.allow in {file} must be a list of texts", "mend {file}"),
         ("track = true", "track in {file} must be a table", "write [track]"),
+        ("[monitoring]\nsample = 3", "monitoring.sample in {file} is 3, and must be from 0 to 1", "mend {file}"),
+        ("[monitoring]\nwindow_s = nan", "monitoring.window_s in {file} is nan, and must be from 1 to 2592000",
+         "mend {file}"),
+        ("[monitoring]\nwindow_s = 5\nbase_window_s = 10",
+         "monitoring.base_window_s in {file} is longer than monitoring.window_s", "mend {file}"),
+        ("[monitoring]\nredact = ['a', 1]", "monitoring.redact in {file} must be a list of texts", "mend {file}"),
         ("experiment = ", "{file} is not valid TOML: Invalid value (at end of document)", "mend {file}"),
     ],
 )  # fmt: skip

@@ -45,6 +45,7 @@ CONTRACT: dict[str, set[str]] = {
         "--resume",
         "--timeout",
         "--experiment",
+        "--push",
         "--yes",
     },
     "ci": {"SYSTEM", "NOTEBOOKS", "--require", "--output"},
@@ -60,6 +61,7 @@ CONTRACT: dict[str, set[str]] = {
     "logs": {"NAME", "--follow", "-f", "--lines"},
     "undeploy": {"NAME", "--yes"},
     "ui": {"TOOL"},
+    "export": {"SYSTEM", "NAME", "--output", "--slow", "--objective", "--require"},
 }
 
 

@@ -76,6 +76,30 @@ def parsed_shares(given: Iterable[str]) -> dict[str, float]:
     return shares
 
 
+def with_share(present: Versions, version: str, percent: float) -> Versions:
+    """Return what is served with another share for one version; the others keep their proportions.
+
+    Parameters
+    ----------
+    present
+        What is served.
+    version
+        One that answers.
+    percent
+        Its share from now on: at 0 it is let go, at 100 the others are, but for shadows.
+    """
+    others = sum(one.percent for one in present if not one.shadow and one.version != version)
+    found = []
+    for one in present:
+        if one.shadow:
+            found.append(one)
+            continue
+        share = percent if one.version == version else one.percent / others * (_ALL - percent)
+        if share > 0:
+            found.append(replace(one, percent=share))
+    return tuple(found)
+
+
 def with_shares(name: str, present: Versions, shares: Mapping[str, float]) -> Versions:
     """Return what is served with other shares: a version that gets none is let go, a shadow that gets some answers.
 

@@ -6,6 +6,7 @@ a batch whose acknowledgement was lost is sent again. How far a run has come is 
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -13,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import Conflict, MlopsError, NotFound, Unauthorized, Unavailable
-from ..protocols import RunSink
+from ..protocols import MetricMirror, RunSink
 from ..records import RunStart
 from .journal import Batch, Follower, RunFolder, RunFolders, Shipped
 from .rendering import HTML_ARTIFACT, Renderings
@@ -23,8 +24,11 @@ from .tracking import ERROR_TAG, LOCAL_ID_TAG, PARENT_TAG, RERUN_TAG
 HEARTBEAT_TAG = "mlops.alive"
 NOTE_TAG = "mlflow.note.content"
 COPIED_TAG = "mlops.copied_to"
+# On a run whose metrics are written a second time; it says for which tool.
+MIRROR_TAG = "mlops.mirrored"
 ENVIRONMENT_ARTIFACT = "mlops/environment.json"
 
+_UNFIT, _LONGEST_NAME = re.compile(r"[^\w.=+-]+"), 100
 _REACH_S = 3.0
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 1.0, 30.0
 _HEARTBEAT_S = 60.0
@@ -80,6 +84,8 @@ class Shipper:
         Finds what the notebook says directly above a run's cell.
     pages
         Makes the pages of runs' notebooks.
+    mirror
+        Gives what writes metrics a second time, by the tool that they are for; ``None`` where nothing does.
     """
 
     def __init__(  # noqa: PLR0917 -- what a shipper works with
@@ -90,6 +96,7 @@ class Shipper:
         environment: Callable[[Sequence[str]], str],
         note: Callable[[RunStart], str | None],
         pages: Renderings,
+        mirror: Callable[[str], MetricMirror] | None = None,
     ) -> None:
         self._folders = folders
         self._sink = sink
@@ -97,6 +104,7 @@ class Shipper:
         self._environment = environment
         self._note = note
         self._pages = pages
+        self._mirror = mirror
         self._work: dict[str, _Work] = {}
         self._pauses: dict[str, _Pause] = {}
         self.problems: dict[str, Exception] = {}
@@ -279,6 +287,9 @@ class Shipper:
                 break
             sent = sent or bool(batch)
             self._send(work, sink, run_id, batch)
+            # What was in the project's own file first is read once more for the run's own store.
+            if batch.points and (local or not work.shipped.local_position):
+                self._mirrored(work.start, batch.points)
             if local:
                 # The segments stay: they are read once more for the run's own store.
                 changes: dict[str, Any] = {"local_position": batch.position}
@@ -289,6 +300,24 @@ class Shipper:
                     file.unlink(missing_ok=True)
             work.shipped = work.folder.note(work.shipped, last_ms=work.last_ms, **changes)
         return sent
+
+    def _mirrored(self, start: RunStart, points: Sequence[_Point] | None) -> None:
+        """Write points once more where the run asks for it; ``None`` says that no more come.
+
+        What is wrong with the mirror keeps nothing from the store.
+        """
+        tool = start.tags.get(MIRROR_TAG)
+        if tool is None or self._mirror is None:
+            return
+        run = f"{_UNFIT.sub('_', start.name or 'run').strip('_.')[:_LONGEST_NAME]}-{start.run_id[:8]}"
+        try:
+            mirror = self._mirror(tool)
+            if points is None:
+                mirror.end(run)
+            else:
+                mirror.write(run, points)
+        except (MlopsError, OSError) as error:
+            self.problems[f"mirror of {start.run_id}"] = error
 
     def _create(self, work: _Work, sink: RunSink) -> None:
         start = work.start
@@ -412,6 +441,7 @@ class Shipper:
         if not work.end_told:
             sink.end(self._id(work), work.shipped.status or "KILLED", work.shipped.end_ms)
             work.end_told = True
+            self._mirrored(work.start, None)
         if work.folder.anyone_writes():
             return False
         if work.shipped.local:

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import re
+import tempfile
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from .. import settings
 from ..capabilities import rollouts
+from ..capabilities.drift.files import first_rows
+from ..capabilities.drift.tables import MOST_ROWS
 from ..errors import CommandError, Conflict
 from ..protocols import ONCE, Object, Reporter, Short, Silent, WantedDeployment
-from ..records import Deployment, ModelPackage, RegisteredVersion, ServedVersion
+from ..records import Deployment, ModelPackage, RegisteredVersion, RolloutPolicy, ServedVersion
 from . import live_models, packages, targets
 from .register import register
 
@@ -30,6 +33,7 @@ def deploy(
     port: int | None = None,
     socket: Path | None = None,
     canary: float | None = None,
+    auto: bool = False,
     shadow: bool = False,
     trust: bool = False,
     config: Annotated[Mapping[str, str] | None, Short("-C"), ONCE] = None,
@@ -51,7 +55,9 @@ def deploy(
     name
         What the deployment is called; else as the registered model.
     data
-        What a live model was made with ($X), for its signature and example; else what its tracked cell was told.
+        What a live model was made with ($X), for its signature, example and baseline; else what its tracked cell was
+        told. Of a model that is logged already it is the baseline for drift, in the place of its own; a file of Parquet
+        or CSV will do.
     target
         Where it runs: local, or the target of any MLflow deployment plugin.
     workers
@@ -62,6 +68,9 @@ def deploy(
         Listen at a Unix socket of this path instead of at a port.
     canary
         Give the version this share of the traffic, in percent, beside what is served.
+    auto
+        Promote the canary step by step, hold it or roll it back, by its latency, errors, drift and accuracy beside
+        what is served; [rollout] in mlops.toml says how.
     shadow
         Let the version see the traffic, and compare its answers, which nobody gets.
     trust
@@ -89,12 +98,17 @@ def deploy(
     """
     name = name or _default_name(model)
     _check(workers, port, canary, shadow=shadow)
+    if auto and canary is None:
+        raise CommandError("--auto decides about a canary, and there is none", "--canary 10 --auto")
     current = settings.current()
     current.prepare_state()
     place = targets.target(current, target)
-    with place.changing(name):
+    with place.changing(name), tempfile.TemporaryDirectory() as made:
         reporter.progress(f"{name}: the model is fetched", 0, 1)
         package = packages.loadable(_package(current, model, data, name), trust=trust)
+        if data is not None and live_models.reference_of(model) is not None:
+            without = current.monitoring.get("redact", ())
+            package = packages.with_baseline(current, package, _rows(data), Path(made), without)
         new = targets.served(package)
         alias = f"models:/{package.model}@{package.alias}" if package.alias else None
         if canary is None and not shadow:
@@ -113,11 +127,19 @@ def deploy(
             socket=None if socket is None else str(socket.expanduser().absolute()),
             follows=follows,
             verbose_errors=verbose_errors,
+            monitoring=current.monitoring,
             config=config,
+            auto=_policy(current.rollout, new, canary) if auto and canary is not None else None,
         )
         found = place.apply(wanted, targets.waiting(reporter, name))
     targets.ready(reporter, name)
     return targets.with_jupyter(replace(found, notes=(*package.notes, *found.notes)))
+
+
+def _policy(told: Mapping[str, Any], new: ServedVersion, canary: float) -> RolloutPolicy:
+    """Return how this canary is promoted: from its share on, by those steps that are higher."""
+    policy = RolloutPolicy(new.version, **told)
+    return replace(policy, steps=(canary, *(one for one in policy.steps if one > canary)))
 
 
 def _present(found: Deployment | None, name: str, new: ServedVersion) -> Deployment:
@@ -134,10 +156,15 @@ def _beside(present: rollouts.Versions, new: ServedVersion, canary: float | None
 def _package(current: settings.Settings, model: object, data: object | None, name: str) -> ModelPackage:
     """Return what is to be served; a live model is registered, so that the registry knows what answers."""
     if live_models.reference_of(model) is not None:
-        return live_models.given(current, model, data=data, name=name)
+        return live_models.given(current, model, data=None, name=name)
     made = register(model, name=name, data=data)
     package = packages.resolved(current, made.uri)
     return replace(package, notes=(f"the model is version {made.version} of {name}", *made.notes))
+
+
+def _rows(data: object) -> object:
+    """Return the table that is meant by ``--data``: itself, or what a file holds."""
+    return first_rows(Path(data).expanduser(), MOST_ROWS) if isinstance(data, str | Path) else data
 
 
 def _default_name(model: object) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from ..protocols import NotebookEngine
 from ..records import Execution
 from . import project
 from .headless import Job, Wanted
+from .pushed_metrics import PushedMetrics
 
 
 def hosted(
@@ -37,6 +39,7 @@ def hosted(
     """
     current = settings.current()
     project.prepare(current)
+    pushed = PushedMetrics(current)
     path = _path(source)
     wanted = Wanted(parameters=engine.given, output=_path(output))
     job = Job(path, current, wanted, engine.given, engine.declared)
@@ -44,7 +47,11 @@ def hosted(
     cells = len(reading.read(path.read_bytes(), path.name).get("cells", ())) if path.is_file() else 0
     outcome = engine.execute(kernel_name, environment, cells, dict(options) | {"output_path": output})
     job.cells = cells
-    return job.end(outcome)
+    execution = job.end(outcome)
+    if outcome.kind == "interrupted":
+        return execution
+    left = pushed.push([execution])
+    return replace(execution, notes=(*execution.notes, *left))
 
 
 def _path(place: str | None) -> Path:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import cast
 
 from .. import registry, settings
+from ..capabilities.drift import BASELINE_PATH
 from ..capabilities.run_names import find_run
 from ..errors import ConfigurationError, NotFound
 from ..protocols import ModelPackages
@@ -71,6 +73,23 @@ def loadable(package: ModelPackage, *, trust: bool) -> ModelPackage:
         f"{package.source} may run code when it is loaded, and this project has not logged it: {package.executes}",
         "add --trust if you know who made it",
     )
+
+
+def with_baseline(
+    current: settings.Settings, package: ModelPackage, data: object, folder: Path, without: Sequence[str] = ()
+) -> ModelPackage:
+    """Return a model with a baseline made of data, in a file of this folder.
+
+    Raises
+    ------
+    CommandError
+        When the data does not fit the model.
+    """
+    text, notes = store(current).baseline(package, data, without)
+    file = folder / Path(BASELINE_PATH).name
+    file.write_text(text, encoding="utf-8")
+    used = "the baseline is made from --data" + ("" if package.baseline is None else ", not the model's own")
+    return replace(package, baseline=str(file), notes=(*package.notes, used, *notes))
 
 
 def _uri(current: settings.Settings, word: str) -> str:

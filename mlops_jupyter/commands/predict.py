@@ -47,7 +47,8 @@ def predict(name: DeploymentName, data: Object, *, target: str = targets.LOCAL, 
     began = time.perf_counter()
     answers = [place.ask(name, body.content, body.content_type, timeout) for body in wanted.bodies]
     took = time.perf_counter() - began
-    values = [one for answer in answers for one in _predictions(name, answer)]
+    parts = [_predictions(name, answer) for answer in answers]
+    values = [one for part in parts for one in part]
     result = wanted.like(values)
     ids = tuple(answer.request_id for answer in answers)
     if hasattr(result, "attrs"):
@@ -58,6 +59,7 @@ def predict(name: DeploymentName, data: Object, *, target: str = targets.LOCAL, 
         request_ids=ids,
         versions=tuple(dict.fromkeys(answer.version for answer in answers)),
         duration_s=took,
+        rows=tuple(map(len, parts)),
         result=result,
     )
 

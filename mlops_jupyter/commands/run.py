@@ -19,6 +19,7 @@ from .batch import Choices, batch
 from .batch_plan import notebooks_of
 from .gates import Gates
 from .headless import Wanted, headless
+from .pushed_metrics import PushedMetrics
 from .reports import Reports
 
 _LOCAL = "local"
@@ -40,6 +41,7 @@ def run(
     markdown: Path | None = None,
     note: bool = False,
     against: str | None = None,
+    push: str | None = None,
     timeout: float | None = None,
     total_timeout: float | None = None,
     retries: int = 0,
@@ -98,6 +100,8 @@ def run(
         Write the summary on the pipeline's merge request, with the token in GITLAB_TOKEN or GITHUB_TOKEN.
     against
         The revision for the notebook's diff; else the target branch of the pipeline's merge request.
+    push
+        The Pushgateway that takes duration, success, gates and metrics; else that of the settings, if they name one.
     timeout
         Seconds a cell may take; else no limit.
     total_timeout
@@ -157,6 +161,7 @@ def run(
     current = settings.current()
     reports = Reports(current, junit, markdown, against, note)
     reports.prepare(paths)
+    pushed = PushedMetrics(current, push)
     required = gates.planned(current, require, baseline or {}, paths, experiment)
     if many:
         chosen = Choices(
@@ -169,14 +174,18 @@ def run(
             best=best,
             yes=yes,
         )
-        return _batch(chosen, required, reports, reporter)
-    return _single(paths[0], wanted, required, reports, reporter)
+        return _batch(chosen, required, reports, pushed, reporter)
+    return _single(paths[0], wanted, required, reports, pushed, reporter)
 
 
-def _single(path: Path, wanted: Wanted, required: Gates, reports: Reports, reporter: Reporter) -> Execution:
+def _single(  # noqa: PLR0917 -- what a run takes
+    path: Path, wanted: Wanted, required: Gates, reports: Reports, pushed: PushedMetrics, reporter: Reporter
+) -> Execution:
     execution, outcome = headless(path, wanted, reporter)
     execution = required.judge(execution)
     left = reports.write([execution], post=outcome.kind != "interrupted")
+    if outcome.kind != "interrupted":
+        left = (*left, *pushed.push([execution]))
     execution = replace(execution, notes=(*execution.notes, *left))
     if outcome.kind == "done":
         gates.answer([execution], execution, reporter)
@@ -195,11 +204,13 @@ def _check(notebooks: tuple[Path, ...], jobs: int | None) -> None:
         raise CommandError(f"--jobs must be at least 1, not {jobs}", "leave it out for one a core")
 
 
-def _batch(chosen: Choices, required: Gates, reports: Reports, reporter: Reporter) -> Batch:
+def _batch(chosen: Choices, required: Gates, reports: Reports, pushed: PushedMetrics, reporter: Reporter) -> Batch:
     ran = batch(chosen, reporter)
     judged = {one.run.run_id: required.judge(one) for one in ran.representatives()}
     executions = [judged.get(one.run.run_id, one) for one in ran.executions]
     left = reports.write(executions, post=not ran.batch.left)
+    if not ran.batch.left:
+        left = (*left, *pushed.push(executions, {one.notebook: one for one in judged.values()}))
     found = replace(
         ran.batch, gates=tuple(gate for one in judged.values() for gate in one.gates), notes=(*ran.batch.notes, *left)
     )

@@ -17,7 +17,7 @@ from ..capabilities.journal import RunFolders
 from ..capabilities.notes import note_above
 from ..capabilities.rendering import Renderings
 from ..capabilities.shipping import Shipper
-from ..protocols import NotebookPages, RunSink, SourceControl
+from ..protocols import MetricMirror, NotebookPages, RunSink, SourceControl
 from ..records import RunStart
 from ..settings import Settings, embedded_uri
 
@@ -47,8 +47,12 @@ def shipper(settings: Settings) -> Shipper:
         artifacts: Path | None = settings.artifacts if uri == local else None
         return cast("RunSink", registry.load("run_sink", "mlflow")(uri, artifacts))
 
+    @cache
+    def mirror(tool: str) -> MetricMirror:
+        return cast("MetricMirror", registry.load("metric_mirror", tool)(settings.event_files))
+
     pages = cast("NotebookPages", registry.load("notebook_pages", "nbconvert")())
-    return Shipper(RunFolders(settings.journal), sink, local, _environment, _note, Renderings(pages.start))
+    return Shipper(RunFolders(settings.journal), sink, local, _environment, _note, Renderings(pages.start), mirror)
 
 
 def _note(start: RunStart) -> str | None:

@@ -44,6 +44,7 @@ def served(package: ModelPackage) -> ServedVersion:
         signature=package.signature,
         example=package.example,
         trusted=package.trusted,
+        baseline=package.baseline,
     )
 
 

@@ -12,11 +12,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, ParamSpec, Self, TypeVar, cast
 
-from .. import settings
+from .. import registry, settings
 from ..capabilities import honesty, snapshotting
 from ..capabilities.honesty import NotebookNow
 from ..capabilities.journal import Follower
 from ..capabilities.redaction import scrubbed
+from ..capabilities.shipping import MIRROR_TAG
 from ..capabilities.snapshotting import RunningCell
 from ..capabilities.tracking import PARENT_TAG, Intent, OpenRun, known, open_run, short_form
 from ..capabilities.tracking import current as current_run
@@ -53,6 +54,7 @@ class Choices:
     parent: str | None
     autolog: bool | None
     log_models: bool | None
+    tensorboard: bool | None
 
 
 class Tracked:
@@ -127,7 +129,7 @@ class Tracked:
             experiment=experiment,
             experiment_id=experiment_id,
             name=chosen.name,
-            tags=chosen.tags,
+            tags=self._tags(current),
             params=chosen.params,
             data=chosen.data,
             autolog=current.autolog if chosen.autolog is None else chosen.autolog,
@@ -154,6 +156,13 @@ class Tracked:
                 self._run.attach(snapshot)
         if chosen.experiment is None and experiment_id is None:
             settings.announce("MLFLOW_EXPERIMENT_NAME", current.experiment)
+
+    def _tags(self, current: settings.Settings) -> Mapping[str, str]:
+        if not (current.tensorboard if self._choices.tensorboard is None else self._choices.tensorboard):
+            return self._choices.tags
+        # What writes them is another process: whether it can is said here.
+        registry.load("metric_mirror", "tensorboard")
+        return {MIRROR_TAG: "tensorboard", **self._choices.tags}
 
     @property
     def live(self) -> bool:
@@ -322,6 +331,7 @@ def track(
     parent: str | None = None,
     autolog: bool | None = None,
     log_models: bool | None = None,
+    tensorboard: bool | None = None,
     reporter: Reporter = Silent(),  # noqa: B008 -- stateless
 ) -> Tracked:
     """Run a cell, a block or a function as an MLflow run.
@@ -353,6 +363,9 @@ def track(
         Let frameworks log params and metrics by themselves, silently [on unless mlops.toml says otherwise].
     log_models
         Let autologging log the fitted models too [off unless mlops.toml says otherwise].
+    tensorboard
+        Write the metrics as TensorBoard's event files too, for `mlops ui tensorboard` [off unless mlops.toml says
+        otherwise].
     reporter
         Where the card is shown when the body ends.
 
@@ -368,6 +381,8 @@ def track(
         when the server answers, and the card says so.
     NotFound
         When there is no such parent run.
+    MissingDependency
+        When TensorBoard is asked for and not installed.
     """
     if callable(name):
         raise CommandError("track takes a name, not a function", "write @mlops_jupyter.track() above the function")
@@ -382,5 +397,6 @@ def track(
         parent=parent,
         autolog=autolog,
         log_models=log_models,
+        tensorboard=tensorboard,
     )
     return Tracked(choices, reporter)

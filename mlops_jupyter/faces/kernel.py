@@ -10,6 +10,7 @@ import os
 import sys
 import traceback
 from collections.abc import Callable, Sequence
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from IPython.core.completer import SimpleCompletion
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 
     from ..capabilities.executed_cells import ExecutedCell, ExecutedCells
     from ..commands.track import Tracked
+    from ..protocols import Watched
     from .magic import Cell
 
 _STATUS = "status"
@@ -71,6 +73,10 @@ class NotebookReporter:
             self._live.update(shown)
         elif record is not None:
             self._live = display(record, display_id=True)
+
+    def watch(self, watched: Watched) -> None:
+        """Show a deployment live below the cell, until the kernel ends or the dashboard is closed."""
+        import_module("mlops_jupyter.faces.live_monitor").show(watched)
 
     def cancelled(self) -> bool:
         """Answer no: an interrupt is how a notebook stops a verb."""

@@ -41,7 +41,10 @@ class MlopsEngine:
 
         engine = _engine(nb)
         execution = hosted(engine, kernel_name, input_path, output_path, options)
-        logging.getLogger("papermill").info("MLflow run: %s %s", execution.run.name, execution.run.run_id)
+        logger = logging.getLogger("papermill")
+        logger.info("MLflow run: %s %s", execution.run.name, execution.run.run_id)
+        for note in execution.notes:
+            logger.warning("%s", note)
         if engine.raised is not None:
             raise engine.raised
         return nb

@@ -8,11 +8,14 @@ import sys
 from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .. import grammar
 from ..errors import ConfirmationRequired
 from . import render
+
+if TYPE_CHECKING:
+    from ..protocols import Watched
 
 
 class ScriptReporter:
@@ -31,6 +34,9 @@ class ScriptReporter:
 
     def live(self, record: object | None) -> None:
         """Show nothing, as of progress."""
+
+    def watch(self, watched: Watched) -> None:
+        """Show nothing: what is returned says how it is now."""
 
     def cancelled(self) -> bool:
         """Answer no: an interrupt is how a script stops."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import sys
 import traceback
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -23,6 +23,9 @@ from ..errors import (
 from ..grammar import Call
 from ..verbs import VERBS
 from . import render
+
+if TYPE_CHECKING:
+    from ..protocols import Watched
 
 _STATUS = "status"
 
@@ -61,6 +64,9 @@ class TerminalReporter:
 
     def live(self, record: object | None) -> None:
         """Show nothing: a table cannot be drawn anew in a terminal that scrolls; the bar counts."""
+
+    def watch(self, watched: Watched) -> None:
+        """Show nothing: what is returned says how it is now."""
 
     def cancelled(self) -> bool:
         """Answer no: Ctrl-C is how a terminal stops a verb."""

@@ -30,6 +30,20 @@ from .models import (
     ModelRegistry,
     ModelSource,
 )
+from .monitoring import (
+    Alerts,
+    BatchMetric,
+    BatchMetrics,
+    DriftPages,
+    ExportedText,
+    MetricsQueries,
+    MonitoringFiles,
+    QueriedSeries,
+    ServerAccess,
+    WatchedEndpoint,
+    WatchedFeature,
+    WatchPlan,
+)
 from .notebooks import (
     CellProgress,
     Limits,
@@ -65,6 +79,7 @@ from .reports import (
 )
 from .tracking import (
     Datasets,
+    MetricMirror,
     OpenedRun,
     PlainTracking,
     RunSink,
@@ -87,11 +102,15 @@ from .versions import (
     StoredSnapshot,
     WebDiff,
 )
+from .watching import Watched
 
 __all__ = [
     "ONCE",
+    "Alerts",
     "Answer",
     "BatchEngine",
+    "BatchMetric",
+    "BatchMetrics",
     "CaseReport",
     "CellProgress",
     "Clash",
@@ -103,16 +122,21 @@ __all__ = [
     "DeploymentName",
     "DeploymentTarget",
     "Destroys",
+    "DriftPages",
     "Earlier",
+    "ExportedText",
     "GitPlace",
     "GitSetup",
     "Limits",
     "LoadedNotebook",
     "Marker",
     "MergedText",
+    "MetricMirror",
+    "MetricsQueries",
     "ModelPackages",
     "ModelRegistry",
     "ModelSource",
+    "MonitoringFiles",
     "Names",
     "NotebookDiffer",
     "NotebookEngine",
@@ -133,6 +157,7 @@ __all__ = [
     "Publishing",
     "Pushed",
     "PythonEnvironments",
+    "QueriedSeries",
     "ReportedCase",
     "ReportedSuite",
     "Reporter",
@@ -141,6 +166,7 @@ __all__ = [
     "SecretMatch",
     "SecretScanner",
     "ServedPage",
+    "ServerAccess",
     "Short",
     "Silent",
     "Snapshots",
@@ -152,6 +178,10 @@ __all__ = [
     "TrackingUi",
     "Waiting",
     "WantedDeployment",
+    "WatchPlan",
+    "Watched",
+    "WatchedEndpoint",
+    "WatchedFeature",
     "WebDiff",
     "Work",
 ]

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from datetime import datetime
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
-from ..records import Deployment, ServedVersion
+from ..records import Deployment, RolloutPolicy, ServedVersion
 
 
 class WantedDeployment(NamedTuple):
@@ -31,10 +31,17 @@ class WantedDeployment(NamedTuple):
         The URI with an alias that it follows.
     verbose_errors
         Whether an error's message may hold values of the request; ``None`` leaves it as it is.
+    monitoring
+        How its traffic is watched, as of the settings' ``[monitoring]``; what they do not say is as usual. ``None``
+        leaves all as it is.
     config
         What a target of others is told.
     back_to
         The number of the earlier state that this is a return to, as of `Earlier`.
+    auto
+        How a canary among the versions is promoted or rolled back by itself; ``None`` leaves that to people.
+    continues
+        Whether it goes on with what is known of the canary so far.
     """
 
     name: str
@@ -46,8 +53,11 @@ class WantedDeployment(NamedTuple):
     socket: str | None = None
     follows: str | None = None
     verbose_errors: bool | None = None
+    monitoring: Mapping[str, Any] | None = None
     config: Mapping[str, str] | None = None
     back_to: int | None = None
+    auto: RolloutPolicy | None = None
+    continues: bool = False
 
 
 class Earlier(NamedTuple):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
@@ -72,12 +72,20 @@ class ModelPackages(Protocol):
         data: object | None = None,
         name: str = "model",
         near: Mapping[str, object] | None = None,
+        without: Sequence[str] = (),
     ) -> ModelPackage:
-        """Log a live model to a run, with signature, example and requirements, and trust it from now on.
+        """Log a live model to a run, with signature, example, baseline and requirements, and trust it from now on.
 
-        ``data`` is what it was made with: a table, an array, or a pair or dict of it and the answers. ``near`` is data
-        by its names that it may have been made with; the first that fits is taken. Raises `CommandError` for what is no
-        model or for data that does not fit it, and `ConfigurationError` where it cannot be saved or holds a secret.
+        ``data`` is what it was made with: a table, an array, or a pair or dict of it and the answers; ``without`` names
+        columns of it that the baseline leaves out. ``near`` is data by its names that it may have been made with; the
+        first that fits is taken. Raises `CommandError` for what is no model or for data that does not fit it, and
+        `ConfigurationError` where it cannot be saved or holds a secret.
+        """
+
+    def baseline(self, package: ModelPackage, data: object, without: Sequence[str] = ()) -> tuple[str, tuple[str, ...]]:
+        """Return the baseline that data gives a model, as JSON, and sentences that the user should read.
+
+        The model is loaded for its answers. Raises `CommandError` for data that does not fit it.
         """
 
     def log_folder(self, package: ModelPackage, *, run_id: str, name: str = "model") -> ModelPackage:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from .watching import Watched
+
 
 class Reporter(Protocol):
     """How a verb speaks while it works; each face supplies one, a verb's ``reporter`` parameter receives it."""
@@ -19,6 +21,9 @@ class Reporter(Protocol):
 
     def live(self, record: object | None) -> None:
         """Show a record as it is so far, in the place of what an earlier call showed; ``None`` takes it away."""
+
+    def watch(self, watched: Watched) -> None:
+        """Show a deployment live from now on, where that can be shown and somebody looks."""
 
     def cancelled(self) -> bool:
         """Tell whether the user has asked to stop."""
@@ -37,6 +42,9 @@ class Silent:
         """Show nothing."""
 
     def live(self, record: object | None) -> None:
+        """Show nothing."""
+
+    def watch(self, watched: Watched) -> None:
         """Show nothing."""
 
     def cancelled(self) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
@@ -141,13 +141,24 @@ class ServedPage(NamedTuple):
 
 
 class TrackingUi(Protocol):
-    """The web pages of a store of runs."""
+    """The web pages of a tool over what runs have logged."""
 
-    def open(self, tracking_uri: str, state: Path, waiting: Callable[[float, float], None]) -> ServedPage:
+    def open(self, source: str, state: Path, waiting: Callable[[float, float], None]) -> ServedPage:
         """Return a page that can be opened now; start its server at need, its traces lie below ``state``.
 
-        ``waiting`` is told the seconds so far and at the most.
+        ``source`` is what is shown: a store's tracking URI, or a folder. ``waiting`` is told the seconds so far and at
+        the most.
         """
+
+
+class MetricMirror(Protocol):
+    """Writes metrics of runs a second time, in the form that another tool reads."""
+
+    def write(self, run: str, points: Iterable[tuple[str, float, int, int]]) -> None:
+        """Write points of a run, whose name is one for a folder: name, value, milliseconds of the epoch, step."""
+
+    def end(self, run: str) -> None:
+        """Take note that nothing more comes of a run, of which nothing need have come."""
 
 
 class Datasets(Protocol):

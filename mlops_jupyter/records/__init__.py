@@ -17,13 +17,16 @@ from .comparisons import (
     Section,
 )
 from .deployments import (
+    Decision,
     Deployment,
     Deployments,
     DeploymentStatus,
     LogLines,
     Prediction,
+    RolloutPolicy,
     ServedVersion,
     Undeployed,
+    Verdict,
 )
 from .executions import (
     CellFailure,
@@ -34,6 +37,10 @@ from .executions import (
     ReproducedMetric,
     Reproduction,
     ReproductionVerdict,
+)
+from .exports import (
+    Exported,
+    ExportedFile,
 )
 from .honesty import (
     Honesty,
@@ -48,17 +55,16 @@ from .models import (
 )
 from .monitoring import (
     Alert,
-    Decision,
     Distribution,
     DriftMethod,
     DriftReport,
     FeatureDrift,
     FeatureKind,
     Feedback,
+    LoggedRows,
     Monitored,
     Quality,
     QualityMetric,
-    Verdict,
     VersionSeries,
 )
 from .pipelines import (
@@ -131,6 +137,8 @@ __all__ = [
     "DriftReport",
     "EndpointHealth",
     "Execution",
+    "Exported",
+    "ExportedFile",
     "FeatureDrift",
     "FeatureKind",
     "Feedback",
@@ -143,6 +151,7 @@ __all__ = [
     "HonestyKind",
     "Line",
     "LogLines",
+    "LoggedRows",
     "MetricComparison",
     "MetricPoint",
     "ModelPackage",
@@ -165,6 +174,7 @@ __all__ = [
     "ReproductionVerdict",
     "Restored",
     "Review",
+    "RolloutPolicy",
     "RowStatus",
     "Run",
     "RunStart",

@@ -10,6 +10,63 @@ from typing import Any, Literal
 from .runs import UNSAID
 
 DeploymentStatus = Literal["starting", "ready", "failed", "stopping", "stopped", "unknown"]
+Verdict = Literal["promote", "hold", "roll back"]
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What was decided about a canary, and why.
+
+    Attributes
+    ----------
+    at
+        When.
+    version
+        The canary's version.
+    verdict
+        What was decided.
+    reason
+        Why, in one line.
+    percent
+        Its share of the traffic from then on.
+    """
+
+    at: datetime
+    version: str
+    verdict: Verdict
+    reason: str
+    percent: float
+
+
+@dataclass(frozen=True)
+class RolloutPolicy:
+    """How a canary is promoted or rolled back by itself.
+
+    Attributes
+    ----------
+    version
+        The canary's version.
+    steps
+        The shares of the traffic that it gets one after the other, in percent.
+    window_s
+        How often it is looked at, in seconds.
+    step_s
+        How long a share is kept at the least, in seconds.
+    min_requests
+        How many requests the canary must have answered with a share before it gets the next.
+    windows
+        In so many windows something must speak against it before it is rolled back.
+    cooldown_s
+        For so long after a change of shares nothing is decided, in seconds.
+    """
+
+    version: str
+    steps: tuple[float, ...] = (10.0, 25.0, 50.0, 100.0)
+    window_s: float = 10.0
+    step_s: float = 600.0
+    min_requests: int = 200
+    windows: int = 3
+    cooldown_s: float = 30.0
 
 
 @dataclass(frozen=True)
@@ -34,7 +91,7 @@ class ServedVersion:
         The SHA-256 over the files.
     path
         Where the files are on this machine.
-    flavors, signature, example, trusted
+    flavors, signature, example, trusted, baseline
         As of a `ModelPackage`.
     """
 
@@ -50,6 +107,7 @@ class ServedVersion:
     signature: Mapping[str, str] | None = field(default=None, metadata=UNSAID)
     example: str | None = field(default=None, metadata=UNSAID)
     trusted: bool = field(default=False, metadata=UNSAID)
+    baseline: str | None = field(default=None, metadata=UNSAID)
 
 
 @dataclass(frozen=True)
@@ -94,6 +152,10 @@ class Deployment:
         How to ask it for a prediction, in a shell and in Python.
     notes
         Sentences the user should read.
+    auto
+        How its canary is promoted or rolled back by itself; ``None`` where that is left to people.
+    decisions
+        What was decided last about canaries, oldest first.
     """
 
     name: str
@@ -116,6 +178,8 @@ class Deployment:
     curl: str | None = None
     python: str | None = None
     notes: tuple[str, ...] = ()
+    auto: RolloutPolicy | None = None
+    decisions: tuple[Decision, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -160,6 +224,8 @@ class Prediction:
         The versions that answered.
     duration_s
         How long it took.
+    rows
+        How many rows each request had: labels name a row by its request and its number within it, from 0.
     """
 
     name: str
@@ -167,6 +233,7 @@ class Prediction:
     request_ids: tuple[str, ...]
     versions: tuple[str, ...]
     duration_s: float
+    rows: tuple[int, ...] = ()
     result: Any = field(default=None, compare=False, repr=False, metadata=UNSAID)
 
 

@@ -36,6 +36,8 @@ class ModelPackage:
     trusted
         Whether it may be loaded: nothing executes, or this project itself has logged exactly these files, or the user
         said so.
+    baseline
+        The absolute path of the baseline for drift, ``None`` without one.
     notes
         Sentences the user should read: what was inferred and from what, which packages differ from those here.
     """
@@ -52,6 +54,7 @@ class ModelPackage:
     example: str | None = None
     executes: str | None = None
     trusted: bool = False
+    baseline: str | None = None
     notes: tuple[str, ...] = field(default=())
 
 

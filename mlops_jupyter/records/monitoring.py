@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 
-from .deployments import DeploymentStatus
+from .deployments import Decision, DeploymentStatus, ServedVersion
+from .runs import UNSAID
 
 FeatureKind = Literal["number", "category", "text", "embedding"]
 DriftMethod = Literal["psi", "ks", "jensen_shannon", "wasserstein", "chi_square"]
-Verdict = Literal["promote", "hold", "roll back"]
 
 
 @dataclass(frozen=True)
@@ -179,11 +179,11 @@ class Feedback:
     labels
         How many there were.
     joined
-        Of how many the request is known.
+        To how many answered rows they belong.
     duplicates
-        How many had been given before; the last one counts.
+        How many were of a row that had one before; the last one counts.
     unknown
-        Of how many the request is not known, so far or any more.
+        Of how many rows the answer is not known, not yet or no longer.
     quality
         How right each version's answers were, with these.
     notes
@@ -197,6 +197,36 @@ class Feedback:
     unknown: int
     quality: tuple[Quality, ...] = ()
     notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class LoggedRows:
+    """What a deployment was asked, and answered.
+
+    Attributes
+    ----------
+    name
+        The deployment.
+    feature
+        The feature whose drift they are behind, ``None`` for rows of any values.
+    where
+        What they have in common, in words; empty for all rows.
+    matching, looked_at
+        How many logged rows have, and of how many.
+    columns, rows
+        The columns' names, and the first rows.
+    result
+        The rows as a DataFrame.
+    """
+
+    name: str
+    feature: str | None
+    where: str
+    matching: int
+    looked_at: int
+    columns: tuple[str, ...]
+    rows: tuple[tuple[object, ...], ...]
+    result: Any = field(default=None, compare=False, repr=False, metadata=UNSAID)
 
 
 @dataclass(frozen=True)
@@ -228,38 +258,14 @@ class Alert:
 
 
 @dataclass(frozen=True)
-class Decision:
-    """What was decided about a canary, and why.
-
-    Attributes
-    ----------
-    at
-        When.
-    version
-        The canary's version.
-    verdict
-        What was decided.
-    reason
-        Why, in one line.
-    percent
-        Its share of the traffic from then on.
-    """
-
-    at: datetime
-    version: str
-    verdict: Verdict
-    reason: str
-    percent: float
-
-
-@dataclass(frozen=True)
 class VersionSeries:
     """How one version answered over time; each series has a value per instant, ``None`` where nothing is known.
 
     Attributes
     ----------
     version, variant
-        The version, and what it is to the endpoint: ``main``, ``canary`` or ``shadow``.
+        The version, and what it is to the endpoint: ``main``, ``canary`` or ``shadow``; ``past`` when it is served no
+        more.
     requests_per_s, errors_per_s, rows_per_s
         Per second, over the step before the instant.
     p50_s, p95_s, p99_s
@@ -309,6 +315,8 @@ class Monitored:
         What fires now.
     decisions
         What was decided about canaries, oldest first.
+    served
+        What is served now, and which share of the traffic each version gets.
     notes
         Sentences the user should read.
     """
@@ -327,4 +335,5 @@ class Monitored:
     qualities: tuple[Quality, ...] = ()
     alerts: tuple[Alert, ...] = ()
     decisions: tuple[Decision, ...] = ()
+    served: tuple[ServedVersion, ...] = ()
     notes: tuple[str, ...] = ()

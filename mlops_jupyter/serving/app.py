@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import Awaitable, Callable
 from importlib.metadata import PackageNotFoundError, version
@@ -11,10 +10,11 @@ from secrets import token_urlsafe
 from typing import Any
 
 from ..capabilities.endpoints import metrics_text
-from ..capabilities.endpoints.lines import address
-from . import failures, inference, openapi
+from . import failures, inference, openapi, scoring
+from .asking import asked
 from .endpoint import Endpoint, find
 from .failures import Failure
+from .feedback import FeedbackDesk
 
 Scope = dict[str, Any]
 Receive = Callable[[], Awaitable[dict[str, Any]]]
@@ -24,7 +24,8 @@ Answer = tuple[int, bytes, bytes]
 
 # What answers without a token: whether the endpoint is alive says nothing about anybody's data.
 _OPEN = frozenset({"/ping", "/health", "/v2/health/live", "/v2/health/ready"})
-_ONLY_POST = frozenset({"/invocations"})
+_FEEDBACK = "/feedback"
+_ONLY_POST = frozenset({"/invocations", _FEEDBACK})
 _TEXT = b"text/plain; charset=utf-8"
 _JSON = b"application/json"
 _HTML = b"text/html; charset=utf-8"
@@ -45,6 +46,7 @@ class App:
     def __init__(self, endpoint: Endpoint, control: Path | None = None) -> None:
         self.endpoint = endpoint
         self.control = control
+        self._feedback = None if control is None else FeedbackDesk(control.parent / "watch")
         self._nonce = token_urlsafe(16)
         self._policy = openapi.policy(self._nonce).encode()
 
@@ -58,11 +60,15 @@ class App:
             if scope["method"] == "OPTIONS":
                 status, kind, body = 204, _TEXT, b""
                 more = [(b"allow", _allowed(path))]
+            elif path == _FEEDBACK and scope["method"] == "POST" and self._feedback is not None:
+                status, kind = 200, _JSON
+                media, length = _told(headers, b"content-type"), headers.get(b"content-length")
+                body = await self._feedback.take(self.endpoint.plan, scoring.media_type(media), length, receive)
             elif scope["method"] not in ("GET", "HEAD") or path in _ONLY_POST or path.endswith("/infer"):
                 more = [(b"allow", _allowed(path))]
                 raise Failure(405, "BAD_REQUEST", f"{scope['method']} is not what this address takes")  # noqa: TRY301
             else:
-                status, kind, body = await self._get(path)
+                status, kind, body = await self._get(path, headers.get(b"accept", b""))
         except Failure as failure:
             status, kind = failure.status, _JSON
             body = failures.body(
@@ -97,14 +103,16 @@ class App:
             *([(b"x-mlops-version", only)] if only is not None else []),
         ]
 
-    async def _get(self, path: str) -> Answer:
+    async def _get(self, path: str, accept: bytes) -> Answer:
         if path in ("/ping", "/health"):
             self.endpoint.table()
             return 200, _TEXT, b"\n"
         if path == "/version":
             return 200, _TEXT, _mlflow_version()
         if path == "/metrics":
-            return 200, metrics_text.CONTENT_TYPE.encode(), (await self._metrics()).encode()
+            openmetrics = metrics_text.prefers_openmetrics(accept.decode("latin-1"))
+            kind = metrics_text.OPENMETRICS_TYPE if openmetrics else metrics_text.CONTENT_TYPE
+            return 200, kind.encode(), (await self._metrics(openmetrics=openmetrics)).encode()
         if path in ("/openapi.json", "/docs"):
             return self._described(page=path == "/docs")
         if path == "/v2" or path.startswith("/v2/"):
@@ -143,25 +151,21 @@ class App:
             return {"name": model, "ready": True}
         return inference.model_metadata(found.schema, model, [each.planned.version for each in table.answering])
 
-    async def _metrics(self) -> str:
+    async def _metrics(self, *, openmetrics: bool) -> str:
         if self.control is not None:
+            request = {"do": "metrics", "format": "openmetrics" if openmetrics else "text"}
             try:
-                told = await asyncio.wait_for(_asked(self.control), _SUPERVISOR_S)
-                return str(told["text"])
-            except (OSError, ValueError, KeyError, TimeoutError):
+                return str((await asked(self.control, request, _SUPERVISOR_S))["text"])
+            except (OSError, ValueError, KeyError):
                 # Better what this worker has counted than nothing.
                 pass
-        return metrics_text.render(metrics_text.merged([self.endpoint.telemetry.snapshot()]))
+        total = metrics_text.merged([self.endpoint.telemetry.snapshot()])
+        return metrics_text.render(total, openmetrics=openmetrics)
 
 
-async def _asked(control: Path) -> dict[str, Any]:
-    with address(control) as place:
-        reader, writer = await asyncio.open_unix_connection(place, limit=16 * 1024 * 1024)
-    try:
-        writer.write(b'{"do": "metrics"}\n')
-        return dict(json.loads(await reader.readline()))
-    finally:
-        writer.close()
+def _told(headers: dict[bytes, bytes], name: bytes) -> str | None:
+    value = headers.get(name)
+    return None if value is None else value.decode("latin-1")
 
 
 def _allowed(path: str) -> bytes:

@@ -97,7 +97,7 @@ def check_names(names: Sequence[Any], schema: Schema, *, say_undeclared: bool = 
         said = named(name for _, name in extra) if say_undeclared else f"number {named(at for at, _ in extra)}"
         problems.append(f"columns that the model's signature does not declare: {said}")
     if problems:
-        raise unfit("; ".join(problems))
+        raise unfit("; ".join(problems), columns=missing)
 
 
 def table(

@@ -44,6 +44,7 @@ class Work(Protocol):
     """Rows that wait for a model."""
 
     rows: Rows
+    request_id: bytes
     gone: bool
     arrived: float
 
@@ -54,7 +55,9 @@ class Work(Protocol):
         """Take why there is no answer."""
 
 
-Observer = Callable[[Sequence[Work], Sequence[Any]], None]
+# The rows of a batch put together, and what the model said of them all; ``None`` where each was asked about alone.
+Whole = tuple[Rows, Any] | None
+Observer = Callable[[Sequence[Work], Sequence[Any], Whole], None]
 
 
 class Batcher:
@@ -173,37 +176,40 @@ class Batcher:
         future = self._pool.submit(self._call, batch)
         future.add_done_callback(lambda done: self._loop.call_soon_threadsafe(self._called, batch, done))
 
-    def _called(self, batch: list[Work], done: Future[tuple[list[Any], float]]) -> None:
+    def _called(self, batch: list[Work], done: Future[tuple[list[Any], Whole, float]]) -> None:
         self._calling = []
         self._deliver(batch, *done.result())
         if not self._scheduled:
             self._scheduled = True
             self._loop.call_soon(self._turn)
 
-    def _call(self, batch: list[Work]) -> tuple[list[Any], float]:
-        """Return what the model says of each, or a failure, and how long it took."""
+    def _call(self, batch: list[Work]) -> tuple[list[Any], Whole, float]:
+        """Return what the model says of each, or a failure; of all together; and how long it took."""
         start = perf_counter()
-        found = self._call_together(batch) if len(batch) > 1 else None
+        found, whole = self._call_together(batch) if len(batch) > 1 else (None, None)
         if found is None:
             found = [_call_alone(self.runner, work.rows) for work in batch]
-        return found, perf_counter() - start
+            if len(batch) == 1 and type(found[0]) is not Failure:
+                whole = batch[0].rows, found[0]
+        return found, whole, perf_counter() - start
 
-    def _call_together(self, batch: list[Work]) -> list[Any] | None:
-        """Return what the model says of all at once; ``None`` when each is to be asked about alone."""
+    def _call_together(self, batch: list[Work]) -> tuple[list[Any] | None, Whole]:
+        """Return what the model says of each and of all; ``None`` when each is to be asked about alone."""
         parts = [work.rows for work in batch]
         try:
             rows = joined(parts)
             predictions = self.runner.predict(rows)
         except (Exception, SystemExit):  # noqa: BLE001 -- a model raises what it likes; the one at fault is told so
-            return None
+            return None, None
         counts = [part.count for part in parts]
         cut = split(predictions, counts, rows.count)
         if cut is None:
             # One answer for many rows: this model looks at all of them together.
             self.joins = False
-        return cut
+            return None, None
+        return cut, (rows, predictions)
 
-    def _deliver(self, batch: list[Work], found: list[Any], seconds: float) -> None:
+    def _deliver(self, batch: list[Work], found: list[Any], whole: Whole, seconds: float) -> None:
         each = seconds if self.joins else seconds / len(batch)
         self._call_s += (each - self._call_s) * (0.5 if each < self._call_s else 0.2)
         self._telemetry.called(self._labels, sum(work.rows.count for work in batch), seconds)
@@ -215,7 +221,7 @@ class Batcher:
             else:
                 work.answer(predictions)
         if self.observer is not None:
-            self._loop.call_soon(self.observer, batch, found)
+            self._loop.call_soon(self.observer, batch, found, whole)
 
     def _watch(self) -> None:
         """See to it that the oldest in the line or under way is given up in time."""

@@ -1,9 +1,10 @@
-"""A worker as its supervisor sees it: the process, the socket to it, and what it has said."""
+"""A process as the supervisor that started it sees it, and a worker: the socket to it, and what it has said."""
 
 from __future__ import annotations
 
 import os
 import re
+import selectors
 import signal
 import socket
 import subprocess
@@ -17,7 +18,7 @@ from typing import Any
 from ..capabilities.endpoints.lines import LineBuffer, line
 from ..capabilities.endpoints.processes import identify
 from ..capabilities.endpoints.state import WorkerState, WorkerStatus
-from .log_file import Lines
+from .log_file import Lines, LogFile
 
 WORKER = "mlops_jupyter.serving.worker"
 _READ = 65536
@@ -111,6 +112,40 @@ class Child:
         """Return the last error that it printed, else the last that it said at all."""
         errors = [one for one in self.last_words if _ERROR.match(one)]
         return (errors or list(self.last_words) or [""])[-1]
+
+
+class Output:
+    """Puts into the log what processes print.
+
+    Parameters
+    ----------
+    log
+        The log.
+    selector
+        Where their pipes are watched.
+    """
+
+    def __init__(self, log: LogFile, selector: selectors.BaseSelector) -> None:
+        self.log, self._selector = log, selector
+
+    def watch(self, child: Child) -> None:
+        """Begin with a process that has just started."""
+        self._selector.register(child.output, selectors.EVENT_READ, lambda: self._read(child))
+
+    def rest(self, child: Child) -> None:
+        """Take what a process that has ended had still to say."""
+        while child.output in self._selector.get_map() and self._read(child):
+            pass
+        if child.output in self._selector.get_map():
+            self._selector.unregister(child.output)
+
+    def _read(self, child: Child) -> bool:
+        lines, more = child.printed()
+        for one in lines:
+            self.log.write(one, child.pid)
+        if not more:
+            self._selector.unregister(child.output)
+        return more and bool(lines)
 
 
 class Worker(Child):

@@ -161,6 +161,10 @@ class Exchange:
         if failure.status == HTTPStatus.UNAUTHORIZED:
             head += b"www-authenticate: Bearer\r\n"
         endpoint.telemetry.refused(self._labels(), failure.code)
+        if failure.columns and self.version is not None:
+            # Names of the signature only: what a caller makes up is no label.
+            known = self.version.schema.known
+            endpoint.telemetry.unfit(self.version.labels[:2], [name for name in failure.columns if name in known])
         self._send(head, self.route.failure(failure), str(failure.status))
 
     def _send(self, head: bytes, body: bytes, code: str) -> None:
@@ -191,7 +195,7 @@ class Exchange:
 
     def _count(self, code: str) -> None:
         telemetry = self.connection.endpoint.telemetry
-        telemetry.answered(self._labels(), code, perf_counter() - self.arrived)
+        telemetry.answered(self._labels(), code, perf_counter() - self.arrived, self.trace)
 
     def _too_long(self) -> Failure:
         limit = self.connection.endpoint.limits.body_bytes

@@ -24,10 +24,19 @@ class Failure(Exception):
         The same with values, for endpoints that say them.
     retry_after_s
         After how many seconds the caller may try again.
+    columns
+        The names of the columns that are to blame.
     """
 
     def __init__(
-        self, status: int, code: str, message: str, *, verbose: str | None = None, retry_after_s: int | None = None
+        self,
+        status: int,
+        code: str,
+        message: str,
+        *,
+        verbose: str | None = None,
+        retry_after_s: int | None = None,
+        columns: Iterable[str] = (),
     ) -> None:
         super().__init__(message)
         self.status = status
@@ -35,6 +44,7 @@ class Failure(Exception):
         self.message = message
         self.verbose = verbose
         self.retry_after_s = retry_after_s
+        self.columns = tuple(columns)
 
 
 def body(failure: Failure, protocol: Literal["scoring", "inference"], *, verbose: bool = False) -> bytes:
@@ -79,12 +89,12 @@ def malformed(message: str, *, verbose: str | None = None) -> Failure:
     return Failure(400, BAD, message, verbose=verbose)
 
 
-def unfit(message: str, *, value: object = None, row: int | None = None) -> Failure:
-    """Say that a request does not fit the model's signature; ``row`` counts from 0."""
+def unfit(message: str, *, value: object = None, row: int | None = None, columns: Iterable[str] = ()) -> Failure:
+    """Say that a request does not fit the model's signature, for these columns; ``row`` counts from 0."""
     if row is None:
-        return Failure(400, INVALID, message)
+        return Failure(400, INVALID, message, columns=columns)
     where = f"row {row}, {message}"
-    return Failure(400, INVALID, where, verbose=f"{where}; it is {str(value)[:200]!r}")
+    return Failure(400, INVALID, where, verbose=f"{where}; it is {str(value)[:200]!r}", columns=columns)
 
 
 def too_much(message: str) -> Failure:

@@ -88,6 +88,9 @@ def rows_of(inputs: Sequence[Input], schema: Schema, *, is_table: bool) -> Rows:
 
 def _is_matrix(one: Input, schema: Schema) -> bool:
     width = len(schema.columns)
+    if not width:
+        # Of a model without a signature no tensor is a table, not even one that has no columns.
+        return False
     return len(one.shape) == 2 and one.shape[1] == width and (width > 1 or one.name not in schema.known)  # noqa: PLR2004
 
 
@@ -108,7 +111,10 @@ def _of_matrix(one: Input, schema: Schema) -> Rows:
 
 def _flat_column(one: Input) -> Input:
     if one.values.size != one.shape[0]:
-        raise unfit(f"input {named([one.name])} must have shape [{one.shape[0]}] or [{one.shape[0]}, 1], as a column")
+        raise unfit(
+            f"input {named([one.name])} must have shape [{one.shape[0]}] or [{one.shape[0]}, 1], as a column",
+            columns=(one.name,),
+        )
     return Input(one.name, (one.shape[0],), one.datatype, one.content_type, one.values.reshape(-1))
 
 
@@ -120,7 +126,10 @@ def _column(one: Input, column: Column) -> Array:
         except Unfit:
             raise _blamed(one, column) from None
     if one.datatype != BYTES:
-        raise unfit(f"input {named([one.name])}: {one.datatype} does not fit the signature's {column.type}")
+        raise unfit(
+            f"input {named([one.name])}: {one.datatype} does not fit the signature's {column.type}",
+            columns=(column.name,),
+        )
     if column.type == "binary" and one.content_type != "base64":
         values = [value.encode() if type(value) is str else value for value in one.values]
         return np.fromiter(values, dtype=object, count=len(values))
@@ -137,15 +146,17 @@ def _blamed(one: Input, column: Column) -> Failure:
         try:
             cast(one.values[row : row + 1], column.dtype)
         except Unfit:
-            return unfit(message, value=one.values[row], row=row)
-    return unfit(message)
+            return unfit(message, value=one.values[row], row=row, columns=(column.name,))
+    return unfit(message, columns=(column.name,))
 
 
 def _nested(value: Any, row: int, one: Input) -> Any:
     try:
         return orjson.loads(value)
     except (orjson.JSONDecodeError, TypeError):
-        raise unfit(f"input {named([one.name])}: must be JSON text", value=value, row=row) from None
+        raise unfit(
+            f"input {named([one.name])}: must be JSON text", value=value, row=row, columns=(one.name,)
+        ) from None
 
 
 def _tensors(inputs: Sequence[Input], schema: Schema) -> Rows:

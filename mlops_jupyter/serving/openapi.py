@@ -43,7 +43,12 @@ def document(schema: Schema, name: str, version: str, example: str | None = None
         "info": {"title": f"Model {name}", "version": version, "description": about(schema)},
         "servers": [{"url": "."}],
         "security": [{"token": []}],
-        "paths": {**_scoring(schema, example_request(schema, example)), **_inference(schema, name), **_health()},
+        "paths": {
+            **_scoring(schema, example_request(schema, example)),
+            **_inference(schema, name),
+            **_feedback(),
+            **_health(),
+        },
         "components": {
             "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
             "schemas": _schemas(schema),
@@ -101,6 +106,26 @@ def _inference(schema: Schema, name: str) -> dict[str, Any]:
     return {f"/v2/models/{name}/infer": {"post": infer}, f"/v2/models/{name}": {"get": metadata}}
 
 
+def _feedback() -> dict[str, Any]:
+    labels = {"labels": [{"request_id": "the x-request-id of an answer", "row": 0, "label": 1}]}
+    content: dict[str, Any] = {
+        _JSON: {"schema": _ref("FeedbackRequest"), "example": labels},
+        "text/csv": {"schema": {"type": "string"}},
+        "application/vnd.apache.parquet": {"schema": {}},
+    }
+    answer = {"description": "What became of them", "content": {_JSON: {"schema": _ref("FeedbackAnswer")}}}
+    about = {"409": "Unkept", "413": "TooMuch", "415": "UnknownType", "400": "Unfit", "429": "Busy", "503": "Busy"}
+    refusals = {status: _response(f"Scoring{kind}") for status, kind in sorted(about.items())}
+    operation = {
+        "operationId": "feedback",
+        "summary": "Tell what was true of rows that were answered before",
+        "tags": ["Feedback"],
+        "requestBody": {"required": True, "content": content},
+        "responses": {"200": answer, **refusals, "401": _response("Unauthorised")},
+    }
+    return {"/feedback": {"post": operation}}
+
+
 def _health() -> dict[str, Any]:
     def get(name: str, summary: str) -> dict[str, Any]:
         responses = {"200": {"description": "It is"}, "503": {"description": "It is not"}}
@@ -131,6 +156,7 @@ def _responses() -> dict[str, Any]:
         "UnknownType": "The Content-Type is none that is taken",
         "Busy": "The endpoint has too much to do; the header Retry-After says when to try again",
         "Broken": "The model failed",
+        "Unkept": "The endpoint does not keep what it answers",
         "TooLate": "The model did not answer in time",
     }
     made = {
@@ -178,7 +204,16 @@ def _schemas(schema: Schema) -> dict[str, Any]:
         "outputs": _list(_object({"name": text, **extra}, ["name"])),
     }
     answer = {"model_name": text, "model_version": text, "id": text, "outputs": _list(tensor)}
+    whole = {"type": "integer", "minimum": 0}
+    label = {
+        "request_id": text,
+        "row": {**whole, "default": 0},
+        "label": {"type": ["number", "string", "boolean", "null"]},
+    }
+    became = dict.fromkeys(("labels", "joined", "duplicates", "unknown"), whole)
     return {
+        "FeedbackRequest": _object({"labels": _list(_object(label, ["request_id", "label"]))}, ["labels"]),
+        "FeedbackAnswer": _object({**became, "notes": _list(text)}, list(became)),
         "ScoringRequest": {"oneOf": shapes},
         "ScoringAnswer": _object({"predictions": {}}, ["predictions"]),
         "ScoringError": _object({"error_code": text, "message": text}, ["error_code", "message"]),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from .children import Worker
@@ -21,10 +22,14 @@ class Question:
         The workers that have not answered yet.
     until
         When it is answered with what there is, in seconds of the monotonic clock.
+    asked
+        What the visitor has asked, in its own words.
     """
 
-    def __init__(self, visitor: Visitor, kind: str, waiting: set[Worker], until: float) -> None:
-        self.visitor, self.kind, self.waiting, self.until = visitor, kind, waiting, until
+    def __init__(
+        self, visitor: Visitor, kind: str, waiting: set[Worker], until: float, asked: Mapping[str, Any]
+    ) -> None:
+        self.visitor, self.kind, self.waiting, self.until, self.asked = visitor, kind, waiting, until, asked
         self._errors: list[str] = []
 
     def answered(self, worker: Worker, message: dict[str, Any]) -> None:

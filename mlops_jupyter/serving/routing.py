@@ -10,7 +10,7 @@ from typing import Any
 
 from ..capabilities.endpoints import EndpointPlan, Limits, PlannedVersion
 from . import probing
-from .batching import Batcher, Runner, Work
+from .batching import Batcher, Runner, Whole, Work
 from .comparing import shadow
 from .telemetry import Telemetry, variant_of
 
@@ -51,7 +51,7 @@ class Version:
 
 
 # What the requests of a batch, the answers and the version are told to, once the answers have been sent.
-Observer = Callable[[Version, Sequence[Work], Sequence[Any]], None]
+Observer = Callable[[Version, Sequence[Work], Sequence[Any], Whole], None]
 
 
 class Table:
@@ -104,7 +104,7 @@ class Router:
     def __init__(self, telemetry: Telemetry) -> None:
         self.telemetry = telemetry
         self.table: Table | None = None
-        self.observers: list[Observer] = []
+        self.observers: tuple[Observer, ...] = ()
         # Who is told that a model has not come back from a call, and will not.
         self.on_hung: Callable[[], None] | None = None
         self._leaving: set[asyncio.Task[None]] = set()
@@ -139,9 +139,9 @@ class Router:
                 self._leaving.add(task)
                 task.add_done_callback(self._leaving.discard)
 
-    def observe(self, observer: Observer) -> None:
-        """Have answers told to an observer from now on, off the path of requests."""
-        self.observers.append(observer)
+    def observe(self, *observers: Observer) -> None:
+        """Have answers told to these from now on, and to nobody else, off the path of requests."""
+        self.observers = observers
         self._attach()
 
     async def drained(self) -> None:
@@ -157,12 +157,12 @@ class Router:
             told = bool(self.table.shadows or self.observers)
             version.batcher.observer = partial(self._tell, version) if told else None
 
-    def _tell(self, version: Version, batch: Sequence[Work], found: Sequence[Any]) -> None:
+    def _tell(self, version: Version, batch: Sequence[Work], found: Sequence[Any], whole: Whole) -> None:
         for other in self.table.shadows if self.table is not None else ():
             shadow(batch, found, other.batcher, self.telemetry, other.labels[:2])
         for observer in self.observers:
             try:
-                observer(version, batch, found)
+                observer(version, batch, found, whole)
             except Exception:  # noqa: BLE001 -- who looks on does not disturb who serves
                 _LOG.exception("an observer of version %s failed", version.planned.version)
 

@@ -63,7 +63,7 @@ def decode(body: bytes, content_type: str | None, schema: Schema, limits: Limits
     Failure
         When the request is refused.
     """
-    kind = content_type if content_type == _JSON else _media_type(content_type)
+    kind = content_type if content_type == _JSON else media_type(content_type)
     if kind == _JSON:
         return _of_json(body, schema, limits)
     if len(body) > limits.body_bytes:
@@ -72,7 +72,14 @@ def decode(body: bytes, content_type: str | None, schema: Schema, limits: Limits
     return rows
 
 
-def _media_type(content_type: str | None) -> str:
+def media_type(content_type: str | None) -> str:
+    """Return what kind of body a request says that it has.
+
+    Raises
+    ------
+    Failure
+        When it does not say, or that is nothing that is taken here.
+    """
     if not content_type:
         raise _unsupported("the request has no Content-Type")
     kind, *pairs = (part.strip() for part in content_type.lower().split(";"))
@@ -176,7 +183,7 @@ def _records(data: Any, schema: Schema, limits: Limits, *, base64_text: bool = T
     required = schema.required or (set(wanted) if schema.tensors else set())
     for at, record in enumerate(data):
         if len(record) < len(names) and (missing := [name for name in names if name in required - record.keys()]):
-            raise unfit(f"row {at}: missing columns: {named(missing)}")
+            raise unfit(f"row {at}: missing columns: {named(missing)}", columns=missing)
     return table(
         names, [[record.get(name) for name in names] for record in data], schema, limits, base64_text=base64_text
     )

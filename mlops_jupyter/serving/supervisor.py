@@ -1,7 +1,7 @@
-"""The supervisor of an endpoint: ``python -m mlops_jupyter.serving.supervisor STATE [WORKER [FOLLOWER]]``.
+"""The supervisor of an endpoint: ``python -m mlops_jupyter.serving.supervisor STATE [WORKER [NAME=MODULE …]]``.
 
-It listens, starts the workers that answer, starts those again that end, and says in a file how things are. It imports
-nothing that a worker needs: it must be there when a worker is out of memory.
+It listens, starts the workers that answer and the attendants of those names, starts those again that end, and says in a
+file how things are. It imports nothing that a worker needs: it must be there when a worker is out of memory.
 """
 
 from __future__ import annotations
@@ -12,19 +12,20 @@ import signal
 import socket
 import sys
 import time
+from collections.abc import Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
-
 from ..capabilities.endpoints import EndpointPlan
 from ..capabilities.endpoints.folder import EndpointFolder
+from ..capabilities.endpoints.levels import Levels
 from ..capabilities.endpoints.metrics_text import merged, render
 from ..capabilities.endpoints.processes import identify
 from ..capabilities.endpoints.state import EndpointState, EndpointStatus, write_state
 from ..errors import ConfigurationError
-from .children import WORKER, Child, Worker
+from .attendants import Attendants
+from .children import WORKER, Output, Worker
 from .control_desk import ControlDesk, Visitor
 from .listening import AddressTaken, listen
 from .log_file import LogFile
@@ -52,12 +53,12 @@ class Supervisor:
         Where what happens is written to.
     worker
         The module of a worker's process.
-    follower
-        The module of the process that follows an alias, for plans that follow one.
+    attendants
+        The modules of the processes beside the workers, by name.
     """
 
     def __init__(
-        self, folder: EndpointFolder, plan: EndpointPlan, log: LogFile, worker: str, follower: str | None
+        self, folder: EndpointFolder, plan: EndpointPlan, log: LogFile, worker: str, attendants: Mapping[str, str]
     ) -> None:
         self._folder, self._plan, self._log, self._module = folder, plan, log, worker
         self._selector = selectors.DefaultSelector()
@@ -65,7 +66,9 @@ class Supervisor:
         self._desk = ControlDesk(folder.control, self._selector, self._serve)
         self._workers = [self._worker() for _ in range(plan.workers)]
         self._leaving: list[Worker] = []
-        self._follower = None if follower is None else Child(["-P", "-m", follower, str(folder.path)])
+        self._output = Output(log, self._selector)
+        self._attendants = Attendants(attendants, folder.path, self._selector, self._output)
+        self._levels = Levels()
         self._ended: dict[str, Any] | None = None
         self._questions: list[Question] = []
         self._plan_number = 0
@@ -114,7 +117,7 @@ class Supervisor:
                 self._start(worker)
             elif worker.process is not None:
                 self._look_after(worker, now)
-        self._follow(now)
+        self._attendants.look_after(self._plan, serving=self._begun, stopping=self._status == "stopping")
         for question in [one for one in self._questions if now >= one.until]:
             self._finish(question)
         if self._stop_by is not None and now >= self._stop_by:
@@ -132,21 +135,9 @@ class Supervisor:
         if worker.control is None:
             return
         self._selector.register(worker.control, selectors.EVENT_READ, lambda: self._hear(worker))
-        self._watch(worker)
+        self._output.watch(worker)
         self._selector.register(worker.handle, selectors.EVENT_READ, lambda: self._bury(worker))
         self._log.write(f"worker {worker.pid} is started")
-
-    def _watch(self, child: Child) -> None:
-        """Put into the log what a process prints."""
-        self._selector.register(child.output, selectors.EVENT_READ, lambda: self._read(child))
-
-    def _read(self, child: Child) -> bool:
-        lines, more = child.printed()
-        for one in lines:
-            self._log.write(one, child.pid)
-        if not more:
-            self._selector.unregister(child.output)
-        return more and bool(lines)
 
     def _look_after(self, worker: Worker, now: float) -> None:
         """End a worker that hangs."""
@@ -188,9 +179,8 @@ class Supervisor:
         """Take leave of a worker that has ended."""
         if worker.control is not None and worker.control in self._selector.get_map():
             self._hear(worker)
-        while worker.output in self._selector.get_map() and self._read(worker):
-            pass
-        for file in (worker.control, worker.output, worker.handle):
+        self._output.rest(worker)
+        for file in (worker.control, worker.handle):
             if file is not None and file in self._selector.get_map():
                 self._selector.unregister(file)
         if worker.snapshot is not None:
@@ -223,45 +213,16 @@ class Supervisor:
                 worker.status = "stopping"
                 worker.tell({"do": "drain"})
 
-    def _follow(self, now: float) -> None:
-        """Keep the process that follows the alias, as long as there is one to follow."""
-        child = self._follower
-        if child is None:
-            return
-        wanted = self._plan.follows is not None and self._begun and self._status != "stopping"
-        if child.process is None and wanted and now >= child.due_at:
-            try:
-                child.start()
-            except OSError as error:
-                child.due_at = now + _START_AGAIN_S
-                self._log.write(f"the alias cannot be followed: {error}")
-                return
-            self._watch(child)
-            self._selector.register(child.handle, selectors.EVENT_READ, self._bury_follower)
-            self._log.write(f"process {child.pid} follows {self._plan.follows}")
-        elif child.process is not None and not wanted:
-            child.kill(signal.SIGTERM)
-
-    def _bury_follower(self) -> None:
-        child = self._follower
-        if child is None:
-            return
-        while child.output in self._selector.get_map() and self._read(child):
-            pass
-        for file in (child.output, child.handle):
-            if file in self._selector.get_map():
-                self._selector.unregister(file)
-        pid = child.pid
-        self._log.write(f"the process {pid} that follows the alias {child.ended()}")
-
     # --- what others ask -------------------------------------------------------------------------------------------
 
     def _serve(self, visitor: Visitor, request: dict[str, Any]) -> None:
         do = request.get("do")
         if do == "state":
             self._desk.reply(visitor, asdict(self._state()))
-        elif do == "metrics":
-            self._ask(visitor, "snapshot", {"do": "snapshot"}, _SNAPSHOT_S)
+        elif do in ("metrics", "snapshot"):
+            self._ask(visitor, "snapshot", {"do": "snapshot"}, _SNAPSHOT_S, request)
+        elif do == "levels":
+            self._desk.reply(visitor, self._told_levels(request.get("levels")))
         elif do == "plan":
             self._change(visitor)
         elif do == "stop":
@@ -284,10 +245,12 @@ class Supervisor:
         self._ask(visitor, "swapped", {"do": "plan"}, _SWAP_S)
         self._resize()
 
-    def _ask(self, visitor: Visitor, kind: str, message: dict[str, Any], limit_s: float) -> None:
+    def _ask(
+        self, visitor: Visitor, kind: str, message: dict[str, Any], limit_s: float, asked: dict[str, Any] | None = None
+    ) -> None:
         """Ask all workers that can answer; the visitor is answered when they all have, or time is up."""
         ready = [one for one in self._workers if one.status == "ready"]
-        question = Question(visitor, kind, set(ready), time.monotonic() + limit_s)
+        question = Question(visitor, kind, set(ready), time.monotonic() + limit_s, asked or {})
         self._questions.append(question)
         for worker in ready:
             worker.plan_number = self._plan_number
@@ -308,16 +271,27 @@ class Supervisor:
         if question.kind == "swapped":
             self._desk.reply(question.visitor, question.outcome())
             return
-        snapshots = [one.snapshot for one in self._workers if one.snapshot is not None]
-        self._desk.reply(question.visitor, {"text": self._metrics(snapshots)})
+        total = self._counted()
+        if question.asked.get("do") == "snapshot":
+            self._desk.reply(question.visitor, {"snapshot": total})
+        else:
+            text = render(total, openmetrics=question.asked.get("format") == "openmetrics")
+            self._desk.reply(question.visitor, {"text": text})
 
-    def _metrics(self, snapshots: list[dict[str, Any]]) -> str:
-        labels = {"endpoint": self._folder.name}
-        restarts = CounterMetricFamily("mlops_worker_restarts", "Workers started again.", labels=list(labels))
-        restarts.add_metric(list(labels.values()), self._restarts)
-        ready = GaugeMetricFamily("mlops_workers_ready", "Workers that answer.", labels=list(labels))
-        ready.add_metric(list(labels.values()), sum(one.status == "ready" for one in self._workers))
-        return render(merged(snapshots, self._ended), more=(restarts, ready))
+    def _counted(self) -> dict[str, Any]:
+        """Return what all workers have counted, the levels that were told, and what is counted here."""
+        total = merged([one.snapshot for one in self._workers if one.snapshot is not None], self._ended)
+        total["counters"]["restarts"] = [[[], self._restarts]]
+        total["gauges"]["workers_ready"] = sum(one.status == "ready" for one in self._workers)
+        total["levels"] = self._levels.now(time.monotonic())
+        return total
+
+    def _told_levels(self, levels: object) -> dict[str, Any]:
+        try:
+            self._levels.take(levels, time.monotonic())
+        except ValueError as error:
+            return {"error": str(error)}
+        return {"taken": True}
 
     # --- how things are --------------------------------------------------------------------------------------------
 
@@ -367,9 +341,7 @@ class Supervisor:
         for worker in self._running():
             worker.kill()
             self._bury(worker)
-        if self._follower is not None and self._follower.process is not None:
-            self._follower.kill()
-            self._bury_follower()
+        self._attendants.close()
         self._status = "failed" if failed else "stopped"
         self._tell()
         self._desk.close()
@@ -383,7 +355,7 @@ class Supervisor:
 def main(arguments: list[str]) -> int:
     """Supervise the endpoint of a folder."""
     folder = EndpointFolder(Path(arguments[0]))
-    worker, follower = (*arguments[1:], None, None)[:2]
+    worker, *attendants = arguments[1:] or [WORKER]
     folder.check()
     log = LogFile(folder.log)
     log.take_standard_streams()
@@ -391,7 +363,7 @@ def main(arguments: list[str]) -> int:
     if plan is None:
         raise ConfigurationError(f"there is no plan in {folder.path}", "mlops deploy")
     try:
-        supervisor = Supervisor(folder, plan, log, worker or WORKER, follower)
+        supervisor = Supervisor(folder, plan, log, worker, dict(one.split("=", 1) for one in attendants))
     except AddressTaken as error:
         log.write(str(error))
         _tell_taken(folder, plan, str(error))

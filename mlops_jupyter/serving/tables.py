@@ -63,7 +63,12 @@ def _bad_csv(text: str, schema: Schema) -> Exception:
             try:
                 pd.read_csv(StringIO(f"x\n{value}\n"), dtype={"x": _CSV_DTYPES[column.type]})
             except (ValueError, OverflowError, TypeError):
-                return unfit(f"column {named([column.name])}: must be of type {column.type}", value=value, row=row)
+                return unfit(
+                    f"column {named([column.name])}: must be of type {column.type}",
+                    value=value,
+                    row=row,
+                    columns=(column.name,),
+                )
     return malformed("the body is not CSV that fits the model's signature")
 
 
@@ -154,7 +159,10 @@ def _typed(series: pd.Series, column: Column) -> Array:
         try:
             return _nanoseconds(series)
         except ValueError:
-            raise unfit(f"column {named([column.name])}: a date or time is beyond what nanoseconds can say") from None
+            raise unfit(
+                f"column {named([column.name])}: a date or time is beyond what nanoseconds can say",
+                columns=(column.name,),
+            ) from None
     if column.type == "binary":
         return _binaries(series, column)
     return typed(_python(series), column)
@@ -165,8 +173,8 @@ def _blamed(values: Array, column: Column, problem: Unfit) -> Exception:
         try:
             cast(np.array([value]), column.dtype)
         except Unfit:
-            return unfit(f"column {named([column.name])}: {problem}", value=value, row=row)
-    return unfit(f"column {named([column.name])}: {problem}")
+            return unfit(f"column {named([column.name])}: {problem}", value=value, row=row, columns=(column.name,))
+    return unfit(f"column {named([column.name])}: {problem}", columns=(column.name,))
 
 
 def _binaries(series: pd.Series, column: Column) -> Array:
@@ -174,7 +182,9 @@ def _binaries(series: pd.Series, column: Column) -> Array:
     values = _python(series)
     for row, value in enumerate(values):
         if not isinstance(value, bytes | str):
-            raise unfit(f"column {named([column.name])}: must be binary data", value=value, row=row)
+            raise unfit(
+                f"column {named([column.name])}: must be binary data", value=value, row=row, columns=(column.name,)
+            )
     return np.fromiter(values, dtype=object, count=len(values))
 
 
@@ -224,5 +234,5 @@ def _no_moment(values: Values, column: Column) -> Exception:
             fits = False
         if not fits:
             what = "must be a date or time without a time zone, as text"
-            return unfit(f"column {named([column.name])}: {what}", value=value, row=row)
-    return unfit(f"column {named([column.name])}: its dates and times are of several forms")
+            return unfit(f"column {named([column.name])}: {what}", value=value, row=row, columns=(column.name,))
+    return unfit(f"column {named([column.name])}: its dates and times are of several forms", columns=(column.name,))

@@ -5,19 +5,15 @@ The supervisor adds the workers' dicts up and renders them; `capabilities.endpoi
 
 from __future__ import annotations
 
+import os
 import resource
 from bisect import bisect_left
 from collections.abc import Iterable
+from time import process_time, time
 from typing import Any
 
 from ..capabilities.endpoints import PlannedVersion
-
-# Seconds. Below 5 ms lies what a small model takes.
-DURATION_BOUNDS = (
-    *(0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05),
-    *(0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0),
-)
-SIZE_BOUNDS = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0, 1_024.0, 4_096.0, 16_384.0, 100_000.0)
+from ..capabilities.endpoints.bounds import DURATION_BOUNDS, SIZE_BOUNDS
 
 Labels = tuple[str, ...]
 
@@ -31,21 +27,28 @@ class Histogram:
         The upper bounds of the buckets; one more has none.
     """
 
-    __slots__ = ("bounds", "counts", "total")
+    __slots__ = ("bounds", "counts", "exemplars", "total")
 
     def __init__(self, bounds: tuple[float, ...]) -> None:
         self.bounds = bounds
         self.counts = [0] * (len(bounds) + 1)
         self.total = 0.0
+        self.exemplars: dict[int, tuple[str, float, float]] = {}
 
-    def add(self, value: float) -> None:
-        """Count one value."""
-        self.counts[bisect_left(self.bounds, value)] += 1
+    def add(self, value: float, trace: bytes | None = None) -> None:
+        """Count one value; the last of each bucket that has a trace (W3C's ``traceparent``) is its example."""
+        bucket = bisect_left(self.bounds, value)
+        self.counts[bucket] += 1
         self.total += value
+        if trace is not None:
+            self.exemplars[bucket] = (trace[3:35].decode("ascii"), value, time())
 
     def told(self) -> dict[str, Any]:
         """Return it as plain values."""
-        return {"bounds": list(self.bounds), "counts": list(self.counts), "sum": self.total}
+        told: dict[str, Any] = {"bounds": list(self.bounds), "counts": list(self.counts), "sum": self.total}
+        if self.exemplars:
+            told["exemplars"] = [[bucket, *each] for bucket, each in self.exemplars.items()]
+        return told
 
 
 class Telemetry:
@@ -60,6 +63,8 @@ class Telemetry:
         self.batches: dict[Labels, Histogram] = {}
         self.model_seconds: dict[Labels, Histogram] = {}
         self.shadows: dict[Labels, int] = {}
+        self.invalid: dict[Labels, int] = {}
+        self.dropped: dict[Labels, int] = {}
         self.versions: list[dict[str, str]] = []
 
     def serving(self, versions: Iterable[PlannedVersion]) -> None:
@@ -76,14 +81,14 @@ class Telemetry:
             for version in versions
         ]
 
-    def answered(self, labels: Labels, code: str, seconds: float) -> None:
+    def answered(self, labels: Labels, code: str, seconds: float, trace: bytes | None = None) -> None:
         """Count one answer; the labels are model, version, variant and protocol."""
         series = self._answers.get(labels)
         if series is None:
             series = self._answers[labels] = ({}, Histogram(DURATION_BOUNDS))
         counts, histogram = series
         counts[code] = counts.get(code, 0) + 1
-        histogram.add(seconds)
+        histogram.add(seconds, trace)
 
     def refused(self, labels: Labels, error_code: str) -> None:
         """Count one answer that holds no prediction, by its error's code."""
@@ -105,10 +110,25 @@ class Telemetry:
         key = (*labels, result)
         self.shadows[key] = self.shadows.get(key, 0) + rows
 
+    def unfit(self, labels: Labels, features: Iterable[str]) -> None:
+        """Count a request that was refused for the values of these features, or for want of them."""
+        for feature in features:
+            key = (*labels, feature)
+            self.invalid[key] = self.invalid.get(key, 0) + 1
+
+    def unwatched(self, labels: Labels, rows: int) -> None:
+        """Count rows that the watcher is not told of."""
+        self.dropped[labels] = self.dropped.get(labels, 0) + rows
+
     def snapshot(self) -> dict[str, Any]:
         """Return everything as plain values, which add up over the workers."""
         return {
-            "gauges": {"in_flight": self.in_flight, "queued": self.queued, "resident_bytes": _resident_bytes()},
+            "gauges": {
+                "in_flight": self.in_flight,
+                "queued": self.queued,
+                "resident_bytes": _resident_bytes(),
+                "open_fds": _open_fds(),
+            },
             "counters": {
                 "requests": [
                     [[*labels, code], count]
@@ -118,6 +138,9 @@ class Telemetry:
                 "errors": _listed(self.errors),
                 "rows": _listed(self.rows),
                 "shadows": _listed(self.shadows),
+                "feature_invalid": _listed(self.invalid),
+                "monitoring_dropped": _listed(self.dropped),
+                "cpu_seconds": [[[], process_time()]],
             },
             "histograms": {
                 "durations": [[list(labels), each.told()] for labels, (_, each) in self._answers.items()],
@@ -145,3 +168,10 @@ def _resident_bytes() -> int:
             return int(told.read().split()[1]) * resource.getpagesize()
     except (OSError, IndexError, ValueError):
         return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+
+
+def _open_fds() -> int:
+    try:
+        return len(os.listdir("/proc/self/fd"))  # noqa: PTH208 -- as above
+    except OSError:
+        return 0

@@ -138,13 +138,13 @@ def _binary(value: object, column: Column, row: int) -> bytes:
             return base64.b64decode("".join(value.split()), validate=True)
         except (binascii.Error, ValueError):
             pass
-    raise unfit(f"column {named([column.name])}: must be base64 text", value=value, row=row)
+    raise unfit(f"column {named([column.name])}: must be base64 text", value=value, row=row, columns=(column.name,))
 
 
 def _plain(value: object, column: Column, row: int) -> bytes:
     if type(value) is str and value.isascii():
         return value.encode("ascii")
-    raise unfit(f"column {named([column.name])}: must be ASCII text", value=value, row=row)
+    raise unfit(f"column {named([column.name])}: must be ASCII text", value=value, row=row, columns=(column.name,))
 
 
 def _nested(values: Values, column: Column) -> Array:
@@ -154,7 +154,7 @@ def _nested(values: Values, column: Column) -> Array:
             made.append(_of_spec(value, column.spec, required=column.required))
         except _Other as other:
             message = f"column {named([column.name])}{other.where}: must be {other.wanted}"
-            raise unfit(message, value=value, row=row) from None
+            raise unfit(message, value=value, row=row, columns=(column.name,)) from None
     return _objects(made)
 
 
@@ -280,7 +280,7 @@ def _objects(values: Values) -> Array:
 
 def _culprit(values: Values, column: Column, fits: Callable[[Any], bool], what: str) -> Failure:
     row, value = next((row, value) for row, value in enumerate(values) if not fits(value))
-    return unfit(f"column {named([column.name])}: {what}", value=value, row=row)
+    return unfit(f"column {named([column.name])}: {what}", value=value, row=row, columns=(column.name,))
 
 
 _BY_TYPE: Mapping[str, Callable[[Values, Column], Array]] = {

@@ -21,12 +21,14 @@ import uvloop
 from uvicorn.server import ServerState
 
 from ..capabilities.endpoints import EndpointPlan
+from ..capabilities.endpoints.folder import EndpointFolder
 from ..errors import MlopsError
 from .app import App
 from .endpoint import Endpoint
 from .http import EndpointProtocol, listen_config
 from .routing import Router
 from .telemetry import Telemetry
+from .watching import Watching
 
 _LOG = logging.getLogger(__name__)
 _PULSE_S = 0.5
@@ -63,6 +65,7 @@ class Worker:
         self._router = Router(self._telemetry)
         self._router.on_hung = self._hung
         self._tasks: set[asyncio.Task[None]] = set()
+        self._counted_at = 0.0
         self._code = 0
 
     async def run(self) -> int:
@@ -74,7 +77,9 @@ class Worker:
         try:
             plan = self._plan()
             self._endpoint = Endpoint(plan, self._telemetry, self._router)
+            self._watching = Watching(EndpointFolder(self._state).rows_socket, self._telemetry)
             await self._router.follow(plan)
+            self._watch(plan)
         except (MlopsError, OSError, ValueError) as error:
             await self._say({"failed": str(error)})
             return _FAILED_EXIT
@@ -98,6 +103,10 @@ class Worker:
 
     def _plan(self) -> EndpointPlan:
         return EndpointPlan.from_json((self._state / "plan.json").read_bytes())
+
+    def _watch(self, plan: EndpointPlan) -> None:
+        self._watching.told(plan.monitoring)
+        self._router.observe(*([self._watching.observe] if plan.monitoring.enabled else []))
 
     def _hung(self) -> None:
         """End: the supervisor starts another, in which the model can be called again."""
@@ -125,7 +134,7 @@ class Worker:
                 if told.get("do") == "plan":
                     await self._swap()
                 elif told.get("do") == "snapshot":
-                    await self._say({"snapshot": self._telemetry.snapshot()})
+                    await self._say_counted()
                 elif told.get("do") == "drain":
                     break
         except (ConnectionError, ValueError) as error:
@@ -144,6 +153,7 @@ class Worker:
             await self._say({"swapped": False, "error": f"{type(error).__name__}: {error}"})
         else:
             self._endpoint.told(plan)
+            self._watch(plan)
             _set_aside()
             await self._say({"swapped": True})
 
@@ -158,8 +168,14 @@ class Worker:
             await self._say({"pulse": round(loop.time() - start, 3)})
             if beats % 2 == 0:
                 self._endpoint.tick()
-                await self._say({"snapshot": self._telemetry.snapshot()})
                 self._sweep()
+                # The watcher asks for it every second, too.
+                if loop.time() - self._counted_at > _PULSE_S:
+                    await self._say_counted()
+
+    async def _say_counted(self) -> None:
+        self._counted_at = asyncio.get_running_loop().time()
+        await self._say({"snapshot": self._telemetry.snapshot()})
 
     def _sweep(self) -> None:
         now = asyncio.get_running_loop().time()
@@ -177,7 +193,8 @@ class Worker:
             self._sweep()
             await asyncio.sleep(0.05)
         await asyncio.wait([asyncio.ensure_future(self._router.drained())], timeout=max(end - loop.time(), 0.0))
-        await self._say({"snapshot": self._telemetry.snapshot()})
+        await self._watching.close()
+        await self._say_counted()
         for task in self._tasks:
             task.cancel()
 

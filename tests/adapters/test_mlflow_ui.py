@@ -19,6 +19,7 @@ import psutil
 import pytest
 
 from mlops_jupyter.adapters.mlflow_ui import MlflowUi
+from mlops_jupyter.capabilities import served_pages
 from mlops_jupyter.errors import Unavailable
 
 SEARCH = "/ajax-api/2.0/mlflow/experiments/search"
@@ -224,25 +225,27 @@ def test_another_store_gets_a_server_of_its_own_and_a_bad_one_says_why(pages, tm
 
 
 def test_a_state_file_of_a_server_that_is_gone_is_not_believed(pages, tmp_path):
-    from mlops_jupyter.adapters import mlflow_ui
+    def running(file: Path, uri: str) -> object:
+        return served_pages.running(file, uri, "/health")
 
     file = tmp_path / "mlflow.json"
-    assert mlflow_ui._running(file, pages.uri) is None
+    assert running(file, pages.uri) is None
     for text in ("", "{}", "[]", "{", json.dumps(pages.server | {"port": 1})):
         file.write_text(text)
-        assert mlflow_ui._running(file, pages.uri) is None
+        assert running(file, pages.uri) is None
     file.write_text(json.dumps(pages.server))
-    assert mlflow_ui._running(file, pages.uri) is not None
-    assert mlflow_ui._running(file, "sqlite:////another.db") is None
+    assert running(file, pages.uri) is not None
+    assert running(file, "sqlite:////another.db") is None
     # Somebody else's server may have got the port since.
     file.write_text(json.dumps(pages.server | {"secret": "another"}))
-    assert mlflow_ui._running(file, pages.uri) is None
+    assert running(file, pages.uri) is None
 
 
 def test_it_ends_when_nobody_uses_it(clean_environment, tmp_path):
     code = (
         "import threading\nfrom mlops_jupyter.adapters import mlflow_ui_app as app\n"
-        "app._IDLE_LIMIT_S, app._IDLE_CHECK_S = 0.1, 0.02\napp.create_app()\nprint('waits', flush=True)\n"
+        "from mlops_jupyter.capabilities import served_pages as pages\n"
+        "pages._IDLE_LIMIT_S, pages._IDLE_CHECK_S = 0.1, 0.02\napp.create_app()\nprint('waits', flush=True)\n"
         "threading.Event().wait()"
     )
     done = subprocess.run(

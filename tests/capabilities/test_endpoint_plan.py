@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mlops_jupyter.capabilities.endpoints import EndpointPlan, Limits, PlannedVersion
+from mlops_jupyter.capabilities.endpoints import EndpointPlan, Limits, MonitoringPlan, PlannedVersion
 
 TEXT = st.text(max_size=20)
 VERSIONS = st.builds(
@@ -19,6 +19,7 @@ VERSIONS = st.builds(
     percent=st.floats(0, 100),
     flavors=st.lists(TEXT, max_size=3).map(tuple),
     signature=st.none() | st.dictionaries(TEXT, TEXT, max_size=3),
+    baseline=st.none() | TEXT,
 )
 PLANS = st.builds(
     EndpointPlan,
@@ -26,6 +27,9 @@ PLANS = st.builds(
     versions=st.lists(VERSIONS, max_size=3).map(tuple),
     limits=st.builds(Limits, rows=st.integers(1, 10**6), deadline_s=st.floats(0.1, 100)),
     socket=st.none() | TEXT,
+    monitoring=st.builds(
+        MonitoringPlan, enabled=st.booleans(), window_s=st.floats(1, 1e6), redact=st.lists(TEXT, max_size=3).map(tuple)
+    ),
 )
 
 
@@ -45,3 +49,11 @@ def test_half_a_plan_is_none(plan, at):
 def test_what_is_no_plan_says_so(text):
     with pytest.raises(ValueError, match="no endpoint's plan"):
         EndpointPlan.from_json(text)
+
+
+def test_a_plan_from_before_monitoring_is_watched_as_a_new_one():
+    plan = EndpointPlan("e", ())
+    told = plan.to_json().replace("monitoring", "old")
+    with pytest.raises(ValueError, match="no endpoint's plan"):
+        EndpointPlan.from_json(told)
+    assert EndpointPlan.from_json('{"name": "e", "versions": [], "limits": {}}') == plan

@@ -162,7 +162,7 @@ def test_undeploy_leaves_nothing(model, project):
     assert ours(project) == []
     assert not (project / "churn.sock").exists()
     left = {one for one in (project / ".mlops").rglob("*") if "journal" not in one.parts} - before
-    assert {one.relative_to(project / ".mlops").parts[0] for one in left} <= {"endpoints", "models"}
+    assert {one.relative_to(project / ".mlops").parts[0] for one in left} <= {"endpoints", "models", "scrape"}
     assert [one for one in left if one.is_file()] == []
 
 

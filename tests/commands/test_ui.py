@@ -91,7 +91,7 @@ def test_a_tracking_server_has_its_own_pages_and_is_asked_first(project, monkeyp
 def test_an_unknown_tool(kernel):
     reply = kernel.run("%mlops ui tensorflow")
     assert reply.ename == CommandError.__name__
-    assert reply.traceback == [
-        "CommandError: ui: invalid value for '[mlflow]': 'tensorflow' is not 'mlflow'",
-        "  → mlops ui --help",
-    ]
+    said = (
+        "CommandError: ui: invalid value for '[mlflow|tensorboard]': 'tensorflow' is not one of 'mlflow', 'tensorboard'"
+    )
+    assert reply.traceback == [said, "  → mlops ui --help"]

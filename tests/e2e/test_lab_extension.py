@@ -129,12 +129,14 @@ def test_the_cell_that_is_chosen_is_tracked(lab: str, page: Page, project: Path,
 
 
 def test_the_status_bar_shows_the_open_run(lab: str, page: Page, project: Path):
+    page.set_viewport_size({"width": 1280, "height": 720})
     cells = ["%load_ext mlops_jupyter", "%%mlops track long\nimport time\ntime.sleep(600)"]
     write_notebook(project / "train.ipynb", *cells)
     open_notebook(page, lab, "train.ipynb")
     page.evaluate("() => { window.jupyterapp.commands.execute('notebook:run-all-cells'); }")
     item = page.locator(".mlops-Status")
-    expect(item).to_have_text("run long", timeout=60_000)
+    expect(item).to_be_visible(timeout=60_000)
+    expect(item).to_have_text("run long")
     picture(page, "lab-status")
     page.evaluate(f"() => {KERNEL}.interrupt()")
     page.wait_for_function(READY)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import signal
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 
 import mlops_jupyter
@@ -19,6 +21,7 @@ from tests.fakes import verbs as fakes
 from tests.fakes.models import small_model
 from tests.fakes.notebooks import write_notebook
 from tests.fakes.repositories import git
+from tests.fakes.waiting import wait_for
 
 # The row of each verb: what must hold in every face, and the fields that cannot be the same twice.
 ROWS: dict[str, Callable[..., None]] = {}
@@ -344,6 +347,23 @@ def test_ci(by_terminal, by_magic, project):
     assert len({text.partition("# <<< mlops: about")[2] for text in texts}) == 1
 
 
+@row
+def test_export(by_terminal, by_magic, project):
+    options = "--slow 0.5 --objective 99 --require 'accuracy >= 0.9'"
+    found = [
+        by_terminal("export", "prometheus", *shlex.split(options), "--output", "terminal"),
+        by_magic(f"%mlops export prometheus {options} --output magic"),
+        by_python(
+            mlops_jupyter.export("prometheus", slow=0.5, objective=99, require=["accuracy >= 0.9"], output="python")
+        ),
+    ]
+    first, second, third = (steady(one, {"folder", "notes"}) for one in found)
+    assert first == second == third
+    assert [file["path"] for file in first["files"]] == ["prometheus.yml"]
+    texts = {(project / face / "prometheus.yml").read_text() for face in ("terminal", "magic", "python")}
+    assert len(texts) == 1
+
+
 @pytest.fixture
 def deployed(project, terminal):
     """Endpoints of a small model, saved as a folder; they are gone at the end."""
@@ -385,6 +405,32 @@ def test_predict(by_terminal, by_magic, deployed):
 
 
 @row
+def test_feedback(by_terminal, by_magic, deployed):
+    mlops_jupyter.deploy("model", name="churn")
+    told = mlops_jupyter.predict("churn", {"a": [0, 3], "b": [1, 0]})
+    (project := deployed.parent / "labels.csv").write_text(
+        f"request_id,row,label\n{told.request_ids[0]},0,0\n{told.request_ids[0]},1,1\nnobody,0,1\n"
+    )
+    found = [by_terminal("feedback", "churn", "labels.csv"), by_magic("%mlops feedback churn labels.csv")]
+    found.append(by_python(mlops_jupyter.feedback("churn", project)))
+    assert [(one["labels"], one["duplicates"]) for one in found] == [(3, 0), (3, 3), (3, 3)]
+    first = by_terminal("feedback", "churn")
+    assert first == by_magic("%mlops feedback churn") == by_python(mlops_jupyter.feedback("churn"))
+
+
+@row
+def test_rows(by_terminal, by_magic, deployed):
+    mlops_jupyter.deploy("model", name="churn")
+    mlops_jupyter.predict("churn", {"a": [0, 3], "b": [1, 0]})
+    logged = deployed.parent / ".mlops" / "endpoints" / "churn" / "watch" / "payloads"
+    wait_for(lambda: any(logged.glob("[!.]*.parquet")))
+    first = by_terminal("rows", "churn", "--segment", "a>=1")
+    assert first == by_magic("%mlops rows churn --segment 'a>=1'")
+    assert first == by_python(mlops_jupyter.rows("churn", segment="a>=1"))
+    assert (first["matching"], first["looked_at"], first["where"]) == (1, 1, "a>=1")
+
+
+@row
 def test_traffic(by_terminal, by_magic, deployed):
     found = mlops_jupyter.deploy("model", name="churn")
     share = f"{found.versions[0].version}=100"
@@ -401,6 +447,41 @@ def test_rollback(by_terminal, by_magic, deployed):
     third = by_python(mlops_jupyter.rollback("churn"))
     assert steady(first, {"notes"}) == steady(second, {"notes"}) == steady(third, {"notes"})
     assert ": deploy " in first["notes"][0]
+
+
+@row
+def test_monitor(by_terminal, by_magic, deployed):
+    mlops_jupyter.deploy("model", name="churn")
+    # What is measured moves on between two looks.
+    volatile = {
+        "times",
+        "in_flight",
+        "queued",
+        "requests_per_s",
+        "errors_per_s",
+        "rows_per_s",
+        "p50_s",
+        "p95_s",
+        "p99_s",
+    }
+    volatile |= {"notes"}
+    first = by_terminal("monitor", "churn", "--since", "15m", "--source", "endpoint")
+    second = by_magic("%mlops monitor churn --since 15m --source endpoint")
+    third = by_python(mlops_jupyter.monitor("churn", since="15m", source="endpoint"))
+    assert first["versions"][0]["variant"] == "main"
+    assert steady(second, volatile) == steady(third, volatile)
+    assert (first["status"], first["source"], first["step_s"]) == ("ready", "endpoint", 1.0)
+
+
+@row
+def test_drift(by_terminal, by_magic, project):
+    for name in ("before", "now"):
+        pd.DataFrame({"age": range(100), "town": ["Bern", "Basel"] * 50}).to_csv(project / f"{name}.csv", index=False)
+    first = by_terminal("drift", "before.csv", "now.csv")
+    assert first == by_magic("%mlops drift before.csv now.csv --strict")
+    assert first == by_python(mlops_jupyter.drift("before.csv", "now.csv"))
+    assert [one["feature"] for one in first["features"]] == ["age", "town"]
+    assert first["drifted"] == []
 
 
 @row

@@ -20,3 +20,32 @@ def small_model(path: Path, *, turned: bool = False) -> Path:
         model, str(path), signature=signature, input_example=table.head(2), pip_requirements=requirements
     )
     return path
+
+
+_BEHAVING = """\
+import time
+
+import mlflow
+import pandas as pd
+
+
+class Behaving(mlflow.pyfunc.PythonModel):
+    def predict(self, context, model_input, params=None):
+        {does}
+        return pd.Series((model_input["a"] > 1.5).astype("int64"))
+
+
+mlflow.models.set_model(Behaving())
+"""
+
+
+def behaving_model(path: Path, does: str) -> Path:
+    """Save a classifier of the columns a and b as code, in whose call stands a statement about ``model_input``."""
+    table = pd.DataFrame({"a": [0.0, 1.0, 2.0, 3.0], "b": [1.0, 1.0, 0.0, 0.0]})
+    code = path.with_suffix(".py")
+    code.write_text(_BEHAVING.format(does=does))
+    signature = mlflow.models.infer_signature(table, pd.Series([0, 0, 1, 1]))
+    mlflow.pyfunc.save_model(
+        str(path), python_model=str(code), signature=signature, input_example=table.head(2), pip_requirements=["pandas"]
+    )
+    return path

@@ -111,6 +111,7 @@ def test_without_a_signature_the_content_type_says_table_or_tensor():
     assert call.rows.names == ("x",)
     call = asked(FREE, one("x", "INT32", [1], [1]), one("y", "BYTES", [1], ["u"]))
     assert call.rows.columns["y"].tolist() == ["u"]
+    assert asked(FREE, one("x", "FP64", [1, 0], [])).rows.matrix.shape == (1, 0)
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ import subprocess
 from dataclasses import replace
 
 import pytest
+from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
 from mlops_jupyter.capabilities.endpoints import Limits
 from tests.fakes.workers import METRICS_TOKEN, TOKEN, plan_of, planned, request, scoring
@@ -155,11 +156,31 @@ def test_what_is_counted_is_what_prometheus_reads(client, tmp_path):
     assert 'mlops_predicted_rows_total{model="m",version="1"} 6.0' in text
     assert 'mlops_batch_size_bucket{le="2.0",model="m",version="1"} 3.0' in text
     assert "mlops_requests_in_flight 0.0" in text
+    told = {line.split()[0]: float(line.split()[-1]) for line in text.splitlines() if not line.startswith("#")}
+    assert told["mlops_cpu_seconds_total"] > 0
+    assert told["mlops_open_fds"] > 3
     promtool = shutil.which("promtool")
     if promtool is None:
         pytest.skip("needs promtool: apt-get install prometheus")
     checked = subprocess.run([promtool, "check", "metrics"], input=text, text=True, capture_output=True, check=False)
     assert checked.returncode == 0, checked.stdout + checked.stderr
+
+
+def test_openmetrics_has_the_trace_of_a_request_with_its_duration(client):
+    trace = "0af7651916cd43dd8448eb211c80319c"
+    client.ask(request(scoring([[1, 2]]), f"traceparent: 00-{trace}-b7ad6b7169203331-01"))
+    client.ask(request(scoring([[1, 2]])))
+    # What Prometheus asks for.
+    accept = "accept: application/openmetrics-text;version=1.0.0;q=0.5,text/plain;version=0.0.4;q=0.3,*/*;q=0.1\r\n"
+    answer = client.ask(get("/metrics", more=accept))
+    assert answer.headers["content-type"].startswith("application/openmetrics-text; version=1.0.0")
+    families = {one.name: one for one in text_string_to_metric_families(answer.body.decode())}
+    samples = families["mlops_request_duration_seconds"].samples
+    (exemplar,) = [one.exemplar for one in samples if one.exemplar is not None]
+    assert exemplar.labels == {"trace_id": trace}
+    assert 0 < exemplar.value < 60
+    assert [one.value for one in samples if one.name.endswith("_count")] == [2.0]
+    assert client.ask(get("/metrics")).headers["content-type"].startswith("text/plain; version=0.0.4")
 
 
 def test_versions_share_the_requests_as_told_and_a_shadow_only_listens(start, tmp_path):

@@ -20,7 +20,7 @@ from tests.conftest import REPOSITORY
 SOURCE = REPOSITORY / "labextension"
 BUILT = Path(widgets.__file__).parent
 LAB = BUILT.parent / "labextension"
-FILES = ("live_chart.js", "live_chart.css", "uplot.LICENSE")
+FILES = ("live_chart.js", "live_chart.css", "monitor.js", "monitor.css", "uplot.LICENSE")
 
 needs_node = pytest.mark.skipif(shutil.which("npm") is None, reason="Node is missing: apt-get install nodejs npm")
 
@@ -115,7 +115,9 @@ def test_the_source_s_types_and_its_own_tests(packages, tmp_path):
 def test_the_bundle_is_small_and_asks_no_network():
     assert (BUILT / "live_chart.js").stat().st_size <= 64 * 1024
     assert (BUILT / "live_chart.css").stat().st_size <= 4 * 1024
-    for name in FILES[:2]:
+    assert (BUILT / "monitor.js").stat().st_size <= 80 * 1024
+    assert (BUILT / "monitor.css").stat().st_size <= 8 * 1024
+    for name in FILES[:4]:
         words = (BUILT / name).read_text()
         assert "http://" not in words.replace("http://www.w3.org/2000/svg", "")
         assert "https://" not in words

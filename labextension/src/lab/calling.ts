@@ -98,7 +98,13 @@ function start(place: Place, api: Api, verb: Verb, given: Arguments, yes: boolea
   );
   const tab = inTab(result, `mlops-result-${UUID.uuid4()}`, `mlops ${verb.name}`, `mlops ${line}`);
   place.app.shell.add(tab, "main");
-  place.app.shell.activateById(tab.id);
+  if (tab.isAttached) {
+    place.app.shell.activateById(tab.id);
+  } else {
+    // Notebook 7 has room for the notebook alone.
+    const buttons = [Dialog.okButton({ label: place.trans.__("Close") })];
+    void showDialog({ title: `mlops ${verb.name}`, body: result, buttons }).then(() => result.dispose());
+  }
   void result.run();
 }
 

@@ -15,7 +15,12 @@ from ...errors import Conflict, Unavailable
 from ...protocols import Waiting
 
 _SUPERVISOR, _WORKER = "mlops_jupyter.serving.supervisor", "mlops_jupyter.serving.worker"
-_FOLLOWER = "mlops_jupyter.faces.alias_watcher"
+# The processes beside the workers, by the names of `serving.attendants`.
+_ATTENDANTS = (
+    "alias=mlops_jupyter.faces.alias_watcher",
+    "canary=mlops_jupyter.faces.canary_attendant",
+    "watcher=mlops_jupyter.serving.watcher",
+)
 _ROOT_VARIABLE = "MLOPS_JUPYTER_ROOT"
 _POLL_S = 0.05
 _START_LIMIT_S = 900.0
@@ -37,7 +42,7 @@ def start(folder: EndpointFolder, waiting: Waiting, worker: str = _WORKER) -> En
     with os.fdopen(os.open(folder.log, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600), "ab") as log:
         process = subprocess.Popen(
             # Safe path: a file of the project that is called like a module of Python's is not imported here.
-            [sys.executable, "-P", "-m", _SUPERVISOR, str(folder.path), worker, _FOLLOWER],
+            [sys.executable, "-P", "-m", _SUPERVISOR, str(folder.path), worker, *_ATTENDANTS],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,

@@ -10,9 +10,21 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
-from ...capabilities.endpoints import EndpointPlan, PlannedVersion, control, history, processes, runners, snippets
-from ...capabilities.endpoints.folder import ENDPOINTS, EndpointFolder, all_endpoints, endpoint_folder
+from ...capabilities.canaries import log
+from ...capabilities.endpoints import (
+    EndpointPlan,
+    MonitoringPlan,
+    PlannedVersion,
+    control,
+    history,
+    processes,
+    runners,
+    scraping,
+    snippets,
+)
+from ...capabilities.endpoints.folder import ENDPOINTS, EndpointFolder, all_endpoints, endpoint_folder, write_private
 from ...capabilities.endpoints.state import EndpointState, current_state
 from ...capabilities.models import folders
 from ...errors import CommandError, ConfigurationError, Conflict, MlopsError, NotFound, Rejected, Unavailable
@@ -20,6 +32,8 @@ from ...protocols import Answer, Earlier, Waiting, WantedDeployment
 from ...records import Deployment, ServedVersion
 from . import asking, log_reading, starting
 
+# So many of the last decisions about canaries are shown.
+_DECISIONS = 5
 _SWAP_S, _STOP_S, _END_S = 900.0, 45.0, 5.0
 
 
@@ -48,6 +62,7 @@ class LocalDeployments:
             except KeyboardInterrupt:
                 # Of one that failed at its start the log stays until somebody has read it; of one given up, nothing.
                 if new and folder.path.exists():
+                    scraping.withdraw(folder)
                     folder.remove()
                 raise
 
@@ -57,11 +72,16 @@ class LocalDeployments:
         if wanted.config:
             raise CommandError("the target local takes no --config", "mlops deploy --help lists its options")
         folder.make()
+        wanted = wanted._replace(versions=tuple(_with_baseline(folder, one) for one in wanted.versions))
         state = current_state(folder)
         if state is not None and state.alive:
             plan = self._change(folder, state, wanted, waiting)
         else:
             plan = self._begin(folder, state, wanted, waiting)
+        if wanted.auto is None or not wanted.continues:
+            # What was remembered of a canary is of another rollout.
+            log.forget(folder.watch)
+        _announce(folder)
         history.note(folder.history, plan, wanted.who, wanted.why, wanted.back_to)
         return self.get(wanted.name)
 
@@ -90,6 +110,7 @@ class LocalDeployments:
             if state is not None:
                 _end(folder, state)
             unused = _digests(folder)
+            scraping.withdraw(folder)
             folder.remove()
             self._forget(unused)
         return was
@@ -186,14 +207,26 @@ class LocalDeployments:
         return plan
 
 
+def _announce(folder: EndpointFolder) -> None:
+    """Let whoever scrapes know where an endpoint listens; at a Unix socket nobody does."""
+    state = current_state(folder)
+    if state is None or state.socket is not None:
+        scraping.withdraw(folder)
+    else:
+        scraping.announce(folder, state.host, state.port)
+
+
 def _planned(old: EndpointPlan, wanted: WantedDeployment) -> EndpointPlan:
     changes: dict[str, Any] = {
         "name": wanted.name,
         "versions": tuple(map(_planned_version, wanted.versions)),
         "follows": wanted.follows,
+        "auto": wanted.auto,
     }
     if wanted.workers is not None:
         changes["workers"] = wanted.workers
+    if wanted.monitoring is not None:
+        changes["monitoring"] = MonitoringPlan(**wanted.monitoring)
     if wanted.verbose_errors is not None:
         changes["verbose_errors"] = wanted.verbose_errors
     if wanted.port is not None:
@@ -218,7 +251,19 @@ def _planned_version(version: ServedVersion) -> PlannedVersion:
         signature=version.signature,
         example=version.example,
         trusted=version.trusted,
+        baseline=version.baseline,
     )
+
+
+def _with_baseline(folder: EndpointFolder, version: ServedVersion) -> ServedVersion:
+    """Return a version whose baseline lies where it will stay: in the model's folder, or the endpoint's."""
+    if version.baseline is None or Path(version.baseline).is_relative_to(version.path):
+        return version
+    kept = folder.path / "baseline" / f"{quote(version.version, safe='')}.json"
+    if Path(version.baseline) != kept:
+        kept.parent.mkdir(mode=0o700, exist_ok=True)
+        write_private(kept, Path(version.baseline).read_text(encoding="utf-8"))
+    return replace(version, baseline=str(kept))
 
 
 def _served(version: PlannedVersion) -> ServedVersion:
@@ -235,6 +280,7 @@ def _served(version: PlannedVersion) -> ServedVersion:
         signature=version.signature,
         example=version.example,
         trusted=version.trusted,
+        baseline=version.baseline,
     )
 
 
@@ -268,6 +314,8 @@ def _described(folder: EndpointFolder) -> Deployment:
         versions=() if plan is None else tuple(map(_served, plan.versions)),
         workers=None if plan is None else plan.workers,
         follows=None if plan is None else plan.follows,
+        auto=None if plan is None else plan.auto,
+        decisions=log.decisions(folder.watch, _DECISIONS),
         token_file=str(folder.token_file),
         log=str(folder.log),
         notes=notes,

@@ -25,11 +25,17 @@ _NAMES = ("feature_names_in_", "feature_name_", "feature_names")
 
 
 class Inferred(NamedTuple):
-    """What a model takes and gives, rows that show it, and sentences that say where this is from."""
+    """What a model takes and gives, rows that show it, and sentences that say where this is from.
+
+    ``table`` is all of the data, ``columns`` those of it that the model takes (``None`` for all), ``what`` its name.
+    """
 
     signature: ModelSignature | None
     example: Any
     notes: tuple[str, ...]
+    table: Any = None
+    columns: tuple[str, ...] | None = None
+    what: str = ""
 
 
 def infer(model: Any, data: object | None, what: str = "the data") -> Inferred:
@@ -51,15 +57,17 @@ def infer(model: Any, data: object | None, what: str = "the data") -> Inferred:
     """
     if data is None:
         return _from_itself(model)
-    rows, notes = _fitting(model, _table(data, what), what)
-    answers, failed = _answers(model, rows)
+    whole = table_of(data, what)
+    columns, notes = _fitting(model, whole, what)
+    rows = whole[:_ROWS] if columns is None else whole[:_ROWS][list(columns)]
+    answers, failed = answers_of(model, rows)
     if failed is not None:
         notes = (*notes, f"what it answers is not in the signature: it failed on {what} ({failed})")
     with quiet():
         signature = infer_signature(rows, answers)
     shape = f"{rows.shape[1]} columns" if rows.ndim > 1 else "one value a row"
     said = f"signature ({shape}) and example ({min(len(rows), _EXAMPLE_ROWS)} rows) inferred from {what}"
-    return Inferred(signature, rows[:_EXAMPLE_ROWS], (said, *notes))
+    return Inferred(signature, rows[:_EXAMPLE_ROWS], (said, *notes), whole, columns, what)
 
 
 def infer_near(model: Any, near: Mapping[str, object]) -> Inferred:
@@ -98,7 +106,7 @@ def _from_itself(model: Any) -> Inferred:
     else:
         said = "no signature: it does not say what it takes; add --data X, a table or an array that it was made with"
         return Inferred(None, None, (said,))
-    answers, failed = _answers(model, rows)
+    answers, failed = answers_of(model, rows)
     if failed is not None:
         said = (
             f"no signature: its features are no plain numbers ({failed}); add --data X, a table that it was made with"
@@ -109,7 +117,7 @@ def _from_itself(model: Any) -> Inferred:
     return Inferred(ModelSignature(inputs=inputs, outputs=outputs), None, (f"{said}; --data X would tell types",))
 
 
-def _table(data: object, what: str) -> Any:
+def table_of(data: object, what: str) -> Any:
     """Return the features as a DataFrame or an array."""
     if isinstance(data, tuple | list) and len(data) == 2 and not isinstance(data[0], str | int | float):  # noqa: PLR2004
         data = data[0]
@@ -135,9 +143,10 @@ def _table(data: object, what: str) -> Any:
     return table
 
 
-def _fitting(model: Any, table: Any, what: str) -> tuple[Any, tuple[str, ...]]:
-    """Return the rows of a table with just the columns that a model takes."""
-    rows, notes = table[:_ROWS], tuple[str, ...]()
+def _fitting(model: Any, rows: Any, what: str) -> tuple[tuple[str, ...] | None, tuple[str, ...]]:
+    """Return the columns of a table that a model takes, ``None`` for all, and what should be known of the others."""
+    columns: tuple[str, ...] | None = None
+    notes = tuple[str, ...]()
     names, count = feature_names(model), getattr(model, "n_features_in_", None)
     if isinstance(rows, pd.DataFrame) and names is not None:
         if missing := [name for name in names if name not in rows.columns]:
@@ -146,15 +155,15 @@ def _fitting(model: Any, table: Any, what: str) -> tuple[Any, tuple[str, ...]]:
             )
         if extra := [str(name) for name in rows.columns if name not in names]:
             notes = (f"columns of {what} that the model does not take were left out: {_listed(extra)}",)
-        rows = rows[names]
+        columns = tuple(names)
     elif isinstance(count, int) and rows.ndim > 1 and rows.shape[1] != count:
         raise CommandError(
             f"{what} has {rows.shape[1]} columns, the model was trained on {count}", "name the data without the target"
         )
-    return rows, notes
+    return columns, notes
 
 
-def _answers(model: Any, rows: Any) -> tuple[Any, str | None]:
+def answers_of(model: Any, rows: Any) -> tuple[Any, str | None]:
     """Return what a model answers, or why it does not."""
     try:
         with quiet():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
@@ -24,12 +24,13 @@ from mlflow.protos.databricks_pb2 import (
     ErrorCode,
 )
 
+from ...capabilities.drift import BASELINE_PATH
 from ...capabilities.models import folders, trust
 from ...capabilities.models.requirements import differences
 from ...capabilities.redaction import scrubbed
 from ...errors import ConfigurationError
 from ...records import ModelPackage
-from . import hush
+from . import baselines, hush
 from .errors import as_ours
 from .examples import infer, infer_near
 from .loading import executes
@@ -42,6 +43,8 @@ _ADDED = "registered_model_meta"
 # What a server says that knows no models of runs.
 _NO_MODELS = {ErrorCode.Name(code) for code in (ENDPOINT_NOT_FOUND, FEATURE_DISABLED, NOT_FOUND, NOT_IMPLEMENTED)}
 _EXAMPLES = ("input_example.json", "serving_input_example.json")
+# The name of a run's model where it is the only one.
+_ONE_MODEL = "model"
 # Larger files are numbers.
 _LOOKED_AT = 5_000_000
 
@@ -87,6 +90,7 @@ class MlflowPackages:
         data: object | None = None,
         name: str = "model",
         near: Mapping[str, object] | None = None,
+        without: Sequence[str] = (),
     ) -> ModelPackage:
         """Log a live model to a run."""
         flavour(model)
@@ -95,12 +99,20 @@ class MlflowPackages:
             path = made / "model"
             notes = save(model, path, inferred, Model(run_id=run_id))
             notes += _without_secrets(path)
+            notes += baselines.write(model, inferred, path, without)
             self._upload(path, run_id, name)
+            if (kept := path / BASELINE_PATH).is_file() and name == _ONE_MODEL:
+                with as_ours(), without_bars():
+                    self._client.log_artifact(run_id, str(kept), str(Path(BASELINE_PATH).parent))
             place, digest = folders.keep(path, folder)
         shown = f"runs:/{run_id}/{name}"
         trust.record(folder, digest, shown)
         package = _package(Source(shown, shown, run_id=run_id), place, digest, folder)
         return replace(package, notes=(*inferred.notes, *notes))
+
+    def baseline(self, package: ModelPackage, data: object, without: Sequence[str] = ()) -> tuple[str, tuple[str, ...]]:
+        """Return the baseline that data gives a model."""
+        return baselines.of_packaged(Path(package.path), data, without)
 
     def log_folder(self, package: ModelPackage, *, run_id: str, name: str = "model") -> ModelPackage:
         """Log a model that is a folder on this machine to a run."""
@@ -199,6 +211,7 @@ def _package(source: Source, path: Path, digest: str, store: Path) -> ModelPacka
         example=example,
         executes=does,
         trusted=does is None or trust.is_trusted(store, digest),
+        baseline=str(path / BASELINE_PATH) if (path / BASELINE_PATH).is_file() else None,
         notes=() if note is None else (note,),
     )
 

@@ -54,7 +54,7 @@ class PluginDeployments:
         """Create the deployment, or update it."""
         # What stood beside a new version is not known here: its share alone tells that there was to be something.
         alone = len(wanted.versions) == 1 and wanted.versions[0].percent == _ALL and not wanted.versions[0].shadow
-        if not alone or wanted.back_to is not None:
+        if not alone or wanted.back_to is not None or wanted.auto is not None:
             raise CommandError(
                 f"the target {self._target} serves one version at a time", "leave --canary and --shadow out"
             )

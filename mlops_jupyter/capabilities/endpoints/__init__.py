@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from .plan import EndpointPlan, Limits, PlannedVersion
+from .plan import EndpointPlan, Limits, MonitoringPlan, PlannedVersion
 
-__all__ = ["EndpointPlan", "Limits", "PlannedVersion"]
+__all__ = ["EndpointPlan", "Limits", "MonitoringPlan", "PlannedVersion"]

@@ -20,7 +20,8 @@ def ask(control: Path, request: dict[str, Any], timeout_s: float) -> dict[str, A
     control
         Its socket.
     request
-        ``{"do": "state" | "metrics" | "plan" | "stop"}``.
+        ``{"do": "state" | "metrics" | "snapshot" | "plan" | "stop"}``; with ``metrics`` there may be ``"format":
+        "openmetrics"``. Or ``{"do": "levels", "levels": …}`` with what `levels.Levels` takes.
     timeout_s
         How long it may take.
 

@@ -39,6 +39,8 @@ class EndpointFolder:
         self.control = path / "control.sock"
         self.log = path / "log"
         self.history = path / "history.jsonl"
+        self.watch = path / "watch"
+        self.rows_socket = self.watch / "rows.sock"
 
     @property
     def name(self) -> str:

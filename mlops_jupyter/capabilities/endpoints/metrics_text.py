@@ -9,10 +9,16 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 from prometheus_client.exposition import generate_latest
 from prometheus_client.metrics_core import Metric
+from prometheus_client.openmetrics.exposition import generate_latest as generate_openmetrics
+from prometheus_client.samples import Exemplar
+
+from .levels import LEVELS
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+OPENMETRICS_TYPE = "application/openmetrics-text; version=1.0.0; charset=utf-8"
 
 _VERSION = ["model", "version", "variant"]
+_FEATURE = ["model", "version", "feature"]
 _COUNTERS: Mapping[str, tuple[str, str, Sequence[str]]] = {
     "requests": (
         "mlops_requests",
@@ -30,6 +36,14 @@ _COUNTERS: Mapping[str, tuple[str, str, Sequence[str]]] = {
         "Rows that a version in the shadow was given, by how its answers compare.",
         ["model", "version", "result"],
     ),
+    "feature_invalid": ("mlops_feature_invalid", "Requests that were refused for a feature's values.", _FEATURE),
+    "monitoring_dropped": (
+        "mlops_monitoring_dropped_rows",
+        "Rows that monitoring has not looked at, because more came than it could.",
+        ["model", "version"],
+    ),
+    "cpu_seconds": ("mlops_cpu_seconds", "Time of the processor that workers have taken.", []),
+    "restarts": ("mlops_worker_restarts", "Workers started again.", []),
 }
 _HISTOGRAMS: Mapping[str, tuple[str, str, Sequence[str]]] = {
     "durations": ("mlops_request_duration_seconds", "From a request's head to its answer.", [*_VERSION, "protocol"]),
@@ -40,6 +54,8 @@ _GAUGES: Mapping[str, tuple[str, str]] = {
     "in_flight": ("mlops_requests_in_flight", "Requests that have no answer yet."),
     "queued": ("mlops_queue_requests", "Requests that wait for a model."),
     "resident_bytes": ("mlops_resident_memory_bytes", "Memory of the workers."),
+    "open_fds": ("mlops_open_fds", "Files and connections that workers have open."),
+    "workers_ready": ("mlops_workers_ready", "Workers that answer."),
 }
 
 
@@ -70,13 +86,29 @@ def merged(snapshots: Iterable[Mapping[str, Any]], past: Mapping[str, Any] | Non
         },
         "histograms": {name: _histograms(everything, name) for name in _HISTOGRAMS},
         "versions": list(distinct.values()),
+        "levels": {name: series for one in told for name, series in one.get("levels", {}).items()},
     }
 
 
-def render(total: Mapping[str, Any], *, more: Iterable[Metric] = ()) -> str:
-    """Write a sum of snapshots in Prometheus' text format, and other metrics with them."""
+def prefers_openmetrics(accept: str) -> bool:
+    """Tell whether a scraper takes OpenMetrics, by its ``Accept`` header: who takes both gets that.
+
+    A quality of 0 says that it does not (RFC 9110, section 12.4.2).
+    """
+    for part in accept.lower().split(","):
+        kind, *parameters = (each.strip() for each in part.split(";"))
+        if kind == "application/openmetrics-text":
+            return not any(each.startswith("q=") and each.strip("q=.0") == "" for each in parameters)
+    return False
+
+
+def render(total: Mapping[str, Any], *, openmetrics: bool = False) -> str:
+    """Write a sum of snapshots in Prometheus' text format, or as OpenMetrics, which has the examples of durations."""
     registry = CollectorRegistry(auto_describe=False)
-    registry.register(_Told([*_metrics(total), *more]))
+    registry.register(_Told(list(_metrics(total))))
+    if openmetrics:
+        told: bytes = generate_openmetrics(registry)  # type: ignore[no-untyped-call]
+        return told.decode()
     return generate_latest(registry).decode()
 
 
@@ -104,6 +136,8 @@ def _metrics(total: Mapping[str, Any]) -> Iterable[Metric]:
     for name, (metric, words) in _GAUGES.items():
         if name in total["gauges"]:
             yield GaugeMetricFamily(metric, words, value=total["gauges"][name])
+    for name, series in total.get("levels", {}).items():
+        yield _level(name, series)
     names = ["model", "version", "variant", "run_id", "source", "percent"]
     info = GaugeMetricFamily("mlops_model_info", "The versions that are served.", labels=names)
     for version in total.get("versions", ()):
@@ -111,12 +145,23 @@ def _metrics(total: Mapping[str, Any]) -> Iterable[Metric]:
     yield info
 
 
-def _buckets(told: Mapping[str, Any]) -> list[tuple[str, float]]:
+def _level(name: str, series: Iterable[tuple[Sequence[str], float]]) -> Metric:
+    words, labels = LEVELS[name]
+    metric = (CounterMetricFamily if name.endswith("_total") else GaugeMetricFamily)(name, words, labels=labels)
+    for key, value in series:
+        metric.add_metric(key, value)
+    return metric
+
+
+def _buckets(told: Mapping[str, Any]) -> list[Any]:
     buckets = []
     so_far = 0
-    for bound, count in zip([*told["bounds"], float("inf")], told["counts"], strict=True):
+    examples = {
+        bucket: Exemplar({"trace_id": trace}, value, at) for bucket, trace, value, at in told.get("exemplars", ())
+    }
+    for at, (bound, count) in enumerate(zip([*told["bounds"], float("inf")], told["counts"], strict=True)):
         so_far += count
-        buckets.append(("+Inf" if bound == float("inf") else repr(float(bound)), float(so_far)))
+        buckets.append(("+Inf" if bound == float("inf") else repr(float(bound)), float(so_far), examples.get(at)))
     return buckets
 
 
@@ -140,4 +185,10 @@ def _histograms(snapshots: Iterable[Mapping[str, Any]], name: str) -> list[list[
             one = total.setdefault(key, {"bounds": told["bounds"], "counts": [0] * len(told["counts"]), "sum": 0.0})
             one["counts"] = [mine + other for mine, other in zip(one["counts"], told["counts"], strict=True)]
             one["sum"] += told["sum"]
+            examples = {each[0]: each for each in one.get("exemplars", ())}
+            for each in told.get("exemplars", ()):
+                if each[0] not in examples or examples[each[0]][3] < each[3]:
+                    examples[each[0]] = each
+            if examples:
+                one["exemplars"] = list(examples.values())
     return [[list(key), told] for key, told in total.items()]

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from ...records import RolloutPolicy
+
 
 @dataclass(frozen=True)
 class Limits:
@@ -31,6 +33,44 @@ class Limits:
     queued: int = 1_024
     deadline_s: float = 60.0
     batch_rows: int = 1_024
+
+
+@dataclass(frozen=True)
+class MonitoringPlan:
+    """How what is asked and answered is looked at.
+
+    Attributes
+    ----------
+    enabled
+        Whether it is at all; what is counted for `/metrics` is counted in any case.
+    window_s
+        The seconds of traffic that are compared with the baseline.
+    base_window_s
+        The seconds that are sketched together; a worker that is killed loses so much.
+    tumbling
+        Whether windows follow one another, instead of each reaching back from now.
+    sample
+        The share of answered rows whose values are kept, 0 for none.
+    sample_rows_per_s
+        At the most so many of them a second and worker.
+    payload_mb, answers_mb
+        How much room, in MB of 1,000,000 bytes, kept rows take, and the list of what every row was answered.
+    keep_days
+        How long either is kept.
+    redact
+        Columns whose values are never written to a file.
+    """
+
+    enabled: bool = True
+    window_s: float = 600.0
+    base_window_s: float = 10.0
+    tumbling: bool = False
+    sample: float = 1.0
+    sample_rows_per_s: float = 100.0
+    payload_mb: float = 256.0
+    answers_mb: float = 256.0
+    keep_days: float = 30.0
+    redact: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -65,6 +105,8 @@ class PlannedVersion:
         The stored input example in MLflow's JSON form of a scoring request; readiness needs one answer to it.
     trusted
         Whether what executes code when it is loaded may be loaded.
+    baseline
+        The absolute path of the baseline that its traffic is compared with, ``None`` without one.
     """
 
     version: str
@@ -80,6 +122,7 @@ class PlannedVersion:
     signature: Mapping[str, str] | None = None
     example: str | None = None
     trusted: bool = False
+    baseline: str | None = None
 
 
 @dataclass(frozen=True)
@@ -104,6 +147,10 @@ class EndpointPlan:
         The URI with an alias that the endpoint follows, ``None`` for none.
     host, port, socket
         Where it listens: an address and a port, or a Unix socket's path.
+    monitoring
+        How its traffic is looked at.
+    auto
+        How a canary is promoted or rolled back by itself, ``None`` where that is left to people.
     """
 
     name: str
@@ -117,6 +164,8 @@ class EndpointPlan:
     host: str = "127.0.0.1"
     port: int = 0
     socket: str | None = None
+    monitoring: MonitoringPlan = field(default=MonitoringPlan())
+    auto: RolloutPolicy | None = None
 
     def to_json(self) -> str:
         """Return the plan as JSON text."""
@@ -136,6 +185,12 @@ class EndpointPlan:
             versions = tuple(
                 PlannedVersion(**{**one, "flavors": tuple(one.get("flavors", ()))}) for one in told.pop("versions")
             )
-            return cls(versions=versions, limits=Limits(**told.pop("limits")), **told)
+            # A plan of an older version says nothing of monitoring.
+            watched = told.pop("monitoring", {})
+            monitoring = MonitoringPlan(**{**watched, "redact": tuple(watched.get("redact", ()))})
+            auto = told.pop("auto", None)
+            policy = None if auto is None else RolloutPolicy(**{**auto, "steps": tuple(auto["steps"])})
+            limits = Limits(**told.pop("limits"))
+            return cls(versions=versions, limits=limits, monitoring=monitoring, auto=policy, **told)
         except (TypeError, KeyError, AttributeError) as error:
             raise ValueError(f"no endpoint's plan: {error}") from error

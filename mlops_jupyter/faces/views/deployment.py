@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from html import escape
 
-from ...records import Deployment, ServedVersion
+from ...records import Decision, Deployment, ServedVersion
 from .columns import CARD, FAINT, badge, html_table, notes_html, text_table, when
 
 _HEAD = ("version", "traffic", "model", "run")
@@ -18,6 +18,7 @@ def text(found: Deployment) -> str:
     lines += [f"  {name}: {value}" for name, value in _facts(found)]
     if found.versions:
         lines.append(text_table(_HEAD, map(_row, found.versions), indent=2))
+    lines += [f"  {_decided(one)}" for one in found.decisions]
     if found.curl is not None:
         lines += ["", *("  " + line for line in found.curl.splitlines())]
     return "\n".join(lines + [f"note: {note}" for note in found.notes])
@@ -33,6 +34,7 @@ def html(found: Deployment) -> str:
     ]
     if found.versions:
         parts.append(html_table(_HEAD, ([escape(word) for word in _row(one)] for one in found.versions)))
+    parts += [f'<div><span style="{FAINT}">canary</span> {escape(_decided(one))}</div>' for one in found.decisions]
     for title, code in (("curl", found.curl), ("Python", found.python)):
         if code is not None:
             parts.append(
@@ -68,11 +70,18 @@ def _facts(found: Deployment) -> Iterator[tuple[str, str]]:
         yield "restarts", str(found.restarts)
     if found.follows is not None:
         yield "follows", found.follows
+    if found.auto is not None:
+        steps = ", ".join(f"{one:g}%" for one in found.auto.steps)
+        yield "rollout", f"version {found.auto.version} is promoted by itself ({steps}), or rolled back"
     workers = "" if found.workers in {None, 1} else f", {found.workers} workers"
     if found.pid is not None:
         yield "process", f"{found.pid}{workers}, since {when(found.started)}"
     if found.token_file is not None:
         yield "token", f"in {found.token_file}"
+
+
+def _decided(one: Decision) -> str:
+    return f"{when(one.at)} {one.verdict} version {one.version}, {one.percent:g}%: {one.reason}"
 
 
 def _row(version: ServedVersion) -> tuple[str, ...]:

@@ -17,7 +17,7 @@ import psutil
 import pytest
 
 from mlops_jupyter.adapters.local_deployments.target import LocalDeployments
-from mlops_jupyter.capabilities.endpoints import processes
+from mlops_jupyter.capabilities.endpoints import MonitoringPlan, processes
 from mlops_jupyter.capabilities.endpoints.folder import EndpointFolder
 from mlops_jupyter.capabilities.endpoints.state import EndpointState, read_state
 from mlops_jupyter.errors import ConfigurationError, Conflict, MlopsError, NotFound, Rejected, Unavailable
@@ -340,9 +340,39 @@ def test_what_workers_have_counted_is_added_up_and_kept(endpoints):
     endpoints.asked()
     assert counted().splitlines() == [
         f"mlops_requests_total{labels} 6.0",
-        'mlops_worker_restarts_total{endpoint="churn"} 1.0',
-        'mlops_workers_ready{endpoint="churn"} 2.0',
+        "mlops_worker_restarts_total 1.0",
+        "mlops_workers_ready 2.0",
     ]
+
+
+def test_how_it_is_watched_stays_as_it_was_until_it_is_told_otherwise(endpoints):
+    endpoints.deploy(monitoring={"enabled": False, "redact": ("a",)})
+    assert endpoints.folder().plan().monitoring == MonitoringPlan(enabled=False, redact=("a",))
+    endpoints.deploy("churn", "models:/churn/2")
+    assert endpoints.folder().plan().monitoring == MonitoringPlan(enabled=False, redact=("a",))
+    endpoints.deploy(monitoring={})
+    assert endpoints.folder().plan().monitoring == MonitoringPlan()
+
+
+def test_levels_that_were_told_are_shown_with_what_was_counted(endpoints):
+    from mlops_jupyter.capabilities.endpoints import control
+
+    def asked(**request: Any) -> dict[str, Any]:
+        return control.ask(endpoints.folder().control, request, 5)
+
+    endpoints.deploy(workers=2)
+    endpoints.asked()
+    drift = {"mlops_feature_drift_ratio": [[["churn", "1", "age", "psi"], 0.25]]}
+    assert asked(do="levels", levels=drift) == {"taken": True}
+    assert asked(do="levels", levels={"mlops_feedback_labels_total": [[["joined"], 3]]}) == {"taken": True}
+    assert asked(do="levels", levels={"mlops_nothing": []}) == {"error": "there is no level mlops_nothing"}
+    lines = asked(do="metrics")["text"].splitlines()
+    assert 'mlops_feature_drift_ratio{feature="age",method="psi",model="churn",version="1"} 0.25' in lines
+    assert 'mlops_feedback_labels_total{result="joined"} 3.0' in lines
+    snapshot = asked(do="snapshot")["snapshot"]
+    assert snapshot["levels"] == {**drift, "mlops_feedback_labels_total": [[["joined"], 3]]}
+    assert snapshot["counters"]["requests"] == [[["churn", "1"], 1]]
+    assert (snapshot["gauges"]["workers_ready"], snapshot["counters"]["restarts"]) == (2, [[[], 0]])
 
 
 def test_the_supervisor_is_light(endpoints):

@@ -94,6 +94,12 @@ def test_the_verbs_are_described(server):
     limit = next(one for one in verbs["runs"]["parameters"] if one["name"] == "limit")
     assert (limit["kind"], limit["default"], limit["flag"]) == ("integer", 20, "--limit")
     assert verbs["undeploy"]["asks"]
+    assert server.get("verbs/runs").json() == verbs["runs"]
+    lost = server.get("verbs/runz")
+    assert (lost.status_code, lost.json()["message"]) == (404, "there is no verb runz")
+    lines = server.get("verbs", params={"parameters": "0"}).json()["verbs"]
+    keys = ("name", "line", "effect", "place")
+    assert lines == [{key: one[key] for key in keys} for one in verbs.values()]
 
 
 def test_a_verb_gives_the_record_that_the_terminal_gives(server, terminal, project):

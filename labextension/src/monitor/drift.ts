@@ -1,0 +1,183 @@
+// Drift: a bar a feature, those that moved most first; a click shows both distributions.
+
+import { element } from "../live_chart/controls";
+import { svg } from "./charts";
+import type { DistributionMessage, Feature, Report, Spread } from "./wire";
+import { count, number, share } from "./words";
+
+const SHOWN = 12;
+
+export interface Opened {
+  version: string;
+  feature: string;
+  output: boolean;
+}
+
+type Row = { feature: Feature; output: boolean; excess: number };
+
+export class Drift {
+  readonly root = element("section", { class: "mlops-panel mlops-drift", "aria-label": "Drift" });
+  private version = "";
+  private all = false;
+  private opened: Opened | null = null;
+  private reports: Report[] = [];
+  private spread: DistributionMessage | null = null;
+  private drawn = "";
+
+  constructor(private onOpen: (opened: Opened | null) => void) {}
+
+  show(reports: Report[], spread: DistributionMessage | null): void {
+    this.reports = reports;
+    this.spread = spread;
+    this.draw();
+  }
+
+  private draw(): void {
+    const report = this.reports.find((one) => one.version === this.version) ?? this.reports[0];
+    const drawn = JSON.stringify([report, this.all, this.opened, this.opened && this.spread]);
+    if (drawn === this.drawn) return;
+    this.drawn = drawn;
+    const focused = (document.activeElement as HTMLElement | null)?.dataset?.feature;
+    this.root.hidden = report === undefined;
+    if (!report) return;
+    const rows = sorted(report);
+    const shown = this.all ? rows : rows.slice(0, SHOWN);
+    // The longest bar fills its place; a threshold never lies beyond the middle.
+    const scale = Math.max(2, rows[0]?.excess ?? 0);
+    const drifted = rows.filter((row) => row.feature[4] || row.feature[5].length).length;
+    this.root.replaceChildren(
+      element(
+        "header",
+        {},
+        element("b", {}, "Drift"),
+        this.versions(report),
+        element("span", { class: "mlops-faint" }, rows.length ? `${drifted} of ${rows.length} · ${count(report.rows[1])} rows against ${report.baseline}` : "not known"),
+      ),
+      element("div", { class: "mlops-drift-rows", role: "list" }, ...shown.map((row) => this.row(report, row, scale))),
+      ...(rows.length > SHOWN ? [this.more(rows.length)] : []),
+      ...report.notes.map((note) => element("div", { class: "mlops-faint" }, note)),
+    );
+    if (focused !== undefined) this.root.querySelector<HTMLElement>(`[data-feature="${CSS.escape(focused)}"]`)?.focus();
+  }
+
+  private versions(report: Report): Node {
+    if (this.reports.length < 2) return element("span", {}, report.version && `version ${report.version}`);
+    const select = element("select", { "aria-label": "version" }, ...this.reports.map((one) => element("option", { value: one.version }, `version ${one.version}`)));
+    select.value = report.version;
+    select.addEventListener("change", () => {
+      this.version = select.value;
+      this.open(null);
+    });
+    return select;
+  }
+
+  private row(report: Report, row: Row, scale: number): HTMLElement {
+    const [name, method, score, threshold, drifted, missing, note, known] = row.feature;
+    const open = this.opened?.feature === name && this.opened.output === row.output && this.opened.version === report.version;
+    const bar = element("span", { class: "mlops-bar" });
+    const filled = element("span", { class: drifted ? "mlops-bar-far" : "mlops-bar-near" });
+    filled.style.width = `${(100 * Math.max(0, row.excess)) / scale}%`;
+    const mark = element("span", { class: "mlops-bar-mark" });
+    mark.style.left = `${100 / scale}%`;
+    bar.append(filled, mark);
+    const words = [drifted ? "drifted" : "", missing.length ? `missing ${share(missing[0])} → ${share(missing[1])}` : "", note].filter(Boolean);
+    const button = element(
+      "button",
+      {
+        type: "button",
+        class: "mlops-drift-row",
+        "data-feature": `${row.output ? "→" : ""}${name}`,
+        "aria-expanded": String(open),
+        title: `${name}: ${method} ${number(score)}, threshold ${number(threshold)}`,
+      },
+      element("span", { class: "mlops-drift-name" }, row.output ? `→ ${name}` : name),
+      bar,
+      element("b", {}, number(score)),
+      element("span", { class: "mlops-faint" }, `${method.replace("_", "-")} / ${number(threshold)}`),
+      element("span", { class: drifted || missing.length ? "mlops-alarm" : "mlops-faint" }, words.join("; ")),
+    );
+    button.disabled = !known;
+    button.addEventListener("click", () => this.open(open ? null : { version: report.version, feature: name, output: row.output }));
+    const item = element("div", { role: "listitem" }, button);
+    if (open) item.append(this.overlay());
+    return item;
+  }
+
+  private overlay(): HTMLElement {
+    const spread = this.spread;
+    const here = spread && this.opened && spread.feature === this.opened.feature && spread.version === this.opened.version && spread.output === this.opened.output;
+    if (!here || !spread.spread) return element("div", { class: "mlops-overlay mlops-faint" }, here ? "there is no distribution" : "…");
+    return element("div", { class: "mlops-overlay" }, histogram(spread.spread), legend(spread.spread));
+  }
+
+  private more(all: number): HTMLElement {
+    const button = element("button", { type: "button", class: "mlops-link" }, this.all ? "fewer" : `all ${all}`);
+    button.addEventListener("click", () => {
+      this.all = !this.all;
+      this.draw();
+    });
+    return button;
+  }
+
+  private open(opened: Opened | null): void {
+    this.opened = opened;
+    this.onOpen(opened);
+    this.draw();
+  }
+}
+
+/** Those furthest beyond their threshold come first: methods cannot be compared by their scores. */
+export function sorted(report: Report): Row[] {
+  const rows = [...report.features.map((feature) => ({ feature, output: false })), ...report.outputs.map((feature) => ({ feature, output: true }))];
+  return rows
+    .map((row) => ({ ...row, excess: excess(row.feature) }))
+    .sort((one, other) => other.excess - one.excess);
+}
+
+function excess([, , score, threshold]: Feature): number {
+  if (score === null) return -1;
+  return threshold === null ? 0 : threshold > 0 ? score / threshold : score;
+}
+
+function histogram(spread: Spread): SVGElement {
+  const width = 420;
+  const height = 90;
+  const top = Math.max(...spread.baseline, ...spread.now, 1e-9);
+  const step = width / Math.max(1, spread.baseline.length);
+  const up = (share: number) => height * (1 - share / top);
+  const bars = spread.baseline.map((then, place) => {
+    const bar = svg("rect", {
+      x: String(place * step + 0.5),
+      y: String(up(then)),
+      width: String(Math.max(1, step - 1)),
+      height: String(height - up(then)),
+    });
+    bar.append(svg("title", {}, document.createTextNode(`${bin(spread, place)}: ${share(then)} then, ${share(spread.now[place])} now`)));
+    return bar;
+  });
+  const line = spread.now.map((now, place) => `${place ? "V" : "M0 "}${up(now)}H${(place + 1) * step}`).join("");
+  return svg(
+    "svg",
+    { viewBox: `0 -2 ${width} ${height + 4}`, role: "img", class: "mlops-histogram", preserveAspectRatio: "none" },
+    svg("title", {}, document.createTextNode("baseline and now")),
+    svg("g", { class: "mlops-histogram-then" }, ...bars),
+    svg("path", { class: "mlops-histogram-now", d: line }),
+  );
+}
+
+function legend(spread: Spread): HTMLElement {
+  const last = spread.baseline.length - 1;
+  const scores = Object.entries(spread.scores).map(([name, score]) => `${name.replace("_", "-")} ${number(score)}`);
+  return element(
+    "div",
+    { class: "mlops-overlay-words" },
+    element("span", {}, bin(spread, 0)),
+    element("span", {}, last > 0 ? bin(spread, last) : ""),
+    element("span", { class: "mlops-faint" }, `filled: baseline, line: now · ${scores.join(" · ")}`),
+  );
+}
+
+function bin(spread: Spread, place: number): string {
+  if (spread.names.length) return spread.names[place] ?? "";
+  return `${number(spread.edges[place], 4)} to ${number(spread.edges[place + 1], 4)}`;
+}

@@ -1,0 +1,253 @@
+// One view of a dashboard. It draws, and keeps the kernel at work, only while somebody can see it.
+
+import { element } from "../live_chart/controls";
+import { Actions } from "./actions";
+import { Chart, type Line, Together } from "./charts";
+import { Drift } from "./drift";
+import { AlertPanel, DecisionPanel, QualityPanel } from "./panels";
+import type { Change, Curve, Store } from "./store";
+import { clock, DASH, duration, number, rate, share, stretch } from "./words";
+
+const RANGES = [900, 3_600, 21_600, 86_400];
+let views = 0;
+
+export class View {
+  readonly root = element("section", { class: "mlops-monitor" });
+  private readonly id = `view-${++views}-${Math.random().toString(36).slice(2)}`;
+  private together = new Together(() => this.onZoom());
+  private charts = {
+    requests: new Chart("Requests", "per second", rate, this.together),
+    durations: new Chart("Latency", "ms", (value) => duration(value), this.together, 1_000),
+    errors: new Chart("Errors", "per second", rate, this.together),
+    waiting: new Chart("In flight, queued", "requests", (value) => number(value), this.together),
+  };
+  private drift: Drift;
+  private quality = new QualityPanel();
+  private decisions = new DecisionPanel();
+  private actions: Actions;
+  private alerts: AlertPanel;
+  private status = element("span", { class: "mlops-badge" });
+  private source = element("span", { class: "mlops-faint" });
+  private ranges = element("div", { class: "mlops-ranges", role: "group", "aria-label": "time range" });
+  private pause = element("button", { type: "button", "aria-pressed": "false" }, "pause");
+  private unzoom = element("button", { type: "button" }, "whole range");
+  private tiles = element("div", { class: "mlops-tiles" });
+  private notes = element("div", { class: "mlops-notes", role: "status" });
+  private visible = false;
+  private paused = false;
+  private asked = 0;
+  private told = false;
+  private leave: (() => void)[] = [];
+
+  constructor(
+    private store: Store,
+    title: string,
+    since: number,
+  ) {
+    this.drift = new Drift((opened) => store.send({ ask: "open", ...(opened ?? { feature: null }) }));
+    this.actions = new Actions((content) => store.send(content));
+    this.alerts = new AlertPanel((alert, from) => this.actions.acknowledge(alert.id, alert.name, from));
+    this.root.setAttribute("aria-label", `Dashboard of ${title}`);
+    this.buildRanges(since);
+    this.pause.addEventListener("click", () => this.setPaused(!this.paused));
+    this.unzoom.addEventListener("click", () => this.together.set(null));
+    this.unzoom.hidden = true;
+    const grid = element("div", { class: "mlops-grid" }, ...Object.values(this.charts).map((chart) => chart.root));
+    this.root.append(
+      element("header", { class: "mlops-top" }, this.status, element("b", { class: "mlops-title" }, title), this.source, element("span", { class: "mlops-spring" }), this.unzoom, this.ranges, this.pause),
+      this.notes,
+      this.tiles,
+      this.alerts.root,
+      grid,
+      element("div", { class: "mlops-panels" }, this.drift.root, element("div", { class: "mlops-side" }, this.actions.root, this.quality.root, this.decisions.root)),
+    );
+    // Letters pressed here are not the notebook's shortcuts; to save and the like still is.
+    this.root.addEventListener("keydown", (event) => {
+      if (!event.ctrlKey && !event.metaKey && !event.altKey) event.stopPropagation();
+    });
+    this.watch();
+  }
+
+  destroy(): void {
+    for (const leave of this.leave) leave();
+    cancelAnimationFrame(this.asked);
+    for (const chart of Object.values(this.charts)) chart.destroy();
+    this.visible = false;
+    this.tell();
+  }
+
+  private watch(): void {
+    const appears = new IntersectionObserver((entries) => {
+      this.visible = entries[entries.length - 1].isIntersecting;
+      this.tell();
+      this.update();
+    });
+    appears.observe(this.root);
+    const width = new ResizeObserver(() => Object.values(this.charts).forEach((chart) => chart.fit()));
+    width.observe(this.root);
+    const theme = new MutationObserver(() => Object.values(this.charts).forEach((chart) => chart.repaint()));
+    theme.observe(document.body, { attributes: true, attributeFilter: ["data-jp-theme-light", "data-jp-theme-name", "class"] });
+    const back = () => {
+      this.tell();
+      this.update();
+    };
+    document.addEventListener("visibilitychange", back);
+    this.leave = [
+      this.store.onChange((change) => this.heard(change)),
+      () => appears.disconnect(),
+      () => width.disconnect(),
+      () => theme.disconnect(),
+      () => document.removeEventListener("visibilitychange", back),
+    ];
+  }
+
+  /** Tells the kernel whether anybody sees this: it rests while nobody does. */
+  private tell(): void {
+    const seen = this.visible && !document.hidden && !this.paused;
+    if (seen === this.told) return;
+    this.told = seen;
+    this.store.send({ ask: "seen", view: this.id, seen });
+  }
+
+  private heard(change: Change): void {
+    if (change === "done" && this.store.done) this.actions.told(this.store.done);
+    this.update();
+  }
+
+  /** Draws at the next frame, once, however much came; not at all while hidden. */
+  private update(): void {
+    this.root.dataset.instants = String(this.store.instants);
+    this.root.dataset.messages = String(this.store.received);
+    if (!this.visible || document.hidden || this.paused || this.asked) return;
+    this.asked = requestAnimationFrame(() => {
+      this.asked = 0;
+      this.draw();
+    });
+  }
+
+  private draw(): void {
+    const { store } = this;
+    const { now } = store;
+    if (now) {
+      this.status.textContent = now.status;
+      this.status.className = `mlops-badge mlops-badge-${{ ready: "ok", failed: "failed", starting: "running" }[now.status] ?? "warning"}`;
+      const last = store.times[store.times.length - 1];
+      this.source.textContent = [now.source === "endpoint" ? "its own history" : now.source, last === undefined ? "" : clock(last, true)].filter(Boolean).join(" · ");
+      this.root.dataset.status = now.status;
+      this.drawNotes(now.notes);
+      this.alerts.show(now.alerts);
+      this.drift.show(now.reports, store.distribution);
+      this.quality.show(now.qualities);
+      this.decisions.show(now.decisions);
+      this.actions.show(now);
+    }
+    this.drawTiles();
+    this.drawCharts();
+    this.root.dataset.draws = String(Number(this.root.dataset.draws ?? 0) + 1);
+  }
+
+  private drawNotes(notes: string[]): void {
+    if (this.notes.childElementCount === notes.length && notes.every((note, place) => this.notes.children[place].textContent === `⚠ ${note}`)) return;
+    this.notes.replaceChildren(...notes.map((note) => element("div", {}, `⚠ ${note}`)));
+  }
+
+  /** Versions that have answered, or been asked, in the range: those that are served first. */
+  private versions(): string[] {
+    const active = (one: Curve) => one.values.some((value) => value !== null && value > 0);
+    const found = [...this.store.of("requests"), ...this.store.of("rows")].filter(active).map((one) => one.version);
+    const served = this.store.now?.served.map((one) => one.version) ?? [];
+    return [...new Set([...served, ...found])].filter((one) => found.includes(one) || served.includes(one));
+  }
+
+  private drawCharts(): void {
+    const { store } = this;
+    const versions = this.versions();
+    const several = versions.length > 1;
+    const label = (version: string) => `${version}${this.store.now?.variants[version] ? ` ${this.store.now.variants[version]}` : ""}`;
+    const line = (what: string, version: string, words: string, style: number): Line[] => {
+      const found = store.curves.find((one) => one && one.what === what && one.version === version);
+      return found ? [{ label: words, style, values: found.values }] : [];
+    };
+    const each = (what: string) => versions.flatMap((version, style) => line(what, version, several ? label(version) : what, style));
+    const quantiles = several
+      ? versions.flatMap((version, style) => line("p95", version, `p95 ${label(version)}`, style))
+      : versions.flatMap((version) => ["p50", "p95", "p99"].flatMap((what, style) => line(what, version, what, style)));
+    this.charts.requests.show(store.times, each("requests"), store.range);
+    this.charts.durations.show(store.times, quantiles, store.range);
+    this.charts.errors.show(store.times, each("errors"), store.range);
+    this.charts.waiting.show(store.times, [...line("in_flight", "", "in flight", 0), ...line("queued", "", "queued", 1)], store.range);
+    for (const chart of Object.values(this.charts)) chart.fit();
+    this.markRange();
+  }
+
+  private drawTiles(): void {
+    const { store } = this;
+    const served = this.versions();
+    const sum = (what: string) => {
+      const values = served.map((version) => store.last(what, version)).filter((value) => value !== null);
+      return values.length ? values.reduce((total, value) => total + value, 0) : null;
+    };
+    const worst = (what: string) => {
+      const values = served.map((version) => store.last(what, version)).filter((value) => value !== null);
+      return values.length ? Math.max(...values) : null;
+    };
+    const requests = sum("requests");
+    const errors = sum("errors");
+    const failing = requests === null || errors === null ? null : requests > 0 ? errors / requests : errors > 0 ? 1 : 0;
+    const reports = store.now?.reports ?? [];
+    const features = reports.flatMap((report) => [...report.features, ...report.outputs]);
+    const drifted = features.filter((feature) => feature[4] || feature[5].length).length;
+    const metric = store.now?.qualities[0]?.metrics[0];
+    const shown: [string, string, boolean][] = [
+      ["requests / s", rate(requests), false],
+      ["p95", duration(worst("p95")), false],
+      ["p99", duration(worst("p99")), false],
+      ["errors", share(failing), failing !== null && failing > 0.01],
+      ["rows / s", rate(sum("rows")), false],
+      ["drifted", reports.length ? `${drifted} of ${features.length}` : DASH, drifted > 0],
+      ...(metric ? [[metric[0], number(metric[1]), false] as [string, string, boolean]] : []),
+    ];
+    if (this.tiles.childElementCount !== shown.length) {
+      this.tiles.replaceChildren(...shown.map(() => element("div", { class: "mlops-tile" }, element("span", { class: "mlops-faint" }), element("b", {}))));
+    }
+    shown.forEach(([name, value, alarming], place) => {
+      const tile = this.tiles.children[place];
+      const [label, said] = tile.children;
+      if (label.textContent !== name) label.textContent = name;
+      if (said.textContent !== value) said.textContent = value;
+      said.classList.toggle("mlops-alarm", alarming);
+    });
+  }
+
+  private buildRanges(since: number): void {
+    for (const range of [...new Set([...RANGES, since])].sort((one, other) => one - other)) {
+      const button = element("button", { type: "button", "data-range": String(range), "aria-pressed": "false" }, stretch(range));
+      button.addEventListener("click", () => {
+        this.together.set(null);
+        if (this.paused) this.setPaused(false);
+        this.store.send({ ask: "range", range });
+      });
+      this.ranges.append(button);
+    }
+  }
+
+  private markRange(): void {
+    for (const button of this.ranges.children as Iterable<Element>) {
+      button.setAttribute("aria-pressed", String(Number((button as HTMLElement).dataset.range) === this.store.range));
+    }
+  }
+
+  private setPaused(paused: boolean): void {
+    this.paused = paused;
+    this.pause.textContent = paused ? "go on" : "pause";
+    this.pause.setAttribute("aria-pressed", String(paused));
+    this.root.classList.toggle("mlops-paused", paused);
+    this.tell();
+    this.update();
+  }
+
+  private onZoom(): void {
+    this.unzoom.hidden = this.together.zoom === null;
+    this.root.dataset.zoomed = String(this.together.zoom !== null);
+  }
+}

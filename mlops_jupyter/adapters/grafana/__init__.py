@@ -1,0 +1,1 @@
+"""Grafana: a dashboard of all endpoints, and what provisions it."""

@@ -1,0 +1,1 @@
+"""Prometheus and the servers around it: what they are asked and told over HTTP."""

@@ -1,0 +1,226 @@
+"""What a canary and the versions beside it have done, window after window."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, NamedTuple
+
+from ...records import DriftReport, FeatureDrift, Quality, RolloutPolicy
+from .evidence import Evidence, Window
+
+# The chance that a canary that is no worse is ever rolled back, by all kinds of evidence, over all steps.
+_FALSE_ALARMS = 0.005
+_KINDS = 4
+# How many times as often requests may be slow, or answers wrong.
+_SLOW_TOLERATED, _WRONG_TOLERATED = 2.0, 1.1
+# The shares of requests beside the canary that are faster than what counts as slow.
+SLOW_BEYOND = (0.75, 0.95)
+_FEWEST_ROWS, _DRIFT_MORE = 200, 1.5
+WRONG = "wrong"
+# So many counts stand before the durations.
+_PLAIN = 4
+
+
+class Seen(NamedTuple):
+    """What a version has done since its endpoint was started.
+
+    Attributes
+    ----------
+    requests, failed
+        How many requests, and how many of them failed.
+    bounds, counts
+        The durations' histogram: upper bounds in seconds, and how many fell into each bucket; one more has no bound.
+    drift, quality
+        What it is asked and answers beside its baseline, and how right it is, where known.
+    """
+
+    requests: int = 0
+    failed: int = 0
+    bounds: tuple[float, ...] = ()
+    counts: tuple[int, ...] = ()
+    drift: DriftReport | None = None
+    quality: Quality | None = None
+
+
+@dataclass(frozen=True)
+class RolloutState:
+    """What is remembered from window to window; plain values, so that it outlives the process.
+
+    Attributes
+    ----------
+    step
+        The number of the present share.
+    since_s
+        Since when, in seconds of the epoch.
+    last
+        What canary and main had done by the end of the last window: requests, failed, labels, wrong, and durations.
+    step_counts
+        What they have done in this step, of the same form.
+    evidence
+        Of each kind, what speaks against the canary in this step.
+    slow
+        The bounds beyond which a request counts as slow, ``None`` while too little is known.
+    drifted
+        In how many windows in a row it had drifted alone.
+    drift_until
+        The end of the drift report that was looked at last.
+    """
+
+    step: int = 0
+    since_s: float = 0.0
+    last: Mapping[str, Sequence[int]] = field(default_factory=dict)
+    step_counts: Mapping[str, Sequence[int]] = field(default_factory=dict)
+    evidence: Mapping[str, Sequence[float]] = field(default_factory=dict)
+    slow: tuple[float, ...] | None = None
+    drifted: int = 0
+    drift_until: str = ""
+
+    def following(self, at_s: float) -> RolloutState:
+        """Return what is remembered when the next share begins: what labels have said, which come when they come."""
+        labels = {name: [0, 0, *counts[2:_PLAIN]] for name, counts in self.step_counts.items()}
+        evidence = {kind: wealth for kind, wealth in self.evidence.items() if kind == WRONG}
+        return RolloutState(self.step + 1, at_s, self.last, labels, evidence)
+
+    @classmethod
+    def from_dict(cls, told: Mapping[str, Any]) -> RolloutState:
+        """Return the state that `dataclasses.asdict` made a dict of."""
+        slow = told.get("slow")
+        return cls(**{**told, "slow": None if slow is None else tuple(slow)})
+
+
+def _totals(main: Seen, canary: Seen) -> dict[str, list[int]]:
+    return {"main": _counts(main), "canary": _counts(canary)}
+
+
+def _counts(seen: Seen) -> list[int]:
+    labelled, wrong = _wrong(seen.quality)
+    return [seen.requests, seen.failed, labelled, wrong, *seen.counts]
+
+
+def _wrong(quality: Quality | None) -> tuple[int, int]:
+    accuracy = metric(quality, "accuracy")
+    if quality is None or accuracy is None or accuracy.value is None:
+        return 0, 0
+    return accuracy.labels, round((1 - accuracy.value) * accuracy.labels)
+
+
+def metric(quality: Quality | None, name: str) -> Any:
+    """Return a measure by its name, ``None`` where it is not known."""
+    return None if quality is None else next((one for one in quality.metrics if one.name == name), None)
+
+
+def cooled(state: RolloutState, main: Seen, canary: Seen) -> RolloutState:
+    """Leave out what has happened so far but for labels: what is counted begins when caches are warm."""
+    now = _totals(main, canary)
+    labels = {name: counts[2:_PLAIN] for name, counts in state.last.items()}
+    last = {name: [*counts[:2], *labels.get(name, counts[2:_PLAIN]), *counts[_PLAIN:]] for name, counts in now.items()}
+    return replace(state, last=last)
+
+
+def with_window(policy: RolloutPolicy, state: RolloutState, main: Seen, canary: Seen) -> RolloutState:
+    """Add what has happened since the last window."""
+    now = _totals(main, canary)
+    added = {name: _increase(state.last.get(name, now[name]), now[name]) for name in now}
+    if not all(one[2] for one in added.values()):
+        # Labels of one alone are weighed when some of the other have come.
+        for name, before in state.last.items():
+            now[name][2:_PLAIN], added[name][2:_PLAIN] = before[2:_PLAIN], [0, 0]
+    totals = {name: _sum(state.step_counts.get(name, ()), added[name]) for name in now}
+    evidence = dict(state.evidence)
+    enough = suffices(policy)
+    # No window alone suffices; but labels come many at a time.
+    most = enough / policy.windows
+
+    def weigh(kind: str, window: Window, tolerated: float, limit: float = most) -> None:
+        before = Evidence(tuple(evidence[kind])) if kind in evidence else Evidence()
+        evidence[kind] = before.and_(window, tolerated, limit).wealth
+
+    ours, theirs = added["canary"], added["main"]
+    weigh("failed", Window(ours[1], ours[0], theirs[1], theirs[0]), 1.0)
+    weigh(WRONG, Window(ours[3], ours[2], theirs[3], theirs[2]), _WRONG_TOLERATED, 2 * enough)
+    slow = state.slow or _slow_bounds(state.last.get("main", now["main"])[_PLAIN:], main.bounds, policy.min_requests)
+    for bound in slow or ():
+        window = Window(*_slow(ours[_PLAIN:], main.bounds, bound), *_slow(theirs[_PLAIN:], main.bounds, bound))
+        weigh(f"slow {bound:g}", window, _SLOW_TOLERATED)
+    until = "" if canary.drift is None or canary.drift.until is None else canary.drift.until.isoformat()
+    drifted = state.drifted
+    if until != state.drift_until:
+        drifted = state.drifted + 1 if any(drifted_alone(main.drift, canary.drift)) else 0
+    return replace(
+        state,
+        last=now,
+        step_counts=totals,
+        evidence=evidence,
+        slow=slow,
+        drifted=drifted,
+        drift_until=until,
+    )
+
+
+def _slow_bounds(before: Sequence[int], bounds: Sequence[float], least: int) -> tuple[float, ...] | None:
+    """Return beyond which durations a request counts as slow, by what stood there before anything is judged."""
+    if sum(before) < least:
+        return None
+    found = {_bound(before, bounds, share) for share in SLOW_BEYOND}
+    return tuple(sorted(one for one in found if one is not None))
+
+
+def _increase(before: Sequence[int], now: Sequence[int]) -> list[int]:
+    """Return what has been added; counts that are lower than before began anew, with their process."""
+    if len(before) != len(now):
+        # It has answered for the first time, or labels have come for the first time.
+        before = [*before, *([0] * (len(now) - len(before)))]
+    if now[0] < before[0]:
+        return list(now)
+    return [max(0, after - one) for one, after in zip(before, now, strict=False)]
+
+
+def _sum(before: Sequence[int], more: Sequence[int]) -> list[int]:
+    return [*map(sum, zip(before, more, strict=False)), *more[len(before) :]]
+
+
+def _slow(counts: Sequence[int], bounds: Sequence[float], bound: float) -> tuple[int, int]:
+    slower = sum(count for count, upper in zip(counts, (*bounds, math.inf), strict=False) if upper > bound)
+    return slower, sum(counts)
+
+
+def _bound(counts: Sequence[int], bounds: Sequence[float], share: float) -> float | None:
+    """Return the least bound that a share of the requests is faster than."""
+    total, so_far = sum(counts), 0
+    for count, bound in zip(counts, bounds, strict=False):
+        so_far += count
+        if so_far >= share * total:
+            return bound
+    return None
+
+
+def drifted_alone(main: DriftReport | None, canary: DriftReport | None) -> Iterator[FeatureDrift]:
+    """Yield what the canary has drifted in and the version beside it has not."""
+    if canary is None or canary.rows_now < _FEWEST_ROWS:
+        return
+    beside = set() if main is None else {one.feature for one in main.drifted}
+    for one in (*canary.features, *canary.predictions):
+        far = one.score is not None and one.score > _DRIFT_MORE * one.threshold
+        if one.drifted and far and one.feature not in beside:
+            yield one
+
+
+def quantile(counts: Sequence[int], bounds: Sequence[float], share: float) -> float | None:
+    """Return a quantile of a histogram, interpolated in its bucket as PromQL's ``histogram_quantile`` does."""
+    total = sum(counts)
+    if not total:
+        return None
+    wanted, so_far, lower = share * total, 0, 0.0
+    for count, upper in zip(counts, bounds, strict=False):
+        if so_far + count >= wanted and count:
+            return lower + (upper - lower) * (wanted - so_far) / count
+        so_far += count
+        lower = upper
+    return bounds[-1]
+
+
+def suffices(policy: RolloutPolicy) -> float:
+    """Return the logarithm of the e-value that suffices: the chance is shared between kinds and steps."""
+    return math.log(_KINDS * len(policy.steps) / _FALSE_ALARMS)

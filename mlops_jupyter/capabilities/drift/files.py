@@ -1,0 +1,252 @@
+"""Files of Parquet and CSV as profiles, read in pieces of bounded size."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.csv
+import pyarrow.parquet as pq
+
+from ...errors import CommandError, ConfigurationError, NotFound
+from . import arrow
+from .profiles import Profile
+
+BATCH_ROWS = 65_536
+_CSV_BLOCK_BYTES = 4 * 1024 * 1024
+# So many pieces for each process, so that none waits long for the last.
+_PIECES_A_PROCESS = 4
+PARQUET, CSV = (".parquet", ".pq"), (".csv", ".csv.gz")
+_SEGMENT = re.compile(r"(?P<column>[^=]+)=(?P<value>.*)", re.DOTALL)
+
+Told = Callable[[int], None]
+
+
+class Segment(NamedTuple):
+    """The rows in which a column has one value."""
+
+    column: str
+    value: str
+
+    @classmethod
+    def read(cls, text: str) -> Segment:
+        """Read ``column=value``.
+
+        Raises
+        ------
+        CommandError
+            When it is none.
+        """
+        if (found := _SEGMENT.fullmatch(text)) is None:
+            raise CommandError(f"{text} is no segment", "--segment column=value")
+        return cls(found["column"].strip(), found["value"].strip())
+
+
+class Piece(NamedTuple):
+    """What one process reads at a time: columns of some row groups of a file, ``None`` of one without."""
+
+    file: str
+    groups: tuple[int, ...] | None
+    columns: tuple[str, ...]
+    # Whether these rows are counted: the columns of a row may be read in several pieces.
+    counts: bool
+
+
+class TableFiles(NamedTuple):
+    """The files of a table.
+
+    Attributes
+    ----------
+    path
+        The file or folder.
+    files
+        The files, in the order of their names.
+    types
+        The columns and their types.
+    rows
+        How many rows there are; of CSV nobody knows before.
+    groups
+        Of each file of Parquet the rows of its row groups.
+    """
+
+    path: Path
+    files: tuple[str, ...]
+    types: Mapping[str, pa.DataType]
+    rows: int | None
+    groups: tuple[tuple[int, ...], ...]
+
+    def from_name(self, least: str) -> TableFiles:
+        """Return those whose names are not before a name."""
+        chosen = [at for at, file in enumerate(self.files) if Path(file).name >= least]
+        groups = tuple(self.groups[at] for at in chosen) if self.groups else ()
+        rows = None if self.rows is None else sum(map(sum, groups))
+        return self._replace(files=tuple(self.files[at] for at in chosen), groups=groups, rows=rows)
+
+    def pieces(self, columns: Sequence[str], processes: int) -> Iterator[Piece]:
+        """Cut it into pieces: by row groups, and where there are few of these, by columns."""
+        wanted = processes * _PIECES_A_PROCESS if processes > 1 else 1
+        if self.rows is None:
+            yield from (Piece(file, None, tuple(columns), counts=True) for file in self.files)
+            return
+        groups = sum(map(len, self.groups))
+        share = max(1, -(-len(columns) * groups // wanted)) if groups and groups < wanted else max(len(columns), 1)
+        together = max(1, groups // wanted)
+        for file, sizes in zip(self.files, self.groups, strict=True):
+            for chosen in _cut(range(len(sizes)), together):
+                parts = list(_cut(columns, share)) or [()]
+                yield from (Piece(file, chosen, part, counts=part is parts[0]) for part in parts)
+
+
+def find(path: Path) -> TableFiles:
+    """Look at a file or folder of Parquet or CSV.
+
+    Raises
+    ------
+    NotFound
+        When there is none.
+    ConfigurationError
+        When it cannot be read.
+    """
+    files = _files(path)
+    try:
+        if files[0].name.endswith(CSV):
+            with _csv(files[0], None) as reader:
+                types = {field.name: field.type for field in reader.schema}
+                return TableFiles(path, tuple(map(str, files)), types, None, ())
+        opened = [pq.ParquetFile(file) for file in files]
+    except (pa.ArrowException, OSError) as error:
+        raise ConfigurationError(f"cannot read {path}: {error}", "name a file of Parquet or CSV") from error
+    groups = tuple(
+        tuple(one.metadata.row_group(at).num_rows for at in range(one.metadata.num_row_groups)) for one in opened
+    )
+    rows = sum(map(sum, groups))
+    # A column need not be in all of them.
+    found = {field.name: field.type for one in reversed(opened) for field in one.schema_arrow}
+    types = {name: found[name] for one in opened for name in one.schema_arrow.names}
+    return TableFiles(path, tuple(map(str, files)), types, rows, groups)
+
+
+def first_rows(path: Path, most: int) -> Any:
+    """Return the first rows of files as a DataFrame.
+
+    Raises
+    ------
+    NotFound
+        When there is none.
+    ConfigurationError
+        When it cannot be read.
+    """
+    files = find(path)
+    columns, _ = known_columns(files)
+    batches, rows = [], 0
+    for piece in files.pieces(columns, 1):
+        for batch in _batches(piece, ()):
+            batches.append(batch)
+            rows += batch.num_rows
+            if rows >= most:
+                break
+    return pa.Table.from_batches(batches).slice(0, most).to_pandas()
+
+
+def known_columns(files: TableFiles) -> tuple[list[str], list[str]]:
+    """Return the columns that can be summarised, and those that cannot."""
+    known = [name for name, kind in files.types.items() if arrow.is_known(kind)]
+    return known, [name for name in files.types if name not in known]
+
+
+def sketch(piece: Piece, profile: Profile, segments: Sequence[Segment], told: Told) -> None:
+    """Take the rows of a piece that lie in all segments into a profile; ``told`` hears how many values were read.
+
+    Raises
+    ------
+    ConfigurationError
+        When the file cannot be read.
+    """
+    try:
+        for batch in _batches(piece, segments):
+            rows, names = batch.num_rows, list(piece.columns)
+            kept = batch
+            for segment in segments:
+                kept = kept.filter(_within(kept, segment))
+            profile.rows += kept.num_rows if piece.counts else 0
+            for name in names:
+                if (at := kept.schema.get_field_index(name)) >= 0:
+                    arrow.take(profile.column(name), kept.column(at))
+            told(rows * max(len(names), 1))
+    except (pa.ArrowException, OSError) as error:
+        raise ConfigurationError(
+            f"cannot read {piece.file}: {' '.join(str(error).split())}", "check the file"
+        ) from error
+
+
+def _cut(what: Sequence[Any], size: int) -> Iterator[tuple[Any, ...]]:
+    return (tuple(what[start : start + size]) for start in range(0, len(what), size))
+
+
+def _files(path: Path) -> list[Path]:
+    if path.is_dir():
+        found = sorted(one for one in path.rglob("*") if one.is_file() and not one.name.startswith((".", "_")))
+        tables = [one for one in found if one.name.endswith(PARQUET)] or [
+            one for one in found if one.name.endswith(CSV)
+        ]
+        if not tables:
+            raise NotFound(f"there is no file of Parquet or CSV in {path}", f"ls {path}")
+        return tables
+    if not path.is_file():
+        raise NotFound(f"there is no file {path}", "check the path")
+    if not path.name.endswith(PARQUET + CSV):
+        raise ConfigurationError(f"{path} is neither Parquet nor CSV by its name", "name a .parquet or .csv file")
+    return [path]
+
+
+def _batches(piece: Piece, segments: Sequence[Segment]) -> Iterator[Any]:
+    wanted = list(dict.fromkeys((*piece.columns, *(one.column for one in segments))))
+    if piece.groups is None:
+        with _csv(Path(piece.file), wanted) as reader:
+            yield from reader
+        return
+    first = pq.ParquetFile(piece.file)
+    present = [name for name in wanted if first.schema_arrow.get_field_index(name) >= 0]
+    texts = [name for name in present if _is_text(first.schema_arrow.field(name).type)]
+    # Texts come as numbers of a dictionary, which are counted; read ahead, a whole row group would lie in memory.
+    file = pq.ParquetFile(piece.file, read_dictionary=texts, pre_buffer=False, buffer_size=1 << 20)
+    yield from file.iter_batches(BATCH_ROWS, list(piece.groups), present, use_threads=False)
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
+
+
+def _csv(file: Path, columns: Sequence[str] | None) -> pyarrow.csv.CSVStreamingReader:
+    """Open a file of CSV; the beginning tells the types, of which whole numbers may become others later."""
+    reading = pyarrow.csv.ReadOptions(block_size=_CSV_BLOCK_BYTES, use_threads=False)
+    with pyarrow.csv.open_csv(file, reading) as first:
+        types = {field.name: _later(field.type) for field in first.schema}
+    present = None if columns is None else [name for name in columns if name in types]
+    converting = pyarrow.csv.ConvertOptions(column_types=types, include_columns=present, strings_can_be_null=True)
+    return pyarrow.csv.open_csv(file, reading, convert_options=converting)
+
+
+def _later(kind: pa.DataType) -> pa.DataType:
+    if pa.types.is_integer(kind):
+        return pa.float64()
+    return pa.string() if pa.types.is_null(kind) else kind
+
+
+def _within(batch: Any, segment: Segment) -> Any:
+    at = batch.schema.get_field_index(segment.column)
+    if at < 0:
+        raise CommandError(f"there is no column {segment.column}", "--segment column=value")
+    column = batch.column(at)
+    if pa.types.is_dictionary(column.type):
+        column = column.dictionary_decode()
+    if pa.types.is_integer(column.type) or pa.types.is_floating(column.type):
+        try:
+            return pc.equal(column.cast(pa.float64()), float(segment.value))
+        except ValueError:
+            return pa.array([False] * len(column))
+    return pc.equal(column.cast(pa.string()), segment.value)

@@ -1,0 +1,149 @@
+"""Tables in memory as profiles."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from .baseline import Baseline, settled
+from .profiles import Profile
+from .words import named
+
+# Of larger tables so many rows are drawn.
+MOST_ROWS = 1_000_000
+_BLOCK = 65_536
+# Wider answers are of no class or two.
+_MOST_OUTPUTS = 64
+_TABLE = 2
+# What the only input or output is called that has no name.
+INPUT, PREDICTION = "input", "prediction"
+
+
+def baseline_of(
+    table: Any, columns: Sequence[str] | None, made_from: str, *, answers: Any = None, without: Sequence[str] = ()
+) -> Baseline:
+    """Return the baseline of a table.
+
+    Parameters
+    ----------
+    table
+        A DataFrame or an array.
+    columns
+        The columns that the model takes; ``None`` for all.
+    made_from
+        What the table is, in words.
+    answers
+        What the model answers to some of the rows; ``None`` where it was not asked.
+    without
+        Columns that are left out.
+    """
+    rows = len(table)
+    said = made_from
+    if rows > MOST_ROWS:
+        table = drawn(table, MOST_ROWS)
+        said += f", {MOST_ROWS:,} of {rows:,} rows"
+    features = settled(profile_of(table, columns, without))
+    predictions = None if answers is None else settled(profile_of_answers(answers))
+    present = [one for one in without if columns is None or one in columns]
+    return Baseline(features, predictions, said, present)
+
+
+def drawn(table: Any, most: int) -> Any:
+    """Return so many rows of a table, drawn at random and always the same, in their order."""
+    if len(table) <= most:
+        return table
+    at = np.sort(np.random.default_rng(0).choice(len(table), most, replace=False))
+    return table.iloc[at] if isinstance(table, pd.DataFrame | pd.Series) else table[at]
+
+
+def profile_of(table: Any, columns: Iterable[str] | None = None, without: Sequence[str] = ()) -> Profile:
+    """Return the profile of a DataFrame or an array, of these columns only if they are given.
+
+    Columns of an array are called by their numbers; an array of three axes is one embedding.
+    """
+    made = Profile()
+    for start in range(0, len(table), _BLOCK):
+        block = table[start : start + _BLOCK]
+        if isinstance(block, pd.DataFrame):
+            _update(made, block, [str(one) for one in block.columns] if columns is None else list(columns), without)
+        elif np.ndim(block) == _TABLE and np.asarray(block).dtype.kind in "biuf":
+            matrix = np.asarray(block)
+            names = [str(at) for at in range(matrix.shape[1])]
+            kept = [at for at, name in enumerate(names) if name not in without]
+            made.update_matrix([names[at] for at in kept], matrix if len(kept) == len(names) else matrix[:, kept])
+        elif np.ndim(block) == _TABLE:
+            array = np.asarray(block, object)
+            told = {str(at): array[:, at] for at in range(array.shape[1]) if str(at) not in without}
+            made.update(told, len(array))
+        else:
+            made.update({INPUT: np.asarray(block)}, len(block))
+    return made
+
+
+def profile_of_answers(answers: Any) -> Profile:
+    """Return the profile of what a model has answered: ``prediction``, or the outputs' names.
+
+    An array with several values a row is ``prediction_0``, ``prediction_1`` …, as the endpoint calls them.
+    """
+    made = Profile()
+    told = outputs(answers)
+    rows = max((len(values) for values in told.values()), default=0)
+    made.update({name: values for name, values in told.items() if len(values) == rows}, rows)
+    return made
+
+
+def outputs(answers: Any) -> dict[str, NDArray[Any]]:
+    """Return the answers of a model by the output's name."""
+    if isinstance(answers, pd.DataFrame):
+        found: Mapping[str, Any] = {str(name): answers[name] for name in answers.columns}
+    elif isinstance(answers, Mapping):
+        found = {str(name): values for name, values in answers.items()}
+    else:
+        found = {str(getattr(answers, "name", None) or PREDICTION): answers}
+    told: dict[str, NDArray[Any]] = {}
+    for name, values in found.items():
+        array = np.asarray(values)
+        if not array.ndim or not len(array):
+            continue
+        flat = array.reshape(len(array), -1)
+        if flat.shape[1] == 1:
+            told[name] = flat.reshape(-1)
+        elif flat.shape[1] <= _MOST_OUTPUTS:
+            told |= {f"{name}_{at}": flat[:, at] for at in range(flat.shape[1])}
+    return dict(list(told.items())[:_MOST_OUTPUTS])
+
+
+def _update(made: Profile, block: pd.DataFrame, names: list[str], without: Sequence[str]) -> None:
+    made.rows += len(block)
+    for at, name in enumerate(str(one) for one in block.columns):
+        if name in names and name not in without:
+            _take(made, name, block.iloc[:, at])
+
+
+def _take(made: Profile, name: str, series: pd.Series) -> None:
+    column, kind = made.column(name), series.dtype
+    if isinstance(kind, np.dtype) and kind.kind != "O":
+        column.update(series.to_numpy())
+    elif isinstance(kind, pd.DatetimeTZDtype):
+        column.update(series.dt.tz_convert("UTC").dt.tz_localize(None).to_numpy())
+    elif pd.api.types.is_numeric_dtype(kind) and not pd.api.types.is_bool_dtype(kind):
+        column.update(series.to_numpy(np.float64, na_value=np.nan))
+    elif isinstance(kind, pd.StringDtype | pd.CategoricalDtype) and column.kind in {None, "category"}:
+        # Counted where they are, without an object for each value.
+        column.update_names(*_counted(series))
+    else:
+        column.update(series.to_numpy(object))
+
+
+def _counted(series: pd.Series) -> tuple[dict[str, int], int]:
+    counts = series.value_counts(dropna=True, sort=False)
+    told: dict[str, int] = {}
+    for value, count in zip(counts.index.tolist(), counts.tolist(), strict=True):
+        if count:
+            name = named(value)
+            told[name] = told.get(name, 0) + count
+    return told, int(series.isna().sum())

@@ -1,0 +1,304 @@
+"""How right the answers of an endpoint were, from what lies in its folder ``watch``."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from ...records import Feedback, Quality
+from . import parts, segments
+from .labels import Index, Labels
+from .parts import AT, ID, KEYS, ROW, VERSION
+from .segments import Segment
+from .tallies import Tally, Task
+
+_ANSWERS, _PAYLOADS, _LABELS = "answers", "payloads", "labels"
+_PREDICTION = "prediction"
+_CLASS = re.compile(r"(?:prediction|class|proba|probability)?[_ ]?(?P<name>.+)")
+# By version and segment.
+Tallies = dict[tuple[str, str | None], Tally]
+
+
+class Wanted(NamedTuple):
+    """Which answers are looked at.
+
+    Attributes
+    ----------
+    version
+        Those of one version; ``None`` for all.
+    since, until
+        Those of a time.
+    segment
+        Those whose logged rows belong to a segment.
+    by
+        Apart for each value of a column of the logged rows.
+    """
+
+    version: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+    segment: Segment | None = None
+    by: str | None = None
+
+    @property
+    def sampled(self) -> bool:
+        """Whether only logged rows can be told."""
+        return self.segment is not None or self.by is not None
+
+    def mask(self, answers: pa.Table) -> NDArray[np.bool_]:
+        """Tell which rows are of the version and the time."""
+        found = np.ones(answers.num_rows, dtype=np.bool_)
+        if self.version is not None:
+            found &= parts.values(answers[VERSION]) == self.version
+        if self.since is not None or self.until is not None:
+            at = answers[AT].cast(pa.int64()).to_numpy()
+            found &= at >= _micros(self.since, 0)
+            found &= at < _micros(self.until, 2**63 - 1)
+        return found
+
+
+EVERYTHING = Wanted()
+
+
+def assess(watch: Path, wanted: Wanted = EVERYTHING, task: Task | None = None) -> tuple[Quality, ...]:
+    """Return how right each version was, and each segment where these are asked for.
+
+    The labels that have come are joined to the answers by request id and row, with the labels' index in memory, a
+    million at a time, and the answers read in passes.
+
+    Parameters
+    ----------
+    watch
+        The endpoint's folder ``watch``.
+    wanted
+        Which answers.
+    task
+        What the model does, if the data is not to tell.
+
+    Raises
+    ------
+    NotFound
+        When the logged rows have no such column.
+    """
+    tallies: Tallies = {}
+    logged = Logged(watch / _PAYLOADS, wanted) if wanted.sampled else None
+    for number, index in enumerate(Labels(watch / _LABELS).indexes()):
+        apart = None if logged is None else logged.segments(index)
+        if number == 0 and logged is not None:
+            logged.count(tallies)
+        for answers in _tables(watch / _ANSWERS, wanted):
+            if number == 0 and logged is None:
+                _count(tallies, parts.values(answers[VERSION]), None)
+            _tally(tallies, answers, index, apart)
+    ordered = sorted(tallies.items(), key=lambda one: (one[0][0], one[0][1] or ""))
+    return tuple(
+        Quality(version, tally.rows, tally.labelled, tally.metrics(task), segment)
+        for (version, segment), tally in ordered
+    )
+
+
+def give(watch: Path, name: str, batches: Iterable[pa.Table]) -> Feedback:
+    """Keep labels, and tell what became of them.
+
+    Parameters
+    ----------
+    watch
+        The endpoint's folder ``watch``.
+    name
+        The deployment.
+    batches
+        The labels, as of `given.batches`.
+
+    Raises
+    ------
+    CommandError
+        When they cannot be read; then none is kept.
+    ConfigurationError
+        When they cannot be written.
+    """
+    labels = Labels(watch / _LABELS)
+    counted = _Counted(batches)
+    written = labels.add(counted)
+    duplicates = joined = distinct = 0
+    for index in labels.indexes(written):
+        duplicates += index.repeated
+        distinct += int(index.fresh.sum())
+        joined += int((_answered(watch, index) & index.fresh).sum())
+    unknown = distinct - joined
+    if counted.rows:
+        labels.count(joined=joined, unknown=unknown, duplicate=duplicates)
+    return Feedback(name, counted.rows, joined, duplicates, unknown, (), _notes(watch, unknown))
+
+
+class _Counted:
+    """Batches, and how many rows have come by."""
+
+    def __init__(self, batches: Iterable[pa.Table]) -> None:
+        self._batches = batches
+        self.rows = 0
+
+    def __iter__(self) -> Iterator[pa.Table]:
+        for batch in self._batches:
+            self.rows += batch.num_rows
+            yield batch
+
+
+def _answered(watch: Path, index: Index) -> NDArray[np.bool_]:
+    """Tell of each label whether its row was answered."""
+    found = np.zeros(len(index.rows), dtype=np.bool_)
+    for answers in parts.tables(parts.files(watch / _ANSWERS), (ID, ROW)):
+        places = index.find(answers)
+        found[places[places >= 0]] = True
+    return found
+
+
+def _notes(watch: Path, unknown: int) -> tuple[str, ...]:
+    if not unknown:
+        return ()
+    files = parts.files(watch / _ANSWERS)
+    if not files:
+        return ("no answers are kept yet: labels count as soon as their requests are known",)
+    oldest = datetime.fromtimestamp(parts.began(files[0]), UTC)
+    said = f"of {unknown} rows no answer is known: answers are kept since {oldest:%Y-%m-%d %H:%M} UTC"
+    return (f"{said}; a label that came before its answer was written down counts from then on",)
+
+
+def _tables(folder: Path, wanted: Wanted) -> Iterator[pa.Table]:
+    files = parts.files(folder)
+    if wanted.until is not None:
+        end = wanted.until.timestamp()
+        files = [file for file in files if parts.began(file) <= end]
+    for answers in parts.tables(files):
+        mask = wanted.mask(answers)
+        yield answers if mask.all() else answers.filter(pa.array(mask))
+
+
+class Logged:
+    """The logged rows of which segments are made.
+
+    Parameters
+    ----------
+    folder
+        Where they are.
+    wanted
+        What is asked.
+    """
+
+    def __init__(self, folder: Path, wanted: Wanted) -> None:
+        self._files, self._wanted = parts.files(folder), wanted
+        self._division: segments.Division | None = None
+
+    def segments(self, index: Index) -> NDArray[np.object_]:
+        """Return of each label the segment that its row falls to, ``None`` for no logged row."""
+        if self._wanted.by is not None and self._division is None:
+            self._division = segments.Division(self._wanted.by, self._seen(index, self._wanted.by))
+        found = np.full(len(index.rows), None, dtype=object)
+        for table in self._tables():
+            places = index.find(table)
+            hits = places >= 0
+            found[places[hits]] = self._names(table)[hits]
+        return found
+
+    def count(self, tallies: Tallies) -> None:
+        """Count the logged rows of each version and segment."""
+        for table in self._tables():
+            names, versions = self._names(table), parts.values(table[VERSION])
+            for segment in {one for one in names.tolist() if one is not None}:
+                _count(tallies, versions[names == segment], segment)
+
+    def _tables(self) -> Iterator[pa.Table]:
+        chosen = self._wanted.segment
+        names = {*KEYS, *filter(None, [self._wanted.by, None if chosen is None else chosen.column])}
+        lacking = None
+        some = False
+        for table in parts.tables(self._files, names):
+            if len(table.column_names) < len(names):
+                # Another version may take other columns.
+                lacking = table
+                continue
+            some = True
+            mask = self._wanted.mask(table)
+            if chosen is not None:
+                mask &= chosen.mask(table)
+            yield table.filter(pa.array(mask))
+        if lacking is not None and not some:
+            missing = next(name for name in sorted(names) if name not in lacking.column_names)
+            whole = next(parts.tables(self._files[-1:]), lacking)
+            segments.column_of(whole, missing)
+
+    def _seen(self, index: Index, column: str) -> NDArray[Any]:
+        """Return the values of the rows that have a label."""
+        kept = [parts.values(segments.column_of(table, column))[index.find(table) >= 0] for table in self._tables()]
+        if any(one.dtype == object for one in kept):
+            kept = [one.astype(object) for one in kept]
+        return np.concatenate(kept) if kept else np.zeros(0)
+
+    def _names(self, table: pa.Table) -> NDArray[np.object_]:
+        whole = None if self._wanted.segment is None else str(self._wanted.segment)
+        if self._division is None or self._wanted.by is None:
+            return np.full(table.num_rows, whole, dtype=object)
+        named = self._division.names(parts.values(segments.column_of(table, self._wanted.by)))
+        if whole is None:
+            return named
+        return np.asarray([None if one is None else f"{whole}, {one}" for one in named], dtype=object)
+
+
+def _count(tallies: Tallies, versions: NDArray[Any], segment: str | None) -> None:
+    for version, count in pd.Series(versions).value_counts().items():
+        tallies.setdefault((str(version), segment), Tally()).rows += int(count)
+
+
+def _tally(tallies: Tallies, answers: pa.Table, index: Index, apart: NDArray[np.object_] | None) -> None:
+    """Add the answers that have a label."""
+    places = index.find(answers)
+    hits = np.flatnonzero(places >= 0)
+    if apart is not None:
+        hits = hits[[one is not None for one in apart[places[hits]]]]
+    if not len(hits):
+        return
+    joined = answers.take(pa.array(hits))
+    labels = index.labels[places[hits]]
+    predicted, scores = _answer(joined)
+    named = np.full(len(hits), "", dtype=object) if apart is None else apart[places[hits]]
+    groups = pd.DataFrame({"version": parts.values(joined[VERSION]), "segment": named}).groupby(["version", "segment"])
+    for (version, segment), rows in groups.indices.items():
+        tally = tallies.setdefault((str(version), segment or None), Tally())
+        tally.add(labels[rows], predicted[rows], None if scores is None else scores[rows])
+
+
+def _answer(answers: pa.Table) -> tuple[NDArray[Any], NDArray[np.float64] | None]:
+    """Return what was answered, and how likely the second of two classes was where that was answered."""
+    names = [name for name in answers.column_names if name not in KEYS]
+    scored = [name for name in names if name != _PREDICTION and pa.types.is_floating(answers[name].type)]
+    if _PREDICTION in names:
+        rest = scored
+        scores = parts.values(answers[rest[-1]]) if len(rest) == 2 else None  # noqa: PLR2004 -- two classes
+        return parts.values(answers[_PREDICTION]), scores
+    if len(names) > 1 and len(scored) == len(names):
+        # A column a class: the likeliest is the answer.
+        table = np.column_stack([parts.values(answers[name]) for name in names])
+        best = np.argmax(np.nan_to_num(table, nan=-np.inf), axis=1)
+        classes = _classes(names)
+        return classes[best], table[:, 1] if len(names) == 2 else None  # noqa: PLR2004
+    return parts.values(answers[names[0]]), None
+
+
+def _classes(names: list[str]) -> NDArray[Any]:
+    """Return the classes that columns of scores are called by: 0 and 1 of prediction_0 and prediction_1."""
+    said = [found["name"] if (found := _CLASS.fullmatch(name)) else name for name in names]
+    try:
+        return np.asarray([float(one) for one in said])
+    except ValueError:
+        return np.asarray(said, dtype=object)
+
+
+def _micros(instant: datetime | None, otherwise: int) -> int:
+    return otherwise if instant is None else int(instant.timestamp() * 1_000_000)

@@ -1,0 +1,106 @@
+"""How right each version is, worked out anew when labels have come, and kept as ``watch/quality/VERSION.json``."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, unquote
+
+from ...records import Quality, QualityMetric
+from ..endpoints.folder import write_private
+from . import parts
+from .assessing import assess
+from .labels import Labels
+
+_QUALITY = "quality"
+_ERRORS = frozenset({"rmse", "mae"})
+# To work it out may take a twentieth of the time, and it is done no oftener than this.
+_EVERY_S, _SHARE = 5.0, 20.0
+Levels = dict[str, list[list[Any]]]
+
+
+class QualityKeeper:
+    """The quality of one endpoint's versions.
+
+    Parameters
+    ----------
+    watch
+        The endpoint's folder ``watch``.
+    """
+
+    def __init__(self, watch: Path) -> None:
+        self._watch = watch
+        self._labels = Labels(watch / "labels")
+        self._seen: object = None
+        self._due = 0.0
+        self._found: tuple[Quality, ...] = ()
+
+    def turn(self, models: Mapping[str, str]) -> Levels:
+        """Work the quality out, if there is anything new, and return it as levels of metrics.
+
+        It takes a while where much has been answered: call it where nobody waits.
+
+        Parameters
+        ----------
+        models
+            The registered model's name, or nothing, of each version that is served.
+
+        Raises
+        ------
+        ConfigurationError, OSError
+            When it cannot be written.
+        """
+        files = parts.files(self._labels.folder)
+        if not files:
+            return {}
+        # Labels may wait for answers that are written down later.
+        seen = (files, parts.files(self._watch / "answers")[-1:])
+        began = time.monotonic()
+        if seen != self._seen and began >= self._due:
+            self._labels.compact()
+            self._found = assess(self._watch)
+            for quality in self._found:
+                _write(self._watch, quality)
+            self._seen = seen
+            self._due = time.monotonic() + max(_EVERY_S, _SHARE * (time.monotonic() - began))
+        return self._levels(models)
+
+    def _levels(self, models: Mapping[str, str]) -> Levels:
+        shares: list[list[Any]] = []
+        errors: list[list[Any]] = []
+        for quality in self._found:
+            if quality.version not in models:
+                continue
+            for metric in quality.metrics:
+                labels = [models[quality.version], quality.version, metric.name]
+                (errors if metric.name in _ERRORS else shares).append([labels, metric.value])
+        counts = self._labels.counted()
+        return {
+            "mlops_model_performance_ratio": shares,
+            "mlops_model_error": errors,
+            "mlops_feedback_labels_total": [[[result], counts[result]] for result in sorted(counts)],
+        }
+
+
+def _write(watch: Path, quality: Quality) -> None:
+    folder = watch / _QUALITY
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    write_private(folder / f"{quote(quality.version, safe='')}.json", json.dumps(asdict(quality), allow_nan=False))
+
+
+def read_quality(watch: Path) -> dict[str, Quality]:
+    """Return the last quality of each version; what is damaged is passed over."""
+    folder = watch / _QUALITY
+    found = {}
+    for file in sorted(folder.glob("[!.]*.json")) if folder.is_dir() else ():
+        try:
+            told = json.loads(file.read_bytes())
+            metrics = tuple(QualityMetric(**one) for one in told["metrics"])
+            found[unquote(file.stem)] = Quality(**{**told, "metrics": metrics})
+        except (OSError, ValueError, TypeError, KeyError, AttributeError):
+            continue
+    return found

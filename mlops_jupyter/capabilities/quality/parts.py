@@ -1,0 +1,140 @@
+"""Parquet files of an endpoint that are written one after the other, and removed while others read them."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Collection, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from ...errors import ConfigurationError
+
+ID, ROW, AT, VERSION, LABEL = "request_id", "row", "at", "version", "label"
+KEYS = (ID, ROW, AT, VERSION)
+_SUFFIX = ".parquet"
+_TOGETHER = 65_536
+
+
+def files(folder: Path) -> list[Path]:
+    """Return the parts of a folder in the order of time, which is that of their names."""
+    try:
+        return sorted(one for one in folder.iterdir() if one.suffix == _SUFFIX and not one.name.startswith("."))
+    except FileNotFoundError:
+        return []
+
+
+def began(file: Path) -> float:
+    """Return when a part begins, in seconds of the epoch; 0 for a name that does not say."""
+    digits = file.name.partition("-")[0]
+    return int(digits) / 1000 if digits.isdigit() else 0.0
+
+
+def tables(paths: Sequence[Path], columns: Collection[str] | None = None) -> Iterator[pa.Table]:
+    """Yield what parts hold, put together to some 65,000 rows; what is gone or damaged is passed over.
+
+    Parameters
+    ----------
+    paths
+        The parts.
+    columns
+        The columns to read, those that are there; ``None`` for all.
+    """
+    waiting: list[pa.Table] = []
+    count = 0
+    for path in paths:
+        for table in _read(path, columns):
+            if waiting and table.schema != waiting[0].schema:
+                yield pa.concat_tables(waiting)
+                waiting, count = [], 0
+            waiting.append(table)
+            count += table.num_rows
+            if count >= _TOGETHER:
+                yield pa.concat_tables(waiting)
+                waiting, count = [], 0
+    if waiting:
+        yield pa.concat_tables(waiting)
+
+
+def _read(path: Path, columns: Collection[str] | None) -> Iterator[pa.Table]:
+    try:
+        with pq.ParquetFile(path) as file:
+            names = [name for name in file.schema_arrow.names if columns is None or name in columns]
+            for batch in file.iter_batches(_TOGETHER, columns=names):
+                yield pa.table(batch).replace_schema_metadata(None)
+    except (OSError, pa.ArrowInvalid):
+        # Removed since it was listed, or not whole: whoever wrote it was killed, or the disk was full.
+        return
+
+
+def rows(path: Path) -> int:
+    """Return how many rows a part has; 0 of one that is gone or damaged."""
+    try:
+        return int(pq.read_metadata(path).num_rows)
+    except (OSError, pa.ArrowInvalid):
+        return 0
+
+
+def write(folder: Path, table: pa.Table, *, start_ms: int | None = None) -> Path:
+    """Write a part that comes after all that are there, whole or not at all.
+
+    Parameters
+    ----------
+    folder
+        Made where it is missing, for its owner only.
+    table
+        What it holds.
+    start_ms
+        The instant in its name, if it is to stand elsewhere.
+
+    Raises
+    ------
+    ConfigurationError
+        When it cannot be written.
+    """
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if start_ms is None:
+            # A clock may be set back; what comes later stands later all the same.
+            last = files(folder)
+            start_ms = max(int(time.time() * 1000), round(began(last[-1]) * 1000) + 1 if last else 0)
+        path = folder / f"{start_ms:013d}-{os.getpid()}{_SUFFIX}"
+        draft = folder / f".{path.name}"
+        try:
+            with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600), "wb") as out:  # noqa: PTH123
+                pq.write_table(table, out, compression="zstd")
+                out.flush()
+                os.fsync(out.fileno())
+            draft.replace(path)
+        except BaseException:
+            draft.unlink(missing_ok=True)
+            raise
+    except OSError as error:
+        raise ConfigurationError(f"cannot write to {folder}: {error.strerror or error}", "mlops doctor") from error
+    return path
+
+
+def hashes(table: pa.Table) -> NDArray[np.uint64]:
+    """Return a 64-bit hash of each row's request id and number within the request."""
+    ids = table[ID].combine_chunks().cast(pa.string()).to_numpy(zero_copy_only=False)
+    hashed = np.asarray(pd.util.hash_array(np.asarray(ids, dtype=object), categorize=False), dtype=np.uint64)
+    numbers = table[ROW].to_numpy().astype(np.uint64)
+    return hashed ^ np.asarray(pd.util.hash_array(numbers), dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15)
+
+
+def values(column: Any) -> NDArray[Any]:
+    """Return a column as numbers, NaN where one is missing, or as an object array of text and None."""
+    kind = column.type
+    if pa.types.is_dictionary(kind):
+        return values(column.cast(kind.value_type))
+    if pa.types.is_boolean(kind):
+        return np.asarray(column.cast(pa.int8()).cast(pa.float64()).to_numpy())
+    if pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind):
+        return np.asarray(column.cast(pa.float64()).to_numpy())
+    return np.asarray(column.cast(pa.string()).to_numpy(zero_copy_only=False), dtype=object)

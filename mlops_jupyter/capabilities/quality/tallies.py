@@ -1,0 +1,186 @@
+"""What is counted of labelled answers, and the measures that come of it; a tally takes no more room as rows come."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from ...records import QualityMetric
+from . import intervals
+from .intervals import Interval
+from .labels import words
+
+Task = Literal["classification", "regression"]
+
+# More classes than these have no confusion matrix; so many numbers are still classes.
+_CLASSES, _NUMBERED = 100, 20
+# Of so many rows at the most the scores are kept: beyond, a random choice of them.
+_SCORES = 200_000
+_HALF = 0.5
+_SEED = 20_262
+
+
+class Tally:
+    """Labelled answers of one version, or of a segment of them."""
+
+    def __init__(self) -> None:
+        self.rows = 0
+        self.labelled = 0
+        self._cells: dict[tuple[Any, Any], int] = {}
+        self._many = False
+        self._text = False
+        self._integral = True
+        self._shares = True
+        self._sums = np.zeros(3)
+        self._scores = np.empty(0)
+        self._labels: NDArray[Any] = np.empty(0)
+        self._offered = 0
+        self._random = np.random.default_rng(_SEED)
+
+    def add(self, labels: NDArray[Any], answers: NDArray[Any], scores: NDArray[np.float64] | None = None) -> None:
+        """Count rows.
+
+        Parameters
+        ----------
+        labels, answers
+            Numbers or text; shape (n,). An answer that is none is left out.
+        scores
+            How likely the second of two classes is, where the answers say so; shape (n,).
+        """
+        there = ~(pd.isna(answers) | pd.isna(labels))
+        labels, answers = labels[there], answers[there]
+        if not len(labels):
+            return
+        if labels.dtype == object and not any(isinstance(one, str) for one in labels):
+            # Of several kinds in all, of numbers here.
+            labels = labels.astype(np.float64)
+        if self._text or "O" in {labels.dtype.kind, answers.dtype.kind}:
+            if not self._text:
+                self._text = True
+                self._cells = {_said(cell): count for cell, count in self._cells.items()}
+            labels, answers = words(labels), words(answers)
+        else:
+            self._add_numbers(labels.astype(np.float64), answers.astype(np.float64))
+        self.labelled += len(labels)
+        self._add_cells(labels, answers)
+        if scores is not None:
+            self._sample(scores[there], labels)
+        elif not self._text and self._shares:
+            self._sample(answers.astype(np.float64), labels)
+
+    def task(self) -> Task:
+        """Tell what the model does: text, and few whole numbers, are classes; so are shares beside two of them."""
+        if self._text:
+            return "classification"
+        classes = {label for label, _ in self._cells}
+        whole = all(float(one).is_integer() for one in classes)
+        if self._many or not whole or len(classes) > _NUMBERED:
+            return "regression"
+        return "classification" if self._integral or self._probabilities(classes) else "regression"
+
+    def metrics(self, task: Task | None = None) -> tuple[QualityMetric, ...]:
+        """Return the measures, by the task that the data shows unless it is told."""
+        if not self.labelled:
+            return ()
+        found = self._regression() if (task or self.task()) == "regression" else self._classification()
+        return tuple(
+            QualityMetric(name, one.value, one.low, one.high, self.labelled)
+            for name, one in found.items()
+            if one is not None
+        )
+
+    def _add_numbers(self, labels: NDArray[np.float64], answers: NDArray[np.float64]) -> None:
+        squares = (answers - labels) ** 2
+        self._sums += (np.abs(answers - labels).sum(), squares.sum(), (squares**2).sum())
+        self._integral &= bool(np.all(answers == np.floor(answers)))
+        self._shares &= bool(np.all((answers >= 0) & (answers <= 1)))
+
+    def _add_cells(self, labels: NDArray[Any], answers: NDArray[Any]) -> None:
+        if self._many:
+            return
+        if not self._text and not self._integral and not self._shares:
+            # No classes: the labels alone are kept, to be told from numbers of a measure.
+            answers = np.zeros(len(labels))
+        elif not self._text and not self._integral:
+            answers = (answers >= _HALF).astype(np.float64)
+        counts = pd.DataFrame({"label": labels, "answer": answers}).value_counts()
+        for cell, count in zip(counts.index.tolist(), counts.tolist(), strict=True):
+            self._cells[cell] = self._cells.get(cell, 0) + int(count)
+        if len({one for cell in self._cells for one in cell}) > _CLASSES:
+            self._many = True
+            self._cells = {}
+
+    def _sample(self, scores: NDArray[np.float64], labels: NDArray[Any]) -> None:
+        """Keep a random choice of all rows so far: J. S. Vitter's algorithm R (1985), many rows at a time."""
+        room = max(0, _SCORES - len(self._scores))
+        self._scores = np.concatenate([self._scores, scores[:room]])
+        self._labels = labels[:room] if not len(self._labels) else np.concatenate([self._labels, labels[:room]])
+        self._offered += min(room, len(scores))
+        rest = len(scores) - room
+        if rest <= 0:
+            return
+        numbers = self._offered + 1 + np.arange(rest)
+        self._offered += rest
+        places = np.floor(self._random.random(rest) * numbers).astype(np.int64)
+        taken = np.flatnonzero(places < _SCORES)
+        self._scores[places[taken]] = scores[room:][taken]
+        self._labels[places[taken]] = labels[room:][taken]
+
+    def _probabilities(self, classes: set[Any]) -> bool:
+        return self._shares and classes <= {0.0, 1.0}
+
+    def _regression(self) -> dict[str, Interval | None]:
+        total, squares, fourths = self._sums.tolist()
+        return {
+            "rmse": intervals.root_mean_square(self.labelled, squares, fourths),
+            "mae": intervals.mean_absolute(self.labelled, total, squares),
+        }
+
+    def _classification(self) -> dict[str, Interval | None]:
+        if self._many:
+            return {}
+        right = sum(count for (label, answer), count in self._cells.items() if label == answer)
+        found: dict[str, Interval | None] = {"accuracy": intervals.proportion(right, self.labelled)}
+        classes = sorted({one for cell in self._cells for one in cell})
+        if not self._text and set(classes) <= {0.0, 1.0}:
+            classes = [0.0, 1.0]
+        if len(classes) == 2:  # noqa: PLR2004 -- two classes
+            return found | self._of_two(classes[1])
+        if len(classes) > 2:  # noqa: PLR2004
+            table = np.zeros((len(classes), len(classes)), dtype=np.int64)
+            for (label, answer), count in self._cells.items():
+                table[classes.index(label), classes.index(answer)] = count
+            return found | intervals.averaged(table)
+        return found
+
+    def _of_two(self, positive: Any) -> dict[str, Interval | None]:
+        """Return the measures of two classes; the second in order is the positive one, as scikit-learn has it."""
+
+        def count(*, labelled: bool, answered: bool) -> int:
+            return sum(
+                one
+                for (label, answer), one in self._cells.items()
+                if (label == positive) is labelled and (answer == positive) is answered
+            )
+
+        hits = count(labelled=True, answered=True)
+        false, missed = count(labelled=False, answered=True), count(labelled=True, answered=False)
+        found = {
+            "precision": intervals.proportion(hits, hits + false),
+            "recall": intervals.proportion(hits, hits + missed),
+            "f1": intervals.f1(hits, false, missed),
+        }
+        if len(self._scores):
+            distinct = np.unique(self._scores[:_CLASSES])
+            # Classes themselves order nothing that the confusion matrix does not say.
+            if len(distinct) > 2 or not set(distinct.tolist()) <= {0.0, 1.0}:  # noqa: PLR2004
+                found["auc"] = intervals.auc(self._scores, np.asarray(self._labels == positive))
+        return found
+
+
+def _said(cell: tuple[Any, Any]) -> tuple[Any, Any]:
+    label, answer = words(np.asarray(cell)).tolist()
+    return label, answer

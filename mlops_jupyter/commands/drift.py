@@ -1,0 +1,186 @@
+"""``drift``: how far what a model is asked and answers has moved."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Literal, cast
+
+from .. import registry, settings
+from ..capabilities.drift import Baseline, Thresholds, compare
+from ..capabilities.drift.files import Segment
+from ..capabilities.drift.page import page
+from ..capabilities.endpoints.folder import endpoint_folder
+from ..capabilities.monitoring import stretches
+from ..errors import CheckFailed, CommandError, ConfigurationError
+from ..protocols import DriftPages, Names, Object, Reporter, Silent
+from ..records import DriftReport, FeatureDrift
+from . import drift_sources
+from .arguments import names
+from .drift_sources import Asked, Now
+
+_SHOWN = 3
+
+
+def drift(
+    baseline: Object,
+    now: Object = None,
+    *,
+    since: str = "1h",
+    version: str | None = None,
+    segment: str | None = None,
+    columns: Names = (),
+    threshold: Sequence[str] = (),
+    method: Literal["ks", "psi", "jensen_shannon", "wasserstein", "chi_square"] | None = None,
+    html: Path | None = None,
+    evidently: Path | None = None,
+    reporter: Reporter = Silent(),  # noqa: B008 -- stateless
+) -> DriftReport:
+    """Tell how far data has moved: of a deployment from its training data, or of one table from another.
+
+    A feature has drifted when its distance is larger than chance explains in samples of these sizes, and large enough
+    to matter. A file is read in pieces, by as many processes as there are cores.
+
+    Parameters
+    ----------
+    baseline
+        A deployment, to look at what it was asked; with NOW, what that is compared with: a file or folder of Parquet or
+        CSV, a model, a deployment, a file baseline.json, or in Python and a magic a table ($X).
+    now
+        The new data: a file or folder of Parquet or CSV, or a table ($X).
+    since
+        How far back to look at a deployment: 15m, 1h, 7d.
+    version
+        Which version of a deployment; else the one with the most traffic.
+    segment
+        Only rows where a column has this value, as column=value.
+    columns
+        The features to look at, as a,b; else all.
+    threshold
+        From which distance on a feature has drifted, instead of what chance allows: 0.2 for all, or age=0.3.
+    method
+        The distance that decides; else KS for numbers and Jensen-Shannon for categories.
+    html
+        Write the report as an HTML file, too.
+    evidently
+        Write Evidently's own report of the two tables into this HTML file; where Evidently is not installed, an
+        environment of its own is made for it once.
+    reporter
+        Where progress is told.
+
+    Returns
+    -------
+    DriftReport
+        Each feature's distance, the threshold and the distributions, those that have moved most first.
+
+    Raises
+    ------
+    CheckFailed
+        When a feature or prediction has drifted.
+    NotFound
+        When there is no such deployment, model or file, or it has no baseline.
+    CommandError
+        When an option does not fit.
+    ConfigurationError
+        When a file cannot be read, or a baseline is of a schema version that is not known.
+    MissingDependency
+        When Evidently is to write a report and cannot be had.
+    """
+    current = settings.current()
+    asked = Asked(
+        columns=names(columns),
+        segment=None if segment is None else Segment.read(segment),
+        told=lambda file, done, total: reporter.progress(f"{file} is read", done, total),
+        cancelled=reporter.cancelled,
+    )
+    thresholds = _thresholds(threshold, method)
+    if now is None:
+        compared, found = _deployed(current, baseline, version, stretches.seconds(since, "--since"), asked)
+    else:
+        compared = drift_sources.baseline(current, baseline, asked)
+        found = drift_sources.of_data(now, compared, asked)
+    drift_sources.check_columns(asked.columns, compared.features.names)
+    report = compare(
+        compared,
+        found.features,
+        found.predictions,
+        name=found.name,
+        version=found.version,
+        since=found.since,
+        until=found.until,
+        segment=segment,
+        thresholds=thresholds,
+        columns=asked.columns or None,
+    )
+    report = replace(report, notes=(*found.notes, *report.notes))
+    if evidently is not None:
+        report = _by_evidently(report, baseline, now, evidently, reporter)
+    if html is not None:
+        _write(html, page(report))
+        report = replace(report, notes=(*report.notes, f"written to {html}"))
+    if report.drifted:
+        raise CheckFailed(_answer(report), report, "look at what has changed, or set --threshold")
+    return report
+
+
+def _deployed(
+    current: settings.Settings, given: object, version: str | None, since_s: float, asked: Asked
+) -> tuple[Baseline, Now]:
+    if not isinstance(given, str | Path):
+        raise CommandError("a table alone has nothing to be compared with", "mlops drift $X_train $X_now")
+    if drift_sources.is_data(Path(given).expanduser()):
+        raise CommandError(f"{given} alone has nothing to be compared with", f"mlops drift {given} NOW.parquet")
+    name = str(given)
+    planned = drift_sources.planned(current, name, version)
+    compared = drift_sources.of_version(name, planned)
+    return compared, drift_sources.seen(endpoint_folder(current.state, name), planned.version, since_s, compared, asked)
+
+
+def _thresholds(given: Sequence[str], method: str | None) -> Thresholds:
+    fixed: dict[str, float] = {}
+    for word in (given,) if isinstance(given, str | int | float) else given:
+        feature, _, value = str(word).rpartition("=")
+        try:
+            fixed[feature or "*"] = float(value)
+        except ValueError:
+            raise CommandError(
+                f"--threshold takes a number, or FEATURE=NUMBER, not {word}", "--threshold 0.2"
+            ) from None
+        if not fixed[feature or "*"] > 0:
+            raise CommandError(f"a threshold is more than 0, not {value}", "--threshold 0.2")
+    return Thresholds(fixed=fixed, method=cast("Literal['ks'] | None", method))
+
+
+def _answer(report: DriftReport) -> str:
+    """Say in a sentence what has drifted."""
+    compared = len(report.features) + len(report.predictions)
+    told = "; ".join(map(_told, report.drifted[:_SHOWN]))
+    more = "" if len(report.drifted) <= _SHOWN else f"; and {len(report.drifted) - _SHOWN} more"
+    return f"{len(report.drifted)} of {compared} have drifted in {report.name}: {told}{more}"
+
+
+def _told(one: FeatureDrift) -> str:
+    if one.drifted:
+        return f"{one.feature} ({one.method.replace('_', '-')} {one.score:.3g} > {one.threshold:.3g})"
+    return f"{one.feature} (missing {one.missing_baseline:.1%} → {one.missing_now:.1%})"
+
+
+def _by_evidently(report: DriftReport, baseline: object, now: object, file: Path, reporter: Reporter) -> DriftReport:
+    """Let Evidently write its own report of two tables."""
+    if now is None or (isinstance(baseline, str | Path) and not drift_sources.is_data(Path(baseline).expanduser())):
+        raise CommandError(
+            "Evidently needs the rows of both sides, and a baseline has none",
+            f"mlops drift TRAINING.parquet NOW.parquet --evidently {file}",
+        )
+    pages = cast("DriftPages", registry.load("drift_pages", "evidently")())
+    note = pages.write(baseline, now, [one.feature for one in report.features], file, reporter)
+    return replace(report, notes=(*report.notes, *note))
+
+
+def _write(file: Path, text: str) -> None:
+    try:
+        file.expanduser().parent.mkdir(parents=True, exist_ok=True)
+        file.expanduser().write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise ConfigurationError(f"cannot write {file}: {error.strerror}", "name another file") from error

@@ -1,0 +1,60 @@
+"""What is to be watched of a deployment, by the signatures and baselines of what it serves."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from ..capabilities import gates
+from ..errors import CommandError
+from ..protocols import WatchedEndpoint, WatchedFeature
+from ..records import Deployment, ServedVersion
+
+Quality = tuple[tuple[str, str, float], ...]
+_PREDICTION = "prediction"
+
+
+def quality(required: Sequence[str]) -> Quality:
+    """Read what the quality has to be.
+
+    Raises
+    ------
+    CommandError
+        When one compares with anything but a number, or two contradict or repeat each other.
+    """
+    found: list[tuple[str, str, float]] = []
+    for text in required:
+        for one in gates.parse(text):
+            # As a number it may have a sign.
+            negative = isinstance(one.bound, gates.Negative)
+            bound = one.bound.of if isinstance(one.bound, gates.Negative) else one.bound
+            if one.metric.owner is not None or not isinstance(bound, gates.Number) or one.sign in {"==", "!="}:
+                raise CommandError(
+                    f"{one} cannot be watched: a metric is compared with a number", '--require "accuracy >= 0.9"'
+                )
+            if any(name == one.metric.name and sign[0] == one.sign[0] for name, sign, _ in found):
+                raise CommandError(f"{one.metric} has two such bounds", "leave one of them out")
+            found.append((one.metric.name, one.sign, -bound.value if negative else bound.value))
+    return tuple(found)
+
+
+def endpoint(found: Deployment, required: Quality) -> WatchedEndpoint:
+    """Return what is to be watched of a deployment."""
+    features: dict[str, float | None] = {}
+    outputs: dict[str, None] = {}
+    for version in found.versions:
+        for name in _names(version, "inputs"):
+            features.setdefault(name, None)
+        outputs |= dict.fromkeys(_names(version, "outputs") or (_PREDICTION,))
+    return WatchedEndpoint(
+        found.name,
+        tuple(WatchedFeature(name, share) for name, share in features.items()),
+        tuple(outputs),
+        required,
+    )
+
+
+def _names(version: ServedVersion, side: str) -> Iterable[str]:
+    told: Any = json.loads((version.signature or {}).get(side) or "[]")
+    return [str(one["name"]) for one in told if isinstance(one, dict) and one.get("name") is not None]

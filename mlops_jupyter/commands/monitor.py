@@ -1,0 +1,77 @@
+"""``monitor``: what a deployed model does now, and did in the time before."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from .. import settings
+from ..capabilities.endpoints.folder import endpoint_folder
+from ..capabilities.endpoints.series import SeriesFile
+from ..capabilities.monitoring import stretches
+from ..capabilities.monitoring.folder import WatchFolder
+from ..capabilities.monitoring.sources import AskedServer, OwnHistory
+from ..errors import CommandError
+from ..protocols import Reporter, Silent
+from ..records import Monitored
+from . import monitoring_servers, project, targets
+from .watched import WatchedDeployment
+
+
+def monitor(
+    name: str,
+    *,
+    since: str = "1h",
+    source: Literal["endpoint", "prometheus"] | None = None,
+    reporter: Reporter = Silent(),  # noqa: B008 -- stateless
+) -> Monitored:
+    """Show what a deployment does: throughput, latency, errors, drift, quality, alerts.
+
+    In a notebook that somebody looks at, a live dashboard stands below the cell, in which traffic can be shared out,
+    a change rolled back and an alert acknowledged. Elsewhere, and in a saved notebook, a picture shows how it was.
+
+    Parameters
+    ----------
+    name
+        The deployment.
+    since
+        How far back: 15m, 1h, 6h, 7d.
+    source
+        Where the series come from: the endpoint's own history, or Prometheus, which is asked where the settings name
+        one unless told otherwise.
+    reporter
+        Where the live dashboard is shown.
+
+    Returns
+    -------
+    Monitored
+        How it is now, with the series so far. What could not be had is told in its notes.
+
+    Raises
+    ------
+    NotFound
+        When there is no such deployment.
+    CommandError
+        When --since is no time, or --source names a Prometheus that the settings do not.
+    """
+    since_s = stretches.seconds(since, "--since")
+    current = settings.current()
+    place = targets.target(current)
+    place.get(name)
+    folder = WatchFolder(endpoint_folder(current.state, name).path / "watch")
+    metrics = None if source == "endpoint" else monitoring_servers.metrics(current)
+    if metrics is None and source == "prometheus":
+        raise CommandError(
+            "no Prometheus is named in the settings", 'write url = "http://HOST:9090" under [prometheus]'
+        )
+    watched = WatchedDeployment(
+        name,
+        since_s,
+        place=place,
+        folder=folder,
+        source=OwnHistory(SeriesFile(folder.series)) if metrics is None else AskedServer(metrics, name),
+        source_name="endpoint" if metrics is None else "prometheus",
+        alerts=monitoring_servers.alerts(current),
+    )
+    if project.notebook_host().shows_widgets():
+        reporter.watch(watched)
+    return watched.read(since_s)

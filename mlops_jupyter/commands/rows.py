@@ -1,0 +1,102 @@
+"""``rows``: what a deployment was asked."""
+
+from __future__ import annotations
+
+import difflib
+from datetime import UTC, datetime, timedelta
+from typing import Annotated
+
+from .. import settings
+from ..capabilities.endpoints.folder import endpoint_folder
+from ..capabilities.endpoints.reports import read_drift
+from ..capabilities.monitoring import stretches
+from ..capabilities.quality import logged, segments
+from ..capabilities.quality.assessing import Wanted
+from ..errors import CommandError, NotFound
+from ..protocols import Short
+from ..records import Deployment, DriftReport, FeatureDrift, LoggedRows
+from . import targets
+
+
+def rows(
+    name: str,
+    feature: str = "",
+    *,
+    segment: str = "",
+    since: str = "1h",
+    version: str | None = None,
+    limit: Annotated[int, Short("-n")] = 10_000,
+) -> LoggedRows:
+    """Show logged rows of a deployment: those behind the drift of a feature, or of a segment.
+
+    Of a feature that has drifted these are the rows whose values have become more frequent than in the baseline, by the
+    endpoint's last drift report. Logged are samples of what was asked, with what was answered, without columns that the
+    settings redact.
+
+    Parameters
+    ----------
+    name
+        The deployment.
+    feature
+        The feature, or the prediction, that has drifted; else all rows are shown.
+    segment
+        Look only at rows whose value is so: plan=premium, age>=30.
+    since
+        How far back to look: 15m, 1h, 7d.
+    version
+        The version that was asked; else, with a feature, the one with the most traffic.
+    limit
+        How many rows at the most; the newest ones.
+
+    Returns
+    -------
+    LoggedRows
+        The rows, in `result` as a DataFrame.
+
+    Raises
+    ------
+    NotFound
+        When there is no such deployment, nothing is logged, or nothing is known of the feature.
+    """
+    if limit < 1:
+        raise CommandError(f"--limit takes 1 or more, not {limit}", "-n 100")
+    current = settings.current()
+    found = targets.target(current).get(name)
+    watch = endpoint_folder(current.state, name).watch
+    start = datetime.now(UTC) - timedelta(seconds=stretches.seconds(since, "--since"))
+    chosen = segments.parsed(segment) if segment else None
+    behind = None
+    if feature:
+        version = version or _main(found)
+        behind = logged.moved(_of_feature(name, read_drift(watch).get(version), feature))
+    seen = logged.find(watch, Wanted(version=version, since=start, segment=chosen), behind, limit)
+    table = seen.table.to_pandas()
+    return LoggedRows(
+        name=name,
+        feature=feature or None,
+        where=", and ".join(filter(None, ("" if behind is None else behind.words(), segment and str(chosen)))),
+        matching=seen.matching,
+        looked_at=seen.looked_at,
+        columns=tuple(map(str, table.columns)),
+        rows=tuple(tuple(row.values()) for row in seen.table.slice(0, 100).to_pylist()),
+        result=table,
+    )
+
+
+def _main(found: Deployment) -> str:
+    answering = [one for one in found.versions if not one.shadow]
+    if not answering:
+        raise NotFound(f"{found.name} serves nothing", f"mlops deployments {found.name}")
+    return max(answering, key=lambda one: one.percent).version
+
+
+def _of_feature(name: str, report: DriftReport | None, feature: str) -> FeatureDrift:
+    """Return what the last report says of a feature, or of a prediction."""
+    if report is None:
+        raise NotFound(f"of {name} there is no drift report yet", f"mlops drift {name}")
+    known = {one.feature: one for one in (*report.predictions, *report.features)}
+    if feature not in known:
+        near = difflib.get_close_matches(feature, known, n=1)
+        hint = f"did you mean {near[0]}?" if near else f"it has {', '.join(known)}"
+        raise NotFound(f"the drift report of {name} has no {feature}", hint)
+    return known[feature]

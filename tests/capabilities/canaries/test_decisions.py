@@ -1,0 +1,247 @@
+"""Healthy canaries are promoted however noisy they are, and those that are not are rolled back with a reason."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
+
+import numpy as np
+import pytest
+
+from mlops_jupyter.capabilities.canaries.decisions import Outcome, begun, decide
+from mlops_jupyter.capabilities.canaries.evidence import Evidence, Window, of_means
+from mlops_jupyter.capabilities.canaries.windows import RolloutState, Seen, quantile
+from mlops_jupyter.records import DriftReport, FeatureDrift, Quality, QualityMetric, RolloutPolicy
+from mlops_jupyter.serving.telemetry import DURATION_BOUNDS
+
+POLICY = RolloutPolicy("2", window_s=10, step_s=100, min_requests=200, windows=3, cooldown_s=20)
+
+
+@dataclass
+class Version:
+    """What a version does: how often it fails, how fast it is, how it drifts, how often it is wrong."""
+
+    failing: float = 0.005
+    seconds: float = 0.012
+    spread: float = 0.5
+    drift: float = 0.03
+    wrong: float = 0.1
+
+
+class Traffic:
+    """An endpoint under load, with what makes real ones noisy: pauses, bursts, tides, labels by the batch."""
+
+    def __init__(self, seed: int, main: Version, canary: Version, requests: int = 600, *, labels: bool = True) -> None:
+        self.random = np.random.default_rng(seed)
+        self.versions = {"main": main, "canary": canary}
+        self.requests, self.labels = requests, labels
+        self.windows = 0
+        self.seen = {
+            name: Seen(bounds=DURATION_BOUNDS, counts=(0,) * (len(DURATION_BOUNDS) + 1)) for name in self.versions
+        }
+        self.right = {name: [0, 0] for name in self.versions}
+        self.noise = dict.fromkeys(self.versions, 0.0)
+
+    def window(self, percent: float) -> dict[str, Seen]:
+        """Let a window pass, in which the canary has this share."""
+        random = self.random
+        self.windows += 1
+        tide = self.requests * (1 + 0.6 * np.sin(self.windows / 9)) * random.gamma(8, 1 / 8)
+        slower = random.lognormal(0, 0.15)
+        outage = 0.2 if random.random() < 0.03 else 0.0
+        for name, share in (("main", 100 - percent), ("canary", percent)):
+            count = int(random.poisson(max(tide, 1) * share / 100))
+            self.seen[name] = self._more(name, count, slower, outage)
+        return self.seen
+
+    def _more(self, name: str, count: int, slower: float, outage: float) -> Seen:
+        random, version, before = self.random, self.versions[name], self.seen[name]
+        seconds = version.seconds * slower * random.lognormal(0, version.spread, count)
+        for _ in range(random.poisson(0.3)):
+            # A pause: what arrives within it waits together.
+            seconds[: random.integers(0, max(1, count // 12))] += random.exponential(0.15)
+            random.shuffle(seconds)
+        failed = int(random.binomial(count, min(1.0, version.failing + outage)))
+        if random.random() < 0.1 and count:
+            # A caller that sends nonsense for a while.
+            failed = min(count, failed + int(random.integers(0, max(2, count // 50))))
+        places = np.bincount(np.searchsorted(DURATION_BOUNDS, seconds), minlength=len(DURATION_BOUNDS) + 1)
+        quality = before.quality
+        if self.labels and random.random() < 0.3:
+            told = int(count * random.uniform(0.2, 1))
+            self.right[name][0] += told
+            self.right[name][1] += int(random.binomial(told, version.wrong))
+            labelled, wrong = self.right[name]
+            accuracy = 1 - wrong / labelled if labelled else None
+            quality = Quality(name, before.requests, labelled, (QualityMetric("accuracy", accuracy, 0, 1, labelled),))
+        return Seen(
+            before.requests + count,
+            before.failed + failed,
+            DURATION_BOUNDS,
+            tuple((np.array(before.counts) + places).tolist()),
+            self._drift(name),
+            quality,
+        )
+
+    def _drift(self, name: str) -> DriftReport:
+        """Return a report of a window that slides: its noise of now is for the most part that of before."""
+        self.noise[name] = 0.9 * self.noise[name] + 0.1 * float(self.random.normal())
+        score = max(0.0, self.versions[name].drift + 0.08 * self.noise[name])
+        one = FeatureDrift("prediction", "number", "psi", score, 0.1, score > 0.1)
+        until = datetime.fromtimestamp(self.windows, UTC)
+        return DriftReport("churn", "baseline", 10_000, 5_000, (), (one,), name, until=until)
+
+
+def rollout(traffic: Traffic, policy: RolloutPolicy = POLICY, most: int = 400) -> tuple[list[Outcome], int]:
+    """Decide until it is over; return what was decided, and after how many windows."""
+    state, percent, decided = begun(policy, policy.steps[0], 0), policy.steps[0], []
+    for number in range(most):
+        seen = traffic.window(percent)
+        outcome = decide(policy, state, seen["main"], seen["canary"], number * policy.window_s)
+        # As the process does that may be started anew.
+        state = RolloutState.from_dict(json.loads(json.dumps(asdict(outcome.state))))
+        percent = outcome.percent
+        decided.append(outcome)
+        if outcome.verdict == "roll back" or percent == 100:
+            break
+    return decided, len(decided)
+
+
+def test_of_200_healthy_noisy_rollouts_at_most_2_are_rolled_back():
+    back, promoted = [], 0
+    for seed in range(200):
+        decided, _ = rollout(Traffic(seed, Version(), Version()))
+        if decided[-1].verdict == "roll back":
+            back.append((seed, decided[-1].reason))
+        promoted += decided[-1].percent == 100
+    assert len(back) <= 2, back
+    assert promoted >= 190
+    assert [one.percent for one in rollout(Traffic(0, Version(), Version()))[0] if one.verdict == "promote"] == [
+        25,
+        50,
+        100,
+    ]
+
+
+@pytest.mark.parametrize(
+    ("fault", "said", "most"),
+    [
+        ({"failing": 1.0}, "of its requests failed, beside", 8),
+        ({"failing": 0.05}, "of its requests failed, beside", 30),
+        ({"seconds": 0.06}, "it is slower: p95", 8),
+        ({"seconds": 0.025}, "it is slower: p95", 30),
+        ({"drift": 0.4}, "prediction has drifted, psi 0.", 8),
+        ({"wrong": 0.3}, "of its answers were wrong, beside", 40),
+    ],
+)
+def test_each_fault_is_rolled_back_with_its_reason(fault: dict[str, float], said, most):
+    for seed in range(10):
+        decided, windows = rollout(Traffic(seed, Version(), replace(Version(), **fault)))
+        assert (decided[-1].verdict, decided[-1].percent) == ("roll back", 0), (seed, decided[-1].reason)
+        assert said in decided[-1].reason
+        assert windows <= most, (seed, windows)
+
+
+def test_a_fault_that_comes_later_is_found():
+    traffic = Traffic(1, Version(), Version())
+    decided, _ = rollout(traffic, most=18)
+    assert decided[-1].percent == 25
+    state, percent = decided[-1].state, decided[-1].percent
+    traffic.versions["canary"] = Version(failing=0.2)
+    for number in range(18, 40):
+        seen = traffic.window(percent)
+        outcome = decide(POLICY, state, seen["main"], seen["canary"], number * 10)
+        state, percent = outcome.state, outcome.percent
+        if outcome.verdict == "roll back":
+            break
+    assert outcome.verdict == "roll back"
+    assert "of its requests failed" in outcome.reason
+
+
+def test_what_befalls_both_is_no_reason():
+    bad = Version(failing=0.3, seconds=0.2, drift=0.5, wrong=0.5)
+    decided, _ = rollout(Traffic(3, bad, bad))
+    assert decided[-1].percent == 100
+
+
+def test_a_better_canary_is_promoted():
+    decided, _ = rollout(Traffic(4, Version(failing=0.05, seconds=0.05, wrong=0.3), Version()))
+    assert decided[-1].percent == 100
+    assert "1.32% failed beside 5.28%, p95 42.7 ms beside 190 ms" in decided[-1].reason
+
+
+def test_too_few_requests_decide_nothing():
+    decided, windows = rollout(Traffic(5, Version(), Version(), requests=20, labels=False), most=60)
+    assert windows == 60
+    assert {one.verdict for one in decided} == {"hold"}
+    assert "of 200 requests so far" in decided[-1].reason
+    assert decided[0].reason == "the cool-down of 20 s after the change of shares"
+
+
+def test_counters_that_begin_anew_are_no_evidence():
+    traffic = Traffic(6, Version(), Version())
+    state = begun(POLICY, 10, 0)
+    for number in range(8):
+        seen = traffic.window(10)
+        state = decide(POLICY, state, seen["main"], seen["canary"], number * 10).state
+    before = state.step_counts
+    small = {name: Seen(5, 0, DURATION_BOUNDS, (5, *(0,) * len(DURATION_BOUNDS))) for name in ("main", "canary")}
+    after = decide(POLICY, state, small["main"], small["canary"], 80).state.step_counts
+    assert {name: after[name][0] - before[name][0] for name in after} == {"main": 5, "canary": 5}
+
+
+def test_drift_that_cannot_be_compared_makes_one_wait():
+    traffic = Traffic(7, Version(), Version(drift=0.5))
+    state, percent = begun(POLICY, 10, 0), 10.0
+    for number in range(30):
+        seen = traffic.window(percent)
+        outcome = decide(POLICY, state, seen["main"]._replace(drift=None), seen["canary"], number * 10)
+        state, percent = outcome.state, outcome.percent
+    assert (outcome.verdict, percent) == ("hold", 10)
+    assert outcome.reason.endswith("what it stands beside has no baseline")
+
+
+def test_numbers_that_are_further_off():
+    def seen(mae: float, count: int) -> Seen:
+        counts = (count, *(0,) * len(DURATION_BOUNDS))
+        width = 1.96 * mae / np.sqrt(count)
+        quality = Quality("1", count, count, (QualityMetric("mae", mae, mae - width, mae + width, count),))
+        return Seen(count, 0, DURATION_BOUNDS, counts, None, quality)
+
+    state = decide(POLICY, begun(POLICY, 10, 0), seen(1, 1_000), seen(1, 10), 0).state
+    fine = decide(POLICY, state, seen(1, 9_000), seen(1.05, 1_000), 200)
+    assert fine.verdict == "promote"
+    worse = decide(POLICY, state, seen(1, 9_000), seen(1.5, 1_000), 200)
+    assert (worse.verdict, worse.reason) == ("roll back", "its answers are off by 1.5, beside 1 (1000 labels)")
+
+
+def ever(value: Callable[[np.random.Generator], float], times: int = 400) -> float:
+    """Return how often evidence of 20 to 1 was seen although there is nothing."""
+    return sum(value(np.random.default_rng(seed)) >= np.log(20) for seed in range(times)) / times
+
+
+def test_evidence_that_is_looked_at_all_the_time_misleads_no_more_than_it_says():
+    def of_shares(random: np.random.Generator) -> float:
+        evidence, highest = Evidence(), 0.0
+        for _ in range(200):
+            window = Window(random.binomial(50, 0.1), 50, random.binomial(450, 0.1), 450)
+            evidence = evidence.and_(window, 1.0, np.inf)
+            highest = max(highest, evidence.log_value)
+        return highest
+
+    def of_numbers(random: np.random.Generator) -> float:
+        errors = np.cumsum(random.normal(size=5_000))
+        counts = np.arange(1, 5_001)
+        return max(of_means(errors[at] / counts[at], 1 / np.sqrt(counts[at]), 0.1) for at in range(99, 5_000, 20))
+
+    assert ever(of_shares) <= 0.05
+    assert ever(of_numbers) <= 0.05
+
+
+def test_a_quantile_is_interpolated_as_promql_does():
+    assert quantile([0, 10, 10, 0], [1.0, 2.0, 4.0], 0.5) == 2.0
+    assert quantile([0, 10, 10, 0], [1.0, 2.0, 4.0], 0.75) == 3.0
+    assert quantile([0, 0, 0, 5], [1.0, 2.0, 4.0], 0.5) == 4.0
+    assert quantile([0, 0, 0, 0], [1.0, 2.0, 4.0], 0.5) is None

@@ -1,0 +1,135 @@
+"""A canary beside a real endpoint under load: promoted by itself, or rolled back with its reason."""
+
+from __future__ import annotations
+
+import json
+import re
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+import mlops_jupyter
+from mlops_jupyter import settings
+from mlops_jupyter.errors import CommandError, ConfigurationError
+from mlops_jupyter.faces import render
+from mlops_jupyter.records import Deployment
+from tests.fakes.models import behaving_model
+from tests.fakes.waiting import wait_for
+
+QUICK = '[rollout]\nsteps = "20,50,100"\nwindow_s = 0.5\nstep_s = 2\nmin_requests = 40\ncooldown_s = 0.5\n'
+BODY = {"dataframe_split": {"columns": ["a", "b"], "data": [[0.0, 1.0], [3.0, 0.0]]}}
+
+
+@pytest.fixture
+def served(project: Path) -> Iterator[Deployment]:
+    """A healthy version, and nobody asks it yet."""
+    with (project / "mlops.toml").open("a") as file:
+        file.write(QUICK)
+    behaving_model(project / "healthy", "time.sleep(0.002)")
+    yield mlops_jupyter.deploy("healthy", name="churn", trust=True)
+    mlops_jupyter.undeploy("churn", yes=True)
+
+
+@pytest.fixture
+def load(served: Deployment) -> Iterator[None]:
+    """Ask it all the time."""
+    token, stop = Path(served.token_file).read_text().strip(), threading.Event()
+
+    def ask() -> None:
+        with httpx.Client(headers={"Authorization": f"Bearer {token}"}, trust_env=False, timeout=30) as client:
+            while not stop.wait(0.01):
+                client.post(f"{served.url}/invocations", json=BODY)
+
+    asking = [threading.Thread(target=ask) for _ in range(4)]
+    for one in asking:
+        one.start()
+    yield
+    stop.set()
+    for one in asking:
+        one.join()
+
+
+def over() -> Deployment | None:
+    """Return the deployment when nothing is to be decided any more, and what was decided is noted."""
+    found = mlops_jupyter.deployments("churn")
+    decided = found.decisions and found.decisions[-1].percent in {0, 100}
+    return found if found.auto is None and len(found.versions) == 1 and decided else None
+
+
+@pytest.mark.usefixtures("load")
+def test_a_healthy_canary_is_promoted_step_by_step(served, project):
+    behaving_model(project / "other", "time.sleep(0.002)  # as fast")
+    found = mlops_jupyter.deploy("other", name="churn", canary=20, auto=True, trust=True)
+    (main, canary) = found.versions
+    assert (found.auto.version, found.auto.steps, canary.percent) == (canary.version, (20, 50, 100), 20)
+    assert f"version {canary.version} is promoted by itself (20%, 50%, 100%)" in render.text(found)
+    ended = wait_for(over, 120)
+    assert ended.versions[0].version == canary.version
+    promoted = [one for one in ended.decisions if one.verdict == "promote"]
+    assert [one.percent for one in promoted] == [50, 100]
+    assert all("failed beside 0%, p95" in one.reason for one in promoted)
+    assert "promote version" in render.text(ended)
+    assert "promote version" in render.mime_bundle(ended)["text/html"]
+    lines = (project / ".mlops" / "endpoints" / "churn" / "history.jsonl").read_text().splitlines()
+    assert [json.loads(line)["who"] for line in lines[-2:]] == ["auto"] * 2
+    assert json.loads(lines[-1])["why"].startswith(f"promote version {canary.version} at 100%: ")
+    log = "".join(f"{line}\n" for line in mlops_jupyter.logs("churn", lines=200).lines)
+    assert f"decides about version {canary.version}" in log
+    # By hand one goes back further still.
+    assert mlops_jupyter.rollback("churn").versions[0].version == main.version
+
+
+@pytest.mark.usefixtures("load")
+@pytest.mark.parametrize(
+    ("does", "said"),
+    [
+        ("if model_input['a'].max() > 2: raise ValueError('no')", "of its requests failed, beside 0%"),
+        ("time.sleep(0.04)", "it is slower: p95"),
+    ],
+)
+def test_a_canary_at_fault_is_rolled_back(served, project, does: str, said: str):
+    behaving_model(project / "worse", does)
+    found = mlops_jupyter.deploy("worse", name="churn", canary=20, auto=True, trust=True)
+    main, canary = (one.version for one in found.versions)
+    ended = wait_for(over, 120)
+    assert [(one.version, one.percent) for one in ended.versions] == [(main, 100)]
+    last = ended.decisions[-1]
+    assert (last.verdict, last.version, last.percent) == ("roll back", canary, 0)
+    assert said in last.reason
+    line = (project / ".mlops" / "endpoints" / "churn" / "history.jsonl").read_text().splitlines()[-1]
+    assert json.loads(line)["why"] == f"roll back version {canary} at 0%: {last.reason}"
+
+
+def test_whoever_shares_the_traffic_out_by_hand_ends_it(served, project):
+    behaving_model(project / "other", "time.sleep(0.002)  # as fast")
+    found = mlops_jupyter.deploy("other", name="churn", canary=20, auto=True, trust=True)
+    waiting: Callable[[], object] = lambda: mlops_jupyter.deployments("churn").decisions  # noqa: E731
+    (first, *_) = wait_for(waiting)
+    assert (first.verdict, first.percent) == ("hold", 20)
+    main, canary = (one.version for one in found.versions)
+    mlops_jupyter.traffic("churn", f"{main}=50", f"{canary}=50")
+    assert mlops_jupyter.deployments("churn").auto is None
+    state = project / ".mlops" / "endpoints" / "churn" / "watch" / "rollout.json"
+    # Told once more while it ends, its code may be another.
+    gone = re.compile(rf"the process \d+ that decides about version {canary} ")
+    wait_for(lambda: gone.search("\n".join(mlops_jupyter.logs("churn").lines)), 60, "it goes on")
+    assert not state.exists()
+
+
+def test_options_and_settings_that_cannot_be(project):
+    with pytest.raises(CommandError) as caught:
+        mlops_jupyter.deploy("models:/churn/1", auto=True)
+    assert caught.value.message == "--auto decides about a canary, and there is none"
+    for text, said in (
+        ('steps = "10,5,100"', "rollout.steps in {} must be shares that grow to 100, not '10,5,100'"),
+        ('steps = "10,50"', "rollout.steps in {} must be shares that grow to 100, not '10,50'"),
+        ("window_s = 0", "rollout.window_s in {} must be above 0, not 0"),
+        ("windows = 2.5", "rollout.windows in {} must be int, not 2.5"),
+    ):
+        (project / "mlops.toml").write_text(f"[rollout]\n{text}\n")
+        with pytest.raises(ConfigurationError) as wrong:
+            settings.current()
+        assert wrong.value.message == said.format(project / "mlops.toml")

@@ -1,0 +1,177 @@
+"""The verb ``drift``: files, tables, models and deployments, as a user meets it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.linear_model import LogisticRegression
+
+import mlops_jupyter
+from mlops_jupyter.capabilities.drift.tables import baseline_of
+from mlops_jupyter.capabilities.endpoints import windows
+from mlops_jupyter.errors import CheckFailed, CommandError, ConfigurationError, NotFound
+from tests.fakes.waiting import wait_for
+
+
+def people(seed: int, *, older: float = 0.0, rows: int = 3000) -> pd.DataFrame:
+    rng = np.random.default_rng(seed)
+    return pd.DataFrame(
+        {
+            "age": rng.normal(40 + older, 10, rows),
+            "pay": rng.lognormal(8, 1, rows),
+            "town": rng.choice(["Bern", "Basel", "Chur"], rows),
+        }
+    )
+
+
+@pytest.fixture
+def files(project: Path) -> Path:
+    people(1).to_parquet(project / "train.parquet")
+    people(2).to_parquet(project / "same.parquet")
+    people(3, older=5).to_csv(project / "older.csv", index=False)
+    return project
+
+
+def test_two_files_without_drift(files, terminal):
+    done = terminal("drift", "train.parquet", "same.parquet")
+    assert done.code == 0
+    assert done.out.startswith("same.parquet: nothing of 3 has drifted\n")
+    assert "3,000 rows against 3,000 of train.parquet (3,000 rows)" in done.out
+
+
+def test_drift_ends_a_terminal_with_1_and_says_what(files, terminal):
+    done = terminal("drift", "train.parquet", "older.csv", "--html", "out/drift.html")
+    assert done.code == 1
+    assert "✗  age" in done.out
+    assert "CheckFailed: 1 of 3 have drifted in older.csv: age (ks " in done.err
+    page = (files / "out" / "drift.html").read_text()
+    assert page.count("<svg") == 3
+    assert "<script" not in page
+    assert page.index("<b>age</b>") < page.index("<b>pay</b>")
+    shown = json.loads(terminal("drift", "train.parquet", "older.csv", "--json").out)
+    assert [one["feature"] for one in shown["drifted"]] == ["age"]
+
+
+def test_in_a_notebook_the_report_shows_and_strict_raises(files, kernel):
+    kernel.run("import pandas as pd\nbefore, now = pd.read_parquet('train.parquet'), pd.read_csv('older.csv')")
+    reply = kernel.run("%mlops drift $before $now")
+    assert reply.status == "ok", reply.traceback
+    (shown,) = reply.displayed
+    assert "<svg" in shown["text/html"]
+    assert shown["text/plain"].startswith("the new data: 1 of 3 have drifted")
+    assert "application/vnd.mlops-jupyter.driftreport+json" in shown
+    reply = kernel.run("%mlops drift $before $now --strict")
+    assert reply.traceback[0].startswith("CheckFailed: 1 of 3 have drifted")
+
+
+def test_thresholds_columns_methods_and_segments(files):
+    with pytest.raises(CheckFailed) as failed:
+        mlops_jupyter.drift("train.parquet", "older.csv", method="wasserstein", columns="age,pay")
+    assert [one.feature for one in failed.value.record.features] == ["age", "pay"]
+    assert failed.value.record.features[0].method == "wasserstein"
+    assert not mlops_jupyter.drift("train.parquet", "older.csv", threshold=["0.5"]).drifted
+    assert not mlops_jupyter.drift("train.parquet", "older.csv", threshold=["age=0.5"]).drifted
+    bern = mlops_jupyter.drift("train.parquet", "same.parquet", segment="town=Bern")
+    assert bern.rows_now == int((people(2)["town"] == "Bern").sum())
+    assert bern.rows_baseline == int((people(1)["town"] == "Bern").sum())
+    assert bern.segment == "town=Bern"
+
+
+@pytest.mark.parametrize(
+    ("given", "options", "why", "hint"),
+    [
+        (("train.parquet",), {}, "alone has nothing to be compared", "mlops drift train.parquet NOW.parquet"),
+        (("train.parquet", "same.parquet"), {"columns": "ags"}, "no feature ags", "did you mean age"),
+        (("train.parquet", "same.parquet"), {"threshold": ["much"]}, "not much", "--threshold 0.2"),
+        (("train.parquet", "same.parquet"), {"threshold": ["-1"]}, "more than 0", "--threshold 0.2"),
+        (("train.parquet", "same.parquet"), {"segment": "town"}, "no segment", "--segment"),
+        (("train.parquet", "same.parquet"), {"segment": "city=Bern"}, "no column city", "--segment"),
+        (("churn",), {"since": "soon"}, "--since takes a time", "--since 1h"),
+    ],
+)
+def test_what_cannot_be_asked(files, given, options, why, hint):
+    with pytest.raises(CommandError, match=why) as failed:
+        mlops_jupyter.drift(*given, **options)
+    assert hint in failed.value.hint
+    assert failed.value.exit_code == 2
+
+
+def test_what_is_not_there(files):
+    with pytest.raises(NotFound, match="there is no deployment churn"):
+        mlops_jupyter.drift("churn")
+    with pytest.raises(NotFound, match=r"there is no file none\.parquet"):
+        mlops_jupyter.drift("train.parquet", "none.parquet")
+    with pytest.raises(NotFound, match="there is no model, run or directory churn"):
+        mlops_jupyter.drift("churn", "same.parquet")
+
+
+def test_a_baseline_file_of_another_schema_version_is_told(files):
+    made = baseline_of(people(1), None, "people")
+    (files / "baseline.json").write_text(made.to_json())
+    report = mlops_jupyter.drift("baseline.json", "same.parquet")
+    assert (report.baseline, report.rows_baseline) == ("people", 3000)
+    (files / "baseline.json").write_text(made.to_json().replace('"schema":1', '"schema":9'))
+    with pytest.raises(ConfigurationError, match="schema version 9, which is not known here"):
+        mlops_jupyter.drift("baseline.json", "same.parquet")
+
+
+def test_a_renamed_column_is_drift(files):
+    people(2).rename(columns={"pay": "salary"}).to_parquet(files / "renamed.parquet")
+    with pytest.raises(CheckFailed, match=r"pay \(missing 0.0% → 100.0%\)") as failed:
+        mlops_jupyter.drift("train.parquet", "renamed.parquet")
+    assert any("salary" in note and "renamed?" in note for note in failed.value.record.notes)
+
+
+def test_evidently_needs_rows(files):
+    (files / "baseline.json").write_text(baseline_of(people(1), None, "people").to_json())
+    with pytest.raises(CommandError, match="a baseline has none"):
+        mlops_jupyter.drift("baseline.json", "same.parquet", evidently=files / "e.html")
+
+
+@pytest.fixture
+def churn(project: Path) -> Iterator[Path]:
+    """A model churn with its baseline, deployed; yields the folder of what is watched."""
+    table = people(1)[["age", "pay"]]
+    model = LogisticRegression(max_iter=1000).fit(table, table["age"] > 40)
+    mlops_jupyter.deploy(model, name="churn", data=table)
+    yield project / ".mlops" / "endpoints" / "churn" / "watch"
+    mlops_jupyter.undeploy("churn", yes=True)
+
+
+def test_a_deployment_beside_its_training_data(churn, terminal):
+    report = mlops_jupyter.drift("churn")
+    assert report.rows_now == 0
+    assert any("summed up" in note for note in report.notes)
+    mlops_jupyter.predict("churn", people(3, older=10)[["age", "pay"]])
+    folder = windows.folder_of(churn, "1")
+    wait_for(lambda: windows.files(folder), 60, "no window was closed")
+    done = terminal("drift", "churn", "--since", "15m", "--json")
+    assert done.code == 1, done.err
+    shown = json.loads(done.out)
+    assert (shown["name"], shown["version"], shown["rows_now"]) == ("churn", "1", 3000)
+    assert [one["feature"] for one in shown["features"]] == ["age", "pay"]
+    assert [one["feature"] for one in shown["drifted"]] == ["age", "prediction"]
+    assert shown["baseline"] == "the data (3,000 rows)"
+    # The same model, and what it was deployed with, as a baseline of a file.
+    people(2)[["age", "pay"]].to_parquet("same.parquet")
+    assert not mlops_jupyter.drift("models:/churn/1", "same.parquet").drifted
+    assert not mlops_jupyter.drift("churn", "same.parquet").drifted
+    with pytest.raises(NotFound, match="does not serve version 7, but 1"):
+        mlops_jupyter.drift("churn", version="7")
+
+
+def test_a_deployment_without_a_baseline_says_how_to_get_one(project, terminal):
+    table = people(1)[["age", "pay"]]
+    mlops_jupyter.deploy(LogisticRegression(max_iter=1000).fit(table, table["age"] > 40), name="churn")
+    try:
+        done = terminal("drift", "churn")
+        assert done.code == 4
+        assert "version 1 of churn has no baseline" in done.err
+        assert "mlops deploy models:/churn/1 --name churn --data TRAINING.parquet" in done.err
+    finally:
+        mlops_jupyter.undeploy("churn", yes=True)

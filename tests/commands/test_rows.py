@@ -1,0 +1,112 @@
+"""From a feature that has drifted to the rows behind it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import mlops_jupyter
+from mlops_jupyter.capabilities.endpoints.reports import write_drift
+from mlops_jupyter.capabilities.quality.logged import moved
+from mlops_jupyter.errors import CheckFailed, CommandError, NotFound
+from mlops_jupyter.faces import render
+from mlops_jupyter.records import Distribution, FeatureDrift
+from tests.fakes.models import small_model
+from tests.fakes.watched import answered
+
+ROWS, OLDER, MISSING = 2_000, 600, 100
+
+
+def asked(count: int, older: int, missing: int, new: int) -> pd.DataFrame:
+    random = np.random.default_rng(count)
+    age = random.normal(40, 8, count)
+    age[:older] = random.normal(70, 2, older)
+    income = random.normal(2_000, 300, count)
+    income[:missing] = np.nan
+    plan = random.choice(["basic", "plus"], count).astype(object)
+    plan[count - new :] = "trial"
+    return pd.DataFrame({"age": age, "income": income, "plan": plan, "steady": 1.0})
+
+
+@pytest.fixture
+def endpoint(project: Path) -> Iterator[Path]:
+    """An endpoint whose traffic has drifted, by a report and logged rows that lie there as its watcher leaves them."""
+    small_model(project / "model")
+    # Its own watcher would write reports of its own.
+    with (project / "mlops.toml").open("a") as file:
+        file.write("[monitoring]\nenabled = false\n")
+    version = mlops_jupyter.deploy("model", name="churn").versions[0].version
+    watch = project / ".mlops" / "endpoints" / "churn" / "watch"
+    watch.mkdir(mode=0o700, exist_ok=True)
+    now = asked(ROWS, OLDER, MISSING, 500)
+    with pytest.raises(CheckFailed) as caught:
+        mlops_jupyter.drift(asked(8_000, 0, 0, 0), now)
+    write_drift(watch, replace(caught.value.record, version=version))
+    columns = {name: now[name].tolist() for name in now} | {"prediction": [0] * ROWS}
+    ids, at_ms = [f"r{at}" for at in range(ROWS)], int(time.time() * 1000)
+    answered(watch, ids, version, at_ms=at_ms, kind="payloads", **columns)
+    yield watch
+    mlops_jupyter.undeploy("churn", yes=True)
+
+
+def test_the_rows_behind_a_drift_in_one_call(endpoint, terminal):
+    found = mlops_jupyter.rows("churn", "age")
+    assert found.looked_at == ROWS
+    frame = found.result
+    assert isinstance(frame, pd.DataFrame)
+    assert len(frame) == found.matching
+    # Nearly all of the older ones, and nearly nobody else.
+    assert OLDER * 0.8 < found.matching < OLDER * 1.1
+    assert (frame["age"] > 60).mean() > 0.95
+    assert set(frame.columns) == {"request_id", "row", "at", "version", "age", "income", "plan", "steady", "prediction"}
+    assert found.where.startswith("age ")
+    new = mlops_jupyter.rows("churn", "plan")
+    assert (new.matching, set(new.result["plan"]), new.where) == (500, {"trial"}, "plan = trial")
+    missing = mlops_jupyter.rows("churn", "income")
+    assert (missing.matching, missing.where) == (MISSING, "income is missing")
+    assert missing.result["income"].isna().all()
+    both = mlops_jupyter.rows("churn", "age", segment="plan=trial", limit=5)
+    assert both.where.endswith(", and plan=trial")
+    assert (both.looked_at, len(both.result)) == (500, min(5, both.matching))
+    text = render.text(new)
+    assert text.startswith("churn  500 of 2000 logged rows where plan = trial\n")
+    assert "… and 480 more: .result in Python" in text
+    assert "plan = trial" in render.mime_bundle(new)["text/html"]
+    done = terminal("rows", "churn", "plan", "-n", "3")
+    assert (done.code, done.out.count("trial")) == (0, 4)
+
+
+def test_of_what_nothing_is_known(endpoint):
+    for arguments, said in (
+        ({"feature": "steady"}, "no values of steady have become more frequent"),
+        ({"feature": "agee"}, "the drift report of churn has no agee"),
+        ({"feature": "age", "version": "9"}, "of churn there is no drift report yet"),
+        (
+            {"segment": "height>3"},
+            "the logged rows have no column height; they have age, income, plan, steady, prediction",
+        ),
+    ):
+        with pytest.raises(NotFound) as caught:
+            mlops_jupyter.rows("churn", **arguments)
+        assert caught.value.message == said
+    with pytest.raises(CommandError):
+        mlops_jupyter.rows("churn", limit=0)
+    with pytest.raises(NotFound):
+        mlops_jupyter.rows("nobody")
+    for file in (endpoint / "payloads").iterdir():
+        file.unlink()
+    with pytest.raises(NotFound) as caught:
+        mlops_jupyter.rows("churn")
+    assert caught.value.message == "no rows are logged"
+
+
+def test_categories_that_are_not_named_are_those_of_no_other_name():
+    shown = Distribution((), ("a", "b", "(others)"), (0.5, 0.4, 0.1), (0.3, 0.2, 0.5))
+    found = moved(FeatureDrift("plan", "category", "psi", 1.0, 0.1, drifted=True, distribution=shown))
+    assert (found.names, found.apart_from, found.words()) == ((), ("a", "b"), "plan is none of a, b")
