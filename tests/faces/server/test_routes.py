@@ -114,7 +114,7 @@ def test_a_verb_gives_the_record_that_the_terminal_gives(server, terminal, proje
 
 REFUSED: list[tuple[str, dict[str, Any], int, str, str]] = [
     ("runz", {}, 404, "NotFound", "there is no verb runz"),
-    ("log", {}, 409, "Conflict", "log needs a kernel around it"),
+    ("log", {}, 409, "Conflict", "log is for Python code"),
     ("track", {}, 409, "Conflict", "track needs a kernel around it"),
     ("runs", {"arguments": {"limt": 3}}, 400, "CommandError", "runs has no parameter limt"),
     ("runs", {"arguments": {"limit": "3"}}, 400, "CommandError", "runs: limit must be a whole number"),
