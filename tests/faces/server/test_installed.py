@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -49,7 +50,7 @@ def test_both_halves_are_listed_and_answer(fresh, clean_environment, tmp_path):
         done = subprocess.run(
             [fresh / "jupyter", *words], env=environment, capture_output=True, text=True, check=True, timeout=300
         )
-        return done.stdout + done.stderr
+        return re.sub(r"\x1b\[\d*m", "", done.stdout + done.stderr)
 
     listed = said("labextension", "list")
     assert "mlops-jupyter v0.1.0" in listed
