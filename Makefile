@@ -129,8 +129,8 @@ docs: setup ## Write docs/verbs.md from the verbs' docstrings
 	echo "==> Writing docs/verbs.md"
 	.venv/bin/python tests/write_verbs.py
 
-widgets: ## Build the widgets' browser half into mlops_jupyter/widgets (needs Node 20 or newer and npm)
-	@echo "==> Building labextension/src into mlops_jupyter/widgets"
+widgets: ## Build the browser half into mlops_jupyter/widgets and labextension (needs Node 20.19 or newer and npm)
+	@echo "==> Building labextension/src into mlops_jupyter/widgets and mlops_jupyter/labextension"
 	cd labextension
 	npm ci --no-audit --no-fund --loglevel=error
 	npm run --silent check
@@ -159,5 +159,5 @@ lock: .venv/bin/uv ## Write constraints.txt anew from pyproject.toml
 
 clean: ## Remove .venv, caches and build products; the runs under .mlops stay
 	@echo "==> Removing .venv, caches and build products"
-	rm -rf .venv build dist labextension/node_modules .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	rm -rf .venv build dist labextension/node_modules labextension/lib .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -63,10 +63,8 @@ CONTRACT: dict[str, set[str]] = {
     "logs": {"NAME", "--follow", "-f", "--lines"},
     "undeploy": {"NAME", "--yes"},
     "ui": {"TOOL"},
-    "feedback": {"NAME", "DATA"},
     "monitor": {"NAME", "--since", "--source"},
     "drift": {"BASELINE", "NOW", "--since", "--evidently", "--html"},
-    "rows": {"FEATURE", "NAME"},
     "export": {"SYSTEM", "NAME", "--output", "--slow", "--objective", "--require"},
 }
 

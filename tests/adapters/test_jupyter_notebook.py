@@ -102,6 +102,16 @@ def test_another_program_at_a_server_s_old_port_is_passed_over(answer, monkeypat
         server.shutdown()
 
 
+def test_a_server_s_way_to_endpoints_is_that_of_one_project(monkeypatch):
+    host = jupyter_notebook.JupyterNotebook()
+    monkeypatch.delenv("MLOPS_JUPYTER_ENDPOINTS_OF", raising=False)
+    assert host.endpoints_url(Path("/home/ana/churn")) is None
+    monkeypatch.setenv("MLOPS_JUPYTER_ENDPOINTS_OF", "/home/ana/churn")
+    monkeypatch.setenv("MLOPS_JUPYTER_ENDPOINTS_URL", "/user/ana/mlops-jupyter/endpoints/")
+    assert host.endpoints_url(Path("/home/ana/churn")) == "/user/ana/mlops-jupyter/endpoints/"
+    assert host.endpoints_url(Path("/home/ana")) is None
+
+
 # --- from real servers -------------------------------------------------------------------------------------------
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import filecmp
+import gzip
 import json
 import os
 import shutil
@@ -18,6 +19,7 @@ from tests.conftest import REPOSITORY
 
 SOURCE = REPOSITORY / "labextension"
 BUILT = Path(widgets.__file__).parent
+LAB = BUILT.parent / "labextension"
 FILES = ("live_chart.js", "live_chart.css", "monitor.js", "monitor.css", "uplot.LICENSE")
 
 needs_node = pytest.mark.skipif(shutil.which("npm") is None, reason="Node is missing: apt-get install nodejs npm")
@@ -44,6 +46,49 @@ def test_the_bundle_is_what_the_source_builds(packages, tmp_path):
     run("node", "build.mjs", "--out", str(tmp_path))
     different = [name for name in FILES if not filecmp.cmp(tmp_path / name, BUILT / name, shallow=False)]
     assert different == [], "run `make widgets` and commit what it builds"
+
+
+@needs_node
+@pytest.mark.xdist_group("node")
+def test_the_lab_extension_is_what_the_source_builds(packages):
+    # Beside the sources, so that files can be linked; a bundle's names depend on where its packages lie, too.
+    place = REPOSITORY / "build" / f"lab-{os.getpid()}"
+    try:
+        copy = place / "labextension"
+        compiled = lambda folder, _: {"lib"} if Path(folder) == SOURCE else set()  # noqa: E731
+        shutil.copytree(SOURCE, copy, copy_function=os.link, symlinks=True, ignore=compiled)
+        (place / "mlops_jupyter").mkdir()
+        built, kept = files(built_in(copy)), files(LAB)
+    finally:
+        shutil.rmtree(place)
+    assert sorted(built) == sorted(kept), "run `make widgets` and commit what it builds"
+    assert [name for name in kept if built[name] != kept[name]] == []
+
+
+def files(folder: Path) -> dict[str, bytes]:
+    return {str(file.relative_to(folder)): file.read_bytes() for file in folder.rglob("*") if file.is_file()}
+
+
+def built_in(copy: Path) -> Path:
+    done = subprocess.run(
+        ["npm", "run", "build:lab"], cwd=copy, capture_output=True, text=True, check=False, timeout=300
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return copy.parent / "mlops_jupyter" / "labextension"
+
+
+def test_the_lab_extension_is_light_at_the_start_and_its_forms_come_later():
+    scripts = {file.name: file.read_bytes() for file in (LAB / "static").glob("*.js")}
+    later = [name for name, text in scripts.items() if b"This cannot be undone" in text]
+    start = b"".join(text for name, text in scripts.items() if name not in later)
+    assert len(later) == 1
+    assert all(
+        plugin in start for plugin in (b"mlops-jupyter:verbs", b"mlops-jupyter:status", b"mlops-jupyter:documents")
+    )
+    assert len(gzip.compress(start)) <= 60_000
+    for text in scripts.values():
+        assert b"https://" not in text
+        assert b"http://" not in text.replace(b"http://www.w3.org/2000/svg", b"")
 
 
 @needs_node
@@ -82,4 +127,4 @@ def test_the_bundle_is_small_and_asks_no_network():
 def test_the_lock_names_no_registry():
     words = (SOURCE / "package-lock.json").read_text()
     assert '"resolved"' not in words
-    assert "registry" not in words
+    assert "registry." not in words

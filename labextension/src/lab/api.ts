@@ -137,6 +137,9 @@ export class Api {
       return answer;
     }
     const told = await answer.json().catch(() => ({}));
+    if (answer.status === 404 && told.error === undefined) {
+      throw new Refused(404, "", "The server half of mlops-jupyter does not answer.", "jupyter server extension list");
+    }
     throw new Refused(answer.status, told.error ?? "", told.message ?? answer.statusText, told.hint ?? null);
   }
 }

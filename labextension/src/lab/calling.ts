@@ -89,16 +89,34 @@ function start(place: Place, api: Api, verb: Verb, given: Arguments, yes: boolea
   const panel = place.tracker?.currentWidget ?? null;
   const line = lineOf(verb, given);
   const request = panel === null ? { arguments: given, yes } : { ...requestOf(place, panel, given), yes };
-  const again = () => void call(place, verb.name, given);
+  let close = (): void => undefined;
+  const again = (): void => {
+    close();
+    void call(place, verb.name, given);
+  };
   const result = new Result(
     api,
     place.rendermime,
-    { verb: verb.name, line, request, confirm: (question) => confirm(place, question), again },
+    {
+      verb: verb.name,
+      line,
+      request,
+      confirm: (question) => confirm(place, question),
+      again: verb.parameters.length > 0 ? again : null,
+    },
     place.trans,
   );
   const tab = inTab(result, `mlops-result-${UUID.uuid4()}`, `mlops ${verb.name}`, `mlops ${line}`);
   place.app.shell.add(tab, "main");
-  place.app.shell.activateById(tab.id);
+  if (tab.isAttached) {
+    place.app.shell.activateById(tab.id);
+  } else {
+    // Notebook 7 has room for the notebook alone.
+    const buttons = [Dialog.okButton({ label: place.trans.__("Close") })];
+    const shown = new Dialog({ title: `mlops ${verb.name}`, body: result, buttons });
+    close = () => shown.resolve(0);
+    void shown.launch().then(() => result.dispose());
+  }
   void result.run();
 }
 

@@ -2,7 +2,7 @@
 import type { INotebookModel } from "@jupyterlab/notebook";
 import type { Kind, Parameter, Scalar } from "./api";
 
-const LINE = /^([A-Za-z_]\w*)\s*(?::\s*([^=#]+?))?\s*=\s*(.+)$/;
+const LINE = /^([A-Za-z_]\w*)\s*(?::\s*([^=#]+?))?\s*=(?!=)\s*(.+)$/;
 
 /** Read a notebook's parameters. */
 export function parametersOf(model: INotebookModel | null): Parameter[] {

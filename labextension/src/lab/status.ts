@@ -5,6 +5,7 @@ import { ISettingRegistry } from "@jupyterlab/settingregistry";
 import { IStatusBar } from "@jupyterlab/statusbar";
 import { ITranslator, nullTranslator, type TranslationBundle } from "@jupyterlab/translation";
 import { Poll } from "@lumino/polling";
+import { Signal } from "@lumino/signaling";
 import { Widget } from "@lumino/widgets";
 import { Api, type Overview } from "./api";
 import { pathOf } from "./open_notebook";
@@ -13,6 +14,9 @@ const ID = "mlops-jupyter:status";
 const SECONDS = 10;
 
 class StatusItem extends Widget {
+  /** Whether there is anything to show has changed. */
+  readonly changed = new Signal<this, void>(this);
+
   constructor(private readonly trans: TranslationBundle) {
     super();
     this.addClass("mlops-Status");
@@ -21,10 +25,14 @@ class StatusItem extends Widget {
 
   show_(found: Overview | null, notebook: string | null): void {
     const said = found === null ? [] : [...this.runs(found, notebook), ...this.endpoints(found)];
+    const before = this.node.textContent;
     this.node.textContent = said.join(" · ");
     this.title.caption = this.node.title = found === null ? "" : this.tooltip(found);
     const ill = found !== null && found.endpoints.some((one) => one.status === "failed" || one.status === "stopped");
     this.toggleClass("mlops-mod-ill", ill);
+    if ((before === "") !== (this.node.textContent === "")) {
+      this.changed.emit();
+    }
   }
 
   private runs(found: Overview, notebook: string | null): string[] {
@@ -61,18 +69,27 @@ export const status: JupyterFrontEndPlugin<void> = {
   id: ID,
   description: "Shows the open run and the endpoints' health in the status bar.",
   autoStart: true,
-  requires: [IStatusBar],
-  optional: [INotebookTracker, ISettingRegistry, ITranslator],
+  optional: [IStatusBar, INotebookTracker, ISettingRegistry, ITranslator],
   activate: (
     app: JupyterFrontEnd,
-    bar: IStatusBar,
+    bar: IStatusBar | null,
     tracker: INotebookTracker | null,
     registry: ISettingRegistry | null,
     translator: ITranslator | null,
   ) => {
+    if (bar === null) {
+      // Notebook 7 has none.
+      return;
+    }
     const api = new Api(app.serviceManager.serverSettings);
     const item = new StatusItem((translator ?? nullTranslator).load("mlops_jupyter"));
-    bar.registerStatusItem(ID, { item, align: "left", rank: 50, isActive: () => item.node.textContent !== "" });
+    bar.registerStatusItem(ID, {
+      item,
+      align: "left",
+      rank: 50,
+      isActive: () => item.node.textContent !== "",
+      activeStateChanged: item.changed,
+    });
     const notebook = () => {
       const panel = tracker?.currentWidget;
       return panel ? pathOf(panel, app.serviceManager.contents) : null;

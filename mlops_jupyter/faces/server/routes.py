@@ -157,7 +157,9 @@ class VerbRoute(Route):
 
     def _wanted(self, name: str, body: Mapping[str, Any]) -> Wanted:
         verb = VERBS[_known(name)]
-        if verb.place != "anywhere":
+        if verb.place == "code":
+            raise Conflict(f"{name} is for Python code", f"call mlops_jupyter.{name}(…)")
+        if verb.place == "kernel":
             raise Conflict(f"{name} needs a kernel around it", f"in a notebook: %%mlops {name}")
         if not body.get("notebook"):
             return Wanted(name, body["arguments"], body["yes"], root_of(self.settings))

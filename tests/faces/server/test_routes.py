@@ -94,6 +94,12 @@ def test_the_verbs_are_described(server):
     limit = next(one for one in verbs["runs"]["parameters"] if one["name"] == "limit")
     assert (limit["kind"], limit["default"], limit["flag"]) == ("integer", 20, "--limit")
     assert verbs["undeploy"]["asks"]
+    assert server.get("verbs/runs").json() == verbs["runs"]
+    lost = server.get("verbs/runz")
+    assert (lost.status_code, lost.json()["message"]) == (404, "there is no verb runz")
+    lines = server.get("verbs", params={"parameters": "0"}).json()["verbs"]
+    keys = ("name", "line", "effect", "place")
+    assert lines == [{key: one[key] for key in keys} for one in verbs.values()]
 
 
 def test_a_verb_gives_the_record_that_the_terminal_gives(server, terminal, project):
@@ -108,7 +114,7 @@ def test_a_verb_gives_the_record_that_the_terminal_gives(server, terminal, proje
 
 REFUSED: list[tuple[str, dict[str, Any], int, str, str]] = [
     ("runz", {}, 404, "NotFound", "there is no verb runz"),
-    ("log", {}, 409, "Conflict", "log needs a kernel around it"),
+    ("log", {}, 409, "Conflict", "log is for Python code"),
     ("track", {}, 409, "Conflict", "track needs a kernel around it"),
     ("runs", {"arguments": {"limt": 3}}, 400, "CommandError", "runs has no parameter limt"),
     ("runs", {"arguments": {"limit": "3"}}, 400, "CommandError", "runs: limit must be a whole number"),
