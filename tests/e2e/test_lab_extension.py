@@ -141,3 +141,24 @@ def test_the_status_bar_shows_the_open_run(lab: str, page: Page, project: Path):
     page.evaluate(f"() => {KERNEL}.interrupt()")
     page.wait_for_function(READY)
     expect(item).to_be_hidden(timeout=60_000)
+
+
+def test_a_verb_that_destroys_asks_first(lab: str, page: Page, project: Path):
+    write_notebook(project / "train.ipynb", "x = 1")
+    open_notebook(page, lab, "train.ipynb")
+    dialog, result = page.locator(".jp-Dialog"), page.locator(".mlops-Result")
+
+    def undeploy(answer: str) -> None:
+        palette(page, "mlops undeploy", "End an endpoint")
+        dialog.get_by_label("name", exact=False).first.fill("nope")
+        dialog.get_by_role("button", name="Run").click()
+        expect(dialog).to_contain_text("This cannot be undone")
+        expect(dialog).to_contain_text("mlops undeploy nope")
+        dialog.get_by_role("button", name=answer).click()
+        expect(dialog).to_have_count(0)
+
+    undeploy("Cancel")
+    expect(result).to_have_count(0)
+    undeploy("Go on")
+    expect(result.get_by_role("alert")).to_contain_text("there is no deployment nope")
+    expect(result.get_by_role("alert")).to_contain_text("→ mlops deployments")

@@ -16,14 +16,18 @@ TOKEN = "test-token"
 
 
 @pytest.fixture
-def server(project: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[httpx.Client]:
-    """A client of the extension's routes, below a hub's prefix, that bears the server's token."""
+def server(request: pytest.FixtureRequest, project: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[httpx.Client]:
+    """A client of the extension's routes, below a hub's prefix, that bears the server's token.
+
+    An indirect parameter is one more option of the server.
+    """
     enable(monkeypatch, project.parent / "jupyter")
     port = free_port()
     words = [
         *(sys.executable, "-m", "jupyter_server", "--no-browser", "--allow-root", f"--port={port}"),
         *(f"--ServerApp.root_dir={project}", f"--IdentityProvider.token={TOKEN}", "--ServerApp.port_retries=0"),
         "--ServerApp.base_url=/user/ana/",
+        *([request.param] if hasattr(request, "param") else []),
     ]
     base = f"http://127.0.0.1:{port}/user/ana/"
     # The prefix and the log lie beside the project: nothing of them is seen by a verb in it.

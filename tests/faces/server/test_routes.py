@@ -21,6 +21,7 @@ from tornado.web import Application
 from mlops_jupyter.capabilities.endpoints.processes import identify
 from mlops_jupyter.faces.server import extension
 from mlops_jupyter.verbs import VERBS
+from tests.conftest import REPOSITORY
 from tests.fakes.models import small_model
 from tests.fakes.notebooks import write_notebook
 from tests.fakes.waiting import wait_for
@@ -80,6 +81,21 @@ def test_a_wrong_token_and_a_missing_xsrf_token_are_refused(server, login):
     assert (refused.status_code, "_xsrf" in refused.text) == (403, True)
     told = login.post("verbs/status", json={}, headers={"X-XSRFToken": login.cookies["_xsrf"]})
     assert told.status_code == 200, told.text
+
+
+@pytest.fixture
+def importable(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the server import what the tests have."""
+    monkeypatch.setenv("PYTHONPATH", str(REPOSITORY), prepend=os.pathsep)
+
+
+@pytest.mark.parametrize("server", ["--ServerApp.authorizer_class=tests.fakes.authorizers.ReadsOnly"], indirect=True)
+def test_who_may_only_look_can_only_look(importable, server):
+    for path, status in {"verbs": 200, "verbs/runs": 200, "status": 200, "endpoints/churn/docs": 404}.items():
+        assert server.get(path).status_code == status
+    for method, path in (("POST", "verbs/status"), ("DELETE", "jobs/0"), ("POST", "endpoints/churn/invocations")):
+        answer = server.request(method, path, json={})
+        assert (answer.status_code, "not authorized to execute" in answer.text) == (403, True), path
 
 
 def test_the_verbs_are_described(server):

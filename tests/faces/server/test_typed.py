@@ -1,0 +1,57 @@
+"""The front end's types are what the server sends."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from typing import get_args
+
+import pytest
+
+from mlops_jupyter import grammar
+from mlops_jupyter.grammar.values import Kind
+from mlops_jupyter.records import EndpointHealth, OpenRunSeen, Overview
+from mlops_jupyter.verbs import VERBS, Verb
+from tests.conftest import REPOSITORY
+
+API = (REPOSITORY / "labextension" / "src" / "lab" / "api.ts").read_text(encoding="utf-8")
+
+
+def interface(name: str) -> list[str]:
+    """Return the names of an interface's members."""
+    found = re.search(rf"export interface {name}\b[^{{]*{{(.*?)\n}}", API, re.DOTALL)
+    assert found is not None
+    return re.findall(r"^  (?:readonly )?(\w+)\??:", found[1], re.MULTILINE)
+
+
+def inner(member: str) -> list[str]:
+    """Return the names in an object type that is written out."""
+    found = re.search(rf"\b{member}: readonly {{ (.*?) }}\[\]", API)
+    assert found is not None
+    return re.findall(r"(\w+): ", found[1])
+
+
+def fields(record: type) -> list[str]:
+    return [field.name for field in dataclasses.fields(record)]
+
+
+def test_the_kinds_of_parameters():
+    found = re.search(r"export type Kind =(.*?);", API, re.DOTALL)
+    assert found is not None
+    assert tuple(re.findall(r'"(\w+)"', found[1])) == get_args(Kind)
+
+
+@pytest.mark.parametrize("name", [name for name, verb in VERBS.items() if verb.place != "code"])
+def test_a_verb_s_description(name):
+    told = grammar.describe(name)
+    assert set(interface("VerbLine") + interface("Verb")) == set(told)
+    assert set(interface("VerbLine")) - {"name"} == set(Verb._fields) - {"target"}
+    for parameter in told["parameters"]:
+        assert set(interface("Parameter")) == set(parameter)
+        assert parameter["kind"] in get_args(Kind)
+
+
+def test_what_goes_on():
+    assert interface("Overview") == fields(Overview)
+    assert inner("open_runs") == fields(OpenRunSeen)
+    assert inner("endpoints") == fields(EndpointHealth)

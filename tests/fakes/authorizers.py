@@ -1,0 +1,14 @@
+"""Who may do what on a Jupyter server."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from jupyter_server.auth import Authorizer
+
+
+class ReadsOnly(Authorizer):
+    """Lets everybody who has logged in look at everything, and nobody do anything."""
+
+    def is_authorized(self, handler: Any, user: Any, action: str, resource: str) -> bool:
+        return action == "read"
