@@ -480,7 +480,7 @@ def test_a_live_text_is_the_text_it_stands_for():
         (["look", "--kind"], "", ["tree", "linear"]),
         (["look", "--kind"], "l", ["linear"]),
         (["look", "--level"], "", ["1", "2"]),
-        (["ui"], "", ["mlflow"]),
+        (["ui"], "", ["mlflow", "tensorboard"]),
         (["look", "--label"], "x", []),
     ],
 )
