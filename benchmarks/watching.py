@@ -2,8 +2,9 @@
 
 .venv/bin/python benchmarks/watching.py [--rounds N] [--seconds S] [--connections C] [--rows R] [--check]
 
-A linear model of 20 columns behind a supervisor and one worker, with a baseline; wrk asks both in turn. The processor's
-time of the worker and of the watcher, for each request, says what monitoring takes; it is steadier than rates are.
+First the observer alone, in one process: what it adds to the time of a request that is answered alone, or with others.
+Then a linear model of 20 columns behind a supervisor and one worker, with a baseline; wrk asks both in turn. The
+processor's time of the worker and of the watcher for each request is steadier than rates are.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
+import os
 import sys
 import tempfile
 from contextlib import ExitStack, contextmanager
@@ -20,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import psutil
-from measuring import CACHE, machine, number, options, progress, ratio_of, table, verdict, write_json
+from measuring import CACHE, HERE, Failed, ask, machine, number, options, progress, ratio_of, table, verdict, write_json
 from measuring.serving_load import load, require
 from measuring.serving_servers import body
 from serving import _trained
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
 
 _WATCHED, _PLAIN = "watched", "not watched"
 _MOST_US, _MOST_LOST = 10.0, 0.10
+_BATCHES = (1, 4, 16)
 
 
 class Endpoint:
@@ -89,11 +92,29 @@ def main() -> None:
                 values[name].append(_measured(started[name], asked, told))
     print(f"{where}; medians of {told.rounds} interleaved rounds of {told.seconds} s, {told.connections} connections")
     print(report(values))
-    found = targets(values, told.rows)
+    path = {batch: _path(batch) for batch in _BATCHES}
+    rows = [[str(batch), *map(number, one.values()), number(_added(one))] for batch, one in path.items()]
+    print(f"\n{table(['requests a batch', 'µs', 'watched µs', 'added µs'], rows)}")
+    found = [verdict("added to a request of 20 columns that is alone", _added(path[1]), _MOST_US, "µs")]
+    found += targets(values, told.rows)
     print("", *found, sep="\n")
-    write_json(told.json, {"benchmark": "watching", "machine": where, "rounds": told.rounds, "values": values})
+    write_json(
+        told.json, {"benchmark": "watching", "machine": where, "rounds": told.rounds, "path": path, "values": values}
+    )
     if told.check and any("MISSED" in line for line in found):
         sys.exit(1)
+
+
+def _path(batch: int) -> dict[str, float]:
+    progress(f"the observer alone, {batch} a batch")
+    done = ask((sys.executable, HERE / "watching_path.py", str(batch)), cwd=CACHE, env=dict(os.environ))
+    if isinstance(done, Failed):
+        sys.exit(f"the observer could not be measured: {done.why}")
+    return dict(done)
+
+
+def _added(path: dict[str, float]) -> float:
+    return path["watched_us"] - path["plain_us"]
 
 
 def _measured(one: Endpoint, asked: bytes, told: argparse.Namespace) -> dict[str, float]:

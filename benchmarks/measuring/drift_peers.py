@@ -24,10 +24,12 @@ def measure(rounds: int) -> Values:
     ways = [_BARE, _OURS, _FILE, *(_PEERS[peer] for peer in PEERS if installed(peer))]
     values: Values = {way: {"seconds": [], "extra_mb": []} for way in ways}
     for turn in range(rounds):
-        for way in list(values):
+        for way in tuple(values):
             progress(f"{_ROWS:,} rows, {way}: round {turn + 1} of {rounds}")
             found = compared(way, files)
             if isinstance(found, Failed):
+                if way in {_BARE, _OURS, _FILE}:
+                    raise SystemExit(f"{way}: {found.why}")
                 print(f"{way} does not work here, so its row is missing: {found.why}")
                 del values[way]
                 continue

@@ -113,7 +113,7 @@ def drift(
         thresholds=thresholds,
         columns=asked.columns or None,
     )
-    report = replace(report, notes=(*found.notes, *report.notes))
+    report = _without(replace(report, notes=(*found.notes, *report.notes)), found.unseen)
     if evidently is not None:
         report = _by_evidently(report, baseline, now, evidently, reporter)
     if html is not None:
@@ -135,6 +135,19 @@ def _deployed(
     planned = drift_sources.planned(current, name, version)
     compared = drift_sources.of_version(name, planned)
     return compared, drift_sources.seen(endpoint_folder(current.state, name), planned.version, since_s, compared, asked)
+
+
+def _without(report: DriftReport, unseen: Sequence[str]) -> DriftReport:
+    """Take out of a report what is redacted, and therefore cannot have been seen."""
+    every = (*report.features, *report.predictions)
+    if not (redacted := sorted({one.feature for one in every}.intersection(unseen))):
+        return report
+    return replace(
+        report,
+        features=tuple(one for one in report.features if one.feature not in redacted),
+        predictions=tuple(one for one in report.predictions if one.feature not in redacted),
+        notes=(*report.notes, f"redacted columns are not watched: {', '.join(redacted)}"),
+    )
 
 
 def _thresholds(given: Sequence[str], method: str | None) -> Thresholds:

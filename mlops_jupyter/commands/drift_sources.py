@@ -63,6 +63,8 @@ class Now:
         The summaries.
     version, since, until
         Of a deployment.
+    unseen
+        Columns that are not looked at.
     notes
         Sentences the user should read.
     """
@@ -73,6 +75,7 @@ class Now:
     version: str | None = None
     since: datetime | None = None
     until: datetime | None = None
+    unseen: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
 
@@ -187,6 +190,8 @@ def seen(folder: EndpointFolder, version: str, since_s: float, like: Baseline, a
     since = until - since_s
     told: dict[str, Any] = {"name": name, "version": version, "until": datetime.fromtimestamp(until, UTC)}
     told["since"] = datetime.fromtimestamp(since, UTC)
+    plan = folder.plan()
+    told["unseen"] = () if plan is None else plan.monitoring.redact
     if asked.segment is not None:
         return _sampled(watch / "payloads", since, like, asked, told)
     found = windows.merged(windows.read(windows.folder_of(watch, version), int(since * 1000), int(until * 1000)))

@@ -75,9 +75,10 @@ def export(
     required = exported_endpoints.quality(require)
     place = targets.target(current)
     found = (place.get(name),) if name else place.all()
+    watched = [exported_endpoints.endpoint(one, required) for one in found]
     folder = (current.root / system if output is None else output.expanduser()).resolve()
     plan = WatchPlan(
-        endpoints=tuple(exported_endpoints.endpoint(one, required) for one in found),
+        endpoints=tuple(one for one, _ in watched),
         folder=folder,
         targets=_written(scraping.targets(current.prepare_state()), folder, current.root),
         metrics_token=_written(current.state / METRICS_TOKEN, folder, current.root),
@@ -90,12 +91,13 @@ def export(
     files = cast("MonitoringFiles", registry.load("monitoring_files", system)())
     command = shlex.join(["mlops", "export", system, *([name] if name else []), *_options(output, slow, objective)])
     written = exported_files.write(folder, files.files(plan), command, current.state, whole=not name)
+    notes = [note for _, told in watched for note in told]
     return Exported(
         files.title,
         project.shown_path(current, folder),
         tuple(one.name for one in found),
         written.files,
-        (*_notes(found, slow, current), *written.notes, *files.notes(plan)),
+        (*_notes(found, slow, current), *notes, *written.notes, *files.notes(plan)),
     )
 
 

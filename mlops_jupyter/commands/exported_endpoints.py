@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from ..capabilities import gates
+from ..capabilities.drift import Baseline
 from ..errors import CommandError
 from ..protocols import WatchedEndpoint, WatchedFeature
 from ..records import Deployment, ServedVersion
@@ -39,20 +41,32 @@ def quality(required: Sequence[str]) -> Quality:
     return tuple(found)
 
 
-def endpoint(found: Deployment, required: Quality) -> WatchedEndpoint:
-    """Return what is to be watched of a deployment."""
+def endpoint(found: Deployment, required: Quality) -> tuple[WatchedEndpoint, tuple[str, ...]]:
+    """Return what is to be watched of a deployment, and in sentences what could not be known for it."""
     features: dict[str, float | None] = {}
     outputs: dict[str, None] = {}
+    notes: list[str] = []
     for version in found.versions:
         for name in _names(version, "inputs"):
             features.setdefault(name, None)
         outputs |= dict.fromkeys(_names(version, "outputs") or (_PREDICTION,))
-    return WatchedEndpoint(
-        found.name,
-        tuple(WatchedFeature(name, share) for name, share in features.items()),
-        tuple(outputs),
-        required,
-    )
+        try:
+            shares = _missing_shares(version)
+        except (OSError, ValueError) as error:
+            notes.append(f"{found.name}: the baseline of version {version.version} cannot be read: {error}")
+            continue
+        for name, share in shares.items():
+            features[name] = max(share, features.get(name) or 0.0)
+    watched = tuple(WatchedFeature(name, share) for name, share in features.items())
+    return WatchedEndpoint(found.name, watched, tuple(outputs), required), tuple(notes)
+
+
+def _missing_shares(version: ServedVersion) -> Mapping[str, float]:
+    """Return the share of missing values of each feature in a version's baseline; nothing without one."""
+    if version.baseline is None:
+        return {}
+    columns = Baseline.from_json(Path(version.baseline).read_text(encoding="utf-8")).features.columns
+    return {name: column.missing / column.rows for name, column in columns.items() if column.rows}
 
 
 def _names(version: ServedVersion, side: str) -> Iterable[str]:

@@ -32,7 +32,8 @@ def log_to(
     run_id = stored(current, local_id)
     known = made_by_runs.data_of(local_id) if near is None else near
     store, folder = packages.store(current), packages.folder(current)
-    return store.log(model, run_id=run_id, folder=folder, data=data, near=known, name=name)
+    without = tuple(map(str, current.monitoring.get("redact", ())))
+    return store.log(model, run_id=run_id, folder=folder, data=data, near=known, name=name, without=without)
 
 
 def log_named(

@@ -1,4 +1,4 @@
-"""The follower: ``python -m mlops_jupyter.faces.alias_watcher STATE``, one process an endpoint that follows an alias.
+"""The follower: ``python -m mlops_jupyter.faces.alias_watcher STATE PID``, one an endpoint that follows an alias.
 
 The endpoint's supervisor starts it, and starts it again; its output goes into the endpoint's log. It has MLflow in it,
 which the supervisor must not have.
@@ -20,9 +20,9 @@ _NICE = 5
 _POLL_S = 2.0
 
 
-def main(folder: Path) -> int:
-    """Follow until the supervisor is gone."""
-    die_with(os.getppid())
+def main(folder: Path, supervisor: int) -> int:
+    """Follow until the supervisor, the process of that number, is gone."""
+    die_with(supervisor)
     os.nice(_NICE)
     follower = Follower(folder.name)
     told = ""
@@ -46,4 +46,4 @@ def _say(words: str) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main(Path(sys.argv[1])))
+    sys.exit(main(Path(sys.argv[1]), int(sys.argv[2])))

@@ -1,4 +1,4 @@
-"""Who decides about a canary: ``python -m mlops_jupyter.faces.canary_attendant STATE``, one process an endpoint.
+"""Who decides about a canary: ``python -m mlops_jupyter.faces.canary_attendant STATE PID``, one an endpoint.
 
 The endpoint's supervisor starts it while the plan says that a canary is to be promoted or rolled back by itself, and
 starts it again; its output goes into the endpoint's log.
@@ -21,9 +21,9 @@ _NICE = 5
 _POLL_S = 2.0
 
 
-def main(folder: Path) -> int:
-    """Decide until the supervisor is gone, or ends this process because there is nothing to decide any more."""
-    die_with(os.getppid())
+def main(folder: Path, supervisor: int) -> int:
+    """Decide until the supervisor, the process of that number, is gone, or ends this one: nothing is to be decided."""
+    die_with(supervisor)
     os.nice(_NICE)
     # What it has begun it ends: with the last change of shares the supervisor no longer wants this process, which has
     # still to note what was decided.
@@ -52,4 +52,4 @@ def _say(words: str) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main(Path(sys.argv[1])))
+    sys.exit(main(Path(sys.argv[1]), int(sys.argv[2])))

@@ -37,6 +37,7 @@ mlops:/local starts an endpoint on this machine, in the project around the worki
   workers=N           how many processes answer
   port=N, socket=PATH where it listens; else at any free port of 127.0.0.1 (create only)
   canary=PERCENT      the share of a version beside what is served (update only)
+  auto=true           promote the canary by itself, or roll it back (update only)
   shadow=true         a version that only sees requests (update only)
   trust=true          load a model that executes code of whoever made it
   verbose_errors=true let error messages hold values of the request
@@ -168,6 +169,7 @@ def _options(config: Mapping[str, Any] | None) -> dict[str, Any]:
         "port": int,
         "socket": targets.path,
         "canary": float,
+        "auto": _flag,
         "shadow": _flag,
         "trust": _flag,
         "verbose_errors": _flag,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import selectors
 import signal
 import subprocess
@@ -52,7 +53,8 @@ class Attendants:
     Parameters
     ----------
     modules
-        The module of each attendant's process by its name in `DUTIES`; it is given the endpoint's folder.
+        The module of each attendant's process by its name in `DUTIES`. It is given the endpoint's folder and the number
+        of this process, with which it is to end: by the time it could ask, its parent may be another.
     state
         The endpoint's folder.
     selector, output
@@ -68,7 +70,10 @@ class Attendants:
         self, modules: Mapping[str, str], state: Path, selector: selectors.BaseSelector, output: Output
     ) -> None:
         self._selector, self._output = selector, output
-        self._all = [_Attendant(DUTIES[name], ["-P", "-m", module, str(state)]) for name, module in modules.items()]
+        self._all = [
+            _Attendant(DUTIES[name], ["-P", "-m", module, str(state), str(os.getpid())])
+            for name, module in modules.items()
+        ]
 
     def look_after(self, plan: EndpointPlan, *, serving: bool, stopping: bool) -> None:
         """Start those that a plan asks for, and end those that it does not ask for.

@@ -1,4 +1,4 @@
-"""The watcher of an endpoint: ``python -m mlops_jupyter.serving.watcher STATE``, one process beside the supervisor.
+"""The watcher of an endpoint: ``python -m mlops_jupyter.serving.watcher STATE PID``, one process beside the supervisor.
 
 Workers send it what they have answered. It sketches that in windows and compares them with the baseline, keeps rows and
 answers as files, and writes the endpoint's own history once a second. What it finds is in the folder ``watch``, and the
@@ -263,10 +263,10 @@ def _changed(file: Path) -> tuple[int, int]:
     return found.st_mtime_ns, found.st_ino
 
 
-def main(folder: EndpointFolder) -> int:
-    """Watch until the supervisor is gone."""
+def main(folder: EndpointFolder, supervisor: int) -> int:
+    """Watch until the supervisor, the process of that number, is gone."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    die_with(os.getppid())
+    die_with(supervisor)
     os.nice(_NICE)
     # What is written is for the endpoint's owner.
     os.umask(0o077)
@@ -281,4 +281,4 @@ def main(folder: EndpointFolder) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(EndpointFolder(Path(sys.argv[1]))))
+    sys.exit(main(EndpointFolder(Path(sys.argv[1])), int(sys.argv[2])))

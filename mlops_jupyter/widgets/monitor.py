@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from threading import Event, RLock, Thread
@@ -18,6 +19,8 @@ from .monitor_wire import Curve, alert_id, curves, distribution, packed, standin
 
 _HERE = Path(__file__).parent
 TICK_S = 1.0
+# A page that hears nothing for longer says so: what it shows may be old.
+_ALIVE_EVERY_S = 5.0
 # What a page may ask for: a quarter of an hour, an hour, six, a day; and what the verb was asked for.
 _SHORTEST_S, _LONGEST_S = 60.0, 366 * 86_400.0
 _ACKNOWLEDGED_S = 3_600.0
@@ -59,6 +62,7 @@ class MonitorDashboard(anywidget.AnyWidget):
         self._after_s: float | None = None
         self._known: dict[Curve, int] = {}
         self.messages = 0
+        self._told_s = time.monotonic()
         super().__init__(title=watched.name, range_s=watched.since_s, _key=uuid4().hex)
         self.on_msg(self._asked)
         self._thread = Thread(target=self._run, name="mlops-monitor", daemon=True)
@@ -112,6 +116,8 @@ class MonitorDashboard(anywidget.AnyWidget):
             self._tell_series(found)
             self._tell_standing(found)
             self._tell_distribution()
+            if time.monotonic() - self._told_s >= _ALIVE_EVERY_S:
+                self._tell({"kind": "alive"})
 
     def _tell_series(self, found: Monitored) -> None:
         if not found.times and self._after_s is not None:
@@ -152,6 +158,7 @@ class MonitorDashboard(anywidget.AnyWidget):
     def _tell(self, content: Mapping[str, Any], buffers: list[bytes] | None = None) -> None:
         self.send({"n": self.messages, **content}, buffers)
         self.messages += 1
+        self._told_s = time.monotonic()
 
     def _begin_again(self) -> None:
         """Let the next tick tell everything."""

@@ -61,6 +61,15 @@ def test_a_tracked_cells_model_has_the_baseline_of_its_data(project, training):
     assert model is not None
 
 
+def test_columns_that_are_redacted_are_not_in_it(project, training):
+    with (project / "mlops.toml").open("a") as settings_file:
+        settings_file.write('\n[monitoring]\nredact = ["pay"]\n')
+    table, answers = training
+    version = mlops_jupyter.register(LogisticRegression().fit(table, answers), name="churn", data=table)
+    made = baseline_of(version.uri)
+    assert (made.features.names, made.without) == (("age",), ("pay",))
+
+
 def test_a_model_without_data_has_none(project, training):
     version = mlops_jupyter.register(LogisticRegression().fit(*training), name="churn")
     assert baseline_of(version.uri) is None

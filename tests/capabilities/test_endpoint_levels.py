@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
+import subprocess
+
 import pytest
 
 from mlops_jupyter.capabilities.endpoints.levels import LEVELS, Levels
 from mlops_jupyter.capabilities.endpoints.metrics_text import merged, render
+from mlops_jupyter.serving.telemetry import Telemetry
 
 DRIFT = "mlops_feature_drift_ratio"
 AGE = [["m", "1", "age", "psi"], 0.25]
@@ -57,3 +61,21 @@ def test_each_level_is_written_with_its_labels():
         said = ",".join(f'{label}="{label}"' for label in sorted(labels))
         assert f"{name}{{{said}}} 0.5" in lines
         assert f"# HELP {name} {words}" in lines
+
+
+def test_promtool_finds_nothing_to_say_of_any_metric():
+    promtool = shutil.which("promtool")
+    if promtool is None:
+        pytest.skip("needs promtool: apt-get install prometheus")
+    telemetry = Telemetry()
+    telemetry.answered(("m", "1", "main", "scoring"), "200", 0.01)
+    telemetry.called(("m", "1"), 1, 0.01)
+    telemetry.unfit(("m", "1"), ["age"])
+    telemetry.unwatched(("m", "1"), 5)
+    total = merged([telemetry.snapshot()])
+    total["levels"] = {name: [[[*labels], 1]] for name, (_, labels) in LEVELS.items()}
+    total["gauges"]["workers_ready"] = 1
+    text = render(total)
+    assert all(f"# TYPE {name} " in text for name in LEVELS)
+    checked = subprocess.run([promtool, "check", "metrics"], input=text, text=True, capture_output=True, check=False)
+    assert (checked.returncode, checked.stdout + checked.stderr) == (0, "")

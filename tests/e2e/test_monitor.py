@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import threading
@@ -29,21 +28,22 @@ lab, page = browser.lab, browser.page
 NAMES = ["age", "tenure", "charges", "calls", "visits", "rating", "discount", "balance"]
 
 
-def rows(count: int, shift: float) -> pd.DataFrame:
+def rows(count: int, shift: float, seed: int = 0) -> pd.DataFrame:
     """Return rows, whose first columns have moved."""
-    table = pd.DataFrame(np.random.default_rng(count).normal(size=(count, len(NAMES))), columns=NAMES)
+    table = pd.DataFrame(np.random.default_rng(seed).normal(size=(count, len(NAMES))), columns=NAMES)
     table["age"] += shift
     table["tenure"] *= 1 + shift
     return table
 
 
 class Load:
-    """Asks an endpoint for predictions, again and again, with ever the same rows."""
+    """Asks an endpoint for predictions, again and again; one question in twenty is wrong."""
 
     def __init__(self, deployment: Deployment) -> None:
         token = Path(deployment.token_file).read_text().strip()
-        body = {"dataframe_split": json.loads(rows(40, 1.5).to_json(orient="split", index=False))}
-        self._bodies = [json.dumps(body), '{"dataframe_split": {"columns": ["age"], "data": [["x"]]}}']
+        tables = (rows(40, 1.5, seed).to_json(orient="split", index=False) for seed in range(1, 40))
+        self._bodies = [f'{{"dataframe_split": {table}}}' for table in tables]
+        self._wrong = '{"dataframe_split": {"columns": ["age"], "data": [["x"]]}}'
         self._client = httpx.Client(
             base_url=deployment.url, headers={"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
         )
@@ -64,7 +64,8 @@ class Load:
         while not self._ends.wait(0.03):
             count += 1
             try:
-                self._client.post("/invocations", content=self._bodies[count % 20 == 0])
+                body = self._bodies[count % len(self._bodies)] if count % 20 else self._wrong
+                self._client.post("/invocations", content=body)
             except httpx.HTTPError:
                 continue
 
@@ -130,6 +131,7 @@ def test_it_shows_what_the_endpoint_does(dashboard: Locator, page: Page, churn: 
     moved.click()
     expect(moved).to_have_attribute("aria-expanded", "true")
     expect(dashboard.locator(".mlops-histogram")).to_be_visible()
+    expect(dashboard.locator(".mlops-history")).to_be_visible()
     before = told(dashboard, "instants")
     until(lambda: told(dashboard, "instants") > before + 2, "it stands still")
     until(lambda: told(dashboard, "messages") > 45, "it is slow", 90)
@@ -223,3 +225,9 @@ def test_an_endpoint_that_dies_is_told_and_comes_back(dashboard: Locator, churn:
     mlops_jupyter.deploy("models:/churn/1", name="churn")
     expect(dashboard).to_have_attribute("data-status", "ready")
     expect(dashboard.locator(".mlops-notes")).not_to_contain_text("was killed")
+
+
+def test_a_kernel_that_ends_is_told(dashboard: Locator, page: Page):
+    until(lambda: told(dashboard, "draws") > 2, "nothing was drawn")
+    page.evaluate(f"() => {browser.KERNEL}.shutdown()")
+    expect(dashboard).to_contain_text("the kernel says nothing any more")

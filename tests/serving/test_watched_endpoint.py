@@ -257,3 +257,15 @@ def test_the_history_is_kept_across_restarts(begin, tmp_path):
     again.wait(lambda: series.read(0, 2**40).times[-1] > before.times[-1])
     assert series.read(0, 2**40).times[0] == before.times[0]
     assert json.loads(again.folder.plan_file.read_text())["monitoring"]["base_window_s"] == 1.0
+
+
+@pytest.mark.parametrize("ready", [False, True])
+def test_a_supervisor_that_is_killed_takes_its_watcher_along(begin, tmp_path, ready):
+    endpoint = begin(plan_of(trained(tmp_path), monitoring=watched()))
+    if ready:
+        endpoint.watcher()
+    # Else it has just been started, and has not imported anything yet.
+    (watcher,) = endpoint.wait(lambda: endpoint.processes("mlops_jupyter.serving.watcher"))
+    os.kill(endpoint.state.pid, signal.SIGKILL)
+    watcher.wait(30)
+    endpoint.wait(lambda: not any(psutil.pid_exists(one.pid) for one in endpoint.now().workers))

@@ -13,6 +13,7 @@ import pytest
 
 from mlops_jupyter.errors import CommandError
 from mlops_jupyter.records import Alert, Deployment, Monitored, ServedVersion, VersionSeries
+from mlops_jupyter.widgets import monitor
 from mlops_jupyter.widgets.monitor import MonitorDashboard
 from mlops_jupyter.widgets.monitor_wire import alert_id, packed
 from tests.fakes import histories
@@ -205,6 +206,13 @@ def test_a_thread_that_cannot_go_on_says_so(dashboard, churn):
     content, _ = first(dashboard, "done")
     assert content["words"] == "the dashboard stopped: ZeroDivisionError: division by zero"
     assert len(churn.reads) == 1
+
+
+def test_while_nothing_is_new_the_page_hears_that_the_kernel_is_there(dashboard, churn, monkeypatch):
+    monkeypatch.setattr(monitor, "_ALIVE_EVERY_S", 0.1)
+    begin(dashboard)
+    first(dashboard, "alive")
+    ask(dashboard, ask="seen", view="a", seen=False)
 
 
 def test_a_change_of_how_it_is_is_told_at_once(dashboard, churn):

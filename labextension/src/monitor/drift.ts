@@ -13,6 +13,9 @@ export interface Opened {
   output: boolean;
 }
 
+/** The scores of a feature over time, oldest first. */
+export type Past = (opened: Opened) => (number | null)[];
+
 type Row = { feature: Feature; output: boolean; excess: number };
 
 export class Drift {
@@ -22,19 +25,21 @@ export class Drift {
   private opened: Opened | null = null;
   private reports: Report[] = [];
   private spread: DistributionMessage | null = null;
+  private past: Past = () => [];
   private drawn = "";
 
   constructor(private onOpen: (opened: Opened | null) => void) {}
 
-  show(reports: Report[], spread: DistributionMessage | null): void {
+  show(reports: Report[], spread: DistributionMessage | null, past: Past): void {
     this.reports = reports;
     this.spread = spread;
+    this.past = past;
     this.draw();
   }
 
   private draw(): void {
     const report = this.reports.find((one) => one.version === this.version) ?? this.reports[0];
-    const drawn = JSON.stringify([report, this.all, this.opened, this.opened && this.spread]);
+    const drawn = JSON.stringify([report, this.all, this.opened, this.opened && [this.spread, this.past(this.opened)]]);
     if (drawn === this.drawn) return;
     this.drawn = drawn;
     const focused = (document.activeElement as HTMLElement | null)?.dataset?.feature;
@@ -99,15 +104,20 @@ export class Drift {
     button.disabled = !known;
     button.addEventListener("click", () => this.open(open ? null : { version: report.version, feature: name, output: row.output }));
     const item = element("div", { role: "listitem" }, button);
-    if (open) item.append(this.overlay());
+    if (open) item.append(this.overlay(threshold));
     return item;
   }
 
-  private overlay(): HTMLElement {
+  private overlay(threshold: number | null): HTMLElement {
     const spread = this.spread;
     const here = spread && this.opened && spread.feature === this.opened.feature && spread.version === this.opened.version && spread.output === this.opened.output;
     if (!here || !spread.spread) return element("div", { class: "mlops-overlay mlops-faint" }, here ? "there is no distribution" : "…");
-    return element("div", { class: "mlops-overlay" }, histogram(spread.spread), legend(spread.spread));
+    const past = this.past(this.opened!);
+    const found = element("div", { class: "mlops-overlay" }, histogram(spread.spread), legend(spread.spread));
+    if (past.filter((score) => score !== null).length > 1) {
+      found.append(element("div", { class: "mlops-faint" }, "score over the time range, threshold dashed"), history(past, threshold));
+    }
+    return found;
   }
 
   private more(all: number): HTMLElement {
@@ -162,6 +172,31 @@ function histogram(spread: Spread): SVGElement {
     svg("title", {}, document.createTextNode("baseline and now")),
     svg("g", { class: "mlops-histogram-then" }, ...bars),
     svg("path", { class: "mlops-histogram-now", d: line }),
+  );
+}
+
+/** A feature's score over the time range, beside its threshold. */
+function history(past: (number | null)[], threshold: number | null): SVGElement {
+  const width = 420;
+  const height = 36;
+  const top = 1.1 * Math.max(threshold ?? 0, ...past.map((score) => score ?? 0), 1e-9);
+  const up = (score: number) => height * (1 - score / top);
+  let pen = "M";
+  const line = past.map((score, place) => {
+    if (score === null) {
+      pen = "M";
+      return "";
+    }
+    const move = `${pen}${((place * width) / Math.max(1, past.length - 1)).toFixed(1)} ${up(score).toFixed(1)}`;
+    pen = "L";
+    return move;
+  });
+  return svg(
+    "svg",
+    { viewBox: `0 0 ${width} ${height}`, role: "img", class: "mlops-history", preserveAspectRatio: "none" },
+    svg("title", {}, document.createTextNode("score over time")),
+    svg("path", { class: "mlops-history-score", d: line.join("") }),
+    ...(threshold === null ? [] : [svg("path", { class: "mlops-history-threshold", d: `M0 ${up(threshold)}H${width}` })]),
   );
 }
 

@@ -10,7 +10,7 @@ export interface Curve {
   values: (number | null)[];
 }
 
-export type Change = "series" | "now" | "distribution" | "done";
+export type Change = "alive" | "series" | "now" | "distribution" | "done";
 
 export class Store {
   times: number[] = [];
@@ -20,6 +20,8 @@ export class Store {
   now: NowMessage | null = null;
   distribution: DistributionMessage | null = null;
   done: DoneMessage | null = null;
+  /** When the kernel was last heard, in milliseconds. */
+  heard = Date.now();
   /** Messages and instants received. */
   received = 0;
   instants = 0;
@@ -51,12 +53,13 @@ export class Store {
     else if (this.next !== null && message.n !== this.next && !this.asked) this.begin();
     this.next = message.n + 1;
     this.received++;
+    this.heard = Date.now();
     if (message.kind === "series") {
       // What comes before the answer would have a gap before it.
       if (!this.asked) this.append(message, buffers[0]);
     } else if (message.kind === "now") this.now = message;
     else if (message.kind === "distribution") this.distribution = message;
-    else this.done = message;
+    else if (message.kind === "done") this.done = message;
     for (const listener of this.listeners) listener(message.kind);
   }
 

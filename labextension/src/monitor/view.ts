@@ -8,6 +8,8 @@ import { AlertPanel, DecisionPanel, QualityPanel } from "./panels";
 import type { Change, Curve, Store } from "./store";
 import { clock, DASH, duration, number, rate, share, stretch } from "./words";
 
+/** The kernel says something every five seconds. */
+const SILENCE_MS = 15_000;
 const RANGES = [900, 3_600, 21_600, 86_400];
 let views = 0;
 
@@ -33,10 +35,12 @@ export class View {
   private unzoom = element("button", { type: "button" }, "whole range");
   private tiles = element("div", { class: "mlops-tiles" });
   private notes = element("div", { class: "mlops-notes", role: "status" });
+  private silence = element("div", { class: "mlops-alarm", role: "status" }, "⚠ the kernel says nothing any more: this is how it was");
   private visible = false;
   private paused = false;
   private asked = 0;
   private told = false;
+  private since = 0;
   private leave: (() => void)[] = [];
 
   constructor(
@@ -52,9 +56,11 @@ export class View {
     this.pause.addEventListener("click", () => this.setPaused(!this.paused));
     this.unzoom.addEventListener("click", () => this.together.set(null));
     this.unzoom.hidden = true;
+    this.silence.hidden = true;
     const grid = element("div", { class: "mlops-grid" }, ...Object.values(this.charts).map((chart) => chart.root));
     this.root.append(
       element("header", { class: "mlops-top" }, this.status, element("b", { class: "mlops-title" }, title), this.source, element("span", { class: "mlops-spring" }), this.unzoom, this.ranges, this.pause),
+      this.silence,
       this.notes,
       this.tiles,
       this.alerts.root,
@@ -92,8 +98,10 @@ export class View {
       this.update();
     };
     document.addEventListener("visibilitychange", back);
+    const listening = window.setInterval(() => this.listen(), 5_000);
     this.leave = [
       this.store.onChange((change) => this.heard(change)),
+      () => window.clearInterval(listening),
       () => appears.disconnect(),
       () => width.disconnect(),
       () => theme.disconnect(),
@@ -106,10 +114,18 @@ export class View {
     const seen = this.visible && !document.hidden && !this.paused;
     if (seen === this.told) return;
     this.told = seen;
+    this.since = Date.now();
     this.store.send({ ask: "seen", view: this.id, seen });
   }
 
+  /** Says so when nothing has come for a while, though this is seen: the kernel has ended, or was started anew. */
+  private listen(): void {
+    this.silence.hidden = !this.told || Date.now() - Math.max(this.since, this.store.heard) < SILENCE_MS;
+  }
+
   private heard(change: Change): void {
+    this.silence.hidden = true;
+    if (change === "alive") return;
     if (change === "done" && this.store.done) this.actions.told(this.store.done);
     this.update();
   }
@@ -136,7 +152,11 @@ export class View {
       this.root.dataset.status = now.status;
       this.drawNotes(now.notes);
       this.alerts.show(now.alerts);
-      this.drift.show(now.reports, store.distribution);
+      this.drift.show(now.reports, store.distribution, ({ version, feature, output }) => {
+        const name = `${output ? "→ " : ""}${feature}`;
+        const found = store.of("drift").find((one) => one.detail === name || one.detail === `${name} · ${version}`);
+        return found?.values ?? [];
+      });
       this.quality.show(now.qualities);
       this.decisions.show(now.decisions);
       this.actions.show(now);

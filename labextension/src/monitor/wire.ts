@@ -79,7 +79,13 @@ export interface DoneMessage {
   words: string;
 }
 
-export type Message = SeriesMessage | NowMessage | DistributionMessage | DoneMessage;
+/** Nothing is new; the kernel is there all the same. */
+export interface AliveMessage {
+  kind: "alive";
+  n: number;
+}
+
+export type Message = AliveMessage | SeriesMessage | NowMessage | DistributionMessage | DoneMessage;
 
 /** Reads the buffer of a series message: the instants, then the values of each curve. */
 export function decode(message: SeriesMessage, buffer: DataView): { times: Float64Array; values: Float32Array[] } {

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 from .columns import Column
 from .values import NUMERIC
@@ -47,7 +48,16 @@ def take(column: Column, array: pa.Array) -> None:
         _take_names(column, array)
     else:
         # What were numbers in the baseline is something else here: whatever can be read as one.
-        column.update(array.cast(pa.string()).to_numpy(zero_copy_only=False))
+        column.update(_objects(array.cast(pa.string())))
+
+
+def _plain(array: pa.Array) -> NDArray[Any]:
+    """Return numbers without missing ones where they lie; Arrow's own way would import pandas, which takes 70 MB."""
+    return np.from_dlpack(array) if len(array) else np.empty(0)
+
+
+def _objects(array: pa.Array) -> NDArray[Any]:
+    return np.array([*array.to_pylist(), None], object)[:-1]
 
 
 def _is_number(kind: pa.DataType) -> bool:
@@ -63,7 +73,7 @@ def _take_numbers(column: Column, array: pa.Array) -> None:
     column.rows += missing
     column.missing += missing
     if len(array):
-        column.update(array.to_numpy(zero_copy_only=False))
+        column.update(_plain(array))
 
 
 def _take_moments(column: Column, array: pa.Array) -> None:
@@ -81,11 +91,11 @@ def _take_moments(column: Column, array: pa.Array) -> None:
         if pa.types.is_duration(kind)
         else pa.time64("us")
     )
-    whole = array.cast(unit, safe=False).view(pa.int64()).to_numpy(zero_copy_only=False)
+    whole = _plain(array.cast(unit, safe=False).view(pa.int64()))
     if column.kind is None and len(whole):
         column.kind = "datetime" if is_moment else "number"
     if column.kind in {"category", "text"}:
-        column.update(array.cast(pa.string()).to_numpy(zero_copy_only=False))
+        column.update(_objects(array.cast(pa.string())))
         column.rows += missing
         column.missing += missing
     else:
@@ -95,7 +105,7 @@ def _take_moments(column: Column, array: pa.Array) -> None:
 def _take_names(column: Column, array: pa.Array) -> None:
     encoded = array if pa.types.is_dictionary(array.type) else array.dictionary_encode()
     missing = encoded.null_count
-    indices = (encoded.indices.drop_null() if missing else encoded.indices).to_numpy(zero_copy_only=False)
+    indices = _plain(encoded.indices.drop_null() if missing else encoded.indices)
     values = encoded.dictionary.to_pylist()
     counts = np.bincount(indices, minlength=len(values)).tolist() if len(indices) else [0] * len(values)
     counted: dict[str, int] = {}
@@ -120,8 +130,8 @@ def _take_vectors(column: Column, array: pa.Array) -> None:
         return
     if column.kind is None:
         column.kind = "embedding"
-    flat = kept.flatten().cast(pa.float64()).to_numpy(zero_copy_only=False)
-    lengths = pc.list_value_length(kept).to_numpy(zero_copy_only=False)
+    flat = _plain(kept.flatten().cast(pa.float64()).fill_null(np.nan))
+    lengths = _plain(pc.list_value_length(kept))
     squares = np.concatenate(([0.0], np.cumsum(np.square(flat))))
     ends = np.cumsum(lengths)
     norms: Any = np.sqrt(np.maximum(squares[ends] - squares[ends - lengths], 0.0))

@@ -32,8 +32,15 @@ class _Measured(NamedTuple):
     distribution: Distribution | None
     spread: float = 0.0
     rank_error: float = 0.0
+    area_error: float = 0.0
     share_error: float = 0.0
     note: str | None = None
+
+    def error(self, method: DriftMethod) -> float:
+        """Return what the sketches are wrong by, as a method's threshold takes it."""
+        if method == "ks":
+            return self.rank_error
+        return self.area_error if method == "wasserstein" else self.share_error
 
 
 def compare(
@@ -171,7 +178,7 @@ class _Comparing:
                 (baseline.present, now.present),
                 bins=measured.bins,
                 spread=measured.spread,
-                error=measured.rank_error if method == "ks" else measured.share_error,
+                error=measured.error(method),
             )
             threshold = max(self.thresholds.least[method], chance)
         return replace(
@@ -211,12 +218,14 @@ def _of_numbers(baseline: Column, now: Column) -> _Measured:
     by_value = cells.of_values(before, later)
     binned = by_value or cells.of_bins(first, second, (min(before.low, later.low), max(before.high, later.high)))
     scores: dict[DriftMethod, float] = {"ks": distances.kolmogorov_smirnov(first, second)}
-    deviation, spread = before.deviation, 0.0
+    unsharp = sum(not one.is_exact for one in (before, later))
+    deviation, spread, reach = before.deviation, 0.0, 0.0
     if deviation > 0:
+        # On average over the range, half of what a rank may be wrong by.
+        reach = (max(before.high, later.high) - min(before.low, later.low)) / deviation / 2
         spread = distances.spread(first, deviation)
         scores["wasserstein"] = distances.wasserstein(first, second, deviation)
     scores |= _over(binned)
-    unsharp = sum(not one.is_exact for one in (before, later))
     classes = by_value is not None and baseline.kind == "number" and _are_classes(before.few or {})
     return _Measured(
         scores=scores,
@@ -225,6 +234,7 @@ def _of_numbers(baseline: Column, now: Column) -> _Measured:
         distribution=pictures.of_numbers(first, second) if by_value is None else pictures.of_cells(by_value),
         spread=spread,
         rank_error=RANK_ERROR * unsharp,
+        area_error=RANK_ERROR * unsharp * reach,
         share_error=unsharp * of_bins((binned.baseline / binned.baseline.sum()).tolist(), SHARE_ERROR),
     )
 

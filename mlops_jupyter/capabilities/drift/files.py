@@ -16,7 +16,9 @@ from ...errors import CommandError, ConfigurationError, NotFound
 from . import arrow
 from .profiles import Profile
 
-BATCH_ROWS = 65_536
+BATCH_ROWS = 32_768
+# Of each column that is read, pages and a dictionary lie in memory.
+_MOST_COLUMNS = 4
 _CSV_BLOCK_BYTES = 4 * 1024 * 1024
 # So many pieces for each process, so that none waits long for the last.
 _PIECES_A_PROCESS = 4
@@ -93,7 +95,8 @@ class TableFiles(NamedTuple):
             yield from (Piece(file, None, tuple(columns), counts=True) for file in self.files)
             return
         groups = sum(map(len, self.groups))
-        share = max(1, -(-len(columns) * groups // wanted)) if groups and groups < wanted else max(len(columns), 1)
+        share = -(-len(columns) * groups // wanted) if groups < wanted else len(columns)
+        share = max(1, min(share, _MOST_COLUMNS))
         together = max(1, groups // wanted)
         for file, sizes in zip(self.files, self.groups, strict=True):
             for chosen in _cut(range(len(sizes)), together):

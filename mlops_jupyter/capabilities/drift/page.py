@@ -114,21 +114,22 @@ def picture(found: Distribution, *, label: str) -> str:
 
 def _row(one: FeatureDrift) -> str:
     moved = one.drifted or one.missing_drifted
-    colour = f";color:{DRIFTED_COLOUR};font-weight:600" if moved else ""
+    colour = f"color:{DRIFTED_COLOUR};font-weight:600" if moved else ""
     drawn = "" if one.distribution is None else picture(one.distribution, label=_short(one.feature, _NAME))
     others = " · ".join(f"{_METHODS.get(name, name)} {value:.3g}" for name, value in one.scores.items())
-    faint = f'<div style="{_FAINT};font-size:0.85em;font-weight:normal">{escape(others)}</div>' if others else ""
+    faint = f'<div style="{_FAINT};font-size:0.85em;max-width:17em">{escape(others)}</div>' if others else ""
     state = " and ".join(
         word for word, is_so in (("drifted", one.drifted), ("missing differs", one.missing_drifted)) if is_so
     )
     said = "; ".join(filter(None, (state, one.note)))
     return (
         f'<tr style="border-top:1px solid rgba(127,127,127,0.25)">'
-        f'<td style="{_CELL}"><b>{escape(_short(one.feature, _NAME))}</b>'
+        f'<td style="{_CELL}"><b style="{colour}">{escape(_short(one.feature, _NAME))}</b>'
         f'<div style="{_FAINT};font-size:0.85em">{one.kind}</div></td>'
         f'<td style="{_CELL}">{drawn}</td>'
-        f'<td style="{_CELL};white-space:nowrap{colour if one.drifted else ""}">{escape(method_words(one))}{faint}</td>'
-        f'<td style="{_CELL};white-space:nowrap{colour if one.missing_drifted else ""}">{missing_words(one)}</td>'
+        f'<td style="{_CELL}"><div style="white-space:nowrap;{colour if one.drifted else ""}">'
+        f"{escape(method_words(one))}</div>{faint}</td>"
+        f'<td style="{_CELL};white-space:nowrap;{colour if one.missing_drifted else ""}">{missing_words(one)}</td>'
         f'<td style="{_CELL};max-width:22em">{escape(said)}</td></tr>'
     )
 
@@ -188,7 +189,8 @@ def _word(at: float, word: str, anchor: str) -> str:
 def _legend() -> str:
     def key(colour: str, word: str) -> str:
         return (
-            f'<span style="display:inline-block;width:10px;height:10px;background:{colour};margin:0 4px 0 0"></span>'
+            f'<span style="display:inline-block;width:10px;height:10px;background:{colour};opacity:0.8;'
+            'margin:0 4px 0 0"></span>'
             f'<span style="margin-right:14px">{word}</span>'
         )
 

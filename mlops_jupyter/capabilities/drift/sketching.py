@@ -22,6 +22,7 @@ from .profiles import Profile
 
 # Fewer values are sketched sooner than another process has started.
 _VALUES_A_PROCESS = 8_000_000
+_LOOK_S = 0.2
 _HEAD = struct.Struct("<cI")
 _VALUES, _PROFILE, _FAILED = b"v", b"p", b"f"
 
@@ -68,14 +69,27 @@ def profile_of(
         count += 1
     made = like.like(columns)
     with _others(min(most, count) - 1, like, segments) as others:
-        threads = [_Asking(other, waiting, told, cancelled) for other in others]
+        # Threads only note how far their processes are: whoever is told may write to a screen.
+        heard: SimpleQueue[int] = SimpleQueue()
+        threads = [_Asking(other, waiting, heard.put, cancelled) for other in others]
         for thread in threads:
             thread.start()
         for piece in _left(waiting, cancelled):
-            sketch(piece, made, segments, told)
+            sketch(piece, made, segments, lambda count: told(count + _drained(heard)))
         for thread in threads:
+            while thread.is_alive():
+                thread.join(_LOOK_S)
+                told(_drained(heard))
             made.merge(thread.result())
+        told(_drained(heard))
     return made
+
+
+def _drained(heard: SimpleQueue[int]) -> int:
+    total = 0
+    while not heard.empty():
+        total += heard.get_nowait()
+    return total
 
 
 def _processes(files: TableFiles, columns: int) -> int:
@@ -140,8 +154,7 @@ class _Asking(threading.Thread):
             self._failed = failed
 
     def result(self) -> Profile:
-        """Wait for the process, and return what it has sketched."""
-        self.join()
+        """Return what the process has sketched, of a thread that has ended."""
         if isinstance(self._failed, MlopsError):
             raise self._failed
         if self._profile is None:

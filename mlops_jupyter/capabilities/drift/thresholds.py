@@ -94,14 +94,14 @@ def by_chance(
     spread
         Of Wasserstein, the integral of sqrt(F (1 - F)) over the standard deviation.
     error
-        What sketches that have left values out are wrong by: of KS, in ranks; of the methods over bins, what they add
-        to 1/n + 1/m (`of_bins`).
+        What sketches that have left values out are wrong by: of KS, in ranks; of Wasserstein, that over the range of
+        the values, in deviations; of the methods over bins, what they add to 1/n + 1/m (`of_bins`).
     """
     share = 1 / sizes[0] + 1 / sizes[1]
     if method == "ks":
         return math.sqrt(math.log(2 / alpha) / 2 * share) + error
     if method == "wasserstein":
-        return math.sqrt(share) * (math.sqrt(2 / math.pi) * spread + math.sqrt(2 * math.log(1 / alpha)))
+        return math.sqrt(share) * (math.sqrt(2 / math.pi) * spread + math.sqrt(2 * math.log(1 / alpha))) + error
     chance = chi_square_limit(alpha, max(bins - 1, 1)) * (share + error)
     return math.sqrt(chance / 8) if method == "jensen_shannon" else chance
 

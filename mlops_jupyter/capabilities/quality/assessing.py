@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from ...records import Feedback, Quality
@@ -128,10 +129,11 @@ def give(watch: Path, name: str, batches: Iterable[pa.Table]) -> Feedback:
     counted = _Counted(batches)
     written = labels.add(counted)
     duplicates = joined = distinct = 0
+    older, answers = labels.before(written), parts.files(watch / _ANSWERS)
     for index in labels.indexes(written):
-        duplicates += index.repeated
-        distinct += int(index.fresh.sum())
-        joined += int((_answered(watch, index) & index.fresh).sum())
+        distinct += len(index.rows)
+        duplicates += index.repeated + int(_among(older, index).sum())
+        joined += int(_among(answers, index).sum())
     unknown = distinct - joined
     if counted.rows:
         labels.count(joined=joined, unknown=unknown, duplicate=duplicates)
@@ -151,11 +153,14 @@ class _Counted:
             yield batch
 
 
-def _answered(watch: Path, index: Index) -> NDArray[np.bool_]:
-    """Tell of each label whether its row was answered."""
+def _among(files: list[Path], index: Index) -> NDArray[np.bool_]:
+    """Tell of each label whether its row is in files."""
     found = np.zeros(len(index.rows), dtype=np.bool_)
-    for answers in parts.tables(parts.files(watch / _ANSWERS), (ID, ROW)):
-        places = index.find(answers)
+    if not len(found):
+        return found
+    ends = pc.min_max(index.ids).as_py()
+    for table in parts.tables(files, (ID, ROW), (ends["min"], ends["max"])):
+        places = index.find(table)
         found[places[places >= 0]] = True
     return found
 

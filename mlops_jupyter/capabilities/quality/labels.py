@@ -6,7 +6,7 @@ import contextlib
 import fcntl
 import json
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -14,13 +14,14 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from . import parts
 from .parts import AT, ID, LABEL, ROW
 
 # Of so many labels the index is in memory at a time; of more there are several passes over the answers.
-AT_ONCE = 1_000_000
+AT_ONCE = 500_000
 # What is kept of labels at the most; the oldest go first.
 _MOST_BYTES = 512 * 1024 * 1024
 _COUNTS = ".counts.json"
@@ -38,10 +39,8 @@ class Index(NamedTuple):
         Whose each label is; shape (n,).
     labels
         The labels as truth values, numbers or text, or as objects of several of these kinds; shape (n,).
-    fresh
-        Whether a label is of the files asked about; shape (n,).
     repeated
-        How many of these were of rows that had a label already.
+        How many more there were, of rows that have a later one.
     places
         Finds a hash's place.
     """
@@ -49,7 +48,6 @@ class Index(NamedTuple):
     ids: Any
     rows: NDArray[np.int32]
     labels: NDArray[Any]
-    fresh: NDArray[np.bool_]
     repeated: int
     places: pd.Index
 
@@ -107,20 +105,19 @@ class Labels:
         self._bound()
         return written
 
-    def indexes(self, fresh: Iterable[Path] = ()) -> Iterator[Index]:
-        """Yield all labels, a part of them at a time.
-
-        Parameters
-        ----------
-        fresh
-            The files that are asked about.
-        """
-        files = parts.files(self.folder)
+    def indexes(self, files: Sequence[Path] | None = None) -> Iterator[Index]:
+        """Yield the labels of some files, or of all, a part of them at a time."""
+        if files is None:
+            files = parts.files(self.folder)
         total = sum(map(parts.rows, files))
-        among = set(fresh)
         passes = max(1, -(-total // AT_ONCE))
         for number in range(passes):
-            yield _index(files, among, number, passes)
+            yield _index(files, number, passes)
+
+    def before(self, written: Sequence[Path]) -> list[Path]:
+        """Return the files that are older than some."""
+        first = min(written, default=None)
+        return [] if first is None else [file for file in parts.files(self.folder) if file < first]
 
     def count(self, **results: int) -> None:
         """Count what became of labels, by result; counts only grow, whatever is removed later."""
@@ -171,6 +168,8 @@ class Labels:
 
     def _write(self, batches: list[pa.Table]) -> Path:
         table = pa.concat_tables(batches)
+        # By id, so that Parquet can say where an id may be; labels of one row stay in the order of giving.
+        table = table.take(pc.sort_indices(table, [(ID, "ascending")]))
         now = pa.array([datetime.now(UTC)] * table.num_rows, pa.timestamp("us", tz="UTC"))
         return parts.write(self.folder, table.append_column(AT, now))
 
@@ -209,9 +208,9 @@ def _by_schema(run: list[Path]) -> Iterator[tuple[pa.Table, list[Path]]]:
         yield pa.concat_tables(tables), group
 
 
-def _index(files: list[Path], among: set[Path], number: int, passes: int) -> Index:
+def _index(files: Sequence[Path], number: int, passes: int) -> Index:
     """Index those labels whose hash falls to one of the passes; of one row the last counts."""
-    ids, rows, labels, fresh, hashed = [], [], [], [], []
+    ids, rows, labels, hashed = [], [], [], []
     for file in files:
         for table in parts.tables([file], (ID, ROW, LABEL)):
             keys = parts.hashes(table)
@@ -221,26 +220,17 @@ def _index(files: list[Path], among: set[Path], number: int, passes: int) -> Ind
             ids.append(taken[ID].combine_chunks())
             rows.append(taken[ROW].to_numpy().astype(np.int32))
             labels.append(_labels(taken[LABEL]))
-            fresh.append(np.full(len(mine), file in among))
     if not hashed:
-        nothing = np.zeros(0, dtype=bool)
-        return Index(
-            pa.array([], pa.string()), np.zeros(0, np.int32), np.zeros(0), nothing, 0, pd.Index([], dtype="uint64")
-        )
+        return Index(pa.array([], pa.string()), np.zeros(0, np.int32), np.zeros(0), 0, pd.Index([], dtype="uint64"))
     keys = np.concatenate(hashed)
-    new = np.concatenate(fresh)
     order = pd.Series(keys)
-    repeated = int((order.duplicated(keep="first").to_numpy() & new).sum())
-    # A row that was labelled anew counts as asked about, whichever of its labels came last.
-    asked = np.isin(keys, keys[new]) if new.any() else new
     last = np.flatnonzero(~order.duplicated(keep="last").to_numpy())
     texts = pa.chunked_array([one.combine_chunks() if hasattr(one, "combine_chunks") else one for one in ids])
     return Index(
         ids=texts.combine_chunks().take(pa.array(last)),
         rows=np.concatenate(rows)[last],
         labels=_together(labels)[last],
-        fresh=asked[last],
-        repeated=repeated,
+        repeated=len(keys) - len(last),
         places=pd.Index(keys[last]),
     )
 

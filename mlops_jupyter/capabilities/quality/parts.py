@@ -36,7 +36,9 @@ def began(file: Path) -> float:
     return int(digits) / 1000 if digits.isdigit() else 0.0
 
 
-def tables(paths: Sequence[Path], columns: Collection[str] | None = None) -> Iterator[pa.Table]:
+def tables(
+    paths: Sequence[Path], columns: Collection[str] | None = None, between: tuple[str, str] | None = None
+) -> Iterator[pa.Table]:
     """Yield what parts hold, put together to some 65,000 rows; what is gone or damaged is passed over.
 
     Parameters
@@ -45,11 +47,13 @@ def tables(paths: Sequence[Path], columns: Collection[str] | None = None) -> Ite
         The parts.
     columns
         The columns to read, those that are there; ``None`` for all.
+    between
+        Two request ids: rows that can have none between them, by what Parquet says of itself, need not be read.
     """
     waiting: list[pa.Table] = []
     count = 0
     for path in paths:
-        for table in _read(path, columns):
+        for table in _read(path, columns, between):
             if waiting and table.schema != waiting[0].schema:
                 yield pa.concat_tables(waiting)
                 waiting, count = [], 0
@@ -62,15 +66,29 @@ def tables(paths: Sequence[Path], columns: Collection[str] | None = None) -> Ite
         yield pa.concat_tables(waiting)
 
 
-def _read(path: Path, columns: Collection[str] | None) -> Iterator[pa.Table]:
+def _read(path: Path, columns: Collection[str] | None, between: tuple[str, str] | None) -> Iterator[pa.Table]:
     try:
         with pq.ParquetFile(path) as file:
             names = [name for name in file.schema_arrow.names if columns is None or name in columns]
-            for batch in file.iter_batches(_TOGETHER, columns=names):
+            groups = list(range(file.num_row_groups)) if between is None else _groups(file.metadata, *between)
+            for batch in file.iter_batches(_TOGETHER, row_groups=groups, columns=names) if groups else ():
                 yield pa.table(batch).replace_schema_metadata(None)
     except (OSError, pa.ArrowInvalid):
         # Removed since it was listed, or not whole: whoever wrote it was killed, or the disk was full.
         return
+
+
+def _groups(told: Any, low: str, high: str) -> list[int]:
+    """Return the row groups that may have request ids between two, both included."""
+    at = next((at for at in range(told.num_columns) if told.schema.column(at).path == ID), None)
+    if at is None:
+        return []
+    ends = [told.row_group(group).column(at).statistics for group in range(told.num_row_groups)]
+    return [
+        group
+        for group, one in enumerate(ends)
+        if one is None or not one.has_min_max or (one.min <= high and one.max >= low)
+    ]
 
 
 def rows(path: Path) -> int:
@@ -108,7 +126,7 @@ def write(folder: Path, table: pa.Table, *, start_ms: int | None = None) -> Path
         draft = folder / f".{path.name}"
         try:
             with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600), "wb") as out:  # noqa: PTH123
-                pq.write_table(table, out, compression="zstd")
+                pq.write_table(table, out, compression="zstd", row_group_size=_TOGETHER)
                 out.flush()
                 os.fsync(out.fileno())
             draft.replace(path)

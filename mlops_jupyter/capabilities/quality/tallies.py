@@ -46,11 +46,11 @@ class Tally:
         Parameters
         ----------
         labels, answers
-            Numbers or text; shape (n,). An answer that is none is left out.
+            Numbers or text; shape (n,). An answer that is none, or no finite number, is left out.
         scores
             How likely the second of two classes is, where the answers say so; shape (n,).
         """
-        there = ~(pd.isna(answers) | pd.isna(labels))
+        there = _told(answers) & _told(labels)
         labels, answers = labels[there], answers[there]
         if not len(labels):
             return
@@ -179,6 +179,10 @@ class Tally:
             if len(distinct) > 2 or not set(distinct.tolist()) <= {0.0, 1.0}:  # noqa: PLR2004
                 found["auc"] = intervals.auc(self._scores, np.asarray(self._labels == positive))
         return found
+
+
+def _told(values: NDArray[Any]) -> NDArray[np.bool_]:
+    return np.asarray(~pd.isna(values) if values.dtype == object else np.isfinite(values), dtype=np.bool_)
 
 
 def _said(cell: tuple[Any, Any]) -> tuple[Any, Any]:

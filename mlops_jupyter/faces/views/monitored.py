@@ -26,25 +26,22 @@ _HEAD = ("version", "traffic", "requests/s", "errors/s", "rows/s", "p50", "p95",
 
 def excerpt(found: Monitored) -> Monitored:
     """Return what a saved notebook holds of it: fewer instants, and the features that have moved most."""
+    found = _begun(found)
     every = max(1, -(-len(found.times) // _INSTANTS))
     # Counted from the end: the last instant stays.
-    thin = slice((len(found.times) - 1) % every if found.times else 0, None, every)
+    found = _cut(found, slice((len(found.times) - 1) % every if found.times else 0, None, every))
     return replace(
         found,
-        times=found.times[thin],
         step_s=found.step_s * every,
-        versions=tuple(_each(one, lambda values: tuple(values[thin])) for one in found.versions),
-        in_flight=found.in_flight[thin],
-        queued=found.queued[thin],
-        drift={name: values[thin] for name, values in list(found.drift.items())[:_FEATURES]},
-        quality={name: values[thin] for name, values in list(found.quality.items())[:_FEATURES]},
+        drift=dict(list(found.drift.items())[:_FEATURES]),
+        quality=dict(list(found.quality.items())[:_FEATURES]),
         reports=tuple(_fewer(report) for report in found.reports),
     )
 
 
 def text(found: Monitored) -> str:
     """Return it as lines of text, with series as sparks."""
-    found = _drawable(found)
+    found = _begun(_drawable(found))
     lines = [f"{found.status}  {found.name}  {_span(found)}"]
     if found.versions:
         lines.append(text_table(_HEAD, (_row(found, one) for one in found.versions), indent=2))
@@ -63,7 +60,7 @@ def text(found: Monitored) -> str:
 
 def html(found: Monitored) -> str:
     """Return it as a card with pictures, which a live dashboard hides while it is there."""
-    found = _drawable(found)
+    found = _begun(_drawable(found))
     status = badge(found.status, LIKE.get(found.status))
     span = f"<span style='{FAINT}'>{escape(_span(found))}</span>"
     parts = [f"<div>{status} <b>{escape(found.name)}</b> {span}</div>"]
@@ -95,6 +92,29 @@ def _drawable(found: Monitored) -> Monitored:
     )
 
 
+def _begun(found: Monitored) -> Monitored:
+    """Return it from the first instant on at which anything is known: what came before the deployment is no gap."""
+    series = [found.in_flight, *(getattr(one, name) for one in found.versions for name in _SERIES)]
+    first = min((place for values in series for place, one in enumerate(values) if one is not None), default=0)
+    if first <= 1:
+        return found
+    # One more, so that a single instant has a width.
+    return _cut(found, slice(first - 1, None))
+
+
+def _cut(found: Monitored, part: slice) -> Monitored:
+    """Return it with some of its instants."""
+    return replace(
+        found,
+        times=found.times[part],
+        versions=tuple(_each(one, lambda values: tuple(values[part])) for one in found.versions),
+        in_flight=found.in_flight[part],
+        queued=found.queued[part],
+        drift={name: values[part] for name, values in found.drift.items()},
+        quality={name: values[part] for name, values in found.quality.items()},
+    )
+
+
 def _each(one: VersionSeries, change: Callable[[Values], tuple[float | None, ...]]) -> VersionSeries:
     """Return a version with each of its series changed."""
     series: dict[str, Any] = {name: change(getattr(one, name)) for name in _SERIES}
@@ -115,7 +135,7 @@ def _span(found: Monitored) -> str:
 
 def _row(found: Monitored, one: VersionSeries) -> tuple[str, ...]:
     traffic = next((f"{served.percent:g}%" for served in found.served if served.version == one.version), "–")
-    rates = (_rate(_last(values)) for values in (one.requests_per_s, one.errors_per_s, one.rows_per_s))
+    rates = map(_rates, (one.requests_per_s, one.errors_per_s, one.rows_per_s))
     times = (_duration(_last(values)) for values in (one.p50_s, one.p95_s, one.p99_s))
     return (
         f"{one.version} {one.variant}",
@@ -212,21 +232,22 @@ def _drift_lines(report: DriftReport) -> Iterator[str]:
 
 def _drift_html(report: DriftReport) -> str:
     every = _all(report)
-    rows = "".join(_drift_row(prefix, one) for prefix, one in every[:_FEATURES_SHOWN])
+    scale = max(2.0, _excess(every[0][1]) if every else 0.0)
+    rows = "".join(_drift_row(prefix, one, scale) for prefix, one in every[:_FEATURES_SHOWN])
     more = (
         f"<div style='{FAINT}'>… and {len(every) - _FEATURES_SHOWN} more</div>" if len(every) > _FEATURES_SHOWN else ""
     )
     return f"{_section(_about(report))}{rows}{more}{notes_html(report.notes)}"
 
 
-def _drift_row(prefix: str, one: FeatureDrift) -> str:
-    share = min(1.0, max(0.0, _excess(one)) / 2)
+def _drift_row(prefix: str, one: FeatureDrift, scale: float) -> str:
+    share = max(0.0, _excess(one)) / scale
     colour = "#c62828" if one.drifted or one.missing_drifted else "#2f7ed8"
     bar = (
         "<span style='position:relative;display:inline-block;width:160px;height:9px;vertical-align:middle;"
         "background:rgba(127,127,127,0.18);border-radius:2px'>"
         f"<span style='position:absolute;left:0;top:0;bottom:0;width:{share:.1%};background:{colour};"
-        "border-radius:2px'></span><span style='position:absolute;left:50%;top:-2px;bottom:-2px;width:1px;"
+        f"border-radius:2px'></span><span style='position:absolute;left:{1 / scale:.1%};top:-2px;bottom:-2px;width:1px;"
         "background:currentColor;opacity:0.6'></span></span>"
     )
     name = escape(shortened(f"{prefix}{one.feature}", 28))
@@ -237,7 +258,8 @@ def _drift_row(prefix: str, one: FeatureDrift) -> str:
     )
     spread = one.distribution
     if spread is None:
-        return f"<div>{words}</div>"
+        # As far in as those are that can be opened.
+        return f"<div style='margin-left:1em'>{words}</div>"
     bins = spread.names or [
         f"{low:.4g} to {high:.4g}" for low, high in zip(spread.edges, spread.edges[1:], strict=False)
     ]
@@ -289,7 +311,16 @@ def _interval(one: QualityMetric) -> str:
 
 
 def _last(values: Values) -> float | None:
-    return values[-1] if values else None
+    """Return the last value that is known; latencies are not, while nobody asks."""
+    return next((value for value in reversed(values) if value is not None), None)
+
+
+def _rates(values: Values) -> str:
+    """Write what a rate is now, and its mean."""
+    known = [value for value in values if value is not None]
+    now = values[-1] if values else None
+    mean = sum(known) / len(known) if known else 0.0
+    return f"{_rate(now)} (mean {_rate(mean)})" if mean else _rate(now)
 
 
 def _rate(value: float | None) -> str:

@@ -36,7 +36,9 @@ def time_chart(title: str, unit: str, times: Sequence[float], lines: Mapping[str
     caption = f"<figcaption><b>{escape(title)}</b> <span style='{FAINT}'>{escape(unit)}</span></figcaption>"
     if not known:
         return f"<figure style='margin:0;min-width:0'>{caption}<div style='{FAINT}'>nothing known</div></figure>"
-    low, high = padded(min(0.0, *known), max(known))
+    low, high = min(0.0, *known), max(known)
+    # A line of noughts lies at the bottom.
+    low, high = (low, high) if low < high else (0.0, 1.0)
     rows = ticks(low, high, 4)
     left = max(28.0, 10 + 5.6 * max(map(len, rows.labels)))
     up = Scale(low, high, _HEIGHT - _FOOT - 4, _HEAD)

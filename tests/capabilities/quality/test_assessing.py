@@ -204,6 +204,14 @@ def test_segments_and_times(tmp_path):
         parsed("premium")
 
 
+def test_answers_that_are_no_numbers_are_left_out(tmp_path):
+    answered(tmp_path, ["a", "b", "c", "d"], prediction=[1.5, np.nan, np.inf, 2.0])
+    found = fed(tmp_path, {"request_id": ["a", "b", "c", "d"], "label": [1.25, 1.25, 1.25, np.inf]})
+    assert found.joined == 4
+    (quality,) = assess(tmp_path)
+    assert (quality.rows, quality.labelled, measures(quality)) == (4, 1, {"rmse": 0.25, "mae": 0.25})
+
+
 def test_division_of_what_is_missing_and_of_too_many():
     assert Division("a", np.array([np.nan])).names(np.array([1.0, np.nan])).tolist() == [None, None]
     texts = np.array([None, *(f"v{at % 40}" for at in range(90))], dtype=object)
