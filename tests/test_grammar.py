@@ -365,7 +365,7 @@ def test_the_face_s_own_options_never_reach_the_verb():
 def test_only_a_check_can_be_strict_and_only_destruction_needs_a_yes():
     for name in VERBS:
         offered = {option for parameter in grammar.command(name).params for option in parameter.opts}
-        assert ("--strict" in offered) == (name in {"judge", "doctor", "reproduce", "run"})
+        assert ("--strict" in offered) == (name in {"judge", "doctor", "drift", "reproduce", "run"})
         may_destroy = VERBS[name].effect == "destroys" or destroying_flags(grammar.verb_function(VERBS[name]))
         assert ("--yes" in offered) == (bool(may_destroy) or name in {"crowd", "run"})
         assert ("--json" in offered) == (VERBS[name].place == "anywhere")
@@ -480,7 +480,7 @@ def test_a_live_text_is_the_text_it_stands_for():
         (["look", "--kind"], "", ["tree", "linear"]),
         (["look", "--kind"], "l", ["linear"]),
         (["look", "--level"], "", ["1", "2"]),
-        (["ui"], "", ["mlflow"]),
+        (["ui"], "", ["mlflow", "tensorboard"]),
         (["look", "--label"], "x", []),
     ],
 )

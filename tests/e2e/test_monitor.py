@@ -225,9 +225,3 @@ def test_an_endpoint_that_dies_is_told_and_comes_back(dashboard: Locator, churn:
     mlops_jupyter.deploy("models:/churn/1", name="churn")
     expect(dashboard).to_have_attribute("data-status", "ready")
     expect(dashboard.locator(".mlops-notes")).not_to_contain_text("was killed")
-
-
-def test_a_kernel_that_ends_is_told(dashboard: Locator, page: Page):
-    until(lambda: told(dashboard, "draws") > 2, "nothing was drawn")
-    page.evaluate(f"() => {browser.KERNEL}.shutdown()")
-    expect(dashboard).to_contain_text("the kernel says nothing any more")
