@@ -174,7 +174,7 @@ async function confirm(place: Place, question: string): Promise<boolean> {
 }
 
 function requestOf(place: Place, panel: NotebookPanel, given: Arguments): Request {
-  const content = contentOf(panel);
+  const content = contentOf(panel, true);
   const path = pathOf(panel, place.app.serviceManager.contents);
   return content === null ? { arguments: given, notebook: path } : { arguments: given, notebook: path, content };
 }

@@ -71,11 +71,13 @@ function tell(
 ): void {
   const kernel = panel.sessionContext.session?.kernel;
   const python = /python/i.test(kernel?.name ?? "") || /python/i.test(panel.model?.defaultKernelLanguage ?? "");
-  const content = kernel && python ? contentOf(panel) : null;
+  // A cell of ours may look at the outputs, too.
+  const ours = OURS.test(cell.model.sharedModel.getSource());
+  const content = kernel && python ? contentOf(panel, ours) : null;
   if (!kernel || content === null) {
     return;
   }
   const known = told.get(kernel) ?? new Told(kernel);
   told.set(kernel, known);
-  known.tell(pathOf(panel, contents), content, OURS.test(cell.model.sharedModel.getSource()));
+  known.tell(pathOf(panel, contents), content, ours);
 }

@@ -1,4 +1,5 @@
-// A notebook as it is on the screen: its path and its content, without outputs.
+// A notebook as it is on the screen: its path and its content.
+import type { ICellModel } from "@jupyterlab/cells";
 import type { NotebookPanel } from "@jupyterlab/notebook";
 import type { Contents } from "@jupyterlab/services";
 
@@ -7,28 +8,25 @@ export function pathOf(panel: NotebookPanel, contents: Contents.IManager): strin
   return contents.localPath(panel.context.path);
 }
 
-/** The notebook's JSON as text; outputs and the state of widgets are left out, as they are of a snapshot. */
-export function contentOf(panel: NotebookPanel): string | null {
+/**
+ * The notebook's JSON as text, without the state of widgets. A snapshot leaves outputs out, and they may be large; a
+ * diff looks at them, too.
+ */
+export function contentOf(panel: NotebookPanel, outputs: boolean): string | null {
   const model = panel.model;
   if (model === null || panel.isDisposed) {
     return null;
   }
   const { widgets, ...metadata } = model.sharedModel.getMetadata() as Record<string, unknown>;
-  const cells = [];
-  for (const cell of model.cells) {
-    const shared = cell.sharedModel;
-    const common = {
-      id: shared.getId(),
-      cell_type: shared.cell_type,
-      metadata: shared.getMetadata(),
-      source: shared.getSource(),
-    };
-    if (shared.cell_type === "code") {
-      cells.push({ ...common, execution_count: null, outputs: [] });
-    } else {
-      const { attachments } = shared.toJSON() as { attachments?: unknown };
-      cells.push(attachments === undefined ? common : { ...common, attachments });
-    }
-  }
+  const cells = [...model.cells].map((cell) => (outputs ? cell.toJSON() : withoutOutputs(cell)));
   return JSON.stringify({ cells, metadata, nbformat: model.nbformat, nbformat_minor: model.nbformatMinor });
+}
+
+function withoutOutputs(cell: ICellModel): object {
+  const shared = cell.sharedModel;
+  if (shared.cell_type !== "code") {
+    return cell.toJSON();
+  }
+  const [id, metadata, source] = [shared.getId(), shared.getMetadata(), shared.getSource()];
+  return { cell_type: "code", id, metadata, source, execution_count: null, outputs: [] };
 }
