@@ -158,8 +158,8 @@ def test_pyproject_says_the_same(place):
         ("experimnet = 'x'", "{file} has a setting nobody reads: experimnet", "did you mean experiment?"),
         ("[track]\nautlog = true", "{file} has a setting nobody reads: track.autlog", "did you mean track.autolog?"),
         ("zzz = 1", "{file} has a setting nobody reads: zzz",
-         ("known here: experiment, tracking_uri, registry_uri, track, secrets, snapshots, run, warm, rollout, prometheus, "
-          "alertmanager, pushgateway, monitoring")),
+         ("known here: experiment, tracking_uri, registry_uri, track, secrets, snapshots, run, warm, rollout, "
+          "prometheus, alertmanager, pushgateway, monitoring")),
         ("experiment = 3", "experiment in {file} must be str, not 3", "mend {file}"),
         ("[track]\nautolog = 'yes'", "track.autolog in {file} must be bool, not 'yes'", "mend {file}"),
         ("[run]\ntimeout_s = true", "run.timeout_s in {file} must be int, not True", "mend {file}"),
