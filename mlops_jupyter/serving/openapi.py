@@ -206,8 +206,8 @@ def _schemas(schema: Schema) -> dict[str, Any]:
     answer = {"model_name": text, "model_version": text, "id": text, "outputs": _list(tensor)}
     whole = {"type": "integer", "minimum": 0}
     label = {
-        "request_id": text,
-        "row": {**whole, "default": 0},
+        "request_id": {"type": ["string", "integer"], "minLength": 1, "maxLength": 1_024},
+        "row": {"type": ["integer", "null"], "minimum": 0, "default": 0},
         "label": {"type": ["number", "string", "boolean", "null"]},
     }
     became = dict.fromkeys(("labels", "joined", "duplicates", "unknown"), whole)

@@ -25,6 +25,8 @@ _HINT = "give CSV, JSON or Parquet with the columns request_id and label, and ro
 _UNPACKED = 8
 _MOST_ROW, _LONGEST = 2**31 - 1, 1_024
 _TEXTS = (pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view)
+# A row that is not said is the first; where some are, pandas makes them floats.
+_ROW_TYPES = (pa.types.is_null, pa.types.is_integer, pa.types.is_floating)
 
 
 class Columns(NamedTuple):
@@ -220,7 +222,10 @@ def _checked(table: pa.Table, columns: Columns) -> pa.Table:
         kept = pc.and_(kept, pc.invert(pc.fill_null(pc.is_nan(labels), fill_value=True)))
     if ids.null_count and pc.any(pc.and_(kept, pc.is_null(ids))).as_py():
         raise CommandError("a label has no request id", _HINT)
-    made = pa.table({ID: _text(ids, columns), ROW: _numbers(table, columns), LABEL: _plain(labels)})
+    texts = _text(ids, columns)
+    if pc.any(pc.and_(kept, pc.equal(texts, ""))).as_py():
+        raise CommandError("a label's request id is empty", _HINT)
+    made = pa.table({ID: texts, ROW: _numbers(table, columns), LABEL: _plain(labels)})
     return made.filter(kept)
 
 
@@ -243,8 +248,11 @@ def _text(ids: Any, columns: Columns) -> Any:
 def _numbers(table: pa.Table, columns: Columns) -> Any:
     if columns.row not in table.column_names:
         return pa.array(np.zeros(table.num_rows, dtype=np.int32))
+    given = table[columns.row]
+    if not any(check(given.type) for check in _ROW_TYPES):
+        raise CommandError(f"the column {columns.row} holds no numbers of rows", _HINT)
     try:
-        numbers = pc.fill_null(table[columns.row].cast(pa.int64()), 0)
+        numbers = pc.fill_null(given.cast(pa.int64()), 0)
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
         raise CommandError(f"the column {columns.row} holds no numbers of rows", _HINT) from error
     if numbers.length() and not 0 <= pc.min(numbers).as_py() <= pc.max(numbers).as_py() <= _MOST_ROW:

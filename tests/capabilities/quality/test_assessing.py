@@ -256,6 +256,8 @@ def test_labels_in_every_form(tmp_path):
         ([{"request_id": 1.5, "label": 1}], "the column request_id holds no request ids but double"),
         ([{"request_id": "1", "label": 1, "row": -1}], "the column row holds no numbers of rows: they count from 0"),
         ([{"request_id": "1", "label": 1, "row": "x"}], "the column row holds no numbers of rows"),
+        ([{"request_id": "1", "label": 1, "row": False}], "the column row holds no numbers of rows"),
+        ([{"request_id": "", "label": 1}], "a label's request id is empty"),
         ([{"request_id": "1", "label": [1]}], "labels are numbers, text or truth values, not list<item: int64>"),
         (
             [{"request_id": "1", "label": 1}, {"request_id": "2", "label": "x"}],
