@@ -7,14 +7,12 @@ import tempfile
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
-from .. import settings
+from .. import registry, settings
 from ..capabilities import rollouts
-from ..capabilities.drift.files import first_rows
-from ..capabilities.drift.tables import MOST_ROWS
 from ..errors import CommandError, Conflict
-from ..protocols import ONCE, Object, Reporter, Short, Silent, WantedDeployment
+from ..protocols import ONCE, Object, Reporter, Short, Silent, TableFiles, WantedDeployment
 from ..records import Deployment, ModelPackage, RegisteredVersion, RolloutPolicy, ServedVersion
 from . import live_models, packages, targets
 from .register import register
@@ -164,7 +162,10 @@ def _package(current: settings.Settings, model: object, data: object | None, nam
 
 def _rows(data: object) -> object:
     """Return the table that is meant by ``--data``: itself, or what a file holds."""
-    return first_rows(Path(data).expanduser(), MOST_ROWS) if isinstance(data, str | Path) else data
+    if not isinstance(data, str | Path):
+        return data
+    tables = cast("TableFiles", registry.load("table_files", "arrow")())
+    return tables.first_rows(Path(data).expanduser())
 
 
 def _default_name(model: object) -> str:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 from ..capabilities import gates
-from ..capabilities.drift import Baseline
+from ..capabilities.kept_baselines import missing_shares
 from ..errors import CommandError
 from ..protocols import WatchedEndpoint, WatchedFeature
 from ..records import Deployment, ServedVersion
@@ -51,7 +51,7 @@ def endpoint(found: Deployment, required: Quality) -> tuple[WatchedEndpoint, tup
             features.setdefault(name, None)
         outputs |= dict.fromkeys(_names(version, "outputs") or (_PREDICTION,))
         try:
-            shares = _missing_shares(version)
+            shares = {} if version.baseline is None else missing_shares(Path(version.baseline))
         except (OSError, ValueError) as error:
             notes.append(f"{found.name}: the baseline of version {version.version} cannot be read: {error}")
             continue
@@ -59,14 +59,6 @@ def endpoint(found: Deployment, required: Quality) -> tuple[WatchedEndpoint, tup
             features[name] = max(share, features.get(name) or 0.0)
     watched = tuple(WatchedFeature(name, share) for name, share in features.items())
     return WatchedEndpoint(found.name, watched, tuple(outputs), required), tuple(notes)
-
-
-def _missing_shares(version: ServedVersion) -> Mapping[str, float]:
-    """Return the share of missing values of each feature in a version's baseline; nothing without one."""
-    if version.baseline is None:
-        return {}
-    columns = Baseline.from_json(Path(version.baseline).read_text(encoding="utf-8")).features.columns
-    return {name: column.missing / column.rows for name, column in columns.items() if column.rows}
 
 
 def _names(version: ServedVersion, side: str) -> Iterable[str]:

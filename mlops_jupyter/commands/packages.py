@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import cast
 
 from .. import registry, settings
-from ..capabilities.drift import BASELINE_PATH
+from ..capabilities.kept_baselines import BASELINE_PATH
 from ..capabilities.run_names import find_run
 from ..errors import ConfigurationError, NotFound
 from ..protocols import ModelPackages

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from ..records import Alert
 from .reporting import Reporter
@@ -208,4 +208,14 @@ class DriftPages(Protocol):
         """Write a report of two tables, or files of Parquet or CSV, as HTML; return sentences for the user.
 
         Raises `MissingDependency` where the product cannot be had, `ConfigurationError` where it fails.
+        """
+
+
+class TableFiles(Protocol):
+    """Tables in files."""
+
+    def first_rows(self, path: Path) -> Any:
+        """Return the first rows of a file, or a folder of them, as a DataFrame: as many as are looked at.
+
+        Raises `NotFound` where there is none, `ConfigurationError` where it cannot be read.
         """

@@ -13,8 +13,9 @@ from sklearn.linear_model import LogisticRegression
 
 import mlops_jupyter
 from mlops_jupyter import settings
-from mlops_jupyter.capabilities.drift import BASELINE_PATH, Baseline
+from mlops_jupyter.capabilities.drift import Baseline
 from mlops_jupyter.capabilities.endpoints.folder import EndpointFolder
+from mlops_jupyter.capabilities.kept_baselines import BASELINE_PATH
 from mlops_jupyter.commands import packages
 from mlops_jupyter.errors import CommandError
 from tests.fakes.models import small_model

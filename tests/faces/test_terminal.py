@@ -143,7 +143,11 @@ def test_debug_shows_the_traceback_of_a_bug(mlops):
          "  → mlops runs --help")),
         (["runs", "--limit", "0"], "--limit must be at least 1, not 0\n  → mlops runs --limit 20"),
         (["run"], "which notebook? none is named\n  → mlops run NOTEBOOK.ipynb"),
-        (["ui", "tensorbord"], "ui: invalid value for '[mlflow]': 'tensorbord' is not 'mlflow'\n  → mlops ui --help"),
+        (
+            ["ui", "tensorbord"],
+            ("ui: invalid value for '[mlflow|tensorboard]': 'tensorbord' is not one of 'mlflow', 'tensorboard'\n"
+            "  → mlops ui --help"),
+        ),
         (["--xyzzy"], "mlops has no option --xyzzy\n  → mlops --help"),
         (["--debgu", "runs"], "mlops has no option --debgu\n  → mlops --help"),
         (["track", "baseline"], "track needs a notebook around it\n  → in a notebook: %%mlops track"),

@@ -9,8 +9,8 @@ from typing import Any
 
 import mlflow.pyfunc
 
-from ...capabilities.drift import BASELINE_PATH
 from ...capabilities.drift.tables import baseline_of, drawn
+from ...capabilities.kept_baselines import BASELINE_PATH
 from ...capabilities.redaction import scrubbed
 from ...errors import CommandError
 from .examples import Inferred, answers_of, quiet, table_of

@@ -24,7 +24,7 @@ from mlflow.protos.databricks_pb2 import (
     ErrorCode,
 )
 
-from ...capabilities.drift import BASELINE_PATH
+from ...capabilities.kept_baselines import BASELINE_PATH
 from ...capabilities.models import folders, trust
 from ...capabilities.models.requirements import differences
 from ...capabilities.redaction import scrubbed

@@ -4,7 +4,7 @@ Everything rests on summaries of bounded memory that can be merged (`Profile`): 
 sees in a window is one, and so is a file. docs/monitoring.md says what they hold and what is approximate.
 """
 
-from .baseline import BASELINE_PATH, SCHEMA_VERSION, Baseline, profile_like, settled
+from .baseline import Baseline, profile_like, settled
 from .columns import Column
 from .comparing import compare
 from .profiles import Profile
@@ -14,8 +14,6 @@ from .values import Kind
 from .words import Words
 
 __all__ = [
-    "BASELINE_PATH",
-    "SCHEMA_VERSION",
     "Baseline",
     "Column",
     "Kind",

@@ -10,13 +10,11 @@ import numpy as np
 import orjson
 from numpy.typing import NDArray
 
+from ..kept_baselines import SCHEMA_VERSION
 from .profiles import Profile
 from .quantities import Quantities
 from .values import Kind
 
-# The file's place in a model's folder, and among the artifacts of its run.
-BASELINE_PATH = "mlops/baseline.json"
-SCHEMA_VERSION = 1
 # A name that fewer rows have than this could tell who they are of: it is counted in the tail.
 _LEAST_ROWS_OF_A_NAME = 5
 # Where more than this share of a column's texts have no count of their own, they are free text.
