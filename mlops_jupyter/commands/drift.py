@@ -10,7 +10,8 @@ from typing import Literal, cast
 from .. import registry, settings
 from ..capabilities.drift import Baseline, Thresholds, compare
 from ..capabilities.drift.files import Segment
-from ..capabilities.drift.page import page
+from ..capabilities.drift.page import METHODS, counted, page
+from ..capabilities.drift.thresholds import LEAST_ROWS
 from ..capabilities.endpoints.folder import endpoint_folder
 from ..capabilities.monitoring import stretches
 from ..errors import CheckFailed, CommandError, ConfigurationError
@@ -77,7 +78,7 @@ def drift(
     Raises
     ------
     CheckFailed
-        When a feature or prediction has drifted.
+        When a feature or prediction has drifted; or when it cannot be told of any, as there are no rows or too few.
     NotFound
         When there is no such deployment, model or file, or it has no baseline.
     CommandError
@@ -119,6 +120,8 @@ def drift(
     if html is not None:
         _write(html, page(report))
         report = replace(report, notes=(*report.notes, f"written to {html}"))
+    if (why := report.untold) is not None:
+        raise CheckFailed(f"cannot tell whether {report.name} has drifted: {why}", report, _more(report))
     if report.drifted:
         raise CheckFailed(_answer(report), report, "look at what has changed, or set --threshold")
     return report
@@ -167,15 +170,21 @@ def _thresholds(given: Sequence[str], method: str | None) -> Thresholds:
 
 def _answer(report: DriftReport) -> str:
     """Say in a sentence what has drifted."""
-    compared = len(report.features) + len(report.predictions)
     told = "; ".join(map(_told, report.drifted[:_SHOWN]))
     more = "" if len(report.drifted) <= _SHOWN else f"; and {len(report.drifted) - _SHOWN} more"
-    return f"{len(report.drifted)} of {compared} have drifted in {report.name}: {told}{more}"
+    return f"{counted(report)} in {report.name}: {told}{more}"
+
+
+def _more(report: DriftReport) -> str:
+    """Say how something could be told."""
+    if report.since is None:
+        return f"look at {report.name}: at least {LEAST_ROWS} values of a feature can be compared"
+    return f"predict first, or look further back: mlops drift {report.name} --since 7d"
 
 
 def _told(one: FeatureDrift) -> str:
     if one.drifted:
-        return f"{one.feature} ({one.method.replace('_', '-')} {one.score:.3g} > {one.threshold:.3g})"
+        return f"{one.feature} ({METHODS[one.method]} {one.score:.3g} > {one.threshold:.3g})"
     return f"{one.feature} (missing {one.missing_baseline:.1%} → {one.missing_now:.1%})"
 
 

@@ -121,6 +121,19 @@ class DriftReport:
         """What counts as drift, by its values or by what is missing."""
         return tuple(one for one in (*self.features, *self.predictions) if one.drifted or one.missing_drifted)
 
+    @property
+    def untold(self) -> str | None:
+        """Why nothing can be said of drift, ``None`` where something can."""
+        every = (*self.features, *self.predictions)
+        if self.drifted or any(one.score is not None for one in every):
+            return None
+        if not self.rows_now:
+            return "there are no rows"
+        if not every:
+            return "no feature is looked at"
+        reasons = {one.note for one in every if one.note}
+        return reasons.pop() if len(reasons) == 1 else f"{self.rows_now:,} rows, and no feature has a distance"
+
 
 @dataclass(frozen=True)
 class QualityMetric:

@@ -48,7 +48,7 @@ def test_drift_ends_a_terminal_with_1_and_says_what(files, terminal):
     done = terminal("drift", "train.parquet", "older.csv", "--html", "out/drift.html")
     assert done.code == 1
     assert "✗  age" in done.out
-    assert "CheckFailed: 1 of 3 have drifted in older.csv: age (ks " in done.err
+    assert "CheckFailed: 1 of 3 has drifted in older.csv: age (KS " in done.err
     page = (files / "out" / "drift.html").read_text()
     assert page.count("<svg") == 3
     assert "<script" not in page
@@ -63,10 +63,27 @@ def test_in_a_notebook_the_report_shows_and_strict_raises(files, kernel):
     assert reply.status == "ok", reply.traceback
     (shown,) = reply.displayed
     assert "<svg" in shown["text/html"]
-    assert shown["text/plain"].startswith("the new data: 1 of 3 have drifted")
+    assert shown["text/plain"].startswith("the new data: 1 of 3 has drifted")
     assert "application/vnd.mlops-jupyter.driftreport+json" in shown
     reply = kernel.run("%mlops drift $before $now --strict")
-    assert reply.traceback[0].startswith("CheckFailed: 1 of 3 have drifted")
+    assert reply.traceback[0].startswith("CheckFailed: 1 of 3 has drifted")
+
+
+@pytest.mark.parametrize(("rows", "why"), [(0, "there are no rows"), (29, "29 values: too few to compare")])
+def test_a_gate_does_not_pass_on_nothing(files, terminal, rows, why):
+    people(2).head(rows).to_csv(files / "few.csv", index=False)
+    done = terminal("drift", "train.parquet", "few.csv")
+    assert done.code == 1
+    assert done.out.startswith(f"few.csv: cannot tell whether it has drifted: {why}")
+    assert f"CheckFailed: cannot tell whether few.csv has drifted: {why}" in done.err
+
+
+def test_of_some_features_it_cannot_be_told(files, terminal):
+    people(1).assign(odd=None).to_parquet(files / "train.parquet")
+    people(2).assign(odd=None).to_parquet(files / "same.parquet")
+    done = terminal("drift", "train.parquet", "same.parquet")
+    assert done.code == 0
+    assert done.out.startswith("same.parquet: nothing of 3 has drifted, and of 1 it cannot be told\n")
 
 
 def test_thresholds_columns_methods_and_segments(files):
@@ -144,7 +161,9 @@ def churn(project: Path) -> Iterator[Path]:
 
 
 def test_a_deployment_beside_its_training_data(churn, terminal):
-    report = mlops_jupyter.drift("churn")
+    with pytest.raises(CheckFailed, match="cannot tell whether churn has drifted: there are no rows") as failed:
+        mlops_jupyter.drift("churn")
+    report = failed.value.record
     assert report.rows_now == 0
     assert any("summed up" in note for note in report.notes)
     mlops_jupyter.predict("churn", people(3, older=10)[["age", "pay"]])
