@@ -22,6 +22,8 @@ from .arguments import names
 from .drift_sources import Asked, Now
 
 _SHOWN = 3
+# Of more columns than go into so many characters, a hint does not list all.
+_LONGEST = 120
 
 
 def drift(
@@ -123,7 +125,7 @@ def drift(
     if (why := report.untold) is not None:
         raise CheckFailed(f"cannot tell whether {report.name} has drifted: {why}", report, _more(report))
     if report.drifted:
-        raise CheckFailed(_answer(report), report, "look at what has changed, or set --threshold")
+        raise CheckFailed(_answer(report), report, _way_out(report))
     return report
 
 
@@ -175,6 +177,18 @@ def _answer(report: DriftReport) -> str:
     return f"{counted(report)} in {report.name}: {told}{more}"
 
 
+def _way_out(report: DriftReport) -> str:
+    """Say what can be done about drift."""
+    gone = [one.feature for one in report.features if one.absent]
+    rest = ",".join(one.feature for one in report.features if not one.absent)
+    if not gone or not rest:
+        return "look at what has changed, or set --threshold"
+    left_out = gone[0] if len(gone) == 1 else f"the {len(gone)} columns"
+    it = "it" if len(gone) == 1 else "them"
+    listed = rest if len(rest) <= _LONGEST else "a,b,…"
+    return f"if {left_out} should not be there, such as the target, leave {it} out: --columns {listed}"
+
+
 def _more(report: DriftReport) -> str:
     """Say how something could be told."""
     if report.since is None:
@@ -185,6 +199,8 @@ def _more(report: DriftReport) -> str:
 def _told(one: FeatureDrift) -> str:
     if one.drifted:
         return f"{one.feature} ({METHODS[one.method]} {one.score:.3g} > {one.threshold:.3g})"
+    if one.absent:
+        return f"{one.feature} (there is no such column)"
     return f"{one.feature} (missing {one.missing_baseline:.1%} → {one.missing_now:.1%})"
 
 

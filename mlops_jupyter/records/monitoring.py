@@ -58,6 +58,8 @@ class FeatureDrift:
         The shares of missing values.
     missing_drifted
         Whether these differ by more than chance.
+    absent
+        Whether there is no such column now, so that all of its values count as missing.
     note
         Why there is no score, or what limits it.
     distribution
@@ -74,6 +76,7 @@ class FeatureDrift:
     missing_baseline: float = 0.0
     missing_now: float = 0.0
     missing_drifted: bool = False
+    absent: bool = False
     note: str | None = None
     distribution: Distribution | None = None
 

@@ -139,9 +139,23 @@ def test_a_baseline_file_of_another_schema_version_is_told(files):
 
 def test_a_renamed_column_is_drift(files):
     people(2).rename(columns={"pay": "salary"}).to_parquet(files / "renamed.parquet")
-    with pytest.raises(CheckFailed, match=r"pay \(missing 0.0% → 100.0%\)") as failed:
+    with pytest.raises(CheckFailed, match=r"pay \(there is no such column\)") as failed:
         mlops_jupyter.drift("train.parquet", "renamed.parquet")
     assert any("salary" in note and "renamed?" in note for note in failed.value.record.notes)
+
+
+def test_a_target_that_is_gone_can_be_left_out(files, terminal):
+    people(1).assign(churned=True).to_parquet(files / "train.parquet")
+    done = terminal("drift", "train.parquet", "same.parquet")
+    assert done.code == 1
+    assert "1 of 4 has drifted in same.parquet: churned (there is no such column)" in done.err
+    (line,) = [one for one in done.out.splitlines() if "churned" in one]
+    assert "no such column" in line
+    assert "%" not in line
+    hint = "if churned should not be there, such as the target, leave it out: --columns "
+    (left,) = [one.partition(hint)[2] for one in done.err.splitlines() if hint in one]
+    assert sorted(left.split(",")) == ["age", "pay", "town"]
+    assert terminal("drift", "train.parquet", "same.parquet", "--columns", left).code == 0
 
 
 def test_evidently_needs_rows(files):

@@ -106,6 +106,8 @@ def method_words(one: FeatureDrift) -> str:
 
 def missing_words(one: FeatureDrift) -> str:
     """Write the shares of missing values, nothing where there are none."""
+    if one.absent:
+        return "no such column"
     if not one.missing_baseline and not one.missing_now:
         return ""
     return f"{one.missing_baseline:.1%} → {one.missing_now:.1%}"
@@ -129,7 +131,9 @@ def _row(one: FeatureDrift) -> str:
     others = " · ".join(f"{METHODS.get(name, name)} {value:.3g}" for name, value in one.scores.items())
     faint = f'<div style="{_FAINT};font-size:0.85em;max-width:17em">{escape(others)}</div>' if others else ""
     state = " and ".join(
-        word for word, is_so in (("drifted", one.drifted), ("missing differs", one.missing_drifted)) if is_so
+        word
+        for word, is_so in (("drifted", one.drifted), ("missing differs", one.missing_drifted and not one.absent))
+        if is_so
     )
     said = "; ".join(filter(None, (state, one.note)))
     return (
