@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Literal, cast
 
 from .. import registry, settings
+from ..capabilities.conditions import parsed
 from ..capabilities.drift import Baseline, Thresholds, compare
-from ..capabilities.drift.files import Segment
 from ..capabilities.drift.page import METHODS, counted, page
 from ..capabilities.drift.thresholds import LEAST_ROWS
 from ..capabilities.endpoints.folder import endpoint_folder
@@ -22,6 +22,8 @@ from .arguments import names
 from .drift_sources import Asked, Now
 
 _SHOWN = 3
+_REDACTED = "redacted columns are not watched"
+_CHOSEN = "not compared, as its values choose the rows, and the baseline is of all rows"
 # Of more columns than go into so many characters, a hint does not list all.
 _LONGEST = 120
 
@@ -57,7 +59,7 @@ def drift(
     version
         Which version of a deployment; else the one with the most traffic.
     segment
-        Only rows where a column has this value, as column=value.
+        Only rows whose value in a column is so: plan=premium, age>=30.
     columns
         The features to look at, as a,b; else all.
     threshold
@@ -93,7 +95,7 @@ def drift(
     current = settings.current()
     asked = Asked(
         columns=names(columns),
-        segment=None if segment is None else Segment.read(segment),
+        segment=None if segment is None else parsed(segment),
         told=lambda file, done, total: reporter.progress(f"{file} is read", done, total),
         cancelled=reporter.cancelled,
     )
@@ -112,11 +114,13 @@ def drift(
         version=found.version,
         since=found.since,
         until=found.until,
-        segment=segment,
+        segment=None if asked.segment is None else str(asked.segment),
         thresholds=thresholds,
         columns=asked.columns or None,
     )
-    report = _without(replace(report, notes=(*found.notes, *report.notes)), found.unseen)
+    report = _without(replace(report, notes=(*found.notes, *report.notes)), found.unseen, _REDACTED)
+    if asked.segment is not None and (now is None or not drift_sources.has_rows(baseline)):
+        report = _without(report, (asked.segment.column,), _CHOSEN)
     if evidently is not None:
         report = _by_evidently(report, baseline, now, evidently, reporter)
     if html is not None:
@@ -142,16 +146,16 @@ def _deployed(
     return compared, drift_sources.seen(endpoint_folder(current.state, name), planned.version, since_s, compared, asked)
 
 
-def _without(report: DriftReport, unseen: Sequence[str]) -> DriftReport:
-    """Take out of a report what is redacted, and therefore cannot have been seen."""
+def _without(report: DriftReport, columns: Sequence[str], why: str) -> DriftReport:
+    """Take columns out of a report, and say why."""
     every = (*report.features, *report.predictions)
-    if not (redacted := sorted({one.feature for one in every}.intersection(unseen))):
+    if not (gone := sorted({one.feature for one in every}.intersection(columns))):
         return report
     return replace(
         report,
-        features=tuple(one for one in report.features if one.feature not in redacted),
-        predictions=tuple(one for one in report.predictions if one.feature not in redacted),
-        notes=(*report.notes, f"redacted columns are not watched: {', '.join(redacted)}"),
+        features=tuple(one for one in report.features if one.feature not in gone),
+        predictions=tuple(one for one in report.predictions if one.feature not in gone),
+        notes=(*report.notes, f"{why}: {', '.join(gone)}"),
     )
 
 

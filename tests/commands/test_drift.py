@@ -97,6 +97,14 @@ def test_thresholds_columns_methods_and_segments(files):
     assert bern.rows_now == int((people(2)["town"] == "Bern").sum())
     assert bern.rows_baseline == int((people(1)["town"] == "Bern").sum())
     assert bern.segment == "town=Bern"
+    old = mlops_jupyter.drift(people(1), people(2), segment="age >= 50", columns="pay,town")
+    assert old.rows_now == int((people(2)["age"] >= 50).sum())
+    assert old.rows_baseline == int((people(1)["age"] >= 50).sum())
+    # What chooses the rows is not held against a baseline of all of them.
+    (files / "baseline.json").write_text(baseline_of(people(1), None, "people").to_json())
+    old = mlops_jupyter.drift("baseline.json", "same.parquet", segment="age>=50")
+    assert sorted(one.feature for one in old.features) == ["pay", "town"]
+    assert any("baseline is of all rows: age" in note for note in old.notes)
 
 
 @pytest.mark.parametrize(
@@ -108,6 +116,8 @@ def test_thresholds_columns_methods_and_segments(files):
         (("train.parquet", "same.parquet"), {"threshold": ["-1"]}, "more than 0", "--threshold 0.2"),
         (("train.parquet", "same.parquet"), {"segment": "town"}, "no segment", "--segment"),
         (("train.parquet", "same.parquet"), {"segment": "city=Bern"}, "no column city", "--segment"),
+        (("train.parquet", "same.parquet"), {"segment": "town>3"}, "town holds text", "town=3"),
+        (("train.parquet", "same.parquet"), {"segment": "age>old"}, "'old' is none", "age>=30"),
         (("churn",), {"since": "soon"}, "--since takes a time", "--since 1h"),
     ],
 )
@@ -190,6 +200,13 @@ def test_a_deployment_beside_its_training_data(churn, terminal):
     assert [one["feature"] for one in shown["features"]] == ["age", "pay"]
     assert [one["feature"] for one in shown["drifted"]] == ["age", "prediction"]
     assert shown["baseline"] == "the data (3,000 rows)"
+    wait_for(lambda: list((churn / "payloads").glob("[!.]*.parquet")), 60, "no rows were kept")
+    with pytest.raises(CheckFailed) as failed:
+        mlops_jupyter.drift("churn", segment="age>=50")
+    old = failed.value.record
+    assert 0 < old.rows_now < 3000
+    assert [one.feature for one in old.features] == ["pay"]
+    assert any("choose the rows" in note and note.endswith(": age") for note in old.notes)
     # The same model, and what it was deployed with, as a baseline of a file.
     people(2)[["age", "pay"]].to_parquet("same.parquet")
     assert not mlops_jupyter.drift("models:/churn/1", "same.parquet").drifted
