@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -11,7 +12,7 @@ from .. import registry, settings
 from ..capabilities.conditions import parsed
 from ..capabilities.drift import Baseline, Thresholds, compare
 from ..capabilities.drift.page import METHODS, counted, page
-from ..capabilities.drift.thresholds import LEAST_ROWS
+from ..capabilities.drift.thresholds import EVERY, LEAST_ROWS
 from ..capabilities.endpoints.folder import endpoint_folder
 from ..capabilities.monitoring import stretches
 from ..errors import CheckFailed, CommandError, ConfigurationError
@@ -67,7 +68,7 @@ def drift(
     method
         The distance that decides; else KS for numbers and Jensen-Shannon for categories.
     html
-        Write the report as an HTML file, too.
+        Write the report as an HTML file, too, in a folder that is made when it is missing.
     evidently
         Write Evidently's own report of the two tables into this HTML file; where Evidently is not installed, an
         environment of its own is made for it once.
@@ -100,12 +101,16 @@ def drift(
         cancelled=reporter.cancelled,
     )
     thresholds = _thresholds(threshold, method)
+    since_s = stretches.seconds(since, "--since")
     if now is None:
-        compared, found = _deployed(current, baseline, version, stretches.seconds(since, "--since"), asked)
+        compared, found = _deployed(current, baseline, version, since_s, asked)
     else:
         compared = drift_sources.baseline(current, baseline, asked)
         found = drift_sources.of_data(now, compared, asked)
     drift_sources.check_columns(asked.columns, compared.features.names)
+    outputs = () if compared.predictions is None else compared.predictions.names
+    limited = [one for one in thresholds.fixed if one != EVERY]
+    drift_sources.check_columns(limited, (*compared.features.names, *outputs), "--threshold")
     report = compare(
         compared,
         found.features,
@@ -164,13 +169,13 @@ def _thresholds(given: Sequence[str], method: str | None) -> Thresholds:
     for word in (given,) if isinstance(given, str | int | float) else given:
         feature, _, value = str(word).rpartition("=")
         try:
-            fixed[feature or "*"] = float(value)
+            fixed[feature or EVERY] = float(value)
         except ValueError:
             raise CommandError(
                 f"--threshold takes a number, or FEATURE=NUMBER, not {word}", "--threshold 0.2"
             ) from None
-        if not fixed[feature or "*"] > 0:
-            raise CommandError(f"a threshold is more than 0, not {value}", "--threshold 0.2")
+        if not 0 < fixed[feature or EVERY] < math.inf:
+            raise CommandError(f"a threshold is a number above 0, not {value}", "--threshold 0.2")
     return Thresholds(fixed=fixed, method=cast("Literal['ks'] | None", method))
 
 

@@ -238,13 +238,13 @@ def of_data(given: object, like: Baseline, asked: Asked) -> Now:
     return Now(name=name, features=features, predictions=predictions, notes=notes)
 
 
-def check_columns(wanted: Iterable[str], known: Sequence[str]) -> None:
+def check_columns(wanted: Iterable[str], known: Sequence[str], option: str = "--columns") -> None:
     """Raise `CommandError` for a column that is not known."""
     for name in wanted:
         if name not in known:
             near = difflib.get_close_matches(name, known, n=1)
             raise CommandError(
-                f"the baseline has no feature {name}", f"did you mean {near[0]}?" if near else "leave --columns out"
+                f"the baseline has no feature {name}", f"did you mean {near[0]}?" if near else f"leave {option} out"
             )
 
 

@@ -113,7 +113,16 @@ def test_thresholds_columns_methods_and_segments(files):
         (("train.parquet",), {}, "alone has nothing to be compared", "mlops drift train.parquet NOW.parquet"),
         (("train.parquet", "same.parquet"), {"columns": "ags"}, "no feature ags", "did you mean age"),
         (("train.parquet", "same.parquet"), {"threshold": ["much"]}, "not much", "--threshold 0.2"),
-        (("train.parquet", "same.parquet"), {"threshold": ["-1"]}, "more than 0", "--threshold 0.2"),
+        (
+            ("train.parquet", "same.parquet"),
+            {"threshold": ["0.2", "zzz=0.3"]},
+            "no feature zzz",
+            "leave --threshold out",
+        ),
+        (("train.parquet", "same.parquet"), {"threshold": ["ags=0.3"]}, "no feature ags", "did you mean age"),
+        (("train.parquet", "same.parquet"), {"threshold": ["age=inf"]}, "not inf", "--threshold 0.2"),
+        (("train.parquet", "same.parquet"), {"since": "1x"}, "--since takes a time", "--since 1h"),
+        (("train.parquet", "same.parquet"), {"threshold": ["-1"]}, "above 0, not -1", "--threshold 0.2"),
         (("train.parquet", "same.parquet"), {"segment": "town"}, "no segment", "--segment"),
         (("train.parquet", "same.parquet"), {"segment": "city=Bern"}, "no column city", "--segment"),
         (("train.parquet", "same.parquet"), {"segment": "town>3"}, "town holds text", "town=3"),
@@ -126,6 +135,20 @@ def test_what_cannot_be_asked(files, given, options, why, hint):
         mlops_jupyter.drift(*given, **options)
     assert hint in failed.value.hint
     assert failed.value.exit_code == 2
+
+
+def test_a_prediction_can_have_a_threshold(files):
+    table = people(1)
+    made = baseline_of(table[["age", "pay"]], None, "people", answers=(table["age"] > 40).to_numpy())
+    (files / "baseline.json").write_text(made.to_json())
+    assert not mlops_jupyter.drift("baseline.json", people(2), threshold=["prediction=0.3"]).drifted
+
+
+def test_a_page_that_cannot_be_written_is_told(files):
+    for place in ("train.parquet/drift.html", "."):
+        with pytest.raises(ConfigurationError, match="cannot write") as failed:
+            mlops_jupyter.drift("train.parquet", "same.parquet", html=Path(place))
+        assert failed.value.exit_code == 3
 
 
 def test_what_is_not_there(files):
