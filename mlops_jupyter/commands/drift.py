@@ -11,13 +11,13 @@ from typing import Literal, cast
 from .. import registry, settings
 from ..capabilities.conditions import parsed
 from ..capabilities.drift import Baseline, Thresholds, compare
-from ..capabilities.drift.page import METHODS, counted, page
+from ..capabilities.drift.page import counted, page
 from ..capabilities.drift.thresholds import EVERY, LEAST_ROWS
 from ..capabilities.endpoints.folder import endpoint_folder
 from ..capabilities.monitoring import stretches
 from ..errors import CheckFailed, CommandError, ConfigurationError
 from ..protocols import DriftPages, Names, Object, Reporter, Silent
-from ..records import DriftReport, FeatureDrift
+from ..records import METHOD_WORDS, DriftReport, FeatureDrift
 from . import drift_sources
 from .arguments import names
 from .drift_sources import Asked, Now
@@ -97,7 +97,7 @@ def drift(
     asked = Asked(
         columns=names(columns),
         segment=None if segment is None else parsed(segment),
-        told=lambda file, done, total: reporter.progress(f"{file} is read", done, total),
+        told=lambda file, done, total: reporter.progress(_step(file, done, total), done, total),
         cancelled=reporter.cancelled,
     )
     thresholds = _thresholds(threshold, method)
@@ -136,6 +136,11 @@ def drift(
     if report.drifted:
         raise CheckFailed(_answer(report), report, _way_out(report))
     return report
+
+
+def _step(file: str, done: int, total: int) -> str:
+    # The end is a step of its own: a log has a line for each.
+    return f"{file} is read" if done >= total else f"reading {file}"
 
 
 def _deployed(
@@ -207,7 +212,7 @@ def _more(report: DriftReport) -> str:
 
 def _told(one: FeatureDrift) -> str:
     if one.drifted:
-        return f"{one.feature} ({METHODS[one.method]} {one.score:.3g} > {one.threshold:.3g})"
+        return f"{one.feature} ({METHOD_WORDS[one.method]} {one.score:.3g} > {one.threshold:.3g})"
     if one.absent:
         return f"{one.feature} (there is no such column)"
     return f"{one.feature} (missing {one.missing_baseline:.1%} → {one.missing_now:.1%})"

@@ -302,10 +302,13 @@ def _sketched(
     def told(count: int) -> None:
         nonlocal done
         done += count
-        asked.told(files.path.name, done, total)
+        if done < total or not total:
+            # Of how many values of CSV there are, nobody knows.
+            asked.told(files.path.name, done if total else 0, max(total, 1))
 
     made = profile_of(files, wanted, like, segments=(*also, *asked.segments), told=told, cancelled=asked.cancelled)
-    asked.told(files.path.name, max(total, 1), max(total, 1))
+    if not asked.cancelled():
+        asked.told(files.path.name, max(total, 1), max(total, 1))
     return made
 
 

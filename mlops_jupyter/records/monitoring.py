@@ -12,6 +12,14 @@ from .runs import UNSAID
 
 FeatureKind = Literal["number", "category", "text", "embedding"]
 DriftMethod = Literal["psi", "ks", "jensen_shannon", "wasserstein", "chi_square"]
+METHOD_WORDS: Mapping[str, str] = {
+    "ks": "KS",
+    "psi": "PSI",
+    "jensen_shannon": "Jensen-Shannon",
+    "wasserstein": "Wasserstein",
+    "chi_square": "chi-square",
+}
+"""What the methods are called where people read."""
 
 
 @dataclass(frozen=True)

@@ -177,6 +177,19 @@ def test_a_renamed_column_is_drift(files):
     assert any("salary" in note and "renamed?" in note for note in failed.value.record.notes)
 
 
+def test_a_log_says_when_each_file_is_read(files, terminal):
+    people(4, rows=100_000).to_parquet(files / "train.parquet")
+    done = terminal("drift", "train.parquet", "older.csv")
+    told = [line.strip() for line in done.err.splitlines() if "%" in line]
+    assert [line for line in told if line.startswith("100%")] == [
+        "100% train.parquet is read",
+        "100% older.csv is read",
+    ]
+    assert told[0].endswith("% reading train.parquet")
+    assert "0% reading older.csv" in told
+    assert told[-1] == "100% older.csv is read"
+
+
 def test_a_target_that_is_gone_can_be_left_out(files, terminal):
     people(1).assign(churned=True).to_parquet(files / "train.parquet")
     done = terminal("drift", "train.parquet", "same.parquet")

@@ -10,20 +10,13 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from html import escape
 
-from ...records import Distribution, DriftReport, FeatureDrift
+from ...records import METHOD_WORDS, Distribution, DriftReport, FeatureDrift
 
 BASELINE_COLOUR, NOW_COLOUR, DRIFTED_COLOUR = "#808080", "#2f7ed8", "#d6457a"
 _WIDTH, _HEIGHT, _FOOT = 200, 54, 12
 _FAINT = "opacity:0.65"
 _CELL = "text-align:left;vertical-align:top;padding:4px 16px 4px 0"
 _NAME, _WORD = 60, 14
-METHODS = {
-    "ks": "KS",
-    "psi": "PSI",
-    "jensen_shannon": "Jensen-Shannon",
-    "wasserstein": "Wasserstein",
-    "chi_square": "chi-square",
-}
 
 
 def page(report: DriftReport) -> str:
@@ -101,7 +94,7 @@ def method_words(one: FeatureDrift) -> str:
     """Write a distance and the threshold that it is held against."""
     if one.score is None:
         return "–"
-    return f"{METHODS[one.method]} {one.score:.3g} {'>' if one.drifted else '≤'} {one.threshold:.3g}"
+    return f"{METHOD_WORDS[one.method]} {one.score:.3g} {'>' if one.drifted else '≤'} {one.threshold:.3g}"
 
 
 def missing_words(one: FeatureDrift) -> str:
@@ -128,7 +121,7 @@ def _row(one: FeatureDrift) -> str:
     moved = one.drifted or one.missing_drifted
     colour = f"color:{DRIFTED_COLOUR};font-weight:600" if moved else ""
     drawn = "" if one.distribution is None else picture(one.distribution, label=_short(one.feature, _NAME))
-    others = " · ".join(f"{METHODS.get(name, name)} {value:.3g}" for name, value in one.scores.items())
+    others = " · ".join(f"{METHOD_WORDS.get(name, name)} {value:.3g}" for name, value in one.scores.items())
     faint = f'<div style="{_FAINT};font-size:0.85em;max-width:17em">{escape(others)}</div>' if others else ""
     state = " and ".join(
         word
