@@ -2,25 +2,31 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Literal, cast
 
 from .. import registry, settings
+from ..capabilities.conditions import parsed
 from ..capabilities.drift import Baseline, Thresholds, compare
-from ..capabilities.drift.files import Segment
-from ..capabilities.drift.page import page
+from ..capabilities.drift.page import counted, page
+from ..capabilities.drift.thresholds import EVERY, LEAST_ROWS
 from ..capabilities.endpoints.folder import endpoint_folder
 from ..capabilities.monitoring import stretches
 from ..errors import CheckFailed, CommandError, ConfigurationError
 from ..protocols import DriftPages, Names, Object, Reporter, Silent
-from ..records import DriftReport, FeatureDrift
+from ..records import METHOD_WORDS, DriftReport, FeatureDrift
 from . import drift_sources
 from .arguments import names
 from .drift_sources import Asked, Now
 
 _SHOWN = 3
+_REDACTED = "redacted columns are not watched"
+_CHOSEN = "not compared, as its values choose the rows, and the baseline is of all rows"
+# Of more columns than go into so many characters, a hint does not list all.
+_LONGEST = 120
 
 
 def drift(
@@ -54,7 +60,7 @@ def drift(
     version
         Which version of a deployment; else the one with the most traffic.
     segment
-        Only rows where a column has this value, as column=value.
+        Only rows whose value in a column is so: plan=premium, age>=30.
     columns
         The features to look at, as a,b; else all.
     threshold
@@ -62,7 +68,7 @@ def drift(
     method
         The distance that decides; else KS for numbers and Jensen-Shannon for categories.
     html
-        Write the report as an HTML file, too.
+        Write the report as an HTML file, too, in a folder that is made when it is missing.
     evidently
         Write Evidently's own report of the two tables into this HTML file; where Evidently is not installed, an
         environment of its own is made for it once.
@@ -77,7 +83,7 @@ def drift(
     Raises
     ------
     CheckFailed
-        When a feature or prediction has drifted.
+        When a feature or prediction has drifted; or when it cannot be told of any, as there are no rows or too few.
     NotFound
         When there is no such deployment, model or file, or it has no baseline.
     CommandError
@@ -90,17 +96,21 @@ def drift(
     current = settings.current()
     asked = Asked(
         columns=names(columns),
-        segment=None if segment is None else Segment.read(segment),
-        told=lambda file, done, total: reporter.progress(f"{file} is read", done, total),
+        segment=None if segment is None else parsed(segment),
+        told=lambda file, done, total: reporter.progress(_step(file, done, total), done, total),
         cancelled=reporter.cancelled,
     )
     thresholds = _thresholds(threshold, method)
+    since_s = stretches.seconds(since, "--since")
     if now is None:
-        compared, found = _deployed(current, baseline, version, stretches.seconds(since, "--since"), asked)
+        compared, found = _deployed(current, baseline, version, since_s, asked)
     else:
         compared = drift_sources.baseline(current, baseline, asked)
         found = drift_sources.of_data(now, compared, asked)
     drift_sources.check_columns(asked.columns, compared.features.names)
+    outputs = () if compared.predictions is None else compared.predictions.names
+    limited = [one for one in thresholds.fixed if one != EVERY]
+    drift_sources.check_columns(limited, (*compared.features.names, *outputs), "--threshold")
     report = compare(
         compared,
         found.features,
@@ -109,19 +119,28 @@ def drift(
         version=found.version,
         since=found.since,
         until=found.until,
-        segment=segment,
+        segment=None if asked.segment is None else str(asked.segment),
         thresholds=thresholds,
         columns=asked.columns or None,
     )
-    report = _without(replace(report, notes=(*found.notes, *report.notes)), found.unseen)
+    report = _without(replace(report, notes=(*found.notes, *report.notes)), found.unseen, _REDACTED)
+    if asked.segment is not None and (now is None or not drift_sources.has_rows(baseline)):
+        report = _without(report, (asked.segment.column,), _CHOSEN)
     if evidently is not None:
         report = _by_evidently(report, baseline, now, evidently, reporter)
     if html is not None:
         _write(html, page(report))
         report = replace(report, notes=(*report.notes, f"written to {html}"))
+    if (why := report.untold) is not None:
+        raise CheckFailed(f"cannot tell whether {report.name} has drifted: {why}", report, _more(report))
     if report.drifted:
-        raise CheckFailed(_answer(report), report, "look at what has changed, or set --threshold")
+        raise CheckFailed(_answer(report), report, _way_out(report))
     return report
+
+
+def _step(file: str, done: int, total: int) -> str:
+    # The end is a step of its own: a log has a line for each.
+    return f"{file} is read" if done >= total else f"reading {file}"
 
 
 def _deployed(
@@ -137,16 +156,16 @@ def _deployed(
     return compared, drift_sources.seen(endpoint_folder(current.state, name), planned.version, since_s, compared, asked)
 
 
-def _without(report: DriftReport, unseen: Sequence[str]) -> DriftReport:
-    """Take out of a report what is redacted, and therefore cannot have been seen."""
+def _without(report: DriftReport, columns: Sequence[str], why: str) -> DriftReport:
+    """Take columns out of a report, and say why."""
     every = (*report.features, *report.predictions)
-    if not (redacted := sorted({one.feature for one in every}.intersection(unseen))):
+    if not (gone := sorted({one.feature for one in every}.intersection(columns))):
         return report
     return replace(
         report,
-        features=tuple(one for one in report.features if one.feature not in redacted),
-        predictions=tuple(one for one in report.predictions if one.feature not in redacted),
-        notes=(*report.notes, f"redacted columns are not watched: {', '.join(redacted)}"),
+        features=tuple(one for one in report.features if one.feature not in gone),
+        predictions=tuple(one for one in report.predictions if one.feature not in gone),
+        notes=(*report.notes, f"{why}: {', '.join(gone)}"),
     )
 
 
@@ -155,27 +174,47 @@ def _thresholds(given: Sequence[str], method: str | None) -> Thresholds:
     for word in (given,) if isinstance(given, str | int | float) else given:
         feature, _, value = str(word).rpartition("=")
         try:
-            fixed[feature or "*"] = float(value)
+            fixed[feature or EVERY] = float(value)
         except ValueError:
             raise CommandError(
                 f"--threshold takes a number, or FEATURE=NUMBER, not {word}", "--threshold 0.2"
             ) from None
-        if not fixed[feature or "*"] > 0:
-            raise CommandError(f"a threshold is more than 0, not {value}", "--threshold 0.2")
+        if not 0 < fixed[feature or EVERY] < math.inf:
+            raise CommandError(f"a threshold is a number above 0, not {value}", "--threshold 0.2")
     return Thresholds(fixed=fixed, method=cast("Literal['ks'] | None", method))
 
 
 def _answer(report: DriftReport) -> str:
     """Say in a sentence what has drifted."""
-    compared = len(report.features) + len(report.predictions)
     told = "; ".join(map(_told, report.drifted[:_SHOWN]))
     more = "" if len(report.drifted) <= _SHOWN else f"; and {len(report.drifted) - _SHOWN} more"
-    return f"{len(report.drifted)} of {compared} have drifted in {report.name}: {told}{more}"
+    return f"{counted(report)} in {report.name}: {told}{more}"
+
+
+def _way_out(report: DriftReport) -> str:
+    """Say what can be done about drift."""
+    gone = [one.feature for one in report.features if one.absent]
+    rest = ",".join(one.feature for one in report.features if not one.absent)
+    if not gone or not rest:
+        return "look at what has changed, or set --threshold"
+    left_out = gone[0] if len(gone) == 1 else f"the {len(gone)} columns"
+    it = "it" if len(gone) == 1 else "them"
+    listed = rest if len(rest) <= _LONGEST else "a,b,…"
+    return f"if {left_out} should not be there, such as the target, leave {it} out: --columns {listed}"
+
+
+def _more(report: DriftReport) -> str:
+    """Say how something could be told."""
+    if report.since is None:
+        return f"look at {report.name}: at least {LEAST_ROWS} values of a feature can be compared"
+    return f"predict first, or look further back: mlops drift {report.name} --since 7d"
 
 
 def _told(one: FeatureDrift) -> str:
     if one.drifted:
-        return f"{one.feature} ({one.method.replace('_', '-')} {one.score:.3g} > {one.threshold:.3g})"
+        return f"{one.feature} ({METHOD_WORDS[one.method]} {one.score:.3g} > {one.threshold:.3g})"
+    if one.absent:
+        return f"{one.feature} (there is no such column)"
     return f"{one.feature} (missing {one.missing_baseline:.1%} → {one.missing_now:.1%})"
 
 

@@ -10,11 +10,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import pyarrow as pa
+
 from .. import settings
+from ..capabilities.conditions import Condition
 from ..capabilities.drift import Baseline, Profile, settled
-from ..capabilities.drift.files import CSV, PARQUET, Segment, TableFiles, find, known_columns
+from ..capabilities.drift.files import CSV, PARQUET, TableFiles, find, known_columns
 from ..capabilities.drift.sketching import profile_of
-from ..capabilities.drift.tables import baseline_of
+from ..capabilities.drift.tables import baseline_of, within
 from ..capabilities.drift.tables import profile_of as profile_of_table
 from ..capabilities.endpoints import PlannedVersion, windows
 from ..capabilities.endpoints.folder import EndpointFolder, endpoint_folder
@@ -41,12 +44,12 @@ class Asked(NamedTuple):
     """
 
     columns: tuple[str, ...]
-    segment: Segment | None
+    segment: Condition | None
     told: Told
     cancelled: Callable[[], bool]
 
     @property
-    def segments(self) -> tuple[Segment, ...]:
+    def segments(self) -> tuple[Condition, ...]:
         """The segment, if there is one."""
         return () if self.segment is None else (self.segment,)
 
@@ -100,7 +103,7 @@ def baseline(current: settings.Settings, given: object, asked: Asked) -> Baselin
         When it cannot be read.
     """
     if not isinstance(given, str | Path):
-        return baseline_of(given, None, "the data")
+        return baseline_of(_rows(given, asked), None, "the data")
     path = Path(given).expanduser()
     if path.suffix == ".json" and path.is_file():
         return read(path, str(given))
@@ -228,21 +231,26 @@ def of_data(given: object, like: Baseline, asked: Asked) -> Now:
             # Its name is all that is wanted of what the baseline does not know.
             whole.column(column)
     else:
-        name, whole = "the new data", profile_of_table(given, None)
+        name, whole = "the new data", profile_of_table(_rows(given, asked))
     answered = [output for output in outputs if output in whole.columns and output not in like.features.columns]
     predictions = whole.only(answered) if answered else None
     features = whole.only([column for column in whole.names if column not in answered])
     return Now(name=name, features=features, predictions=predictions, notes=notes)
 
 
-def check_columns(wanted: Iterable[str], known: Sequence[str]) -> None:
+def check_columns(wanted: Iterable[str], known: Sequence[str], option: str = "--columns") -> None:
     """Raise `CommandError` for a column that is not known."""
     for name in wanted:
         if name not in known:
             near = difflib.get_close_matches(name, known, n=1)
             raise CommandError(
-                f"the baseline has no feature {name}", f"did you mean {near[0]}?" if near else "leave --columns out"
+                f"the baseline has no feature {name}", f"did you mean {near[0]}?" if near else f"leave {option} out"
             )
+
+
+def has_rows(given: object) -> bool:
+    """Tell whether what stands for a baseline is rows, and not a summary of all of them."""
+    return not isinstance(given, str | Path) or is_data(Path(given).expanduser())
 
 
 def is_data(path: Path) -> bool:
@@ -252,6 +260,10 @@ def is_data(path: Path) -> bool:
     )
 
 
+def _rows(table: Any, asked: Asked) -> Any:
+    return table if asked.segment is None else within(table, asked.segment)
+
+
 def _sampled(payloads: Path, since: float, like: Baseline, asked: Asked, told: dict[str, Any]) -> Now:
     if not payloads.is_dir() or not any(payloads.glob("[!.]*.parquet")):
         raise NotFound(
@@ -259,7 +271,7 @@ def _sampled(payloads: Path, since: float, like: Baseline, asked: Asked, told: d
             "sample = 1.0 under [monitoring]",
         )
     files = find(payloads).from_name(f"{int(since * 1000):013d}")
-    version = Segment("version", told["version"])
+    version = Condition("version", "=", told["version"])
     features = _sketched(files, like.features.like(), asked, like.features.names, (version,))
     predictions = None
     if like.predictions is not None:
@@ -270,7 +282,7 @@ def _sampled(payloads: Path, since: float, like: Baseline, asked: Asked, told: d
 
 
 def _sketched(
-    files: TableFiles, like: Profile, asked: Asked, columns: Sequence[str] | None = None, also: Sequence[Segment] = ()
+    files: TableFiles, like: Profile, asked: Asked, columns: Sequence[str] | None = None, also: Sequence[Condition] = ()
 ) -> Profile:
     """Sum files up, and tell how far it is."""
     known, _ = known_columns(files)
@@ -279,6 +291,8 @@ def _sketched(
     for segment in asked.segments:
         if segment.column not in files.types:
             raise CommandError(f"there is no column {segment.column} in {files.path}", "--segment column=value")
+        # What cannot be compared so is an error before anything is read.
+        segment.holds(pa.array([], files.types[segment.column]))
     wanted = [
         one for one in known if (columns is None or one in columns) and (not asked.columns or one in asked.columns)
     ]
@@ -288,10 +302,13 @@ def _sketched(
     def told(count: int) -> None:
         nonlocal done
         done += count
-        asked.told(files.path.name, done, total)
+        if done < total or not total:
+            # Of how many values of CSV there are, nobody knows.
+            asked.told(files.path.name, done if total else 0, max(total, 1))
 
     made = profile_of(files, wanted, like, segments=(*also, *asked.segments), told=told, cancelled=asked.cancelled)
-    asked.told(files.path.name, max(total, 1), max(total, 1))
+    if not asked.cancelled():
+        asked.told(files.path.name, max(total, 1), max(total, 1))
     return made
 
 

@@ -54,6 +54,7 @@ from .models import (
     RegisteredVersion,
 )
 from .monitoring import (
+    METHOD_WORDS,
     Alert,
     Distribution,
     DriftMethod,
@@ -114,6 +115,7 @@ from .versions import (
 )
 
 __all__ = [
+    "METHOD_WORDS",
     "UNSAID",
     "Alert",
     "Batch",

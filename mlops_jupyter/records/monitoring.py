@@ -12,6 +12,14 @@ from .runs import UNSAID
 
 FeatureKind = Literal["number", "category", "text", "embedding"]
 DriftMethod = Literal["psi", "ks", "jensen_shannon", "wasserstein", "chi_square"]
+METHOD_WORDS: Mapping[str, str] = {
+    "ks": "KS",
+    "psi": "PSI",
+    "jensen_shannon": "Jensen-Shannon",
+    "wasserstein": "Wasserstein",
+    "chi_square": "chi-square",
+}
+"""What the methods are called where people read."""
 
 
 @dataclass(frozen=True)
@@ -58,6 +66,8 @@ class FeatureDrift:
         The shares of missing values.
     missing_drifted
         Whether these differ by more than chance.
+    absent
+        Whether there is no such column now, so that all of its values count as missing.
     note
         Why there is no score, or what limits it.
     distribution
@@ -74,6 +84,7 @@ class FeatureDrift:
     missing_baseline: float = 0.0
     missing_now: float = 0.0
     missing_drifted: bool = False
+    absent: bool = False
     note: str | None = None
     distribution: Distribution | None = None
 
@@ -120,6 +131,19 @@ class DriftReport:
     def drifted(self) -> tuple[FeatureDrift, ...]:
         """What counts as drift, by its values or by what is missing."""
         return tuple(one for one in (*self.features, *self.predictions) if one.drifted or one.missing_drifted)
+
+    @property
+    def untold(self) -> str | None:
+        """Why nothing can be said of drift, ``None`` where something can."""
+        every = (*self.features, *self.predictions)
+        if self.drifted or any(one.score is not None for one in every):
+            return None
+        if not self.rows_now:
+            return "there are no rows"
+        if not every:
+            return "no feature is looked at"
+        reasons = {one.note for one in every if one.note}
+        return reasons.pop() if len(reasons) == 1 else f"{self.rows_now:,} rows, and no feature has a distance"
 
 
 @dataclass(frozen=True)

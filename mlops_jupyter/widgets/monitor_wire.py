@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from ..records import Alert, DriftReport, FeatureDrift, Monitored
+from ..records import METHOD_WORDS, Alert, DriftReport, FeatureDrift, Monitored
 
 Values = Sequence[float | None]
 Curve = tuple[str, str, str]
@@ -120,7 +120,7 @@ def _feature(one: FeatureDrift) -> list[Any]:
     missing: Mapping[bool, list[float]] = {True: [one.missing_baseline, one.missing_now], False: []}
     return [
         one.feature,
-        one.method,
+        METHOD_WORDS[one.method],
         _sound(one.score),
         _sound(one.threshold),
         int(one.drifted),

@@ -48,7 +48,7 @@ def test_drift_ends_a_terminal_with_1_and_says_what(files, terminal):
     done = terminal("drift", "train.parquet", "older.csv", "--html", "out/drift.html")
     assert done.code == 1
     assert "✗  age" in done.out
-    assert "CheckFailed: 1 of 3 have drifted in older.csv: age (ks " in done.err
+    assert "CheckFailed: 1 of 3 has drifted in older.csv: age (KS " in done.err
     page = (files / "out" / "drift.html").read_text()
     assert page.count("<svg") == 3
     assert "<script" not in page
@@ -63,10 +63,27 @@ def test_in_a_notebook_the_report_shows_and_strict_raises(files, kernel):
     assert reply.status == "ok", reply.traceback
     (shown,) = reply.displayed
     assert "<svg" in shown["text/html"]
-    assert shown["text/plain"].startswith("the new data: 1 of 3 have drifted")
+    assert shown["text/plain"].startswith("the new data: 1 of 3 has drifted")
     assert "application/vnd.mlops-jupyter.driftreport+json" in shown
     reply = kernel.run("%mlops drift $before $now --strict")
-    assert reply.traceback[0].startswith("CheckFailed: 1 of 3 have drifted")
+    assert reply.traceback[0].startswith("CheckFailed: 1 of 3 has drifted")
+
+
+@pytest.mark.parametrize(("rows", "why"), [(0, "there are no rows"), (29, "29 values: too few to compare")])
+def test_a_gate_does_not_pass_on_nothing(files, terminal, rows, why):
+    people(2).head(rows).to_csv(files / "few.csv", index=False)
+    done = terminal("drift", "train.parquet", "few.csv")
+    assert done.code == 1
+    assert done.out.startswith(f"few.csv: cannot tell whether it has drifted: {why}")
+    assert f"CheckFailed: cannot tell whether few.csv has drifted: {why}" in done.err
+
+
+def test_of_some_features_it_cannot_be_told(files, terminal):
+    people(1).assign(odd=None).to_parquet(files / "train.parquet")
+    people(2).assign(odd=None).to_parquet(files / "same.parquet")
+    done = terminal("drift", "train.parquet", "same.parquet")
+    assert done.code == 0
+    assert done.out.startswith("same.parquet: nothing of 3 has drifted, and of 1 it cannot be told\n")
 
 
 def test_thresholds_columns_methods_and_segments(files):
@@ -80,6 +97,14 @@ def test_thresholds_columns_methods_and_segments(files):
     assert bern.rows_now == int((people(2)["town"] == "Bern").sum())
     assert bern.rows_baseline == int((people(1)["town"] == "Bern").sum())
     assert bern.segment == "town=Bern"
+    old = mlops_jupyter.drift(people(1), people(2), segment="age >= 50", columns="pay,town")
+    assert old.rows_now == int((people(2)["age"] >= 50).sum())
+    assert old.rows_baseline == int((people(1)["age"] >= 50).sum())
+    # What chooses the rows is not held against a baseline of all of them.
+    (files / "baseline.json").write_text(baseline_of(people(1), None, "people").to_json())
+    old = mlops_jupyter.drift("baseline.json", "same.parquet", segment="age>=50")
+    assert sorted(one.feature for one in old.features) == ["pay", "town"]
+    assert any("baseline is of all rows: age" in note for note in old.notes)
 
 
 @pytest.mark.parametrize(
@@ -88,9 +113,20 @@ def test_thresholds_columns_methods_and_segments(files):
         (("train.parquet",), {}, "alone has nothing to be compared", "mlops drift train.parquet NOW.parquet"),
         (("train.parquet", "same.parquet"), {"columns": "ags"}, "no feature ags", "did you mean age"),
         (("train.parquet", "same.parquet"), {"threshold": ["much"]}, "not much", "--threshold 0.2"),
-        (("train.parquet", "same.parquet"), {"threshold": ["-1"]}, "more than 0", "--threshold 0.2"),
+        (
+            ("train.parquet", "same.parquet"),
+            {"threshold": ["0.2", "zzz=0.3"]},
+            "no feature zzz",
+            "leave --threshold out",
+        ),
+        (("train.parquet", "same.parquet"), {"threshold": ["ags=0.3"]}, "no feature ags", "did you mean age"),
+        (("train.parquet", "same.parquet"), {"threshold": ["age=inf"]}, "not inf", "--threshold 0.2"),
+        (("train.parquet", "same.parquet"), {"since": "1x"}, "--since takes a time", "--since 1h"),
+        (("train.parquet", "same.parquet"), {"threshold": ["-1"]}, "above 0, not -1", "--threshold 0.2"),
         (("train.parquet", "same.parquet"), {"segment": "town"}, "no segment", "--segment"),
         (("train.parquet", "same.parquet"), {"segment": "city=Bern"}, "no column city", "--segment"),
+        (("train.parquet", "same.parquet"), {"segment": "town>3"}, "town holds text", "town=3"),
+        (("train.parquet", "same.parquet"), {"segment": "age>old"}, "'old' is none", "age>=30"),
         (("churn",), {"since": "soon"}, "--since takes a time", "--since 1h"),
     ],
 )
@@ -99,6 +135,20 @@ def test_what_cannot_be_asked(files, given, options, why, hint):
         mlops_jupyter.drift(*given, **options)
     assert hint in failed.value.hint
     assert failed.value.exit_code == 2
+
+
+def test_a_prediction_can_have_a_threshold(files):
+    table = people(1)
+    made = baseline_of(table[["age", "pay"]], None, "people", answers=(table["age"] > 40).to_numpy())
+    (files / "baseline.json").write_text(made.to_json())
+    assert not mlops_jupyter.drift("baseline.json", people(2), threshold=["prediction=0.3"]).drifted
+
+
+def test_a_page_that_cannot_be_written_is_told(files):
+    for place in ("train.parquet/drift.html", "."):
+        with pytest.raises(ConfigurationError, match="cannot write") as failed:
+            mlops_jupyter.drift("train.parquet", "same.parquet", html=Path(place))
+        assert failed.value.exit_code == 3
 
 
 def test_what_is_not_there(files):
@@ -122,9 +172,36 @@ def test_a_baseline_file_of_another_schema_version_is_told(files):
 
 def test_a_renamed_column_is_drift(files):
     people(2).rename(columns={"pay": "salary"}).to_parquet(files / "renamed.parquet")
-    with pytest.raises(CheckFailed, match=r"pay \(missing 0.0% → 100.0%\)") as failed:
+    with pytest.raises(CheckFailed, match=r"pay \(there is no such column\)") as failed:
         mlops_jupyter.drift("train.parquet", "renamed.parquet")
     assert any("salary" in note and "renamed?" in note for note in failed.value.record.notes)
+
+
+def test_a_log_says_when_each_file_is_read(files, terminal):
+    people(4, rows=100_000).to_parquet(files / "train.parquet")
+    done = terminal("drift", "train.parquet", "older.csv")
+    told = [line.strip() for line in done.err.splitlines() if "%" in line]
+    assert [line for line in told if line.startswith("100%")] == [
+        "100% train.parquet is read",
+        "100% older.csv is read",
+    ]
+    assert told[0].endswith("% reading train.parquet")
+    assert "0% reading older.csv" in told
+    assert told[-1] == "100% older.csv is read"
+
+
+def test_a_target_that_is_gone_can_be_left_out(files, terminal):
+    people(1).assign(churned=True).to_parquet(files / "train.parquet")
+    done = terminal("drift", "train.parquet", "same.parquet")
+    assert done.code == 1
+    assert "1 of 4 has drifted in same.parquet: churned (there is no such column)" in done.err
+    (line,) = [one for one in done.out.splitlines() if "churned" in one]
+    assert "no such column" in line
+    assert "%" not in line
+    hint = "if churned should not be there, such as the target, leave it out: --columns "
+    (left,) = [one.partition(hint)[2] for one in done.err.splitlines() if hint in one]
+    assert sorted(left.split(",")) == ["age", "pay", "town"]
+    assert terminal("drift", "train.parquet", "same.parquet", "--columns", left).code == 0
 
 
 def test_evidently_needs_rows(files):
@@ -144,7 +221,9 @@ def churn(project: Path) -> Iterator[Path]:
 
 
 def test_a_deployment_beside_its_training_data(churn, terminal):
-    report = mlops_jupyter.drift("churn")
+    with pytest.raises(CheckFailed, match="cannot tell whether churn has drifted: there are no rows") as failed:
+        mlops_jupyter.drift("churn")
+    report = failed.value.record
     assert report.rows_now == 0
     assert any("summed up" in note for note in report.notes)
     mlops_jupyter.predict("churn", people(3, older=10)[["age", "pay"]])
@@ -157,6 +236,13 @@ def test_a_deployment_beside_its_training_data(churn, terminal):
     assert [one["feature"] for one in shown["features"]] == ["age", "pay"]
     assert [one["feature"] for one in shown["drifted"]] == ["age", "prediction"]
     assert shown["baseline"] == "the data (3,000 rows)"
+    wait_for(lambda: list((churn / "payloads").glob("[!.]*.parquet")), 60, "no rows were kept")
+    with pytest.raises(CheckFailed) as failed:
+        mlops_jupyter.drift("churn", segment="age>=50")
+    old = failed.value.record
+    assert 0 < old.rows_now < 3000
+    assert [one.feature for one in old.features] == ["pay"]
+    assert any("choose the rows" in note and note.endswith(": age") for note in old.notes)
     # The same model, and what it was deployed with, as a baseline of a file.
     people(2)[["age", "pay"]].to_parquet("same.parquet")
     assert not mlops_jupyter.drift("models:/churn/1", "same.parquet").drifted

@@ -124,7 +124,7 @@ def test_a_page_that_begins_is_told_everything_and_then_what_is_new(dashboard, c
 def test_what_is_told_of_drift_has_no_distributions_until_one_is_opened(dashboard, churn):
     begin(dashboard)
     content, _ = first(dashboard, "now")
-    assert content["reports"][0]["features"][0][:2] == ["age", "psi"]
+    assert content["reports"][0]["features"][0][:2] == ["age", "PSI"]
     assert "'edges'" not in str(content)
     ask(dashboard, ask="open", version="1", feature="age", output=False)
     content, _ = first(dashboard, "distribution")

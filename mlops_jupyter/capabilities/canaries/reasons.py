@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 
-from ...records import Quality, RolloutPolicy
+from ...records import METHOD_WORDS, Quality, RolloutPolicy
 from .evidence import Evidence, of_means
 from .windows import SLOW_BEYOND, WRONG, RolloutState, Seen, drifted_alone, metric, quantile, suffices
 
@@ -36,7 +36,7 @@ def against(policy: RolloutPolicy, state: RolloutState, main: Seen, canary: Seen
     alone = list(drifted_alone(main.drift, canary.drift))
     if alone and state.drifted:
         one = max(alone, key=lambda each: (each.score or 0) / each.threshold)
-        told = f"{one.feature} has drifted, {one.method} {one.score:.3g} over {one.threshold:.3g}"
+        told = f"{one.feature} has drifted, {METHOD_WORDS[one.method]} {one.score:.3g} over {one.threshold:.3g}"
         if main.drift is None:
             # The traffic may have moved for both.
             yield False, f"{told}; what it stands beside has no baseline"

@@ -137,7 +137,8 @@ class _Comparing:
         if now is None or not now.rows:
             if not expected:
                 return replace(unknown, note="there are no rows")
-            return replace(unknown, missing_now=1.0, missing_drifted=True, note="the new data has no such column")
+            note = "the new data has no such column"
+            return replace(unknown, missing_now=1.0, missing_drifted=True, absent=True, note=note)
         found = replace(unknown, missing_now=_absent(now), missing_drifted=self._absence(baseline, now))
         if (why := self._incomparable(baseline, now)) is not None:
             return replace(found, note=why)

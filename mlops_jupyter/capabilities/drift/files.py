@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.csv
 import pyarrow.parquet as pq
 
 from ...errors import CommandError, ConfigurationError, NotFound
+from ..conditions import Condition
 from . import arrow
 from .profiles import Profile
 
@@ -23,29 +22,8 @@ _CSV_BLOCK_BYTES = 4 * 1024 * 1024
 # So many pieces for each process, so that none waits long for the last.
 _PIECES_A_PROCESS = 4
 PARQUET, CSV = (".parquet", ".pq"), (".csv", ".csv.gz")
-_SEGMENT = re.compile(r"(?P<column>[^=]+)=(?P<value>.*)", re.DOTALL)
 
 Told = Callable[[int], None]
-
-
-class Segment(NamedTuple):
-    """The rows in which a column has one value."""
-
-    column: str
-    value: str
-
-    @classmethod
-    def read(cls, text: str) -> Segment:
-        """Read ``column=value``.
-
-        Raises
-        ------
-        CommandError
-            When it is none.
-        """
-        if (found := _SEGMENT.fullmatch(text)) is None:
-            raise CommandError(f"{text} is no segment", "--segment column=value")
-        return cls(found["column"].strip(), found["value"].strip())
 
 
 class Piece(NamedTuple):
@@ -161,7 +139,7 @@ def known_columns(files: TableFiles) -> tuple[list[str], list[str]]:
     return known, [name for name in files.types if name not in known]
 
 
-def sketch(piece: Piece, profile: Profile, segments: Sequence[Segment], told: Told) -> None:
+def sketch(piece: Piece, profile: Profile, segments: Sequence[Condition], told: Told) -> None:
     """Take the rows of a piece that lie in all segments into a profile; ``told`` hears how many values were read.
 
     Raises
@@ -206,7 +184,7 @@ def _files(path: Path) -> list[Path]:
     return [path]
 
 
-def _batches(piece: Piece, segments: Sequence[Segment]) -> Iterator[Any]:
+def _batches(piece: Piece, segments: Sequence[Condition]) -> Iterator[Any]:
     wanted = list(dict.fromkeys((*piece.columns, *(one.column for one in segments))))
     if piece.groups is None:
         with _csv(Path(piece.file), wanted) as reader:
@@ -240,16 +218,8 @@ def _later(kind: pa.DataType) -> pa.DataType:
     return pa.string() if pa.types.is_null(kind) else kind
 
 
-def _within(batch: Any, segment: Segment) -> Any:
+def _within(batch: Any, segment: Condition) -> Any:
     at = batch.schema.get_field_index(segment.column)
     if at < 0:
         raise CommandError(f"there is no column {segment.column}", "--segment column=value")
-    column = batch.column(at)
-    if pa.types.is_dictionary(column.type):
-        column = column.dictionary_decode()
-    if pa.types.is_integer(column.type) or pa.types.is_floating(column.type):
-        try:
-            return pc.equal(column.cast(pa.float64()), float(segment.value))
-        except ValueError:
-            return pa.array([False] * len(column))
-    return pc.equal(column.cast(pa.string()), segment.value)
+    return segment.holds(batch.column(at))

@@ -10,20 +10,13 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from html import escape
 
-from ...records import Distribution, DriftReport, FeatureDrift
+from ...records import METHOD_WORDS, Distribution, DriftReport, FeatureDrift
 
 BASELINE_COLOUR, NOW_COLOUR, DRIFTED_COLOUR = "#808080", "#2f7ed8", "#d6457a"
 _WIDTH, _HEIGHT, _FOOT = 200, 54, 12
 _FAINT = "opacity:0.65"
 _CELL = "text-align:left;vertical-align:top;padding:4px 16px 4px 0"
 _NAME, _WORD = 60, 14
-_METHODS = {
-    "ks": "KS",
-    "psi": "PSI",
-    "jensen_shannon": "Jensen-Shannon",
-    "wasserstein": "Wasserstein",
-    "chi_square": "chi-square",
-}
 
 
 def page(report: DriftReport) -> str:
@@ -72,10 +65,20 @@ def fragment(report: DriftReport, most: int | None = None) -> str:
 
 def headline(report: DriftReport) -> str:
     """Say in a line what has drifted."""
-    compared = len(report.features) + len(report.predictions)
-    if not report.drifted:
-        return f"{report.name}: nothing of {compared} has drifted"
-    return f"{report.name}: {len(report.drifted)} of {compared} have drifted"
+    if (why := report.untold) is not None:
+        return f"{report.name}: cannot tell whether it has drifted: {why}"
+    every = (*report.features, *report.predictions)
+    if report.drifted:
+        return f"{report.name}: {counted(report)}"
+    unknown = sum(one.score is None for one in every)
+    rest = f", and of {unknown} it cannot be told" if unknown else ""
+    return f"{report.name}: nothing of {len(every) - unknown} has drifted{rest}"
+
+
+def counted(report: DriftReport) -> str:
+    """Say how many features and predictions have drifted."""
+    compared, drifted = len(report.features) + len(report.predictions), len(report.drifted)
+    return f"{drifted} of {compared} {'has' if drifted == 1 else 'have'} drifted"
 
 
 def about(report: DriftReport) -> Iterator[str]:
@@ -91,11 +94,13 @@ def method_words(one: FeatureDrift) -> str:
     """Write a distance and the threshold that it is held against."""
     if one.score is None:
         return "–"
-    return f"{_METHODS[one.method]} {one.score:.3g} {'>' if one.drifted else '≤'} {one.threshold:.3g}"
+    return f"{METHOD_WORDS[one.method]} {one.score:.3g} {'>' if one.drifted else '≤'} {one.threshold:.3g}"
 
 
 def missing_words(one: FeatureDrift) -> str:
     """Write the shares of missing values, nothing where there are none."""
+    if one.absent:
+        return "no such column"
     if not one.missing_baseline and not one.missing_now:
         return ""
     return f"{one.missing_baseline:.1%} → {one.missing_now:.1%}"
@@ -116,10 +121,12 @@ def _row(one: FeatureDrift) -> str:
     moved = one.drifted or one.missing_drifted
     colour = f"color:{DRIFTED_COLOUR};font-weight:600" if moved else ""
     drawn = "" if one.distribution is None else picture(one.distribution, label=_short(one.feature, _NAME))
-    others = " · ".join(f"{_METHODS.get(name, name)} {value:.3g}" for name, value in one.scores.items())
+    others = " · ".join(f"{METHOD_WORDS.get(name, name)} {value:.3g}" for name, value in one.scores.items())
     faint = f'<div style="{_FAINT};font-size:0.85em;max-width:17em">{escape(others)}</div>' if others else ""
     state = " and ".join(
-        word for word, is_so in (("drifted", one.drifted), ("missing differs", one.missing_drifted)) if is_so
+        word
+        for word, is_so in (("drifted", one.drifted), ("missing differs", one.missing_drifted and not one.absent))
+        if is_so
     )
     said = "; ".join(filter(None, (state, one.note)))
     return (

@@ -17,7 +17,8 @@ from queue import Empty, SimpleQueue
 from typing import Any, BinaryIO
 
 from ...errors import ConfigurationError, MlopsError
-from .files import Piece, Segment, TableFiles, sketch
+from ..conditions import Condition
+from .files import Piece, TableFiles, sketch
 from .profiles import Profile
 
 # Fewer values are sketched sooner than another process has started.
@@ -32,7 +33,7 @@ def profile_of(
     columns: Sequence[str],
     like: Profile,
     *,
-    segments: Sequence[Segment] = (),
+    segments: Sequence[Condition] = (),
     processes: int | None = None,
     told: Callable[[int], None] = lambda _: None,
     cancelled: Callable[[], bool] = lambda: False,
@@ -108,7 +109,7 @@ def _left(waiting: SimpleQueue[Piece], cancelled: Callable[[], bool]) -> Iterato
 
 
 @contextmanager
-def _others(count: int, like: Profile, segments: Sequence[Segment]) -> Iterator[list[subprocess.Popen[bytes]]]:
+def _others(count: int, like: Profile, segments: Sequence[Condition]) -> Iterator[list[subprocess.Popen[bytes]]]:
     """Start processes, and end them in any case."""
     started: list[subprocess.Popen[bytes]] = []
     try:
@@ -194,7 +195,7 @@ def serve(lines: Iterable[bytes], answer: Callable[[bytes, bytes], None]) -> Non
     said = iter(lines)
     begun = json.loads(next(said))
     profile = Profile(begun["kinds"])
-    segments = [Segment(*one) for one in begun["segments"]]
+    segments = [Condition(*one) for one in begun["segments"]]
     for line in said:
         task = json.loads(line)
         if "piece" not in task:

@@ -7,8 +7,11 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 from numpy.typing import NDArray
 
+from ...errors import CommandError
+from ..conditions import Condition
 from .baseline import Baseline, settled
 from .profiles import Profile
 from .words import named
@@ -58,6 +61,24 @@ def drawn(table: Any, most: int) -> Any:
         return table
     at = np.sort(np.random.default_rng(0).choice(len(table), most, replace=False))
     return table.iloc[at] if isinstance(table, pd.DataFrame | pd.Series) else table[at]
+
+
+def within(table: Any, condition: Condition) -> Any:
+    """Return the rows of a DataFrame for which a condition holds.
+
+    Raises
+    ------
+    CommandError
+        When it has no such column, or the values of that cannot be compared so.
+    """
+    name = condition.column
+    if not isinstance(table, pd.DataFrame) or name not in table.columns:
+        raise CommandError(f"there is no column {name} in the table", "--segment column=value")
+    try:
+        chosen = condition.holds(pa.Array.from_pandas(table[name]))
+    except pa.ArrowException as error:
+        raise CommandError(f"the values of {name} are of several kinds", "choose the rows before") from error
+    return table[np.asarray(chosen, dtype=np.bool_)]
 
 
 def profile_of(table: Any, columns: Iterable[str] | None = None, without: Sequence[str] = ()) -> Profile:

@@ -41,6 +41,8 @@ LEAST: Mapping[DriftMethod, float] = {
 # With fewer values than this no distance says anything.
 LEAST_ROWS = 30
 LEAST_MISSING = 0.01
+# In place of a feature's name.
+EVERY = "*"
 _NORMAL = NormalDist()
 
 
@@ -73,7 +75,7 @@ class Thresholds:
 
     def fixed_for(self, feature: str) -> float | None:
         """Return the threshold that was set for a feature."""
-        return self.fixed.get(feature, self.fixed.get("*"))
+        return self.fixed.get(feature, self.fixed.get(EVERY))
 
 
 def by_chance(

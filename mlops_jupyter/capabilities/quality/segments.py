@@ -2,42 +2,25 @@
 
 from __future__ import annotations
 
-import re
 from itertools import pairwise
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from ...errors import CommandError, NotFound
-from .parts import KEYS, values
+from ...errors import NotFound
+from .. import conditions
+from ..conditions import Condition
+from .parts import KEYS
 
-_FORM = re.compile(r"\s*(?P<column>.+?)\s*(?P<sign><=|>=|!=|<|>|=)\s*(?P<value>.*?)\s*", re.DOTALL)
 _MOST = 12
 _QUARTILES = (0.25, 0.5, 0.75)
 
 
-class Segment(NamedTuple):
-    """The rows whose value in a column is as told.
-
-    Attributes
-    ----------
-    column
-        The column.
-    sign
-        One of ``=``, ``!=``, ``<``, ``<=``, ``>``, ``>=``.
-    value
-        What it is compared with.
-    """
-
-    column: str
-    sign: str
-    value: str
-
-    def __str__(self) -> str:
-        return f"{self.column}{self.sign}{self.value}"
+class Segment(Condition):
+    """A condition on logged rows."""
 
     def mask(self, table: pa.Table) -> NDArray[np.bool_]:
         """Tell of each row whether it belongs to the segment; one whose value is missing does not.
@@ -49,23 +32,7 @@ class Segment(NamedTuple):
         CommandError
             When the value is none for the column.
         """
-        column = values(column_of(table, self.column))
-        if column.dtype == object:
-            if self.sign not in {"=", "!="}:
-                raise CommandError(f"{self.column} holds text, which is equal or not", f"{self.column}={self.value}")
-            same = np.asarray(column == self.value, dtype=np.bool_)
-            there = np.asarray([one is not None for one in column], dtype=np.bool_)
-            return there & (same if self.sign == "=" else ~same)
-        number = _number(self.column, self.value)
-        compared = {
-            "=": np.equal,
-            "!=": np.not_equal,
-            "<": np.less,
-            "<=": np.less_equal,
-            ">": np.greater,
-            ">=": np.greater_equal,
-        }[self.sign](column, number)
-        return np.asarray(compared & ~np.isnan(column), dtype=np.bool_)
+        return np.asarray(self.holds(column_of(table, self.column)), dtype=np.bool_)
 
 
 def parsed(text: str) -> Segment:
@@ -76,10 +43,7 @@ def parsed(text: str) -> Segment:
     CommandError
         When it names none.
     """
-    found = _FORM.fullmatch(text)
-    if found is None:
-        raise CommandError(f"{text} names no segment", "write it as plan=premium or age>=30")
-    return Segment(found["column"], found["sign"], found["value"].strip("'\""))
+    return Segment(*conditions.parsed(text))
 
 
 def column_of(table: pa.Table, name: str) -> Any:
@@ -140,13 +104,3 @@ class Division:
         ends = [f"{one:g}" for one in cuts.tolist()]
         between = [f"{low}<{self._column}<={high}" for low, high in pairwise(ends)]
         return np.asarray([f"{self._column}<={ends[0]}", *between, f"{self._column}>{ends[-1]}"], dtype=object)
-
-
-def _number(column: str, text: str) -> float:
-    lowered = text.lower()
-    if lowered in {"true", "false"}:
-        return float(lowered == "true")
-    try:
-        return float(text)
-    except ValueError:
-        raise CommandError(f"{column} holds numbers, and {text!r} is none", f"{column}>=30") from None

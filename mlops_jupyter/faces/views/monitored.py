@@ -10,7 +10,7 @@ from html import escape
 from typing import Any
 
 from ...capabilities.monitoring.stretches import words as stretch
-from ...records import Alert, DriftReport, FeatureDrift, Monitored, Quality, QualityMetric, VersionSeries
+from ...records import METHOD_WORDS, Alert, DriftReport, FeatureDrift, Monitored, Quality, QualityMetric, VersionSeries
 from .columns import CARD, FAINT, badge, html_table, notes_html, shortened, text_table, when
 from .deployment import LIKE
 from .time_chart import Values, histogram, legend, time_chart
@@ -221,7 +221,9 @@ def _drift_lines(report: DriftReport) -> Iterator[str]:
     for prefix, one in every[:_FEATURES_SHOWN]:
         filled = min(_BAR_WIDTH, round(_BAR_WIDTH / 2 * max(0.0, _excess(one))))
         bar = "".join("█" if at < filled else "│" if at == _BAR_WIDTH // 2 else "·" for at in range(_BAR_WIDTH))
-        rows.append((f"{prefix}{one.feature}", one.method, _score(one), f"{one.threshold:.3g}", bar, _said(one)))
+        rows.append(
+            (f"{prefix}{one.feature}", METHOD_WORDS[one.method], _score(one), f"{one.threshold:.3g}", bar, _said(one))
+        )
     if rows:
         yield text_table(("feature", "method", "score", "threshold", "", ""), rows, indent=2)
     if len(every) > len(rows):
@@ -253,8 +255,8 @@ def _drift_row(prefix: str, one: FeatureDrift, scale: float) -> str:
     name = escape(shortened(f"{prefix}{one.feature}", 28))
     words = (
         f"<span style='display:inline-block;width:13em;overflow:hidden;white-space:nowrap;vertical-align:middle'>{name}"
-        f"</span> {bar} <b>{_score(one)}</b> <span style='{FAINT}'>{one.method}, threshold {one.threshold:.3g} "
-        f"{escape(_said(one))}</span>"
+        f"</span> {bar} <b>{_score(one)}</b> <span style='{FAINT}'>{METHOD_WORDS[one.method]}, "
+        f"threshold {one.threshold:.3g} {escape(_said(one))}</span>"
     )
     spread = one.distribution
     if spread is None:

@@ -132,7 +132,7 @@ def test_of_200_healthy_noisy_rollouts_at_most_2_are_rolled_back():
         ({"failing": 0.05}, "of its requests failed, beside", 30),
         ({"seconds": 0.06}, "it is slower: p95", 8),
         ({"seconds": 0.025}, "it is slower: p95", 30),
-        ({"drift": 0.4}, "prediction has drifted, psi 0.", 8),
+        ({"drift": 0.4}, "prediction has drifted, PSI 0.", 8),
         ({"wrong": 0.3}, "of its answers were wrong, beside", 40),
     ],
 )

@@ -11,8 +11,9 @@ import pyarrow.csv
 import pyarrow.parquet as pq
 import pytest
 
+from mlops_jupyter.capabilities.conditions import parsed
 from mlops_jupyter.capabilities.drift import Profile
-from mlops_jupyter.capabilities.drift.files import Segment, find, first_rows, known_columns
+from mlops_jupyter.capabilities.drift.files import find, first_rows, known_columns
 from mlops_jupyter.capabilities.drift.sketching import profile_of
 from mlops_jupyter.errors import CommandError, ConfigurationError, NotFound
 
@@ -138,15 +139,22 @@ def test_values_are_taken_as_the_baseline_has_them(tmp_path):
     assert (number.present, number.missing, number.invalid) == (1, 1, 1)
 
 
-@pytest.mark.parametrize(("segment", "rows"), [("town=Bern", 2), ("n=1", 1), ("n=x", 0), ("town=", 0)])
-def test_a_segment_is_the_rows_with_a_value(tmp_path, segment, rows):
-    table = pa.table({"town": ["Bern", "Bern", "Basel", None], "n": [1, 2, 3, 4]})
+@pytest.mark.parametrize(
+    ("segment", "rows"),
+    [("town=Bern", 2), ("town != Bern", 1), ("n=1", 1), ("n>=2", 3), ("n<2", 1), ("yes=true", 1), ("town=", 0)],
+)
+def test_a_segment_is_the_rows_whose_value_is_so(tmp_path, segment, rows):
+    table = pa.table({"town": ["Bern", "Bern", "Basel", None], "n": [1, 2, 3, 4], "yes": [True, False, None, False]})
     pq.write_table(table, tmp_path / "a.parquet")
     pyarrow.csv.write_csv(table, tmp_path / "a.csv")
     for name in ("a.parquet", "a.csv"):
-        assert profile(tmp_path / name, segments=(Segment.read(segment),)).rows == rows
+        assert profile(tmp_path / name, segments=(parsed(segment),)).rows == rows
+        with pytest.raises(CommandError, match="n holds numbers, and 'x' is none"):
+            profile(tmp_path / name, segments=(parsed("n=x"),))
+        with pytest.raises(CommandError, match="town holds text"):
+            profile(tmp_path / name, segments=(parsed("town>B"),))
     with pytest.raises(CommandError, match="no segment"):
-        Segment.read("town")
+        parsed("town")
 
 
 def test_files_that_cannot_be_read_say_so(tmp_path):
