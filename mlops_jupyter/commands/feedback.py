@@ -13,7 +13,7 @@ import pyarrow as pa
 from .. import settings
 from ..capabilities.endpoints.folder import endpoint_folder
 from ..capabilities.monitoring import stretches
-from ..capabilities.quality import assessing, given, segments
+from ..capabilities.quality import assessing, given, giving, segments
 from ..errors import CommandError
 from ..protocols import Object
 from ..records import Feedback, Prediction
@@ -86,7 +86,7 @@ def feedback(
         found = Feedback(name, 0, 0, 0, 0)
     else:
         labels = given.batches(data, given.Columns(request_id, label, row)) if of is None else _of(of, data)
-        found = assessing.give(watch, name, labels)
+        found = giving.give(watch, name, labels)
     return replace(found, quality=assessing.assess(watch, wanted, task))
 
 

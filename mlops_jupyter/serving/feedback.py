@@ -74,7 +74,7 @@ class FeedbackDesk:
         quality = _quality()
         try:
             labels = list(quality.given.of_body(body, kind, plan.limits.rows))
-            found = quality.assessing.give(self._watch, plan.name, labels)
+            found = quality.giving.give(self._watch, plan.name, labels)
         except CommandError as error:
             raise malformed(error.message) from error
         except ConfigurationError as error:
@@ -91,7 +91,7 @@ class _quality:  # noqa: N801 -- modules under one name
     def __init__(self) -> None:
         home = "mlops_jupyter.capabilities.quality"
         self.given: Any = importlib.import_module(f"{home}.given")
-        self.assessing: Any = importlib.import_module(f"{home}.assessing")
+        self.giving: Any = importlib.import_module(f"{home}.giving")
 
 
 async def _read(plan: EndpointPlan, receive: Receive) -> bytes:
