@@ -82,7 +82,10 @@ class FeedbackDesk:
                 503, "TEMPORARILY_UNAVAILABLE", "the labels cannot be written down", retry_after_s=5
             ) from error
         told = {name: getattr(found, name) for name in ("labels", "joined", "duplicates", "unknown")}
-        return json.dumps({**told, "notes": list(found.notes)}).encode()
+        notes = list(found.notes)
+        if found.foreign:
+            notes.append(f"{found.foreign} of the labels are of another kind than the answers and do not count")
+        return json.dumps({**told, "notes": notes}).encode()
 
 
 class _quality:  # noqa: N801 -- modules under one name

@@ -100,7 +100,15 @@ def assess(watch: Path, wanted: Wanted = EVERYTHING, task: Task | None = None) -
             _tally(tallies, answers, index, apart)
     ordered = sorted(tallies.items(), key=lambda one: (one[0][0], one[0][1] or ""))
     return tuple(
-        Quality(version, tally.rows, tally.labelled, tally.metrics(task), segment)
+        Quality(
+            version=version,
+            rows=tally.rows,
+            labelled=tally.labelled,
+            metrics=tally.metrics(task),
+            segment=segment,
+            foreign=tally.foreign,
+            foreign_label=tally.foreign_label,
+        )
         for (version, segment), tally in ordered
     )
 
@@ -200,7 +208,7 @@ def _tally(tallies: Tallies, answers: pa.Table, index: Index, apart: NDArray[np.
         return
     joined = answers.take(pa.array(hits))
     labels = index.labels[places[hits]]
-    predicted, scores = _answer(joined)
+    predicted, scores = answer_of(joined)
     named = np.full(len(hits), "", dtype=object) if apart is None else apart[places[hits]]
     groups = pd.DataFrame({"version": parts.values(joined[VERSION]), "segment": named}).groupby(["version", "segment"])
     for (version, segment), rows in groups.indices.items():
@@ -208,7 +216,7 @@ def _tally(tallies: Tallies, answers: pa.Table, index: Index, apart: NDArray[np.
         tally.add(labels[rows], predicted[rows], None if scores is None else scores[rows])
 
 
-def _answer(answers: pa.Table) -> tuple[NDArray[Any], NDArray[np.float64] | None]:
+def answer_of(answers: pa.Table) -> tuple[NDArray[Any], NDArray[np.float64] | None]:
     """Return what was answered, and how likely the second of two classes was where that was answered."""
     names = [name for name in answers.column_names if name not in KEYS]
     scored = [name for name in names if name != _PREDICTION and pa.types.is_floating(answers[name].type)]

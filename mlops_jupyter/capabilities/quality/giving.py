@@ -16,8 +16,10 @@ from numpy.typing import NDArray
 from ...errors import CommandError
 from ...records import Feedback
 from . import parts
+from .assessing import answer_of
 from .labels import Index, Labels
 from .parts import ID, ROW
+from .tallies import alike_to
 
 
 class _Joined(NamedTuple):
@@ -31,11 +33,14 @@ class _Joined(NamedTuple):
         Whether its request has been; shape (n,).
     several
         Whether that had more than one row; shape (n,).
+    foreign
+        Whether the model cannot answer it, being of another kind; shape (n,).
     """
 
     answered: NDArray[np.bool_]
     known: NDArray[np.bool_]
     several: NDArray[np.bool_]
+    foreign: NDArray[np.bool_]
 
 
 def give(watch: Path, name: str, batches: Iterable[pa.Table]) -> Feedback:
@@ -60,7 +65,7 @@ def give(watch: Path, name: str, batches: Iterable[pa.Table]) -> Feedback:
     labels = Labels(watch / parts.LABELS)
     counted = _Counted(batches)
     written = labels.add(counted)
-    duplicates = joined = distinct = beyond = 0
+    duplicates = joined = distinct = beyond = foreign = 0
     older, answers = labels.before(written), parts.files(watch / parts.ANSWERS)
     try:
         for index in labels.indexes(written):
@@ -69,6 +74,7 @@ def give(watch: Path, name: str, batches: Iterable[pa.Table]) -> Feedback:
             distinct += len(index.rows)
             duplicates += index.repeated + int(_among(older, index).sum())
             joined += int(found.answered.sum())
+            foreign += int(found.foreign.sum())
             beyond += int((found.known & ~found.answered).sum())
     except CommandError:
         for file in written:
@@ -77,7 +83,8 @@ def give(watch: Path, name: str, batches: Iterable[pa.Table]) -> Feedback:
     unknown = distinct - joined
     if counted.rows:
         labels.count(joined=joined, unknown=unknown, duplicate=duplicates)
-    return Feedback(name, counted.rows, joined, duplicates, unknown, (), _notes(watch, unknown - beyond, beyond))
+    notes = _notes(watch, unknown - beyond, beyond)
+    return Feedback(name, counted.rows, joined, duplicates, unknown, notes=notes, foreign=foreign)
 
 
 class _Counted:
@@ -96,34 +103,39 @@ class _Counted:
 def _among(files: Sequence[Path], index: Index) -> NDArray[np.bool_]:
     """Tell of each label whether its row is in files."""
     found = np.zeros(len(index.rows), dtype=np.bool_)
-    for table in _answers(files, index):
+    for table in _answers(files, index, (ID, ROW)):
         _mark(found, index, table)
     return found
 
 
 def _joined(answers: Sequence[Path], index: Index) -> _Joined:
     """Join labels to rows and, where it matters, to requests."""
-    answered = np.zeros(len(index.rows), dtype=np.bool_)
+    answered, foreign = np.zeros((2, len(index.rows)), dtype=np.bool_)
     # Of labels that all say row 0 the request is known where the row is.
     of_requests = bool(index.unsaid.any() or index.rows.any())
     codes, requests = _requests(index) if of_requests else (np.arange(len(answered)), index)
     known, several = np.zeros((2, len(requests.rows)), dtype=np.bool_)
     for table in _answers(answers, index):
-        _mark(answered, index, table)
+        places = index.find(table)
+        hits = np.flatnonzero(places >= 0)
+        answered[places[hits]] = True
+        if len(hits):
+            labels = index.labels[places[hits]]
+            foreign[places[hits]] = ~alike_to(answer_of(table.take(pa.array(hits)))[0], labels)
         if not of_requests:
             continue
         numbers = parts.numbers_of(table)
         for number, found in ((0, known), (1, several)):
             chosen = table[ID].filter(pa.array(numbers == number))
             _mark(found, requests, pa.table({ID: chosen, ROW: np.zeros(len(chosen), dtype=np.int32)}))
-    return _Joined(answered, known[codes] if of_requests else answered, several[codes])
+    return _Joined(answered, known[codes] if of_requests else answered, several[codes], foreign)
 
 
-def _answers(files: Sequence[Path], index: Index) -> Iterator[pa.Table]:
+def _answers(files: Sequence[Path], index: Index, columns: Sequence[str] | None = None) -> Iterator[pa.Table]:
     if not len(index.rows):
         return
     ends = pc.min_max(index.ids).as_py()
-    yield from parts.tables(files, (ID, ROW), (ends["min"], ends["max"]))
+    yield from parts.tables(files, columns, (ends["min"], ends["max"]))
 
 
 def _mark(found: NDArray[np.bool_], index: Index, table: pa.Table) -> None:
@@ -152,7 +164,7 @@ def _refuse_unsaid(answers: Sequence[Path], index: Index, found: _Joined) -> Non
     request = index.ids[place].as_py()
     hint = f"of request {request}: give a column row, counted from 0"
     if found.several[place]:
-        count = sum(pc.sum(pc.equal(one[ID], request)).as_py() or 0 for one in _answers(answers, index))
+        count = sum(pc.sum(pc.equal(one[ID], request)).as_py() or 0 for one in _answers(answers, index, (ID,)))
         raise CommandError(f"a request of {count} rows has a label that says no row: a column row is needed", hint)
     said = f"a request that is not known yet has {index.unsaid[place]} labels that say no row"
     raise CommandError(f"{said}: a column row is needed", hint)

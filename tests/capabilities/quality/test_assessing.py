@@ -238,9 +238,44 @@ def test_segments_and_times(tmp_path):
 def test_answers_that_are_no_numbers_are_left_out(tmp_path):
     answered(tmp_path, ["a", "b", "c", "d"], prediction=[1.5, np.nan, np.inf, 2.0])
     found = fed(tmp_path, {"request_id": ["a", "b", "c", "d"], "label": [1.25, 1.25, 1.25, np.inf]})
-    assert found.joined == 4
+    assert (found.joined, found.foreign) == (4, 0)
     (quality,) = assess(tmp_path)
     assert (quality.rows, quality.labelled, measures(quality)) == (4, 1, {"rmse": 0.25, "mae": 0.25})
+
+
+@pytest.mark.parametrize(
+    ("answers", "told", "counted", "first"),
+    [
+        ([0, 1, 1, 0], ["yes", "1", "1.0", "no"], 2, "yes"),
+        ([0, 1, 1, 0], ["yes", "no", "yes", "no"], 0, "yes"),
+        ([0, 1, 1, 0], [True, False, True, False], 4, None),
+        (["yes", "no", "no", "yes"], [1.0, 0.0, 0.0, 1.0], 0, "1"),
+        (["yes", "no", "no", "yes"], [True, False, True, True], 0, "True"),
+        (["1", "2", "2", "1"], [1, 2, 2, 1], 4, None),
+        (["True", "False", "True", "True"], [True, False, True, True], 4, None),
+    ],
+)
+def test_labels_of_another_kind_than_the_answers_do_not_count(tmp_path, answers, told, counted, first):
+    ids = ["d", "c", "b", "a"]
+    answered(tmp_path, ids, prediction=answers)
+    found = fed(tmp_path, {"request_id": ids, "label": told})
+    assert (found.joined, found.foreign) == (4, 4 - counted)
+    (quality,) = assess(tmp_path)
+    assert (quality.labelled, quality.foreign, quality.foreign_label) == (counted, 4 - counted, first)
+    assert bool(quality.metrics) is bool(counted)
+    if counted == 2:
+        assert measures(quality)["accuracy"] == 1
+
+
+def test_text_is_no_regression(tmp_path):
+    answered(tmp_path, ["a", "b"], prediction=["yes", "no"])
+    fed(tmp_path, {"request_id": ["a", "b"], "label": ["yes", "yes"]})
+    (quality,) = assess(tmp_path, task="regression")
+    assert (quality.labelled, quality.metrics) == (2, ())
+    # A number that is written as text is one.
+    answered(tmp_path, ["c", "d"], "2", prediction=[1.5, 2.5])
+    fed(tmp_path, {"request_id": ["c", "d"], "label": ["1.0", "2.0"]})
+    assert measures(assess(tmp_path, Wanted(version="2"), "regression")[0]) == {"rmse": 0.5, "mae": 0.5}
 
 
 def test_division_of_what_is_missing_and_of_too_many():
