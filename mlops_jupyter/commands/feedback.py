@@ -13,10 +13,10 @@ import pyarrow as pa
 from .. import settings
 from ..capabilities.endpoints.folder import endpoint_folder
 from ..capabilities.monitoring import stretches
-from ..capabilities.quality import assessing, given, segments
+from ..capabilities.quality import assessing, given, giving, segments
 from ..errors import CommandError
 from ..protocols import Object
-from ..records import Feedback, Prediction
+from ..records import Feedback, Prediction, Quality
 from . import targets
 
 
@@ -86,8 +86,21 @@ def feedback(
         found = Feedback(name, 0, 0, 0, 0)
     else:
         labels = given.batches(data, given.Columns(request_id, label, row)) if of is None else _of(of, data)
-        found = assessing.give(watch, name, labels)
-    return replace(found, quality=assessing.assess(watch, wanted, task))
+        found = giving.give(watch, name, labels)
+    quality = assessing.assess(watch, wanted, task)
+    return replace(found, quality=quality, notes=(*found.notes, *_remarks(quality, task)))
+
+
+def _remarks(quality: tuple[Quality, ...], task: str | None) -> Iterator[str]:
+    """Say which labels do not count, and why there are no measures."""
+    for one in quality:
+        of = f"version {one.version}" if one.segment is None else f"version {one.version}, {one.segment}"
+        if one.foreign:
+            said = f"{one.foreign} label{'' if one.foreign == 1 else 's'} such as {one.foreign_label!r}"
+            yield f"{of}: {said} cannot be answers of the model, and do not count"
+        if one.labelled and not one.metrics:
+            why = "the answers are text, which has no RMSE or MAE" if task == "regression" else "there are many classes"
+            yield f"{of}: no measures, as {why}"
 
 
 def _of(predicted: object, data: Any) -> Iterator[pa.Table]:

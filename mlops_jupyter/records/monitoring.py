@@ -183,6 +183,9 @@ class Quality:
         The measures.
     segment
         The rows that are looked at, as ``column=value``; ``None`` for all.
+    foreign, foreign_label
+        How many labels do not count since the model cannot answer them, being of another kind (text beside numbers),
+        and one of them.
     """
 
     version: str
@@ -190,6 +193,8 @@ class Quality:
     labelled: int
     metrics: tuple[QualityMetric, ...]
     segment: str | None = None
+    foreign: int = 0
+    foreign_label: str | None = None
 
 
 @dataclass(frozen=True)
@@ -212,6 +217,8 @@ class Feedback:
         How right each version's answers were, with these.
     notes
         Sentences the user should read.
+    foreign
+        How many of the joined ones do not count, being of another kind than the answers.
     """
 
     name: str
@@ -221,6 +228,7 @@ class Feedback:
     unknown: int
     quality: tuple[Quality, ...] = ()
     notes: tuple[str, ...] = ()
+    foreign: int = 0
 
 
 @dataclass(frozen=True)

@@ -74,7 +74,7 @@ class FeedbackDesk:
         quality = _quality()
         try:
             labels = list(quality.given.of_body(body, kind, plan.limits.rows))
-            found = quality.assessing.give(self._watch, plan.name, labels)
+            found = quality.giving.give(self._watch, plan.name, labels)
         except CommandError as error:
             raise malformed(error.message) from error
         except ConfigurationError as error:
@@ -82,7 +82,10 @@ class FeedbackDesk:
                 503, "TEMPORARILY_UNAVAILABLE", "the labels cannot be written down", retry_after_s=5
             ) from error
         told = {name: getattr(found, name) for name in ("labels", "joined", "duplicates", "unknown")}
-        return json.dumps({**told, "notes": list(found.notes)}).encode()
+        notes = list(found.notes)
+        if found.foreign:
+            notes.append(f"{found.foreign} of the labels are of another kind than the answers and do not count")
+        return json.dumps({**told, "notes": notes}).encode()
 
 
 class _quality:  # noqa: N801 -- modules under one name
@@ -91,7 +94,7 @@ class _quality:  # noqa: N801 -- modules under one name
     def __init__(self) -> None:
         home = "mlops_jupyter.capabilities.quality"
         self.given: Any = importlib.import_module(f"{home}.given")
-        self.assessing: Any = importlib.import_module(f"{home}.assessing")
+        self.giving: Any = importlib.import_module(f"{home}.giving")
 
 
 async def _read(plan: EndpointPlan, receive: Receive) -> bytes:

@@ -53,6 +53,21 @@ def test_labels_of_a_prediction_are_given_in_its_order(endpoint, project):
     assert "<b>churn</b>" in render.mime_bundle(told)["text/html"]
 
 
+def test_labels_that_the_model_cannot_answer_do_not_count(endpoint, project):
+    predicted = mlops_jupyter.predict("churn", TABLE)
+    wait_for(lambda: answered(endpoint))
+    found = mlops_jupyter.feedback("churn", ["yes", "1", "0", "1"], of=predicted)
+    (quality,) = found.quality
+    assert (quality.labelled, quality.metrics[0].value) == (3, 1.0)
+    (version,) = predicted.versions
+    said = f"version {version}: 1 label such as 'yes' cannot be answers of the model, and do not count"
+    assert found.notes == (said,)
+    assert said in render.text(mlops_jupyter.feedback("churn"))
+    assert (
+        mlops_jupyter.feedback("churn", ["a", "b", "c", "d"], of=predicted, task="regression").quality[0].metrics == ()
+    )
+
+
 def test_segments_of_what_was_asked(endpoint):
     predicted = mlops_jupyter.predict("churn", TABLE)
     wait_for(lambda: answered(endpoint) and any((endpoint / "payloads").glob("[!.]*.parquet")))

@@ -27,6 +27,7 @@ from mlops_jupyter.records import (
     Line,
     MetricPoint,
     Picture,
+    Prediction,
     Run,
     RunTable,
     Setup,
@@ -433,3 +434,11 @@ def test_hints_cover_every_record():
         if dataclasses.is_dataclass(kind):
             assert typing.get_type_hints(kind)
             record(kind, "x")
+
+
+def test_a_saved_prediction_says_how_many_rows_there_were():
+    predicted = Prediction("churn", tuple(range(500)), ("r1", "r2"), ("1",), 0.1, rows=(300, 200))
+    bundle = render.mime_bundle(predicted)
+    assert "… and 480 more" in bundle["text/plain"]
+    assert "… and 480 more" in bundle["text/html"]
+    assert len(bundle[render.mime_type(predicted)]["predictions"]) == 200

@@ -65,9 +65,14 @@ def test_labels_in_each_form_join_what_was_answered(endpoint):
     second = client.post("/feedback", content=frame.to_csv(index=False), headers=text)
     told = second.json()
     assert (told["labels"], told["joined"], told["duplicates"], told["unknown"]) == (3, 2, 1, 1)
-    assert "of 1 rows no answer is known" in told["notes"][0]
+    assert "of 1 row no answer is known" in told["notes"][0]
     third = client.post("/feedback", content=frame.to_parquet(index=False), headers={"content-type": PARQUET})
     assert (third.json()["labels"], third.json()["duplicates"]) == (3, 3)
+    silent = client.post("/feedback", json={"labels": [{"request_id": ids[2], "label": 0}]})
+    assert (silent.status_code, silent.json()["message"]) == (
+        400,
+        "a request of 2 rows has a label that says no row: a column row is needed",
+    )
     # An answer to whoever had wrong labels holds none of them.
     assert predicted(client)
 

@@ -1,5 +1,5 @@
 """How right a model's answers were: labels that come late, joined to the answers by request id and row.
 
-`given` reads labels, `labels` keeps them, `joining` finds the answers they belong to, `tallies` and `intervals` make
+`given` reads labels, `labels` keeps them, `giving` tells which answers they belong to, `tallies` and `intervals` make
 measures of them; `assessing` puts these together over an endpoint's folder ``watch``.
 """

@@ -3,25 +3,24 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
-from datetime import UTC, datetime
+from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from ...records import Feedback, Quality
+from ...records import Quality
 from . import parts, segments
 from .labels import Index, Labels
-from .parts import AT, ID, KEYS, ROW, VERSION
+from .parts import AT, KEYS, VERSION
 from .segments import Segment
 from .tallies import Tally, Task
 
-_ANSWERS, _PAYLOADS, _LABELS = "answers", "payloads", "labels"
+_PAYLOADS = "payloads"
 _PREDICTION = "prediction"
 _CLASS = re.compile(r"(?:prediction|class|proba|probability)?[_ ]?(?P<name>.+)")
 # By version and segment.
@@ -91,89 +90,27 @@ def assess(watch: Path, wanted: Wanted = EVERYTHING, task: Task | None = None) -
     """
     tallies: Tallies = {}
     logged = Logged(watch / _PAYLOADS, wanted) if wanted.sampled else None
-    for number, index in enumerate(Labels(watch / _LABELS).indexes()):
+    for number, index in enumerate(Labels(watch / parts.LABELS).indexes()):
         apart = None if logged is None else logged.segments(index)
         if number == 0 and logged is not None:
             logged.count(tallies)
-        for answers in _tables(watch / _ANSWERS, wanted):
+        for answers in _tables(watch / parts.ANSWERS, wanted):
             if number == 0 and logged is None:
                 _count(tallies, parts.values(answers[VERSION]), None)
             _tally(tallies, answers, index, apart)
     ordered = sorted(tallies.items(), key=lambda one: (one[0][0], one[0][1] or ""))
     return tuple(
-        Quality(version, tally.rows, tally.labelled, tally.metrics(task), segment)
+        Quality(
+            version=version,
+            rows=tally.rows,
+            labelled=tally.labelled,
+            metrics=tally.metrics(task),
+            segment=segment,
+            foreign=tally.foreign,
+            foreign_label=tally.foreign_label,
+        )
         for (version, segment), tally in ordered
     )
-
-
-def give(watch: Path, name: str, batches: Iterable[pa.Table]) -> Feedback:
-    """Keep labels, and tell what became of them.
-
-    Parameters
-    ----------
-    watch
-        The endpoint's folder ``watch``.
-    name
-        The deployment.
-    batches
-        The labels, as of `given.batches`.
-
-    Raises
-    ------
-    CommandError
-        When they cannot be read; then none is kept.
-    ConfigurationError
-        When they cannot be written.
-    """
-    labels = Labels(watch / _LABELS)
-    counted = _Counted(batches)
-    written = labels.add(counted)
-    duplicates = joined = distinct = 0
-    older, answers = labels.before(written), parts.files(watch / _ANSWERS)
-    for index in labels.indexes(written):
-        distinct += len(index.rows)
-        duplicates += index.repeated + int(_among(older, index).sum())
-        joined += int(_among(answers, index).sum())
-    unknown = distinct - joined
-    if counted.rows:
-        labels.count(joined=joined, unknown=unknown, duplicate=duplicates)
-    return Feedback(name, counted.rows, joined, duplicates, unknown, (), _notes(watch, unknown))
-
-
-class _Counted:
-    """Batches, and how many rows have come by."""
-
-    def __init__(self, batches: Iterable[pa.Table]) -> None:
-        self._batches = batches
-        self.rows = 0
-
-    def __iter__(self) -> Iterator[pa.Table]:
-        for batch in self._batches:
-            self.rows += batch.num_rows
-            yield batch
-
-
-def _among(files: list[Path], index: Index) -> NDArray[np.bool_]:
-    """Tell of each label whether its row is in files."""
-    found = np.zeros(len(index.rows), dtype=np.bool_)
-    if not len(found):
-        return found
-    ends = pc.min_max(index.ids).as_py()
-    for table in parts.tables(files, (ID, ROW), (ends["min"], ends["max"])):
-        places = index.find(table)
-        found[places[places >= 0]] = True
-    return found
-
-
-def _notes(watch: Path, unknown: int) -> tuple[str, ...]:
-    if not unknown:
-        return ()
-    files = parts.files(watch / _ANSWERS)
-    if not files:
-        return ("no answers are kept yet: labels count as soon as their requests are known",)
-    oldest = datetime.fromtimestamp(parts.began(files[0]), UTC)
-    said = f"of {unknown} rows no answer is known: answers are kept since {oldest:%Y-%m-%d %H:%M} UTC"
-    return (f"{said}; a label that came before its answer was written down counts from then on",)
 
 
 def _tables(folder: Path, wanted: Wanted) -> Iterator[pa.Table]:
@@ -271,7 +208,7 @@ def _tally(tallies: Tallies, answers: pa.Table, index: Index, apart: NDArray[np.
         return
     joined = answers.take(pa.array(hits))
     labels = index.labels[places[hits]]
-    predicted, scores = _answer(joined)
+    predicted, scores = answer_of(joined)
     named = np.full(len(hits), "", dtype=object) if apart is None else apart[places[hits]]
     groups = pd.DataFrame({"version": parts.values(joined[VERSION]), "segment": named}).groupby(["version", "segment"])
     for (version, segment), rows in groups.indices.items():
@@ -279,7 +216,7 @@ def _tally(tallies: Tallies, answers: pa.Table, index: Index, apart: NDArray[np.
         tally.add(labels[rows], predicted[rows], None if scores is None else scores[rows])
 
 
-def _answer(answers: pa.Table) -> tuple[NDArray[Any], NDArray[np.float64] | None]:
+def answer_of(answers: pa.Table) -> tuple[NDArray[Any], NDArray[np.float64] | None]:
     """Return what was answered, and how likely the second of two classes was where that was answered."""
     names = [name for name in answers.column_names if name not in KEYS]
     scored = [name for name in names if name != _PREDICTION and pa.types.is_floating(answers[name].type)]

@@ -9,7 +9,6 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -25,7 +24,7 @@ _HINT = "give CSV, JSON or Parquet with the columns request_id and label, and ro
 _UNPACKED = 8
 _MOST_ROW, _LONGEST = 2**31 - 1, 1_024
 _TEXTS = (pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view)
-# A row that is not said is the first; where some are, pandas makes them floats.
+# Where some rows are not said, pandas makes them floats.
 _ROW_TYPES = (pa.types.is_null, pa.types.is_integer, pa.types.is_floating)
 
 
@@ -47,8 +46,7 @@ def batches(data: Any, columns: Columns = USUAL) -> Iterator[pa.Table]:
     ----------
     data
         A file of CSV, JSON, JSON lines or Parquet; JSON text; a DataFrame or Arrow table; a list of objects or a dict
-        of columns. Without a column for the row, a label is of the first row of its request. Rows without a label
-        are left out.
+        of columns. Where a label does not say its row, that is null here. Rows without a label are left out.
     columns
         The names of its columns.
 
@@ -247,15 +245,18 @@ def _text(ids: Any, columns: Columns) -> Any:
 
 def _numbers(table: pa.Table, columns: Columns) -> Any:
     if columns.row not in table.column_names:
-        return pa.array(np.zeros(table.num_rows, dtype=np.int32))
+        return pa.nulls(table.num_rows, pa.int32())
     given = table[columns.row]
     if not any(check(given.type) for check in _ROW_TYPES):
         raise CommandError(f"the column {columns.row} holds no numbers of rows", _HINT)
     try:
-        numbers = pc.fill_null(given.cast(pa.int64()), 0)
+        numbers = given.cast(pa.int64())
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
         raise CommandError(f"the column {columns.row} holds no numbers of rows", _HINT) from error
-    if numbers.length() and not 0 <= pc.min(numbers).as_py() <= pc.max(numbers).as_py() <= _MOST_ROW:
+    if (
+        numbers.length() > numbers.null_count
+        and not 0 <= pc.min(numbers).as_py() <= pc.max(numbers).as_py() <= _MOST_ROW
+    ):
         raise CommandError(f"the column {columns.row} holds no numbers of rows: they count from 0", _HINT)
     return numbers.cast(pa.int32())
 

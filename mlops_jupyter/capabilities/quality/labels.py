@@ -43,6 +43,8 @@ class Index(NamedTuple):
         How many more there were, of rows that have a later one.
     places
         Finds a hash's place.
+    unsaid
+        How many labels of each row did not say the row, and so are taken for the first's; shape (n,).
     """
 
     ids: Any
@@ -50,6 +52,7 @@ class Index(NamedTuple):
     labels: NDArray[Any]
     repeated: int
     places: pd.Index
+    unsaid: NDArray[np.int64]
 
     def find(self, answers: pa.Table) -> NDArray[np.int64]:
         """Return of each answered row the place of its label, -1 for none."""
@@ -60,7 +63,7 @@ class Index(NamedTuple):
             there = found[hits]
             ids = answers[ID].combine_chunks().cast(pa.string()).take(pa.array(hits))
             same = self.ids.take(pa.array(there)).to_numpy(zero_copy_only=False) == ids.to_numpy(zero_copy_only=False)
-            same &= self.rows[there] == answers[ROW].to_numpy()[hits]
+            same &= self.rows[there] == parts.numbers_of(answers)[hits]
             found[hits[~same]] = -1
         return found
 
@@ -210,18 +213,21 @@ def _by_schema(run: list[Path]) -> Iterator[tuple[pa.Table, list[Path]]]:
 
 def _index(files: Sequence[Path], number: int, passes: int) -> Index:
     """Index those labels whose hash falls to one of the passes; of one row the last counts."""
-    ids, rows, labels, hashed = [], [], [], []
+    ids, rows, labels, hashed, unsaid = [], [], [], [], []
     for file in files:
         for table in parts.tables([file], (ID, ROW, LABEL)):
+            silent = table[ROW].is_null().to_numpy()
             keys = parts.hashes(table)
             mine = np.flatnonzero(keys % np.uint64(passes) == number) if passes > 1 else np.arange(len(keys))
             taken = table.take(pa.array(mine))
             hashed.append(keys[mine])
+            unsaid.append(silent[mine])
             ids.append(taken[ID].combine_chunks())
-            rows.append(taken[ROW].to_numpy().astype(np.int32))
+            rows.append(parts.numbers_of(taken))
             labels.append(_labels(taken[LABEL]))
     if not hashed:
-        return Index(pa.array([], pa.string()), np.zeros(0, np.int32), np.zeros(0), 0, pd.Index([], dtype="uint64"))
+        none = np.zeros(0, np.int64)
+        return Index(pa.array([], pa.string()), none.astype(np.int32), none, 0, pd.Index([], dtype="uint64"), none)
     keys = np.concatenate(hashed)
     order = pd.Series(keys)
     last = np.flatnonzero(~order.duplicated(keep="last").to_numpy())
@@ -232,7 +238,15 @@ def _index(files: Sequence[Path], number: int, passes: int) -> Index:
         labels=_together(labels)[last],
         repeated=len(keys) - len(last),
         places=pd.Index(keys[last]),
+        unsaid=_unsaid(keys, np.concatenate(unsaid), last),
     )
+
+
+def _unsaid(keys: NDArray[np.uint64], silent: NDArray[np.bool_], last: NDArray[np.intp]) -> NDArray[np.int64]:
+    if not silent.any():
+        return np.zeros(len(last), dtype=np.int64)
+    counts = pd.Series(keys[silent]).value_counts()
+    return np.asarray(counts.reindex(keys[last], fill_value=0), dtype=np.int64)
 
 
 def _labels(column: Any) -> NDArray[Any]:

@@ -13,6 +13,7 @@ from ...errors import NotFound
 from ...records import FeatureDrift
 from . import parts, segments
 from .assessing import Wanted
+from .parts import VERSION
 
 _PAYLOADS = "payloads"
 # What stands for all categories that are not named in a distribution.
@@ -36,6 +37,8 @@ class Moved(NamedTuple):
         The values that do not count, where all that are not named do.
     missing
         Whether it is missing values.
+    lengths
+        Whether what is compared is the lengths of its texts, in characters.
     """
 
     feature: str
@@ -43,17 +46,21 @@ class Moved(NamedTuple):
     names: tuple[str, ...] = ()
     apart_from: tuple[str, ...] = ()
     missing: bool = False
+    lengths: bool = False
 
     def words(self) -> str:
         """Return which values these are."""
-        said = [f"{self.feature}{_stretch(low, high)}" for low, high in self.between]
-        said += [f"{self.feature} = {name}" for name in self.names]
-        said += [f"{self.feature} is none of {', '.join(self.apart_from)}"] if self.apart_from else []
+        what = f"length of {self.feature}" if self.lengths else self.feature
+        said = [f"{what}{_stretch(low, high)}" for low, high in self.between]
+        said += [f"{what} = {name}" for name in self.names]
+        said += [f"{what} is none of {', '.join(self.apart_from)}"] if self.apart_from else []
         return " or ".join([*said, *([f"{self.feature} is missing"] if self.missing else [])])
 
     def mask(self, table: pa.Table) -> NDArray[np.bool_]:
         """Tell which rows have such a value."""
         column = parts.values(segments.column_of(table, self.feature))
+        if self.lengths and column.dtype == object:
+            column = np.asarray([np.nan if one is None else len(one) for one in column], dtype=np.float64)
         missing = np.asarray([one is None for one in column]) if column.dtype == object else np.isnan(column)
         found = missing & self.missing
         for low, high in self.between:
@@ -93,6 +100,7 @@ def moved(drift: FeatureDrift) -> Moved:
     if drift.missing_drifted and drift.missing_now > drift.missing_baseline and not drift.drifted:
         return Moved(drift.feature, missing=True)
     shown = drift.distribution
+    lengths = drift.kind == "text"
     if shown is None:
         said = f"of {drift.feature} no distribution is known"
         raise NotFound(f"{said}: {drift.note}" if drift.note else said, "--segment COLUMN=VALUE chooses rows by value")
@@ -104,7 +112,8 @@ def moved(drift: FeatureDrift) -> Moved:
         names = [shown.names[at] for at in grown]
         others = tuple(name for name in shown.names if name != _OTHERS) if _OTHERS in names else ()
         kept = tuple(name for name in names if name != _OTHERS)
-        return Moved(drift.feature, names=kept, apart_from=tuple(one for one in others if one not in kept))
+        apart = tuple(one for one in others if one not in kept)
+        return Moved(drift.feature, names=kept, apart_from=apart, lengths=lengths)
     # The outermost bins hold what lies beyond, too.
     edges = [-np.inf, *shown.edges[1:-1], np.inf]
     stretches: list[tuple[float, float]] = []
@@ -113,7 +122,7 @@ def moved(drift: FeatureDrift) -> Moved:
         if stretches and stretches[-1][1] == low:
             low = stretches.pop()[0]
         stretches.append((low, high))
-    return Moved(drift.feature, between=tuple(stretches))
+    return Moved(drift.feature, between=tuple(stretches), lengths=lengths)
 
 
 def find(watch: Path, wanted: Wanted, behind: Moved | None, most: int) -> Found:
@@ -133,27 +142,40 @@ def find(watch: Path, wanted: Wanted, behind: Moved | None, most: int) -> Found:
     Raises
     ------
     NotFound
-        When nothing is logged, or not the column.
+        When nothing is logged that is wanted, or not the column.
     """
     files = parts.files(watch / _PAYLOADS)
     if not files:
         raise NotFound("no rows are logged", "mlops predict NAME DATA, and wait some seconds")
     kept: list[pa.Table] = []
     matching = looked_at = 0
-    for table in parts.tables(files):
-        mask = wanted.mask(table)
-        if wanted.segment is not None:
+    versions: set[str] = set()
+    for logged in parts.tables(files):
+        versions.update(parts.values(logged[VERSION]).tolist())
+        # First of all: another version may take other columns.
+        table = logged.filter(pa.array(wanted.mask(logged)))
+        mask = np.ones(table.num_rows, dtype=np.bool_)
+        if wanted.segment is not None and table.num_rows:
             mask &= wanted.segment.mask(table)
         looked_at += int(mask.sum())
-        if behind is not None:
+        if behind is not None and table.num_rows:
             mask &= behind.mask(table)
         chosen = table.filter(pa.array(mask))
         matching += chosen.num_rows
         kept.append(chosen)
         while sum(one.num_rows for one in kept[1:]) >= most:
             del kept[0]
+    if not looked_at:
+        raise _nothing(wanted, versions)
     table = pa.concat_tables(kept, promote_options="permissive")
     return Found(table.slice(max(0, table.num_rows - most)), matching, looked_at)
+
+
+def _nothing(wanted: Wanted, versions: set[str]) -> NotFound:
+    if wanted.version is not None and wanted.version not in versions:
+        return NotFound(f"no rows of version {wanted.version} are logged", f"--version {' or '.join(sorted(versions))}")
+    where = "" if wanted.segment is None else f" with {wanted.segment}"
+    return NotFound(f"no rows{where} are logged in this time", "--since 7d looks further back")
 
 
 def _said(column: NDArray[Any]) -> NDArray[Any]:

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
@@ -18,6 +19,8 @@ from ...errors import ConfigurationError
 
 ID, ROW, AT, VERSION, LABEL = "request_id", "row", "at", "version", "label"
 KEYS = (ID, ROW, AT, VERSION)
+# What lies in the folder `watch`.
+ANSWERS, LABELS = "answers", "labels"
 _SUFFIX = ".parquet"
 _TOGETHER = 65_536
 
@@ -142,8 +145,13 @@ def hashes(table: pa.Table) -> NDArray[np.uint64]:
     """Return a 64-bit hash of each row's request id and number within the request."""
     ids = table[ID].combine_chunks().cast(pa.string()).to_numpy(zero_copy_only=False)
     hashed = np.asarray(pd.util.hash_array(np.asarray(ids, dtype=object), categorize=False), dtype=np.uint64)
-    numbers = table[ROW].to_numpy().astype(np.uint64)
+    numbers = numbers_of(table).astype(np.uint64)
     return hashed ^ np.asarray(pd.util.hash_array(numbers), dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15)
+
+
+def numbers_of(table: pa.Table) -> NDArray[np.int32]:
+    """Return each row's number within its request; one that is not said is the first, 0."""
+    return np.asarray(pc.fill_null(table[ROW], 0).to_numpy(), dtype=np.int32)
 
 
 def values(column: Any) -> NDArray[Any]:

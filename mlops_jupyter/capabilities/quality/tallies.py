@@ -24,11 +24,21 @@ _SEED = 20_262
 
 
 class Tally:
-    """Labelled answers of one version, or of a segment of them."""
+    """Labelled answers of one version, or of a segment of them.
+
+    Attributes
+    ----------
+    rows, labelled
+        How many answers there are, and how many of them have a label that counts.
+    foreign, foreign_label
+        How many labels cannot be answers of the model, being of another kind, and the first of them.
+    """
 
     def __init__(self) -> None:
         self.rows = 0
         self.labelled = 0
+        self.foreign = 0
+        self.foreign_label: str | None = None
         self._cells: dict[tuple[Any, Any], int] = {}
         self._many = False
         self._text = False
@@ -46,7 +56,8 @@ class Tally:
         Parameters
         ----------
         labels, answers
-            Numbers or text; shape (n,). An answer that is none, or no finite number, is left out.
+            Numbers or text; shape (n,). An answer that is none, or no finite number, is left out, and so is a label
+            of another kind than the answers.
         scores
             How likely the second of two classes is, where the answers say so; shape (n,).
         """
@@ -54,9 +65,17 @@ class Tally:
         labels, answers = labels[there], answers[there]
         if not len(labels):
             return
-        if labels.dtype == object and not any(isinstance(one, str) for one in labels):
-            # Of several kinds in all, of numbers here.
-            labels = labels.astype(np.float64)
+        alike = alike_to(answers, labels)
+        if not alike.all():
+            self.foreign += int((~alike).sum())
+            self.foreign_label = self.foreign_label or str(words(labels[~alike][:1])[0])
+            there[there] = alike
+            labels, answers = labels[alike], answers[alike]
+            if not len(labels):
+                return
+        if answers.dtype != object and labels.dtype == object:
+            # Numbers, written as such or as text.
+            labels = _numbers(labels)
         if self._text or "O" in {labels.dtype.kind, answers.dtype.kind}:
             if not self._text:
                 self._text = True
@@ -82,8 +101,8 @@ class Tally:
         return "classification" if self._integral or self._probabilities(classes) else "regression"
 
     def metrics(self, task: Task | None = None) -> tuple[QualityMetric, ...]:
-        """Return the measures, by the task that the data shows unless it is told."""
-        if not self.labelled:
+        """Return the measures, by the task that the data shows unless it is told; of text as numbers there are none."""
+        if not self.labelled or (self._text and task == "regression"):
             return ()
         found = self._regression() if (task or self.task()) == "regression" else self._classification()
         return tuple(
@@ -179,6 +198,30 @@ class Tally:
             if len(distinct) > 2 or not set(distinct.tolist()) <= {0.0, 1.0}:  # noqa: PLR2004
                 found["auc"] = intervals.auc(self._scores, np.asarray(self._labels == positive))
         return found
+
+
+def alike_to(answers: NDArray[Any], labels: NDArray[Any]) -> NDArray[np.bool_]:
+    """Tell which labels can be answers of a model that answers so.
+
+    Where it answers numbers these are numbers and truth values, also written as text; where it answers text, text, and
+    numbers and truth values if some of its answers are such words.
+    """
+    if answers.dtype != object:
+        return np.isfinite(_numbers(labels)) if labels.dtype == object else np.ones(len(labels), dtype=np.bool_)
+    texts = np.asarray([isinstance(one, str) for one in labels.tolist()], dtype=np.bool_)
+    if texts.all():
+        return texts
+    said = set(answers[~pd.isna(answers)].tolist())
+    truths = np.asarray([isinstance(one, bool) for one in labels.tolist()], dtype=np.bool_)
+    numbers = bool(np.isfinite(_numbers(np.asarray(list(said), dtype=object))).any())
+    return texts | np.where(truths, bool(said & {"True", "False"}), numbers)
+
+
+def _numbers(values: NDArray[Any]) -> NDArray[np.float64]:
+    """Return values as numbers, NaN for what is none."""
+    if values.dtype != object:
+        return values.astype(np.float64)
+    return np.asarray(pd.to_numeric(pd.Series(values, dtype=object), errors="coerce"), dtype=np.float64)
 
 
 def _told(values: NDArray[Any]) -> NDArray[np.bool_]:

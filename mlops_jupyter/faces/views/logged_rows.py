@@ -47,5 +47,8 @@ def _said(value: object) -> str:
 
 
 def _rest(found: LoggedRows) -> Iterator[str]:
-    if found.matching > _SHOWN:
-        yield f"… and {found.matching - _SHOWN} more: .result in Python"
+    shown = min(_SHOWN, len(found.rows))
+    if found.matching > shown:
+        # With --limit less than what is shown, .result has no more of them.
+        where = ".result in Python" if len(found.rows) > shown else "--limit"
+        yield f"… and {found.matching - shown} more: {where}"

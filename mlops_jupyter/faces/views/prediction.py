@@ -23,8 +23,8 @@ def text(found: Prediction) -> str:
     """Return one line a row, and what answered."""
     head, rows = _table(found)
     lines = [text_table(head, rows)]
-    if len(found.predictions) > _SHOWN:
-        lines.append(f"… and {len(found.predictions) - _SHOWN} more: --json, or .result in Python")
+    if more := _more(found):
+        lines.append(f"… and {more} more: --json, or .result in Python")
     return "\n".join([*lines, *_footer(found)])
 
 
@@ -32,10 +32,15 @@ def html(found: Prediction) -> str:
     """Return the same as a table."""
     head, rows = _table(found)
     table = html_table(head, ([escape(word) for word in row] for row in rows))
-    more = len(found.predictions) - _SHOWN
-    left = f"<div>… and {more} more, in <code>.result</code></div>" if more > 0 else ""
+    more = _more(found)
+    left = f"<div>… and {more} more, in <code>.result</code></div>" if more else ""
     footer = "".join(f'<div style="{FAINT}">{escape(line)}</div>' for line in _footer(found))
     return f'<div style="{CARD}">{table}{left}{footer}</div>'
+
+
+def _more(found: Prediction) -> int:
+    """Return how many rows are not shown; a saved notebook holds fewer predictions than there were."""
+    return max(0, max(len(found.predictions), sum(found.rows)) - _SHOWN)
 
 
 def _table(found: Prediction) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:

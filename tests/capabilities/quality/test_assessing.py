@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 from sklearn import metrics as theirs
 
 from mlops_jupyter.capabilities.quality import given, labels, parts
-from mlops_jupyter.capabilities.quality.assessing import Wanted, assess, give
+from mlops_jupyter.capabilities.quality.assessing import Wanted, assess
+from mlops_jupyter.capabilities.quality.giving import give
 from mlops_jupyter.capabilities.quality.segments import Division, parsed
 from mlops_jupyter.errors import CommandError, NotFound
 from tests.fakes.watched import START_MS, answered
@@ -56,6 +57,36 @@ def test_labels_before_their_answers_and_a_year_late(tmp_path):
     late = fed(tmp_path, [{"request_id": "pruned", "label": 0}])
     assert (late.joined, late.unknown) == (0, 1)
     assert "answers are kept since 2025-11-24 16:00 UTC" in late.notes[0]
+
+
+def test_labels_that_say_no_row_of_a_request_of_many(tmp_path):
+    answered(tmp_path, ["many"] * 5, rows=range(5), prediction=[0, 1, 0, 1, 0])
+    answered(tmp_path, ["one"], prediction=[1])
+    for told in (
+        {"request_id": ["many"] * 5, "label": [0] * 5},
+        {"request_id": ["many", "one"], "label": [0, 1]},
+        {"request_id": ["many", "many"], "row": [3, None], "label": [0, 1]},
+    ):
+        with pytest.raises(CommandError) as caught:
+            fed(tmp_path, told)
+        assert caught.value.message == "a request of 5 rows has a label that says no row: a column row is needed"
+        assert caught.value.hint == "of request many: give a column row, counted from 0"
+        assert parts.files(tmp_path / "labels") == []
+    with pytest.raises(CommandError) as caught:
+        fed(tmp_path, {"request_id": ["soon", "soon"], "label": [0, 1]})
+    assert caught.value.message.startswith("a request that is not known yet has 2 labels that say no row")
+    # A request of one row needs none, and neither do those of which one label comes.
+    found = fed(tmp_path, {"request_id": ["one", "one", "soon"], "label": [0, 1, 1]})
+    assert (found.labels, found.joined, found.duplicates, found.unknown) == (3, 1, 1, 1)
+
+
+def test_rows_that_a_request_did_not_have(tmp_path):
+    answered(tmp_path, ["many"] * 3, rows=range(3), prediction=[0, 1, 0])
+    found = fed(tmp_path, {"request_id": ["many", "many", "who"], "row": [9999, 1, 0], "label": [0, 1, 1]})
+    assert (found.joined, found.unknown) == (1, 2)
+    assert found.notes[0] == "1 label is of a row that its request did not have; rows count from 0"
+    assert found.notes[1].startswith("of 1 row no answer is known")
+    assert fed(tmp_path, {"request_id": ["many"], "row": [7], "label": [0]}).notes[1:] == ()
 
 
 def test_rows_of_a_request_are_told_apart(tmp_path):
@@ -207,9 +238,44 @@ def test_segments_and_times(tmp_path):
 def test_answers_that_are_no_numbers_are_left_out(tmp_path):
     answered(tmp_path, ["a", "b", "c", "d"], prediction=[1.5, np.nan, np.inf, 2.0])
     found = fed(tmp_path, {"request_id": ["a", "b", "c", "d"], "label": [1.25, 1.25, 1.25, np.inf]})
-    assert found.joined == 4
+    assert (found.joined, found.foreign) == (4, 0)
     (quality,) = assess(tmp_path)
     assert (quality.rows, quality.labelled, measures(quality)) == (4, 1, {"rmse": 0.25, "mae": 0.25})
+
+
+@pytest.mark.parametrize(
+    ("answers", "told", "counted", "first"),
+    [
+        ([0, 1, 1, 0], ["yes", "1", "1.0", "no"], 2, "yes"),
+        ([0, 1, 1, 0], ["yes", "no", "yes", "no"], 0, "yes"),
+        ([0, 1, 1, 0], [True, False, True, False], 4, None),
+        (["yes", "no", "no", "yes"], [1.0, 0.0, 0.0, 1.0], 0, "1"),
+        (["yes", "no", "no", "yes"], [True, False, True, True], 0, "True"),
+        (["1", "2", "2", "1"], [1, 2, 2, 1], 4, None),
+        (["True", "False", "True", "True"], [True, False, True, True], 4, None),
+    ],
+)
+def test_labels_of_another_kind_than_the_answers_do_not_count(tmp_path, answers, told, counted, first):
+    ids = ["d", "c", "b", "a"]
+    answered(tmp_path, ids, prediction=answers)
+    found = fed(tmp_path, {"request_id": ids, "label": told})
+    assert (found.joined, found.foreign) == (4, 4 - counted)
+    (quality,) = assess(tmp_path)
+    assert (quality.labelled, quality.foreign, quality.foreign_label) == (counted, 4 - counted, first)
+    assert bool(quality.metrics) is bool(counted)
+    if counted == 2:
+        assert measures(quality)["accuracy"] == 1
+
+
+def test_text_is_no_regression(tmp_path):
+    answered(tmp_path, ["a", "b"], prediction=["yes", "no"])
+    fed(tmp_path, {"request_id": ["a", "b"], "label": ["yes", "yes"]})
+    (quality,) = assess(tmp_path, task="regression")
+    assert (quality.labelled, quality.metrics) == (2, ())
+    # A number that is written as text is one.
+    answered(tmp_path, ["c", "d"], "2", prediction=[1.5, 2.5])
+    fed(tmp_path, {"request_id": ["c", "d"], "label": ["1.0", "2.0"]})
+    assert measures(assess(tmp_path, Wanted(version="2"), "regression")[0]) == {"rmse": 0.5, "mae": 0.5}
 
 
 def test_division_of_what_is_missing_and_of_too_many():
@@ -244,7 +310,7 @@ def test_labels_in_every_form(tmp_path):
         assert batch.column("label").to_pylist() == [1, 0]
     # What has no label yet is left out; a request of one row needs no number.
     (batch,) = given.batches([{"id": "x", "true": None}, {"id": "y", "true": "no"}], given.Columns("id", "true"))
-    assert batch.to_pylist() == [{"request_id": "y", "row": 0, "label": "no"}]
+    assert batch.to_pylist() == [{"request_id": "y", "row": None, "label": "no"}]
 
 
 @pytest.mark.parametrize(
