@@ -24,9 +24,10 @@ from mlops_jupyter import grammar, settings
 from mlops_jupyter.capabilities.endpoints.folder import EndpointFolder
 from mlops_jupyter.capabilities.endpoints.state import read_state
 from mlops_jupyter.errors import CommandError, Conflict, MlopsError, NotFound
-from tests.fakes.models import small_model
+from tests.fakes.models import choosy_model, small_model
 from tests.fakes.waiting import wait_for
 
+PAGES = ("/openapi.json", "/docs")
 TABLE = pd.DataFrame({"a": [0.0, 3.0], "b": [1.0, 0.0]}, index=["x", "y"])
 
 
@@ -116,6 +117,26 @@ def test_the_snippets_of_the_card_work_as_they_are(model, project):
     code = "\n".join([*lines, f"print({last})"])
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "[0, 0]\n"
+
+
+def test_redacted_values_of_the_example_are_nowhere(project, model, terminal):
+    with (project / "mlops.toml").open("a") as file:
+        file.write('\n[monitoring]\nredact = ["email"]\n')
+    # A model that answers no other texts than those it was trained with.
+    choosy_model(project / "choosy")
+    found = mlops_jupyter.deploy("choosy", name="churn")
+    assert '"a"' in found.curl
+    assert "text" in found.curl
+    shown = terminal("deployments", "churn")
+    assert "email" in shown.out
+    token = Path(found.token_file).read_text().strip()
+    pages = [httpx.get(f"{found.url}{path}", headers={"Authorization": f"Bearer {token}"}).text for path in PAGES]
+    assert "/invocations" in pages[0]
+    files = [one.read_text(errors="replace") for one in (project / ".mlops/endpoints").rglob("*") if one.is_file()]
+    told = [repr(found), found.curl, found.python, shown.out, *pages, *files]
+    assert [one for one in told if "@example.org" in one] == []
+    table = pd.DataFrame({"a": [3.0], "email": ["eve@example.org"]})
+    assert mlops_jupyter.predict("churn", table).predictions == (1,)
 
 
 def test_a_live_model_is_registered_and_served(model, kernel, project):
