@@ -73,6 +73,7 @@ class WatchedDeployment:
             source=self._source_name,
             step_s=seen.grain.step_s,
             times=tuple(curves.times.tolist()),
+            range_s=range_s,
             versions=version_series(curves, known),
             in_flight=_of_all(curves, "in_flight"),
             queued=_of_all(curves, "queued"),

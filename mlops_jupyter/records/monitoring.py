@@ -307,6 +307,8 @@ class Monitored:
         The scores over time, by feature.
     quality
         The measures over time, by name.
+    range_s
+        The seconds up to now that were asked for.
     reports
         The drift of each version now.
     qualities
@@ -331,6 +333,7 @@ class Monitored:
     queued: tuple[float | None, ...] = ()
     drift: Mapping[str, tuple[float | None, ...]] = field(default_factory=dict)
     quality: Mapping[str, tuple[float | None, ...]] = field(default_factory=dict)
+    range_s: float = 0.0
     reports: tuple[DriftReport, ...] = ()
     qualities: tuple[Quality, ...] = ()
     alerts: tuple[Alert, ...] = ()
