@@ -127,4 +127,5 @@ def test_a_prometheus_that_is_down_is_told(churn, watch, project):
     found = mlops_jupyter.monitor("churn", since="15m")
     assert (found.source, found.status) == ("prometheus", "ready")
     assert "127.0.0.1:9" in " ".join(found.notes)
+    assert found.notes[-1] == "the endpoint's own history is shown by --source endpoint"
     assert mlops_jupyter.monitor("churn", since="15m", source="endpoint").notes == ()
