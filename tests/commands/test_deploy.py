@@ -95,7 +95,8 @@ def test_every_kind_of_data_is_answered_in_kind(model, project):
     TABLE.to_csv(project / "data.csv", index=False)
     TABLE.to_parquet(project / "data.parquet", index=False)
     (project / "data.json").write_text(TABLE.to_json(orient="records"))
-    for file in ("data.csv", "data.parquet", "data.json", '[{"a": 0, "b": 1}, {"a": 3, "b": 0}]'):
+    texts = ('[{"a": 0, "b": 1}, {"a": 3, "b": 0}]', '{"a": [0, 3], "b": [1, 0]}')
+    for file in ("data.csv", "data.parquet", "data.json", *texts):
         assert mlops_jupyter.predict("churn", file).predictions == (0, 1), file
     many = pd.concat([TABLE] * 12_500)
     told = mlops_jupyter.predict("churn", many)
@@ -105,6 +106,8 @@ def test_every_kind_of_data_is_answered_in_kind(model, project):
     assert "b" in caught.value.message
     with pytest.raises(CommandError):
         mlops_jupyter.predict("churn", object())
+    with pytest.raises(CommandError, match="not of one length"):
+        mlops_jupyter.predict("churn", '{"a": [0, 3], "b": [1]}')
     with pytest.raises(NotFound):
         mlops_jupyter.predict("churn", "nowhere.csv")
 
@@ -212,6 +215,22 @@ def test_a_canary_traffic_and_back(registered, project):
         "rollback:",
         "rollback:",
     ]
+
+
+def test_what_a_user_means_is_named(registered, project, terminal):
+    with pytest.raises(CommandError) as caught:
+        mlops_jupyter.deploy("churn")
+    assert caught.value.hint == "mlops deploy models:/churn/3"
+    with pytest.raises(NotFound) as missing:
+        mlops_jupyter.deploy("churn", name="other")
+    assert "models:/churn/3" in missing.value.hint
+    mlops_jupyter.deploy("models:/churn/1", trust=True)
+    with pytest.raises(Conflict) as twice:
+        mlops_jupyter.deploy("models:/churn/1", canary=10, trust=True)
+    assert twice.value.hint == "mlops traffic churn 1=10"
+    done = terminal("undeploy", "nothere", "-y")
+    assert done.code != 0
+    assert "answers what is open" not in done.err + done.out
 
 
 def test_a_shadow_sees_and_is_not_seen(registered):
