@@ -96,6 +96,9 @@ def _wrapped(told: Any) -> bytes:
     """Return a scoring request, of which plain rows are not one yet."""
     if isinstance(told, dict) and len(_SHAPES & told.keys()) == 1:
         return orjson.dumps(told)
+    if isinstance(told, dict) and told and all(isinstance(one, list) for one in told.values()):
+        # Columns, as a dict in Python.
+        return next(_mapping(told).bodies).content
     if isinstance(told, dict):
         return _records([told])
     if isinstance(told, list) and all(isinstance(one, dict) for one in told):

@@ -18,7 +18,7 @@ def alone(new: ServedVersion) -> Versions:
     return (replace(new, percent=_ALL, shadow=False),)
 
 
-def with_canary(present: Versions, new: ServedVersion, percent: float) -> Versions:
+def with_canary(name: str, present: Versions, new: ServedVersion, percent: float) -> Versions:
     """Return what is served with a new version that gets some of the requests; the others keep their proportions.
 
     Raises
@@ -31,7 +31,7 @@ def with_canary(present: Versions, new: ServedVersion, percent: float) -> Versio
     if not 0 < percent < _ALL:
         raise CommandError(f"--canary takes a share above 0 and below 100, not {percent:g}", "--canary 10")
     if any(one.version == new.version and not one.shadow for one in present):
-        raise Conflict(f"version {new.version} answers already", f"mlops traffic NAME {new.version}={percent:g}")
+        raise Conflict(f"version {new.version} answers already", f"mlops traffic {name} {new.version}={percent:g}")
     others = [one for one in present if one.version != new.version]
     rest = (_ALL - percent) / _ALL
     scaled = (one if one.shadow else replace(one, percent=one.percent * rest) for one in others)

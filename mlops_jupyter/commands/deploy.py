@@ -94,11 +94,11 @@ def deploy(
     ConfigurationError
         When loading the model executes code that nobody has vouched for.
     """
-    name = name or _default_name(model)
     _check(workers, port, canary, shadow=shadow)
     if auto and canary is None:
         raise CommandError("--auto decides about a canary, and there is none", "--canary 10 --auto")
     current = settings.current()
+    name = name or _default_name(current, model)
     current.prepare_state()
     place = targets.target(current, target)
     with place.changing(name), tempfile.TemporaryDirectory() as made:
@@ -114,7 +114,7 @@ def deploy(
         else:
             present = _present(targets.existing(place, name), name, new)
             # What stands beside it changes nothing about whom it follows.
-            versions, follows = _beside(present.versions, new, canary), present.follows
+            versions, follows = _beside(name, present.versions, new, canary), present.follows
         wanted = WantedDeployment(
             name=name,
             versions=versions,
@@ -147,8 +147,8 @@ def _present(found: Deployment | None, name: str, new: ServedVersion) -> Deploym
     return found
 
 
-def _beside(present: rollouts.Versions, new: ServedVersion, canary: float | None) -> rollouts.Versions:
-    return rollouts.with_shadow(present, new) if canary is None else rollouts.with_canary(present, new, canary)
+def _beside(name: str, present: rollouts.Versions, new: ServedVersion, canary: float | None) -> rollouts.Versions:
+    return rollouts.with_shadow(present, new) if canary is None else rollouts.with_canary(name, present, new, canary)
 
 
 def _package(current: settings.Settings, model: object, data: object | None, name: str) -> ModelPackage:
@@ -168,11 +168,13 @@ def _rows(data: object) -> object:
     return tables.first_rows(Path(data).expanduser())
 
 
-def _default_name(model: object) -> str:
+def _default_name(current: settings.Settings, model: object) -> str:
     if isinstance(model, RegisteredVersion):
         return model.model
     if isinstance(model, str) and (found := _REGISTERED.fullmatch(model)):
         return found["name"]
+    if isinstance(model, str) and not Path(model).exists() and (newest := packages.newest(current, model)) is not None:
+        raise CommandError(f"{model} has several versions, and one is deployed", f"mlops deploy {newest}")
     raise CommandError("a model that is not registered needs the name of its deployment", "--name churn")
 
 

@@ -129,5 +129,8 @@ def _notes(found: Sequence[Deployment], slow: float, current: Settings) -> list[
         if one.socket is not None
     ]
     if current.prometheus is None:
-        notes.append("when it runs, say where: [prometheus] url in mlops.toml; mlops monitor then reads from it")
+        notes.append(
+            "when Prometheus runs, say where: [prometheus] url in mlops.toml; mlops monitor then reads from it, and "
+            "mlops export grafana, called again, tells Grafana"
+        )
     return notes

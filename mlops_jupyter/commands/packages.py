@@ -11,10 +11,11 @@ from typing import cast
 from .. import registry, settings
 from ..capabilities.kept_baselines import BASELINE_PATH
 from ..capabilities.run_names import find_run
-from ..errors import ConfigurationError, NotFound
+from ..errors import ConfigurationError, MlopsError, NotFound
 from ..protocols import ModelPackages
 from ..records import ModelPackage
 from . import project
+from .models import model_registry
 
 _REACH_TIMEOUT_S = 2.5
 _URIS = ("models:/", "runs:/", "file:")
@@ -55,6 +56,15 @@ def resolved(current: settings.Settings, reference: str) -> ModelPackage:
     tracking.reach(_REACH_TIMEOUT_S)
     project.flush(current, answers=True)
     return store(current).resolve(_uri(current, reference.strip()), folder(current))
+
+
+def newest(current: settings.Settings, name: str) -> str | None:
+    """Return what names the newest version of a registered model, ``None`` when it cannot be had."""
+    try:
+        versions = model_registry(current).versions(name)
+    except MlopsError:
+        return None
+    return next((f"models:/{one.model}/{one.version}" for one in versions), None)
 
 
 def loadable(package: ModelPackage, *, trust: bool) -> ModelPackage:
@@ -101,4 +111,6 @@ def _uri(current: settings.Settings, word: str) -> str:
     try:
         return f"runs:/{find_run(tracking, word, project.experiment(current, tracking)).run_id}"
     except NotFound as error:
-        raise NotFound(f"there is no model, run or directory {word}", "mlops models; mlops runs") from error
+        meant = newest(current, word)
+        hint = "mlops models; mlops runs" if meant is None else f"{meant} is the newest version of the model {word}"
+        raise NotFound(f"there is no model, run or directory {word}", hint) from error

@@ -36,6 +36,7 @@ def undeploy(
         When there is no such deployment.
     """
     place = targets.target(settings.current(), target)
+    place.get(name)
     reporter.progress(f"{name} answers what is open", 0, 1)
     was = place.remove(name)
     reporter.progress(f"{name} has ended", 1, 1)

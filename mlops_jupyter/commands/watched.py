@@ -20,6 +20,7 @@ from .traffic import traffic
 
 # Alerts change no faster than rules are evaluated; a server that fails is left alone as long.
 _ALERTS_EVERY_S = 5.0
+_ENDPOINT = "endpoint"
 _GONE = frozenset({"stopped", "failed", "unknown"})
 
 
@@ -65,14 +66,18 @@ class WatchedDeployment:
         known = variants(deployment)
         seen = self._seen(range_s, after_s, notes)
         curves = seen.curves
-        if after_s is None and not curves.values and not notes:
-            notes.append("nothing has been recorded in this time")
+        if after_s is None and not curves.values:
+            if not notes:
+                notes.append("nothing has been recorded in this time")
+            if self._source_name != _ENDPOINT:
+                notes.append("the endpoint's own history is shown by --source endpoint")
         return Monitored(
             name=self.name,
             status=deployment.status,
             source=self._source_name,
             step_s=seen.grain.step_s,
             times=tuple(curves.times.tolist()),
+            range_s=range_s,
             versions=version_series(curves, known),
             in_flight=_of_all(curves, "in_flight"),
             queued=_of_all(curves, "queued"),

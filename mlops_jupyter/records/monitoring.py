@@ -339,6 +339,8 @@ class Monitored:
         The scores over time, by feature.
     quality
         The measures over time, by name.
+    range_s
+        The seconds up to now that were asked for.
     reports
         The drift of each version now.
     qualities
@@ -363,6 +365,7 @@ class Monitored:
     queued: tuple[float | None, ...] = ()
     drift: Mapping[str, tuple[float | None, ...]] = field(default_factory=dict)
     quality: Mapping[str, tuple[float | None, ...]] = field(default_factory=dict)
+    range_s: float = 0.0
     reports: tuple[DriftReport, ...] = ()
     qualities: tuple[Quality, ...] = ()
     alerts: tuple[Alert, ...] = ()

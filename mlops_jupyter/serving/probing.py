@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib import import_module
+from pathlib import Path
 from time import perf_counter
 
 import numpy as np
@@ -17,6 +19,8 @@ from .failures import Failure
 from .rows import Rows, joined
 from .schema import Schema
 
+# What MLflow calls the example in a model's folder.
+_OWN_EXAMPLE = "serving_input_example.json"
 # How many rows the requests have that are tried together, and how many rounds of them.
 _SIZES = (1, 1, 2, 1, 5, 3, 1)
 _ROUNDS = 3
@@ -67,7 +71,27 @@ def load(version: PlannedVersion, limits: Limits) -> tuple[Runner, Probe]:
 def _example(version: PlannedVersion, runner: Runner, schema: Schema, limits: Limits) -> Rows:
     """Return the example's rows, to which there has been an answer."""
     try:
-        rows = scoring.decode((version.example or "").encode(), "application/json", schema, limits)
+        return _answered(version, version.example or "", runner, schema, limits)
+    except ConfigurationError:
+        # Without its redacted values the example may be one that the model refuses; its folder has them. What goes
+        # wrong with that one is not said: the words may hold such a value.
+        if (own := _own_example(version)) is not None:
+            with suppress(ConfigurationError):
+                return _answered(version, own, runner, schema, limits)
+        raise
+
+
+def _own_example(version: PlannedVersion) -> str | None:
+    """Return the example in the model's folder, ``None`` without one."""
+    try:
+        return Path(version.path, _OWN_EXAMPLE).read_text(encoding="utf-8")
+    except (OSError, ValueError):
+        return None
+
+
+def _answered(version: PlannedVersion, example: str, runner: Runner, schema: Schema, limits: Limits) -> Rows:
+    try:
+        rows = scoring.decode(example.encode(), "application/json", schema, limits)
     except Failure as failure:
         raise ConfigurationError(
             f"the input example of version {version.version} does not fit its signature: {failure.message}"

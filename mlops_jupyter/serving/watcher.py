@@ -22,6 +22,7 @@ from ..capabilities.endpoints import EndpointPlan, windows
 from ..capabilities.endpoints.folder import EndpointFolder
 from ..capabilities.endpoints.reports import write_drift
 from ..capabilities.endpoints.series import SeriesFile
+from ..capabilities.endpoints.state import read_state
 from ..capabilities.forking.linux import die_with
 from ..capabilities.quality.keeping import QualityKeeper
 from ..errors import ConfigurationError, MlopsError
@@ -66,6 +67,7 @@ class Watcher:
         self._stopping = asyncio.Event()
         self._versions: dict[str, Watched] = {}
         self._series = SeriesFile(self._watch / "series.db")
+        self._recorded = False
         self._answers = Parts(self._watch / "answers")
         self._payloads = Parts(self._watch / "payloads")
         self._sampling = Sampling()
@@ -156,7 +158,14 @@ class Watcher:
         with contextlib.suppress(OSError, ValueError):
             told = await asked(self._folder.control, {"do": "snapshot"}, _ASK_S)
             with self._said("series", "the history cannot be written", OSError):
-                self._series.append(time.time(), told["snapshot"])
+                self._record(time.time(), told["snapshot"])
+
+    def _record(self, now_s: float, snapshot: dict[str, Any]) -> None:
+        """Keep what was counted; before the first of it, that it was nothing when the endpoint started."""
+        if not self._recorded and (state := read_state(self._folder.state_file)) is not None:
+            self._series.begin(state.started_at, now_s)
+        self._series.append(now_s, snapshot)
+        self._recorded = True
 
     async def _compare(self) -> None:
         """Compare what has come with the baselines, and tell it."""

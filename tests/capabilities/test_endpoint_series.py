@@ -19,6 +19,8 @@ from hypothesis.extra import numpy as hnp
 from mlops_jupyter.capabilities.endpoints.series import TIERS, SeriesFile
 from mlops_jupyter.capabilities.endpoints.series_points import flattened, joined, packed, table, totals, unpacked
 from mlops_jupyter.capabilities.endpoints.series_rates import instants, levels, quantile, rates, spans
+from mlops_jupyter.capabilities.monitoring.curves import CurveKey, grain
+from mlops_jupyter.capabilities.monitoring.from_history import curves
 from mlops_jupyter.errors import ConfigurationError
 
 BEGIN_S = 1_700_000_000
@@ -98,6 +100,36 @@ def test_a_history_goes_on_after_a_restart(tmp_path):
     ((_, place),) = found.columns("counters", "requests")
     # Counts begin anew: 49 rises before and 49 after, and none backwards.
     assert totals(found, [place])[-1] == [49 + 49]
+
+
+@pytest.mark.parametrize(("range_s", "age_s"), [(900.0, 600), (3_600.0, 1_500), (90_000.0, 80_000)])
+def test_what_came_before_the_first_row_is_counted_at_any_age(tmp_path, range_s, age_s):
+    file = SeriesFile(tmp_path / "series.db")
+    # A life that had counted less, then one that is asked at once, and looked at eight seconds later.
+    file.append(BEGIN_S - 600, snapshot(3))
+    file.begin(BEGIN_S, BEGIN_S + 8)
+    for second in (*range(8, 40), *range(40, age_s, 10)):
+        file.append(BEGIN_S + second, snapshot(500))
+    closely = grain(range_s)
+    until_s = BEGIN_S + age_s
+    times = instants(BEGIN_S - 120, until_s, closely.step_s)
+    found = curves(file.read(BEGIN_S - 600, until_s), times, closely)
+    risen = np.nansum(found.values[CurveKey("requests", "1")]) * closely.step_s
+    # At the edge a rate is that of the part of its window that is known.
+    assert risen > 400
+
+
+def test_a_history_that_goes_on_does_not_begin_again(tmp_path):
+    file = SeriesFile(tmp_path / "series.db")
+    file.begin(BEGIN_S, BEGIN_S + 2)
+    file.append(BEGIN_S + 2, snapshot(5))
+    file.close()
+    file.begin(BEGIN_S, BEGIN_S + 60)
+    file.append(BEGIN_S + 60, snapshot(7))
+    found = file.read(BEGIN_S, BEGIN_S + 100)
+    assert found.times.tolist() == [BEGIN_S, BEGIN_S + 2, BEGIN_S + 60]
+    ((_, place),) = found.columns("counters", "requests")
+    assert totals(found, [place])[:, 0].tolist() == [0, 5, 7]
 
 
 def test_a_clock_that_was_ahead_leaves_nothing_behind(tmp_path):

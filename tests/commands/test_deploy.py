@@ -24,9 +24,10 @@ from mlops_jupyter import grammar, settings
 from mlops_jupyter.capabilities.endpoints.folder import EndpointFolder
 from mlops_jupyter.capabilities.endpoints.state import read_state
 from mlops_jupyter.errors import CommandError, Conflict, MlopsError, NotFound
-from tests.fakes.models import small_model
+from tests.fakes.models import choosy_model, small_model
 from tests.fakes.waiting import wait_for
 
+PAGES = ("/openapi.json", "/docs")
 TABLE = pd.DataFrame({"a": [0.0, 3.0], "b": [1.0, 0.0]}, index=["x", "y"])
 
 
@@ -94,7 +95,8 @@ def test_every_kind_of_data_is_answered_in_kind(model, project):
     TABLE.to_csv(project / "data.csv", index=False)
     TABLE.to_parquet(project / "data.parquet", index=False)
     (project / "data.json").write_text(TABLE.to_json(orient="records"))
-    for file in ("data.csv", "data.parquet", "data.json", '[{"a": 0, "b": 1}, {"a": 3, "b": 0}]'):
+    texts = ('[{"a": 0, "b": 1}, {"a": 3, "b": 0}]', '{"a": [0, 3], "b": [1, 0]}')
+    for file in ("data.csv", "data.parquet", "data.json", *texts):
         assert mlops_jupyter.predict("churn", file).predictions == (0, 1), file
     many = pd.concat([TABLE] * 12_500)
     told = mlops_jupyter.predict("churn", many)
@@ -104,6 +106,8 @@ def test_every_kind_of_data_is_answered_in_kind(model, project):
     assert "b" in caught.value.message
     with pytest.raises(CommandError):
         mlops_jupyter.predict("churn", object())
+    with pytest.raises(CommandError, match="not of one length"):
+        mlops_jupyter.predict("churn", '{"a": [0, 3], "b": [1]}')
     with pytest.raises(NotFound):
         mlops_jupyter.predict("churn", "nowhere.csv")
 
@@ -116,6 +120,26 @@ def test_the_snippets_of_the_card_work_as_they_are(model, project):
     code = "\n".join([*lines, f"print({last})"])
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "[0, 0]\n"
+
+
+def test_redacted_values_of_the_example_are_nowhere(project, model, terminal):
+    with (project / "mlops.toml").open("a") as file:
+        file.write('\n[monitoring]\nredact = ["email"]\n')
+    # A model that answers no other texts than those it was trained with.
+    choosy_model(project / "choosy")
+    found = mlops_jupyter.deploy("choosy", name="churn")
+    assert '"a"' in found.curl
+    assert "text" in found.curl
+    shown = terminal("deployments", "churn")
+    assert "email" in shown.out
+    token = Path(found.token_file).read_text().strip()
+    pages = [httpx.get(f"{found.url}{path}", headers={"Authorization": f"Bearer {token}"}).text for path in PAGES]
+    assert "/invocations" in pages[0]
+    files = [one.read_text(errors="replace") for one in (project / ".mlops/endpoints").rglob("*") if one.is_file()]
+    told = [repr(found), found.curl, found.python, shown.out, *pages, *files]
+    assert [one for one in told if "@example.org" in one] == []
+    table = pd.DataFrame({"a": [3.0], "email": ["eve@example.org"]})
+    assert mlops_jupyter.predict("churn", table).predictions == (1,)
 
 
 def test_a_live_model_is_registered_and_served(model, kernel, project):
@@ -191,6 +215,22 @@ def test_a_canary_traffic_and_back(registered, project):
         "rollback:",
         "rollback:",
     ]
+
+
+def test_what_a_user_means_is_named(registered, project, terminal):
+    with pytest.raises(CommandError) as caught:
+        mlops_jupyter.deploy("churn")
+    assert caught.value.hint == "mlops deploy models:/churn/3"
+    with pytest.raises(NotFound) as missing:
+        mlops_jupyter.deploy("churn", name="other")
+    assert "models:/churn/3" in missing.value.hint
+    mlops_jupyter.deploy("models:/churn/1", trust=True)
+    with pytest.raises(Conflict) as twice:
+        mlops_jupyter.deploy("models:/churn/1", canary=10, trust=True)
+    assert twice.value.hint == "mlops traffic churn 1=10"
+    done = terminal("undeploy", "nothere", "-y")
+    assert done.code != 0
+    assert "answers what is open" not in done.err + done.out
 
 
 def test_a_shadow_sees_and_is_not_seen(registered):

@@ -305,6 +305,7 @@ def test_every_panel_asks_by_the_dashboard_s_variables(deployed):
 
 
 def test_grafana_is_told_where_things_are(deployed):
+    assert "mlops export grafana, called again, tells Grafana" in " ".join(mlops_jupyter.export("grafana").notes)
     (deployed / "mlops.toml").write_text('[prometheus]\nurl = "http://me:s3cret@metrics.example:9090/"\n')
     found = mlops_jupyter.export("grafana")
     folder = deployed / "grafana"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import time
 from pathlib import Path
@@ -61,7 +62,8 @@ def test_the_terminal_shows_sparks_and_bars(churn, watch, terminal):
     done = terminal("monitor", "churn", "--since", "15m")
     assert done.code == 0
     head, columns, *_ = done.out.splitlines()
-    assert head.startswith("ready  churn  the last 3m up to ")
+    known = r"\(known since [\d: -]+\) up to [\d: -]+ UTC, from its own history"
+    assert re.match(rf"ready  churn  the last 15m {known}", head)
     assert columns.split()[:4] == ["version", "traffic", "requests/s", "errors/s"]
     assert any(spark in done.out for spark in "▅▆▇█")
     assert "drifted; missing 1.0% → 12.0%" in done.out
@@ -75,6 +77,7 @@ def test_what_a_notebook_keeps_of_a_day_is_small(churn, watch):
     bundle = render.mime_bundle(mlops_jupyter.monitor("churn", since="24h"))
     assert set(bundle) == {"text/plain", "text/html", "application/vnd.mlops-jupyter.monitored+json"}
     assert len(bundle["text/html"]) < 90_000
+    assert "the last 24h" in bundle["text/html"] or "the last 1d" in bundle["text/html"]
     assert len(json.dumps(bundle)) < 160_000
     assert len(bundle["application/vnd.mlops-jupyter.monitored+json"]["times"]) <= 90
 
@@ -124,4 +127,5 @@ def test_a_prometheus_that_is_down_is_told(churn, watch, project):
     found = mlops_jupyter.monitor("churn", since="15m")
     assert (found.source, found.status) == ("prometheus", "ready")
     assert "127.0.0.1:9" in " ".join(found.notes)
+    assert found.notes[-1] == "the endpoint's own history is shown by --source endpoint"
     assert mlops_jupyter.monitor("churn", since="15m", source="endpoint").notes == ()

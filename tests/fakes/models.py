@@ -6,7 +6,10 @@ from pathlib import Path
 
 import mlflow
 import pandas as pd
+from sklearn.compose import ColumnTransformer
 from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OneHotEncoder
 
 
 def small_model(path: Path, *, turned: bool = False) -> Path:
@@ -18,6 +21,18 @@ def small_model(path: Path, *, turned: bool = False) -> Path:
     requirements = ["scikit-learn"]
     mlflow.sklearn.save_model(
         model, str(path), signature=signature, input_example=table.head(2), pip_requirements=requirements
+    )
+    return path
+
+
+def choosy_model(path: Path) -> Path:
+    """Save a classifier of a number and a person's address, which raises for addresses that it was not trained with."""
+    table = pd.DataFrame({"a": [0.0, 1.0, 2.0, 3.0], "email": ["ada@example.org", "eve@example.org"] * 2})
+    encoder = ColumnTransformer([("email", OneHotEncoder(), ["email"])], remainder="passthrough")
+    model = make_pipeline(encoder, LogisticRegression()).fit(table, [0, 0, 1, 1])
+    signature = mlflow.models.infer_signature(table, model.predict(table))
+    mlflow.sklearn.save_model(
+        model, str(path), signature=signature, input_example=table.head(2), pip_requirements=["scikit-learn"]
     )
     return path
 

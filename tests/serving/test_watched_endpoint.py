@@ -19,6 +19,7 @@ from mlops_jupyter.capabilities.drift import Baseline, Profile
 from mlops_jupyter.capabilities.endpoints import EndpointPlan, MonitoringPlan, PlannedVersion, windows
 from mlops_jupyter.capabilities.endpoints.reports import read_drift
 from mlops_jupyter.capabilities.endpoints.series import SeriesFile
+from mlops_jupyter.capabilities.endpoints.series_points import totals
 from tests.fakes.endpoints import RunningEndpoint
 from tests.fakes.workers import NAMES, plan_of, planned, request, scoring
 
@@ -242,6 +243,20 @@ def test_what_has_ended_leaves_no_process_and_has_written_everything(begin, tmp_
     whole = windows.merged(windows.read(windows.folder_of(endpoint.watch, "1"), 0, 2**43))
     assert whole is not None
     assert whole.features.rows == 2
+
+
+def test_what_is_asked_before_the_watcher_looks_is_in_the_history(begin, tmp_path):
+    endpoint = begin(plan_of(trained(tmp_path), monitoring=watched()))
+    send(endpoint, [[1.0, 2.0]] * 5, each=1)
+    endpoint.watcher()
+    series = SeriesFile(endpoint.watch / "series.db")
+
+    def risen() -> float:
+        found = series.read(0, 2**40)
+        columns = [place for _, place in found.columns("counters", "requests")]
+        return float(totals(found, columns)[-1].sum()) if columns else 0.0
+
+    endpoint.wait(lambda: risen() == 5)
 
 
 def test_the_history_is_kept_across_restarts(begin, tmp_path):

@@ -19,6 +19,7 @@ from ...capabilities.endpoints import (
     PlannedVersion,
     control,
     history,
+    neutral_examples,
     processes,
     runners,
     scraping,
@@ -217,16 +218,16 @@ def _announce(folder: EndpointFolder) -> None:
 
 
 def _planned(old: EndpointPlan, wanted: WantedDeployment) -> EndpointPlan:
+    monitoring = old.monitoring if wanted.monitoring is None else MonitoringPlan(**wanted.monitoring)
     changes: dict[str, Any] = {
         "name": wanted.name,
-        "versions": tuple(map(_planned_version, wanted.versions)),
+        "versions": tuple(_planned_version(one, monitoring.redact) for one in wanted.versions),
+        "monitoring": monitoring,
         "follows": wanted.follows,
         "auto": wanted.auto,
     }
     if wanted.workers is not None:
         changes["workers"] = wanted.workers
-    if wanted.monitoring is not None:
-        changes["monitoring"] = MonitoringPlan(**wanted.monitoring)
     if wanted.verbose_errors is not None:
         changes["verbose_errors"] = wanted.verbose_errors
     if wanted.port is not None:
@@ -236,7 +237,7 @@ def _planned(old: EndpointPlan, wanted: WantedDeployment) -> EndpointPlan:
     return replace(old, **changes)
 
 
-def _planned_version(version: ServedVersion) -> PlannedVersion:
+def _planned_version(version: ServedVersion, redact: tuple[str, ...]) -> PlannedVersion:
     return PlannedVersion(
         version=version.version,
         source=version.source,
@@ -249,7 +250,8 @@ def _planned_version(version: ServedVersion) -> PlannedVersion:
         run_id=version.run_id,
         flavors=version.flavors,
         signature=version.signature,
-        example=version.example,
+        # Requests to paste, the description and the page for trying are made of it.
+        example=neutral_examples.neutral(version.example, redact, version.signature),
         trusted=version.trusted,
         baseline=version.baseline,
     )

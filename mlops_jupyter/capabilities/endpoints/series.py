@@ -11,7 +11,7 @@ import contextlib
 import json
 import os
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -33,6 +33,7 @@ TIERS = (Tier(1, 15 * 60), Tier(10, 6 * 3_600), Tier(60, 7 * 86_400))
 # Of one instant. More is not kept.
 _MOST_VALUES = 8_192
 _PRUNED_EVERY = 60
+_MOST_APART_S = 5.0
 _BUSY_S = 2.0
 _DAMAGED = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 _SCHEMA = """
@@ -58,6 +59,25 @@ class SeriesFile:
         self.path = path
         self._writing: _Writing | None = None
 
+    def begin(self, since_s: float, first_s: float) -> None:
+        """Keep that everything stood at zero when an endpoint started, before its first snapshot; only once.
+
+        What was counted until then is else taken for what had always been.
+
+        Parameters
+        ----------
+        since_s, first_s
+            When it started, and when the snapshot was taken, as seconds since the epoch.
+
+        Raises
+        ------
+        OSError
+            When it cannot be written.
+        """
+        # Rows that are further apart than one stands for an instant are not compared.
+        at_s = max(since_s, first_s - _MOST_APART_S)
+        self._mending(lambda writing: writing.begin(round(since_s * 1_000), round(at_s * 1_000)))
+
     def append(self, at_s: float, snapshot: Mapping[str, Any]) -> None:
         """Keep a snapshot; of one process at a time.
 
@@ -76,14 +96,7 @@ class SeriesFile:
         OSError
             When it cannot be written.
         """
-        try:
-            self._append(at_s, snapshot)
-        except sqlite3.DatabaseError as error:
-            self.close()
-            if not _is_damage(error):
-                raise OSError(f"cannot write {self.path}: {error}") from error
-            self._set_aside()
-            self._append(at_s, snapshot)
+        self._mending(lambda writing: writing.append(round(at_s * 1_000), snapshot))
 
     def read(self, since_s: float, until_s: float) -> Readings:
         """Return what was counted from one instant to another, as finely as it is kept.
@@ -109,10 +122,21 @@ class SeriesFile:
             self._writing.database.close()
             self._writing = None
 
-    def _append(self, at_s: float, snapshot: Mapping[str, Any]) -> None:
+    def _mending(self, write: Callable[[_Writing], None]) -> None:
+        """Write, into another file when this one is damaged."""
+        try:
+            write(self._opened())
+        except sqlite3.DatabaseError as error:
+            self.close()
+            if not _is_damage(error):
+                raise OSError(f"cannot write {self.path}: {error}") from error
+            self._set_aside()
+            write(self._opened())
+
+    def _opened(self) -> _Writing:
         if self._writing is None:
             self._writing = _Writing(self.path)
-        self._writing.append(round(at_s * 1_000), snapshot)
+        return self._writing
 
     def _set_aside(self) -> None:
         self.path.replace(self.path.with_name(f"{self.path.name}.damaged"))
@@ -136,20 +160,35 @@ class _Writing:
             self.database.close()
             raise
 
+    def begin(self, since_ms: int, at_ms: int) -> None:
+        if self._last_ms is not None and self._last_ms >= since_ms:
+            return
+        with self._changing(()):
+            # A row without numbers; in each step, else the coarser ones would lose it.
+            row = (at_ms, self._layout(()), packed(np.empty(0)))
+            for tier in TIERS:
+                self.database.execute("INSERT OR REPLACE INTO points VALUES (?, ?, ?, ?)", (tier.step_s, *row))
+        self._last_ms = at_ms
+
     def append(self, at_ms: int, snapshot: Mapping[str, Any]) -> None:
         keys, values = flattened(snapshot)
         keys, values = keys[:_MOST_VALUES], values[:_MOST_VALUES]
+        with self._changing(keys):
+            self._keep(at_ms, self._layout(keys), packed(values))
+        self._last_ms = at_ms
+        self._appended += 1
+
+    @contextlib.contextmanager
+    def _changing(self, keys: tuple[Key, ...]) -> Iterator[None]:
         self.database.execute("BEGIN IMMEDIATE")
         try:
-            self._keep(at_ms, self._layout(keys), packed(values))
+            yield
             self.database.execute("COMMIT")
         except BaseException:
             self._layouts.pop(keys, None)
             with contextlib.suppress(sqlite3.Error):
                 self.database.execute("ROLLBACK")
             raise
-        self._last_ms = at_ms
-        self._appended += 1
 
     def _prepare(self) -> None:
         (found,) = self.database.execute("PRAGMA quick_check(1)").fetchone()

@@ -53,6 +53,12 @@ def scrape_s(queries: MetricsQueries, name: str) -> float | None:
     return max(1.0, float(np.rint(np.median(np.diff(moments)))))
 
 
+def reached(queries: MetricsQueries, name: str) -> bool | None:
+    """Return whether the last scrape of a deployment went well; ``None`` when there was none."""
+    found = [value for series in queries.query(f"up{{{selector(name)}}}") for value in series.values]
+    return any(value == 1.0 for value in found) if found else None
+
+
 def _curves(
     queries: MetricsQueries, name: str, times: Numbers, grain: Grain, ahead_s: float
 ) -> Iterator[tuple[CurveKey, Numbers]]:

@@ -111,14 +111,23 @@ class AskedServer:
         if self._now() - self._looked_s > _LOOK_AGAIN_S:
             self._look()
         if self._scrape_s is None:
-            raise NotFound(
-                f"the metrics server has not scraped {self._name} in the last minutes",
-                f"mlops export prometheus {self._name}",
-            )
+            raise self._unknown()
         closely = grain(range_s, self._scrape_s)
         times = _wanted(time.time(), range_s, after_s, closely)
         curves = from_queries.curves(self._queries, self._name, times, closely, self._ahead_s)
         return Seen(closely, curves, self._notes())
+
+    def _unknown(self) -> NotFound:
+        """Return why nothing is known: the server has begun, or cannot get in, or has not been told of the endpoint."""
+        reached = from_queries.reached(self._queries, self._name)
+        if reached is None:
+            return NotFound(
+                f"the metrics server has not scraped {self._name} in the last minutes",
+                f"wait for two scrapes if it has just started; else: mlops export prometheus {self._name}",
+            )
+        if reached:
+            return NotFound(f"the metrics server has scraped {self._name} only once so far", "wait for its next scrape")
+        return NotFound(f"the metrics server cannot scrape {self._name}", "its page /targets says why")
 
     def _look(self) -> None:
         """Learn how often the server scrapes, and how its clock stands to ours."""

@@ -20,6 +20,7 @@ _SPARK_WIDTH, _BAR_WIDTH = 16, 12
 # What a saved notebook holds: instants of the series, features over time, distributions.
 _INSTANTS, _FEATURES, _PICTURES = 90, 8, 6
 _FEATURES_SHOWN = 15
+_MINUTE_S = 60.0
 _SERIES = ("requests_per_s", "errors_per_s", "rows_per_s", "p50_s", "p95_s", "p99_s")
 _HEAD = ("version", "traffic", "requests/s", "errors/s", "rows/s", "p50", "p95", "p99", "requests over time")
 
@@ -129,8 +130,12 @@ def _span(found: Monitored) -> str:
     where = "its own history" if found.source == "endpoint" else found.source
     if not found.times:
         return f"nothing known from {where}"
-    length = stretch(round((found.times[-1] - found.times[0] + found.step_s) / 60) * 60 or 60)
-    return f"the last {length} up to {when(datetime.fromtimestamp(found.times[-1], UTC))} UTC, from {where}"
+    begin, end = (datetime.fromtimestamp(at, UTC) for at in (found.times[0], found.times[-1]))
+    length_s = round(((end - begin).total_seconds() + found.step_s) / 60) * 60 or 60
+    known = ""
+    if found.range_s - length_s >= _MINUTE_S:
+        known = f" (known since {begin:%H:%M})" if begin.date() == end.date() else f" (known since {when(begin)})"
+    return f"the last {stretch(max(found.range_s, length_s))}{known} up to {when(end)} UTC, from {where}"
 
 
 def _row(found: Monitored, one: VersionSeries) -> tuple[str, ...]:
