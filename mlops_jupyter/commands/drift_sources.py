@@ -10,12 +10,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
 import pyarrow as pa
 
 from .. import settings
 from ..capabilities.conditions import Condition
 from ..capabilities.drift import Baseline, Profile, settled
 from ..capabilities.drift.files import CSV, PARQUET, TableFiles, find, known_columns
+from ..capabilities.drift.quantities import sketch_size
 from ..capabilities.drift.sketching import profile_of
 from ..capabilities.drift.tables import baseline_of, within
 from ..capabilities.drift.tables import profile_of as profile_of_table
@@ -103,7 +105,8 @@ def baseline(current: settings.Settings, given: object, asked: Asked) -> Baselin
         When it cannot be read.
     """
     if not isinstance(given, str | Path):
-        return baseline_of(_rows(given, asked), None, "the data")
+        table = _rows(given, asked)
+        return baseline_of(table, None, "the data", size=_size(table))
     path = Path(given).expanduser()
     if path.suffix == ".json" and path.is_file():
         return read(path, str(given))
@@ -231,7 +234,8 @@ def of_data(given: object, like: Baseline, asked: Asked) -> Now:
             # Its name is all that is wanted of what the baseline does not know.
             whole.column(column)
     else:
-        name, whole = "the new data", profile_of_table(_rows(given, asked))
+        table = _rows(given, asked)
+        name, whole = "the new data", profile_of_table(table, size=_size(table))
     answered = [output for output in outputs if output in whole.columns and output not in like.features.columns]
     predictions = whole.only(answered) if answered else None
     features = whole.only([column for column in whole.names if column not in answered])
@@ -262,6 +266,10 @@ def is_data(path: Path) -> bool:
 
 def _rows(table: Any, asked: Asked) -> Any:
     return table if asked.segment is None else within(table, asked.segment)
+
+
+def _size(table: Any) -> int:
+    return sketch_size(len(table), np.shape(table)[1] if np.ndim(table) > 1 else 1)
 
 
 def _sampled(payloads: Path, since: float, like: Baseline, asked: Asked, told: dict[str, Any]) -> Now:

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.stats import ks_2samp
 from sklearn.linear_model import LogisticRegression
 
 import mlops_jupyter
@@ -67,6 +68,22 @@ def test_in_a_notebook_the_report_shows_and_strict_raises(files, kernel):
     assert "application/vnd.mlops-jupyter.driftreport+json" in shown
     reply = kernel.run("%mlops drift $before $now --strict")
     assert reply.traceback[0].startswith("CheckFailed: 1 of 3 has drifted")
+
+
+@pytest.mark.parametrize("kind", ["parquet", "csv", "live"])
+def test_small_tables_have_exact_distances_again_and_again(project, kind):
+    before, now = people(1, rows=10_000), people(2, older=0.2, rows=10_000)
+    if kind == "parquet":
+        before.to_parquet(project / "before.parquet")
+        now.to_parquet(project / "now.parquet")
+    elif kind == "csv":
+        before.to_csv(project / "before.csv", index=False)
+        now.to_csv(project / "now.csv", index=False)
+    given = (before, now) if kind == "live" else (f"before.{kind}", f"now.{kind}")
+    for _ in range(3):
+        found = {one.feature: one.score for one in mlops_jupyter.drift(*given).features}
+        for name in ("age", "pay"):
+            assert found[name] == pytest.approx(ks_2samp(before[name], now[name]).statistic, abs=1e-12)
 
 
 @pytest.mark.parametrize(("rows", "why"), [(0, "there are no rows"), (29, "29 values: too few to compare")])

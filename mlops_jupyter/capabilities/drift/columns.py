@@ -7,7 +7,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from .quantities import Floats, Quantities
+from .quantities import SKETCH_SIZE, Floats, Quantities
 from .values import KINDS, NUMERIC, Kind, kind_of, names, numbers
 from .words import Words
 
@@ -21,6 +21,8 @@ class Column:
         What its values are; ``None`` to take it from the first that are not missing.
     counted
         Whether numbers are counted while few differ.
+    size
+        The size of the sketch of numbers.
 
     Attributes
     ----------
@@ -34,14 +36,15 @@ class Column:
         How many were not of the column's kind.
     """
 
-    __slots__ = ("counted", "infinite", "invalid", "kind", "missing", "quantities", "rows", "words")
+    __slots__ = ("_size", "counted", "infinite", "invalid", "kind", "missing", "quantities", "rows", "words")
 
-    def __init__(self, kind: Kind | None = None, *, counted: bool = True) -> None:
+    def __init__(self, kind: Kind | None = None, *, counted: bool = True, size: int = SKETCH_SIZE) -> None:
+        self._size = size
         self.rows = self.missing = self.infinite = self.invalid = 0
         self.counted = counted
         self.kind: Kind | None = None
-        self.quantities = Quantities()
-        self.words = Words()
+        self.quantities = Quantities(size=size)
+        self.words = Words(size=size)
         if kind is not None:
             self._is(kind)
 
@@ -136,14 +139,14 @@ class Column:
             raise ValueError(f"a column cannot be read: {error!r}") from error
         return made
 
-    def like(self) -> Column:
+    def like(self, size: int = SKETCH_SIZE) -> Column:
         """Return an empty one of the same kind."""
-        return Column(self.kind, counted=self.quantities.few is not None)
+        return Column(self.kind, counted=self.quantities.few is not None, size=size)
 
     def _is(self, kind: Kind, *, counted: bool | None = None) -> None:
         self.kind = kind
         self.counted = self.counted if counted is None else counted
         if kind in NUMERIC:
-            self.quantities = Quantities(counted=self.counted)
+            self.quantities = Quantities(counted=self.counted, size=self._size)
         elif kind == "text":
-            self.words = Words(only_lengths=True)
+            self.words = Words(only_lengths=True, size=self._size)

@@ -14,6 +14,7 @@ from ...errors import CommandError, ConfigurationError, NotFound
 from ..conditions import Condition
 from . import arrow
 from .profiles import Profile
+from .quantities import EXACT_ROWS, SKETCH_SIZE, sketch_size
 
 BATCH_ROWS = 32_768
 # Of each column that is read, pages and a dictionary lie in memory.
@@ -21,6 +22,8 @@ _MOST_COLUMNS = 4
 _CSV_BLOCK_BYTES = 4 * 1024 * 1024
 # So many pieces for each process, so that none waits long for the last.
 _PIECES_A_PROCESS = 4
+_EXACT_CSV_BYTES = 8 * 1024 * 1024
+_PACKED = ".gz"
 PARQUET, CSV = (".parquet", ".pq"), (".csv", ".csv.gz")
 
 Told = Callable[[int], None]
@@ -58,6 +61,18 @@ class TableFiles(NamedTuple):
     types: Mapping[str, pa.DataType]
     rows: int | None
     groups: tuple[tuple[int, ...], ...]
+
+    @property
+    def sketch_size(self) -> int:
+        """The k of sketches that keep every number of a small table; of a large one what sketches have else."""
+        if self.rows is not None:
+            return sketch_size(self.rows, len(self.types))
+        if any(file.endswith(_PACKED) for file in self.files):
+            return SKETCH_SIZE
+        size = sum(Path(file).stat().st_size for file in self.files)
+        # A value takes a byte and more, with what parts it from the next.
+        rows = min(size // max(len(self.types), 1), EXACT_ROWS)
+        return sketch_size(rows, len(self.types)) if size <= _EXACT_CSV_BYTES else SKETCH_SIZE
 
     def from_name(self, least: str) -> TableFiles:
         """Return those whose names are not before a name."""

@@ -11,6 +11,7 @@ import orjson
 from numpy.typing import NDArray
 
 from .columns import Column
+from .quantities import SKETCH_SIZE
 from .values import NUMERIC, Kind
 
 _MAGIC = b"MLOPSKP1"
@@ -26,6 +27,8 @@ class Profile:
     kinds
         What the values of known columns are, in their order; ``None`` to tell by the first values. Other columns are
         taken in as they come.
+    size
+        The size of the sketches of numbers.
 
     Attributes
     ----------
@@ -35,11 +38,12 @@ class Profile:
         The summary of each column by its name.
     """
 
-    __slots__ = ("columns", "rows")
+    __slots__ = ("_size", "columns", "rows")
 
-    def __init__(self, kinds: Mapping[str, Kind | None] | None = None) -> None:
+    def __init__(self, kinds: Mapping[str, Kind | None] | None = None, *, size: int = SKETCH_SIZE) -> None:
+        self._size = size
         self.rows = 0
-        self.columns: dict[str, Column] = {name: Column(kind) for name, kind in (kinds or {}).items()}
+        self.columns: dict[str, Column] = {name: Column(kind, size=size) for name, kind in (kinds or {}).items()}
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -50,7 +54,7 @@ class Profile:
         """Return the summary of a column, a new one for one that has none."""
         found = self.columns.get(name)
         if found is None:
-            found = self.columns[name] = Column()
+            found = self.columns[name] = Column(size=self._size)
         return found
 
     def update(self, columns: Mapping[str, NDArray[Any]], count: int) -> None:
@@ -106,11 +110,11 @@ class Profile:
         for name, column in other.columns.items():
             self.column(name).merge(column)
 
-    def like(self, names: Iterable[str] | None = None) -> Profile:
+    def like(self, names: Iterable[str] | None = None, *, size: int = SKETCH_SIZE) -> Profile:
         """Return an empty one of the same kinds, of these columns only if they are given."""
-        made = Profile()
+        made = Profile(size=size)
         for name in self.columns if names is None else names:
-            made.columns[name] = self.columns[name].like() if name in self.columns else Column()
+            made.columns[name] = self.columns[name].like(size) if name in self.columns else Column(size=size)
         return made
 
     def only(self, names: Iterable[str]) -> Profile:

@@ -2,7 +2,8 @@
 
 The sketch is Karnin, Lang and Liberty's ("Optimal quantile approximation in streams", FOCS 2016) as Apache
 DataSketches has it. Its ranks are right to some 0.35 % (`RANK_ERROR`); which values it keeps is drawn by chance, so
-that two sketches of the same numbers agree within that, not to the last bit. Up to some 800 numbers it keeps all.
+that two sketches of the same numbers agree within that, not to the last bit. Up to some 800 numbers it keeps all; a
+small table that is compared once has a sketch as large as itself (`EXACT_ROWS`).
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ from datasketches import kll_doubles_sketch
 from numpy.typing import NDArray
 
 SKETCH_SIZE = 800
+# Of tables with so many rows and values at most, every number is kept where `sketch_size` is asked.
+EXACT_ROWS, _EXACT_VALUES = 20_000, 8_000_000
 # What a rank may be wrong by, with 99 % confidence.
 RANK_ERROR = float(kll_doubles_sketch.get_normalized_rank_error(SKETCH_SIZE, as_pmf=False))
 # And the standard deviation of the share between two numbers; 2.576 of them are 99 %.
@@ -27,6 +30,12 @@ _LOOKED_AT, _BLOCK = 512, 65_536
 Floats = NDArray[np.float64]
 
 
+def sketch_size(rows: int, columns: int) -> int:
+    """Return the k of sketches that keep all numbers of a table, if it is small enough."""
+    is_small = rows <= EXACT_ROWS and rows * columns <= _EXACT_VALUES
+    return max(SKETCH_SIZE, rows) if is_small else SKETCH_SIZE
+
+
 class Quantities:
     """A mergeable summary of finite numbers.
 
@@ -34,6 +43,8 @@ class Quantities:
     ----------
     counted
         Whether to begin by counting; without, they are sketched from the first on.
+    size
+        The k of the sketch: up to about so many numbers are kept as they are, beyond them a sample.
 
     Attributes
     ----------
@@ -45,15 +56,16 @@ class Quantities:
         The smallest and the largest, NaN where there is none.
     """
 
-    __slots__ = ("_few", "_sketch", "count", "high", "low", "mean", "squares")
+    __slots__ = ("_few", "_size", "_sketch", "count", "high", "low", "mean", "squares")
 
-    def __init__(self, *, counted: bool = True) -> None:
+    def __init__(self, *, counted: bool = True, size: int = SKETCH_SIZE) -> None:
+        self._size = size
         self.count = 0
         self.mean = 0.0
         self.squares = 0.0
         self.low = self.high = math.nan
         self._few: dict[float, int] | None = {} if counted else None
-        self._sketch: kll_doubles_sketch | None = None if counted else kll_doubles_sketch(SKETCH_SIZE)
+        self._sketch: kll_doubles_sketch | None = None if counted else kll_doubles_sketch(size)
 
     @property
     def few(self) -> Mapping[float, int] | None:
@@ -203,7 +215,7 @@ class Quantities:
 
     def _to_sketch(self) -> None:
         few, self._few = self._few or {}, None
-        self._sketch = kll_doubles_sketch(SKETCH_SIZE)
+        self._sketch = kll_doubles_sketch(self._size)
         self._repeat(np.fromiter(few, np.float64, len(few)), np.fromiter(few.values(), np.int64, len(few)))
 
     def _repeat(self, values: Floats, counts: NDArray[np.int64]) -> None:

@@ -20,6 +20,7 @@ from ...errors import ConfigurationError, MlopsError
 from ..conditions import Condition
 from .files import Piece, TableFiles, sketch
 from .profiles import Profile
+from .quantities import SKETCH_SIZE
 
 # Fewer values are sketched sooner than another process has started.
 _VALUES_A_PROCESS = 8_000_000
@@ -68,7 +69,7 @@ def profile_of(
     for piece in files.pieces(columns, most):
         waiting.put(piece)
         count += 1
-    made = like.like(columns)
+    made = like.like(columns, size=files.sketch_size)
     with _others(min(most, count) - 1, like, segments) as others:
         # Threads only note how far their processes are: whoever is told may write to a screen.
         heard: SimpleQueue[int] = SimpleQueue()
@@ -95,6 +96,8 @@ def _drained(heard: SimpleQueue[int]) -> int:
 
 def _processes(files: TableFiles, columns: int) -> int:
     cores = len(os.sched_getaffinity(0))
+    if files.sketch_size > SKETCH_SIZE:
+        return 1
     if files.rows is None:
         return min(cores, len(files.files))
     return max(1, min(cores, files.rows * columns // _VALUES_A_PROCESS))

@@ -14,6 +14,7 @@ from ...errors import CommandError
 from ..conditions import Condition
 from .baseline import Baseline, settled
 from .profiles import Profile
+from .quantities import SKETCH_SIZE
 from .words import named
 
 # Of larger tables so many rows are drawn.
@@ -27,7 +28,13 @@ INPUT, PREDICTION = "input", "prediction"
 
 
 def baseline_of(
-    table: Any, columns: Sequence[str] | None, made_from: str, *, answers: Any = None, without: Sequence[str] = ()
+    table: Any,
+    columns: Sequence[str] | None,
+    made_from: str,
+    *,
+    answers: Any = None,
+    without: Sequence[str] = (),
+    size: int = SKETCH_SIZE,
 ) -> Baseline:
     """Return the baseline of a table.
 
@@ -43,13 +50,15 @@ def baseline_of(
         What the model answers to some of the rows; ``None`` where it was not asked.
     without
         Columns that are left out.
+    size
+        The size of the sketches of numbers; that of a baseline that is kept stays as it is.
     """
     rows = len(table)
     said = made_from
     if rows > MOST_ROWS:
         table = drawn(table, MOST_ROWS)
         said += f", {MOST_ROWS:,} of {rows:,} rows"
-    features = settled(profile_of(table, columns, without))
+    features = settled(profile_of(table, columns, without, size=size))
     predictions = None if answers is None else settled(profile_of_answers(answers))
     present = [one for one in without if columns is None or one in columns]
     return Baseline(features, predictions, said, present)
@@ -81,12 +90,14 @@ def within(table: Any, condition: Condition) -> Any:
     return table[np.asarray(chosen, dtype=np.bool_)]
 
 
-def profile_of(table: Any, columns: Iterable[str] | None = None, without: Sequence[str] = ()) -> Profile:
+def profile_of(
+    table: Any, columns: Iterable[str] | None = None, without: Sequence[str] = (), *, size: int = SKETCH_SIZE
+) -> Profile:
     """Return the profile of a DataFrame or an array, of these columns only if they are given.
 
     Columns of an array are called by their numbers; an array of three axes is one embedding.
     """
-    made = Profile()
+    made = Profile(size=size)
     for start in range(0, len(table), _BLOCK):
         block = table[start : start + _BLOCK]
         if isinstance(block, pd.DataFrame):

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from .quantities import Quantities
+from .quantities import SKETCH_SIZE, Quantities
 
 MOST_NAMES = 1_000
 # Longer ones are told by how they begin, and by a digest.
@@ -39,14 +39,15 @@ class Words:
         How long they are, in characters, once there are too many different ones; ``None`` before.
     """
 
-    __slots__ = ("count", "counts", "lengths", "lost", "only_lengths")
+    __slots__ = ("_size", "count", "counts", "lengths", "lost", "only_lengths")
 
-    def __init__(self, *, only_lengths: bool = False) -> None:
+    def __init__(self, *, only_lengths: bool = False, size: int = SKETCH_SIZE) -> None:
+        self._size = size
         self.count = 0
         self.counts: dict[str, int] = {}
         self.lost = 0
         self.only_lengths = only_lengths
-        self.lengths: Quantities | None = Quantities() if only_lengths else None
+        self.lengths: Quantities | None = Quantities(size=size) if only_lengths else None
 
     @property
     def tail(self) -> int:
@@ -72,7 +73,7 @@ class Words:
             self._forget_names()
         self.count += other.count
         if self.lengths is None and other.lengths is not None:
-            self.lengths = Quantities()
+            self.lengths = Quantities(size=self._size)
             _measure(self.lengths, self.counts.items())
         if self.lengths is not None:
             if other.lengths is None:
@@ -132,7 +133,7 @@ class Words:
         if len(self.counts) <= MOST_NAMES:
             return
         if self.lengths is None:
-            self.lengths = Quantities()
+            self.lengths = Quantities(size=self._size)
             _measure(self.lengths, self.counts.items())
         counts = np.fromiter(self.counts.values(), np.int64, len(self.counts))
         cut = int(np.partition(counts, -MOST_NAMES - 1)[-MOST_NAMES - 1])
@@ -141,7 +142,7 @@ class Words:
 
     def _forget_names(self) -> None:
         if self.lengths is None:
-            self.lengths = Quantities()
+            self.lengths = Quantities(size=self._size)
             _measure(self.lengths, self.counts.items())
         self.counts, self.lost, self.only_lengths = {}, 0, True
 
