@@ -88,7 +88,12 @@ def feedback(
         labels = given.batches(data, given.Columns(request_id, label, row)) if of is None else _of(of, data)
         found = giving.give(watch, name, labels)
     quality = assessing.assess(watch, wanted, task)
-    return replace(found, quality=quality, notes=(*found.notes, *_remarks(quality, task)))
+    notes = (*found.notes, *_remarks(quality, task))
+    if found.foreign and not any(one.foreign for one in quality):
+        notes += (f"{found.foreign} of the labels cannot be answers of the model, and do not count",)
+    if wanted.segment is not None and not quality:
+        notes += (f"no logged rows with a label have {wanted.segment}",)
+    return replace(found, quality=quality, notes=notes)
 
 
 def _remarks(quality: tuple[Quality, ...], task: str | None) -> Iterator[str]:

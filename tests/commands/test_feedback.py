@@ -79,6 +79,8 @@ def test_segments_of_what_was_asked(endpoint):
     (one,) = mlops_jupyter.feedback("churn", segment="a>=1", since="1h").quality
     assert (one.segment, one.rows, one.metrics[0].value) == ("a>=1", 2, 1)
     assert "a>=1" in render.text(mlops_jupyter.feedback("churn", segment="a>=1"))
+    nobody = mlops_jupyter.feedback("churn", segment="a=77")
+    assert (nobody.quality, nobody.notes) == ((), ("no logged rows with a label have a=77",))
     with pytest.raises(NotFound) as caught:
         mlops_jupyter.feedback("churn", by="plan")
     assert caught.value.message.startswith("the logged rows have no column plan; they have ")

@@ -98,7 +98,8 @@ def assess(watch: Path, wanted: Wanted = EVERYTHING, task: Task | None = None) -
             if number == 0 and logged is None:
                 _count(tallies, parts.values(answers[VERSION]), None)
             _tally(tallies, answers, index, apart)
-    ordered = sorted(tallies.items(), key=lambda one: (one[0][0], one[0][1] or ""))
+    listed = [] if logged is None else logged.listed()
+    ordered = sorted(tallies.items(), key=lambda one: _place(one[0], listed))
     return tuple(
         Quality(
             version=version,
@@ -149,6 +150,10 @@ class Logged:
             found[places[hits]] = self._names(table)[hits]
         return found
 
+    def listed(self) -> list[str]:
+        """Return the names of the segments in the order of their values."""
+        return [] if self._division is None else [self._within(one) for one in self._division.listed()]
+
     def count(self, tallies: Tallies) -> None:
         """Count the logged rows of each version and segment."""
         for table in self._tables():
@@ -190,7 +195,17 @@ class Logged:
         named = self._division.names(parts.values(segments.column_of(table, self._wanted.by)))
         if whole is None:
             return named
-        return np.asarray([None if one is None else f"{whole}, {one}" for one in named], dtype=object)
+        return np.asarray([None if one is None else self._within(one) for one in named], dtype=object)
+
+    def _within(self, name: str) -> str:
+        return name if self._wanted.segment is None else f"{self._wanted.segment}, {name}"
+
+
+def _place(key: tuple[str, str | None], listed: list[str]) -> tuple[int, str, int]:
+    """Return where a version and segment stands: version 10 after 9, and segments as their values do."""
+    version, segment = key
+    place = listed.index(segment) if segment in listed else 0
+    return (int(version), "", place) if version.isdecimal() else (-1, version, place)
 
 
 def _count(tallies: Tallies, versions: NDArray[Any], segment: str | None) -> None:

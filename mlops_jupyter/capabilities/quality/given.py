@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from io import BytesIO
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -125,6 +125,7 @@ def _csv(file: Any, what: str, columns: Columns) -> Iterator[pa.Table]:
     types = {columns.request_id: pa.string()}
     try:
         with pa_csv.open_csv(file, convert_options=pa_csv.ConvertOptions(column_types=types)) as reader:
+            _there(reader.schema.names, columns)
             for batch in reader:
                 yield pa.table(batch)
     except (pa.ArrowInvalid, csv.Error) as error:
@@ -142,8 +143,9 @@ def _parquet(file: Any, what: str, columns: Columns, most_bytes: int | None = No
         said = [told.schema.column(at) for at in range(told.num_columns)]
         texts = [one.path for one in said if one.physical_type == "BYTE_ARRAY"]
         parquet = pq.ParquetFile(file, read_dictionary=texts)
+        _there(parquet.schema_arrow.names, columns)
         wanted = [name for name in parquet.schema_arrow.names if name in columns]
-        for batch in parquet.iter_batches(_BATCH, columns=wanted or None):
+        for batch in parquet.iter_batches(_BATCH, columns=wanted):
             yield pa.table(batch)
     except (pa.ArrowException, OSError) as error:
         raise CommandError(f"{what} is no Parquet that can be read", _HINT) from error
@@ -172,6 +174,7 @@ def _frame(frame: pd.DataFrame, columns: Columns) -> Iterator[pa.Table]:
     # An id is as often the index as a column.
     if columns.request_id not in frame.columns and columns.request_id in frame.index.names:
         frame = frame.reset_index()
+    _there(list(map(str, frame.columns)), columns)
     wanted = [name for name in columns if name in frame.columns]
     if len(set(wanted)) != len(wanted) or frame.columns.duplicated().any():
         raise CommandError("the table has two columns of one name", _HINT)
@@ -188,9 +191,11 @@ def _of_values(told: Any, columns: Columns) -> Iterator[pa.Table]:
         told = told["labels"]
     try:
         if isinstance(told, Mapping):
+            _there(list(map(str, told)), columns)
             listed = {str(name): list(each) for name, each in told.items() if name in columns}
             yield from _cut(pa.table(listed))
         elif isinstance(told, list | tuple) and all(isinstance(one, Mapping) for one in told):
+            _there(list(map(str, dict.fromkeys(name for one in told for name in one))), columns)
             names = [name for name in columns if any(name in one for one in told)]
             listed = {name: [one.get(name) for one in told] for name in names}
             yield from _cut(pa.table(listed))
@@ -207,11 +212,7 @@ def _cut(table: pa.Table) -> Iterator[pa.Table]:
 
 def _checked(table: pa.Table, columns: Columns) -> pa.Table:
     """Return a batch with the columns as they are kept."""
-    for name in (columns.request_id, columns.label):
-        if name not in table.column_names:
-            has = ", ".join(table.column_names[:10]) or "none"
-            option = "--label" if name == columns.label else "--request-id"
-            raise CommandError(f"the labels have no column {name}; their columns are {has}", f"{option} COLUMN")
+    _there(table.column_names, columns)
     ids, labels = _short(table[columns.request_id]), _short(table[columns.label])
     if pa.types.is_null(labels.type):
         labels = labels.cast(pa.float64())
@@ -225,6 +226,15 @@ def _checked(table: pa.Table, columns: Columns) -> pa.Table:
         raise CommandError("a label's request id is empty", _HINT)
     made = pa.table({ID: texts, ROW: _numbers(table, columns), LABEL: _plain(labels)})
     return made.filter(kept)
+
+
+def _there(names: Sequence[str], columns: Columns) -> None:
+    for name in (columns.request_id, columns.label):
+        if name not in names:
+            has = ", ".join(names[:10]) or "none"
+            more = f" and {len(names) - 10} more" if len(names) > 10 else ""  # noqa: PLR2004 -- as many as are named
+            option = "--label" if name == columns.label else "--request-id"
+            raise CommandError(f"the labels have no column {name}; their columns are {has}{more}", f"{option} COLUMN")
 
 
 def _short(column: Any) -> Any:

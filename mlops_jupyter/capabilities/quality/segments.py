@@ -96,9 +96,17 @@ class Division:
             return found
         places = np.minimum(np.searchsorted(self._values, given), len(self._values) - 1)
         known = self._values[places] == given
-        named = [f"{self._column}={one if self._texts else f'{one:g}'}" for one in self._values.tolist()]
-        found[there[known]] = np.asarray(named, dtype=object)[places[known]]
+        found[there[known]] = self._each()[places[known]]
         return found
+
+    def listed(self) -> list[str]:
+        """Return the names of all segments in the order of their values."""
+        found = self._each() if self._cuts is None else self._quarters(self._cuts)
+        return [str(one) for one in found.tolist()]
+
+    def _each(self) -> NDArray[np.object_]:
+        named = [f"{self._column}={one if self._texts else f'{one:g}'}" for one in self._values.tolist()]
+        return np.asarray(named, dtype=object)
 
     def _quarters(self, cuts: NDArray[np.float64]) -> NDArray[np.object_]:
         ends = [f"{one:g}" for one in cuts.tolist()]

@@ -215,10 +215,10 @@ def test_segments_and_times(tmp_path):
     found = {one.segment: (one.rows, measures(one)["accuracy"]) for one in assess(tmp_path, Wanted(by="plan"))}
     assert found == {"plan=basic": (300, 1), "plan=premium": (100, 0)}
     quarters = assess(tmp_path, Wanted(by="age"))
-    assert sorted(one.segment for one in quarters) == [
+    assert [one.segment for one in quarters] == [
+        "age<=24.9375",
         "24.9375<age<=49.875",
         "49.875<age<=74.8125",
-        "age<=24.9375",
         "age>74.8125",
     ]
     assert [one.rows for one in quarters] == [100] * 4
@@ -233,6 +233,32 @@ def test_segments_and_times(tmp_path):
         assess(tmp_path, Wanted(segment=parsed("plan<3")))
     with pytest.raises(CommandError):
         parsed("premium")
+
+
+def test_segments_stand_in_the_order_of_their_values(tmp_path):
+    ids = ["a", "b", "c", "d"]
+    for version, letter in (("10", "x"), ("9", "y")):
+        named = [letter + one for one in ids]
+        answered(tmp_path, named, version, prediction=[1, 1, 0, 0])
+        answered(tmp_path, named, version, kind="payloads", age=[100, 20, 9, 20], plan=["p"] * 4)
+        fed(tmp_path, {"request_id": named, "label": [1, 1, 0, 1]})
+    found = [(one.version, one.segment) for one in assess(tmp_path, Wanted(by="age"))]
+    assert found == [(version, f"age={age}") for version in ("9", "10") for age in (9, 20, 100)]
+    narrower = [one.segment for one in assess(tmp_path, Wanted(version="9", segment=parsed("plan=p"), by="age"))]
+    assert narrower == [f"plan=p, age={age}" for age in (9, 20, 100)]
+
+
+def test_all_columns_are_named_where_one_is_missing(tmp_path):
+    frame = pd.DataFrame({"row": [0], "churned": [1], "id": ["a"]})
+    frame.to_parquet(tmp_path / "a.parquet", index=False)
+    frame.to_csv(tmp_path / "a.csv", index=False)
+    (tmp_path / "headonly.csv").write_text("row,churned,id\n")
+    frame.head(0).to_parquet(tmp_path / "none.parquet", index=False)
+    names = ("a.parquet", "a.csv", "headonly.csv", "none.parquet")
+    for data in (*(tmp_path / name for name in names), frame, frame.to_dict("records"), frame.to_dict("list")):
+        with pytest.raises(CommandError) as caught:
+            fed(tmp_path, data)
+        assert caught.value.message == "the labels have no column request_id; their columns are row, churned, id"
 
 
 def test_answers_that_are_no_numbers_are_left_out(tmp_path):
@@ -316,7 +342,7 @@ def test_labels_in_every_form(tmp_path):
 @pytest.mark.parametrize(
     ("data", "said"),
     [
-        ([{"id": "1", "label": 1}], "the labels have no column request_id; their columns are label"),
+        ([{"id": "1", "label": 1}], "the labels have no column request_id; their columns are id, label"),
         ([{"request_id": "1"}], "the labels have no column label; their columns are request_id"),
         ([{"request_id": None, "label": 1}], "a label has no request id"),
         ([{"request_id": 1.5, "label": 1}], "the column request_id holds no request ids but double"),
