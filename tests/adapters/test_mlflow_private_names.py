@@ -9,6 +9,8 @@ import ast
 import inspect
 import os
 import shutil
+import subprocess
+import sys
 import threading
 import uuid
 from collections.abc import Iterator
@@ -71,6 +73,9 @@ _UNDOCUMENTED = {
     ("adapters/mlflow/reading.py", "mlflow.utils.proto_json_utils", "message_to_json"),
     (_AUTOLOGGING, "mlflow.utils.autologging_utils", "AUTOLOGGING_CONF_KEY_IS_GLOBALLY_CONFIGURED"),
     (_AUTOLOGGING, "mlflow.utils.autologging_utils", "AUTOLOGGING_INTEGRATIONS"),
+    ("adapters/mlflow/import_lock.py", "mlflow.utils", "import_hooks"),
+    ("adapters/mlflow/import_lock.py", "import_hooks", "._post_import_hooks"),
+    ("adapters/mlflow/import_lock.py", "import_hooks", "._import_error_hooks"),
     (_SESSION, "mlflow.tracking", "fluent"),
     (_SESSION, "fluent", "._active_run_stack"),
     (_SESSION, "mlflow.utils.thread_utils", "ThreadLocalVariable"),
@@ -418,6 +423,46 @@ def test_the_logger_that_tells_of_new_tables_has_the_name_we_quieten() -> None:
     from mlflow.store.db import utils
 
     assert utils._logger.name == "mlflow.store.db.utils"
+
+
+# --- mlflow.utils.import_hooks ---------------------------------------------------------------------------------
+
+_TWO_THREADS = """
+import sys, threading
+from mlflow.utils import import_hooks
+from mlops_jupyter.adapters.mlflow.import_lock import look_without_the_lock
+
+if sys.argv[1] == "ours":
+    look_without_the_lock()
+    look_without_the_lock()
+done = threading.Event()
+import_hooks.register_post_import_hook(print, "imported_later")
+
+def other():
+    import imported_elsewhere
+    done.set()
+
+def hook(module):
+    # MLflow holds its lock while this runs, as it does while it imports a framework.
+    threading.Thread(target=other, daemon=True).start()
+    print(done.wait(float(sys.argv[2])), flush=True)
+
+import_hooks.register_post_import_hook(hook, "json")
+import imported_later
+"""
+
+
+@pytest.mark.parametrize(("whose", "limit_s", "imported"), [("ours", "60", "True"), ("theirs", "1", "False")])
+def test_another_thread_imports_while_mlflow_holds_its_lock(
+    whose: str, limit_s: str, imported: str, tmp_path: Path
+) -> None:
+    for name in ("imported_elsewhere", "imported_later"):
+        (tmp_path / f"{name}.py").touch()
+    words = [sys.executable, "-c", _TWO_THREADS, whose, limit_s]
+    done = subprocess.run(words, capture_output=True, text=True, check=True, timeout=120, cwd=tmp_path)
+    # The hook of a module that is imported later is still called; and once MLflow mends it, ours can go.
+    assert done.stdout.splitlines()[0] == imported
+    assert "<module 'imported_later'" in done.stdout.splitlines()[1]
 
 
 # --- AUTOLOGGING_INTEGRATIONS and AUTOLOGGING_CONF_KEY_IS_GLOBALLY_CONFIGURED ---------------------------------

@@ -17,6 +17,8 @@ from mlflow.utils.autologging_utils import (
     AUTOLOGGING_INTEGRATIONS,
 )
 
+from .import_lock import look_without_the_lock
+
 _SKLEARN_NOISE = "`y_pred` was renamed to `y_proba`"
 
 
@@ -67,6 +69,7 @@ class Autologging:
 
     @classmethod
     def _patch(cls, *, models: bool, keep: Sequence[str] = ()) -> None:
+        look_without_the_lock()
         # Not every integration looks its options up at each fit: scikit-learn's patches keep those they were made with.
         mlflow.autolog(silent=True, log_models=models, exclude_flavors=list(keep))
         cls._switch, cls._with_models = AUTOLOGGING_INTEGRATIONS["mlflow"], models
