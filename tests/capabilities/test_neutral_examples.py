@@ -39,6 +39,12 @@ def test_each_value_is_of_its_columns_type():
     assert json.loads(told)["dataframe_split"]["data"] == [[0, "text", "2026-01-31T12:00:00"]]
 
 
+def test_a_column_alone_may_stand_as_a_list_of_its_values():
+    signature = {"inputs": '[{"name": "who", "type": "string"}]'}
+    assert neutral(json.dumps({"inputs": [SECRET, "x"]}), ("who",), signature) == '{"inputs": ["text", "text"]}'
+    assert neutral(json.dumps({"inputs": [1, 2]}), ("who",), None) == '{"inputs": [1, 2]}'
+
+
 def test_what_is_not_redacted_stays_as_it_was():
     text = json.dumps(SHAPES[0], indent=2)
     assert neutral(text, (), SIGNATURE) == text

@@ -69,8 +69,12 @@ def _without(told: Any, redact: Collection[str], types: Mapping[str, str]) -> An
 
 def _by_place(told: Any, names: Sequence[str], redact: Collection[str], types: Mapping[str, str]) -> Any:
     """Return a list of rows without names, each value by the column of its place; anything else as it is."""
-    if not isinstance(told, list) or not all(isinstance(one, list) for one in told):
+    if not isinstance(told, list) or any(isinstance(one, dict) for one in told):
         return told
+    if not any(isinstance(one, list) for one in told):
+        # The values of the only column.
+        (only, *more) = names or ("0",)
+        return [_value(one, types.get(only)) for one in told] if only in redact and not more else told
     return [_row(row, names if len(names) == len(row) else (), redact, types) for row in told]
 
 
