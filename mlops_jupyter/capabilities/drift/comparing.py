@@ -211,10 +211,8 @@ def _of_words(baseline: Column, now: Column) -> _Measured:
 
 def _of_numbers(baseline: Column, now: Column) -> _Measured:
     of_text = baseline.kind == "text"
-    before = baseline.words.lengths if of_text else baseline.quantities
-    later = now.words.lengths if of_text else now.quantities
-    if before is None or later is None:
-        raise ValueError("a column of texts without their lengths")
+    before = baseline.words.measured() if of_text else baseline.quantities
+    later = now.words.measured() if of_text else now.quantities
     first, second = Weighted(*before.weighted()), Weighted(*later.weighted())
     by_value = cells.of_values(before, later)
     binned = by_value or cells.of_bins(first, second, (min(before.low, later.low), max(before.high, later.high)))

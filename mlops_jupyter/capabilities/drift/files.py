@@ -138,14 +138,18 @@ def first_rows(path: Path, most: int) -> Any:
     """
     files = find(path)
     columns, _ = known_columns(files)
-    batches, rows = [], 0
-    for piece in files.pieces(columns, 1):
-        for batch in _batches(piece, ()):
-            batches.append(batch)
+    tables, rows = [], 0
+    try:
+        for batch in _whole_rows(files, columns):
+            tables.append(pa.table(batch))
             rows += batch.num_rows
             if rows >= most:
                 break
-    return pa.Table.from_batches(batches).slice(0, most).to_pandas()
+        # A column need not be in all of the files.
+        table = pa.concat_tables(tables, promote_options="permissive") if tables else pa.table({})
+    except (pa.ArrowException, OSError) as error:
+        raise ConfigurationError(f"cannot read {path}: {error}", "name a file of Parquet or CSV") from error
+    return table.slice(0, most).to_pandas()
 
 
 def known_columns(files: TableFiles) -> tuple[list[str], list[str]]:
@@ -211,6 +215,18 @@ def _batches(piece: Piece, segments: Sequence[Condition]) -> Iterator[Any]:
     # Texts come as numbers of a dictionary, which are counted; read ahead, a whole row group would lie in memory.
     file = pq.ParquetFile(piece.file, read_dictionary=texts, pre_buffer=False, buffer_size=1 << 20)
     yield from file.iter_batches(BATCH_ROWS, list(piece.groups), present, use_threads=False)
+
+
+def _whole_rows(files: TableFiles, columns: Sequence[str]) -> Iterator[Any]:
+    """Yield the rows of all files in their order, with texts as texts."""
+    for name in files.files:
+        if files.rows is None:
+            with _csv(Path(name), list(columns)) as reader:
+                yield from reader
+        else:
+            file = pq.ParquetFile(name)
+            present = [one for one in columns if file.schema_arrow.get_field_index(one) >= 0]
+            yield from file.iter_batches(BATCH_ROWS, columns=present)
 
 
 def _is_text(kind: pa.DataType) -> bool:

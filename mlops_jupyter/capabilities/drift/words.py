@@ -94,6 +94,14 @@ class Words:
             for name in rare:
                 del self.counts[name]
 
+    def measured(self) -> Quantities:
+        """Return how long the texts are; while all names are known, that follows from them."""
+        if self.lengths is not None:
+            return self.lengths
+        found = Quantities(size=self._size)
+        _measure(found, self.counts.items())
+        return found
+
     def as_text(self) -> None:
         """Forget the names: how long the texts are is all that is kept from now on."""
         self._forget_names()

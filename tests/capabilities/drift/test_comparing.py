@@ -7,7 +7,7 @@ import pytest
 from scipy import stats
 from scipy.spatial.distance import jensenshannon
 
-from mlops_jupyter.capabilities.drift import Baseline, Profile, Thresholds, compare
+from mlops_jupyter.capabilities.drift import Baseline, Profile, Thresholds, compare, settled
 from mlops_jupyter.capabilities.drift.quantities import RANK_ERROR
 from mlops_jupyter.capabilities.drift.thresholds import by_chance, chi_square_limit
 
@@ -202,3 +202,12 @@ def test_predictions_are_compared_too():
     (answer,) = report.predictions
     assert (answer.feature, answer.method, answer.drifted) == ("prediction", "jensen_shannon", True)
     assert answer.distribution.names == ("0", "1")
+
+
+def test_free_text_beside_few_texts_is_compared_by_length():
+    """Too many texts to be named in the baseline, and few enough now."""
+    many = np.array([f"{at}@example.org" for at in range(4_000)], dtype=object)
+    (found,) = compare(Baseline(settled(table(x=many))), table(x=many[:1_000]), name="now").features
+    assert found.kind == "text"
+    assert found.score is not None
+    assert found.scores["ks"] == pytest.approx(0.72, abs=0.05)

@@ -221,5 +221,17 @@ def test_memory_does_not_grow_with_the_file(tmp_path):
 
 
 def test_the_first_rows_are_a_frame(table, tmp_path):
-    pq.write_table(table, tmp_path / "a.parquet")
-    assert first_rows(tmp_path / "a.parquet", 10).shape == (10, 4)
+    # Wider than what is sketched at a time, of several row groups, and one file without a column of the other.
+    wide = table
+    for at in range(12):
+        wide = wide.append_column(f"more{at}", table["x"])
+    (tmp_path / "both").mkdir()
+    pq.write_table(wide, tmp_path / "both" / "a.parquet", row_group_size=700)
+    pq.write_table(table.select(["x", "town"]), tmp_path / "both" / "b.parquet")
+    found = first_rows(tmp_path / "both", 6000)
+    assert found.shape == (6000, 16)
+    assert found["town"].dtype != "category"
+    assert found["x"][:5000].tolist() == table["x"].to_pylist()
+    assert found["few"][5000:].isna().all()
+    wide.to_pandas().to_csv(tmp_path / "a.csv", index=False)
+    assert first_rows(tmp_path / "a.csv", 10).shape == (10, 16)
