@@ -408,6 +408,8 @@ def test_predict(by_terminal, by_magic, deployed):
 def test_feedback(by_terminal, by_magic, deployed):
     mlops_jupyter.deploy("model", name="churn")
     told = mlops_jupyter.predict("churn", {"a": [0, 3], "b": [1, 0]})
+    answers = deployed.parent / ".mlops" / "endpoints" / "churn" / "watch" / "answers"
+    wait_for(lambda: any(answers.glob("[!.]*.parquet")))
     (project := deployed.parent / "labels.csv").write_text(
         f"request_id,row,label\n{told.request_ids[0]},0,0\n{told.request_ids[0]},1,1\nnobody,0,1\n"
     )
