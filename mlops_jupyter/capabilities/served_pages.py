@@ -27,6 +27,7 @@ from ..errors import Unavailable
 from ..protocols import ServedPage
 from . import tickets
 from .page_guard import PageGuard
+from .private_files import write_private
 from .redaction import redacted
 
 SECRET_VARIABLE = "MLOPS_JUPYTER_UI_SECRET"  # noqa: S105 -- a variable's name
@@ -148,7 +149,7 @@ def _start(program: PagesProgram, directory: Path, source: str, waiting: Callabl
         waiting(passed, _START_TIMEOUT_S)
         time.sleep(_POLL_S)
     waiting(_START_TIMEOUT_S, _START_TIMEOUT_S)
-    _write_private(directory / f"{program.name}.json", json.dumps(server._asdict()))
+    write_private(directory / f"{program.name}.json", json.dumps(server._asdict()))
     return server
 
 
@@ -163,11 +164,6 @@ def _free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
-
-
-def _write_private(file: Path, text: str) -> None:
-    with open(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as handle:  # noqa: PTH123
-        handle.write(text)
 
 
 def end_when_idle(guard: PageGuard) -> None:

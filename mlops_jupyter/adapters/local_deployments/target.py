@@ -25,9 +25,10 @@ from ...capabilities.endpoints import (
     scraping,
     snippets,
 )
-from ...capabilities.endpoints.folder import ENDPOINTS, EndpointFolder, all_endpoints, endpoint_folder, write_private
+from ...capabilities.endpoints.folder import ENDPOINTS, EndpointFolder, all_endpoints, endpoint_folder
 from ...capabilities.endpoints.state import EndpointState, current_state
 from ...capabilities.models import folders
+from ...capabilities.private_files import write_private
 from ...errors import CommandError, ConfigurationError, Conflict, MlopsError, NotFound, Rejected, Unavailable
 from ...protocols import Answer, Earlier, Waiting, WantedDeployment
 from ...records import Deployment, ServedVersion

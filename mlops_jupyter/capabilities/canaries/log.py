@@ -9,7 +9,7 @@ from datetime import datetime
 from pathlib import Path
 
 from ...records import Decision
-from ..endpoints.folder import write_private
+from ..private_files import write_private
 from .windows import RolloutState
 
 _DECISIONS, _STATE = "decisions.jsonl", "rollout.json"

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ...errors import CommandError, ConfigurationError, Conflict
+from ..private_files import write_private
 from .plan import EndpointPlan
 
 ENDPOINTS = "endpoints"
@@ -184,18 +185,3 @@ def endpoint_folder(project_state: Path, name: str) -> EndpointFolder:
             f"{name!r} cannot be the name of a deployment", "letters, digits, - _ and . are allowed, 63 at the most"
         )
     return EndpointFolder(project_state / ENDPOINTS / name)
-
-
-def write_private(file: Path, text: str) -> None:
-    """Write a file that only its owner can read, whole or not at all."""
-    draft = file.with_name(f".{file.name}.{os.getpid()}")
-    try:
-        handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
-        with open(handle, "w", encoding="utf-8") as out:  # noqa: PTH123 -- a file that is open already
-            out.write(text)
-            out.flush()
-            os.fsync(handle)
-        draft.replace(file)
-    except OSError:
-        draft.unlink(missing_ok=True)
-        raise

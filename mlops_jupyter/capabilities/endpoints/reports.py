@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import quote, unquote
 
 from ...records import Distribution, DriftReport, FeatureDrift
-from .folder import write_private
+from ..private_files import write_private
 
 _FOLDER = "drift"
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from .folder import EndpointFolder, write_private
+from ..private_files import write_private
+from .folder import EndpointFolder
 
 JOB = "mlops"
 _FOLDER = "scrape"

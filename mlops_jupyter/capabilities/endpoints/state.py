@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 from ...errors import Unavailable
+from ..private_files import write_private
 from .control import ask
-from .folder import EndpointFolder, write_private
+from .folder import EndpointFolder
 from .processes import ProcessId, lives
 
 _ASK_S = 2.0

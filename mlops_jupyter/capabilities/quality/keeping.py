@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import quote, unquote
 
 from ...records import Quality, QualityMetric
-from ..endpoints.folder import write_private
+from ..private_files import write_private
 from . import parts
 from .assessing import assess
 from .labels import Labels
