@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
 import subprocess
+import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import nbformat
@@ -63,6 +66,52 @@ def test_cells_that_do_the_worst(project, terminal, stored_runs, cell, code, sai
     (run,) = stored_runs()
     assert run.status == {0: "FINISHED", 6: "FAILED" if "Stdin" in said else "KILLED"}[code]
     assert "before\n" in texts(project / "out.ipynb")
+
+
+# A kernel one of whose ports somebody else takes between their choice and its start, so many times.
+ROBBED = """
+import json, pathlib, socket, sys
+starts = pathlib.Path({starts!r})
+with starts.open("a") as file:
+    file.write("x")
+if len(starts.read_text()) <= {times}:
+    thief = socket.create_server(("127.0.0.1", json.loads(pathlib.Path(sys.argv[2]).read_text())["shell_port"]))
+from ipykernel.kernelapp import launch_new_instance
+launch_new_instance()
+"""
+
+
+@pytest.fixture
+def robbed(project: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
+    """Install the kernel ``robbed``."""
+    folder = project.parent / "jupyter" / "kernels" / "robbed"
+
+    def install(times: int) -> None:
+        folder.mkdir(parents=True)
+        script = ROBBED.format(starts=str(project.parent / "starts"), times=times)
+        words = [sys.executable, "-c", script, "-f", "{connection_file}"]
+        (folder / "kernel.json").write_text(json.dumps({"argv": words, "display_name": "robbed", "language": "python"}))
+        monkeypatch.setenv("JUPYTER_PATH", str(project.parent / "jupyter"), prepend=os.pathsep)
+
+    return install
+
+
+def test_a_kernel_whose_port_was_taken_is_started_again(project, terminal, robbed):
+    robbed(times=1)
+    write_notebook(project / "fine.ipynb", "print('done')", kernel="robbed")
+    done = terminal("run", "fine.ipynb", "--output", "out.ipynb", "--verbose")
+    assert done.code == 0, done.err
+    assert texts(project / "out.ipynb") == ["done\n"]
+    assert "it was started twice: the first time the kernel ended by itself with exit code 1" in done.err
+
+
+def test_a_kernel_that_never_starts_says_its_last_words(project, terminal, robbed):
+    robbed(times=9)
+    write_notebook(project / "bad.ipynb", "print('done')", kernel="robbed")
+    done = terminal("run", "bad.ipynb", "--output", "out.ipynb")
+    assert done.code == 6
+    assert "before it was ready (zmq.error.ZMQError: Address already in use" in done.err
+    assert (project.parent / "starts").read_text() == "xx"
 
 
 def test_the_last_words_of_a_killed_kernel_are_kept(project, terminal):

@@ -215,7 +215,7 @@ model = LogisticRegression().fit(table, [0, 0, 1, 1])"""
 @pytest.fixture
 def warm_kernelspec(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     install_kernelspec(project.parent / "prefix")
-    monkeypatch.setenv("JUPYTER_PATH", str(project.parent / "prefix" / "share" / "jupyter"))
+    monkeypatch.setenv("JUPYTER_PATH", str(project.parent / "prefix" / "share" / "jupyter"), prepend=os.pathsep)
 
 
 def test_a_warm_kernel(warm_kernelspec: None, lab: str, page: Page, terminal, project: Path):

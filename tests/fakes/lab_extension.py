@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -14,5 +15,6 @@ def enable(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
     extensions = folder / "labextensions"
     extensions.mkdir(parents=True)
     (extensions / "mlops-jupyter").symlink_to(REPOSITORY / "mlops_jupyter" / "labextension")
-    monkeypatch.setenv("JUPYTER_PATH", str(folder))
+    # Kernel specifications that a test has put on the path stay there.
+    monkeypatch.setenv("JUPYTER_PATH", str(folder), prepend=os.pathsep)
     monkeypatch.setenv("JUPYTER_CONFIG_PATH", str(REPOSITORY / "jupyter-config"))

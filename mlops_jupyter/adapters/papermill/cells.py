@@ -120,15 +120,14 @@ class Cells(PapermillNotebookClient):  # type: ignore[misc]
         jupyter_client's own waiting ends with 0.2 s in which nothing more arrives; here it ends with the message that
         says that the question has been dealt with.
         """
-        self._process = KernelProcess(getattr(getattr(self.km.provisioner, "process", None), "pid", None))
-        self._came(_origin(self.km.provisioner))
-        self.kc = self.km.client()
-        # It is asked before it listens; ZeroMQ would look again after 100 ms.
-        self.kc.context.setsockopt(zmq.RECONNECT_IVL, _RECONNECT_MS)
-        self.kc.start_channels()
-        self.kc.allow_stdin = False
         try:
-            await self._ready(time.monotonic() + self.startup_timeout)
+            try:
+                await self._connect()
+            except LostKernel:
+                raise
+            except DeadKernelError as error:
+                await self._start_again()
+                await self._connect(f"; it was started twice: the first time {error}")
         except BaseException:
             await self._async_cleanup_kernel()
             raise
@@ -137,6 +136,26 @@ class Cells(PapermillNotebookClient):  # type: ignore[misc]
         return self.kc
 
     start_new_kernel_client = run_sync(async_start_new_kernel_client)
+
+    async def _connect(self, note: str = "") -> None:
+        self._process = KernelProcess(getattr(getattr(self.km.provisioner, "process", None), "pid", None))
+        self._came(_origin(self.km.provisioner) + note)
+        self.kc = self.km.client()
+        # It is asked before it listens; ZeroMQ would look again after 100 ms.
+        self.kc.context.setsockopt(zmq.RECONNECT_IVL, _RECONNECT_MS)
+        self.kc.start_channels()
+        self.kc.allow_stdin = False
+        await self._ready(time.monotonic() + self.startup_timeout)
+
+    async def _start_again(self) -> None:
+        """Start a kernel that has died before it answered once more, as a Jupyter server does.
+
+        Its ports are chosen before it starts, and another process may take one of them meanwhile; now it gets others.
+        """
+        self.kc.stop_channels()
+        self._process.close()
+        self.died = None
+        await ensure_async(self.km.restart_kernel(now=True, newports=True))
 
     async def _ready(self, deadline: float) -> None:
         gone = asyncio.ensure_future(self._process.ended())
@@ -148,7 +167,7 @@ class Cells(PapermillNotebookClient):  # type: ignore[misc]
                     answer.result()
                     return
                 if gone in done or not await ensure_async(self.kc.is_alive()):
-                    raise await self._dead("before it was ready")
+                    raise await self._dead(" ".join(("before it was ready", *self._process.last_words())))
                 if time.monotonic() > deadline:
                     raise RuntimeError(f"the kernel did not answer within {self.startup_timeout} s")
         finally:

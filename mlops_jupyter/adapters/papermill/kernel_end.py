@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import stat
 import sys
 from contextlib import suppress
 from pathlib import Path
 
 _SAMPLE_S = 0.25
 _MEGABYTE = 1024**2
+_STDERR, _SAID = 2, 2000
 _REASONS = {
     signal.SIGSEGV: "a crash in native code",
     signal.SIGABRT: "native code gave up",
@@ -34,6 +36,7 @@ class KernelProcess:
         self._peak = 0
         self._kills = _out_of_memory_kills()
         self._descriptor: int | None = None
+        self._errors_from = _errors_end()
         if pid is not None and hasattr(os, "pidfd_open"):
             with suppress(OSError):
                 self._descriptor = os.pidfd_open(pid)
@@ -76,6 +79,19 @@ class KernelProcess:
             os.close(self._descriptor)
             self._descriptor = None
 
+    def last_words(self) -> tuple[str, ...]:
+        """Return the last line that came to our standard error, which the process shares, since it is watched.
+
+        Nothing where there is none, or where that goes to a terminal or a pipe and cannot be read again.
+        """
+        if self._errors_from is None:
+            return ()
+        with suppress(OSError):
+            said = os.pread(_STDERR, _SAID, max(self._errors_from, (_errors_end() or 0) - _SAID))
+            lines = said.decode(errors="replace").split("\n")
+            return tuple(f"({line.strip()})" for line in lines if line.strip())[-1:]
+        return ()
+
     def told(self, code: int | None) -> str:
         """Say how it ended, by its exit code as `subprocess` has it."""
         if code is None:
@@ -92,6 +108,14 @@ class KernelProcess:
                 return ": the machine had run out of memory"
             return ", as the system does when memory runs out"
         return f": {_REASONS[signal.Signals(number)]}" if number in _REASONS else ""
+
+
+def _errors_end() -> int | None:
+    """Return where the file ends that our standard error is, if it is one."""
+    with suppress(OSError):
+        found = os.fstat(_STDERR)
+        return found.st_size if stat.S_ISREG(found.st_mode) else None
+    return None
 
 
 def _name(number: int) -> str:
