@@ -117,17 +117,31 @@ lint: setup ## Check style, format, types and the layers
 	mypy
 	echo "==> lint-imports"
 	lint-imports --no-logo
+	if [ -x labextension/node_modules/.bin/eslint ]; then
+	    echo "==> prettier, eslint, stylelint and tsc in labextension"
+	    cd labextension
+	    npm run --silent lint
+	    npm run --silent check
+	else
+	    echo "==> labextension is not checked: that needs Node, and once: cd labextension && npm ci"
+	fi
 
 format: setup ## Mend style and format where a tool can
 	@$(USE_VENV)
 	echo "==> ruff check --fix; ruff format"
 	ruff check --fix --exit-zero
 	ruff format
+	if [ -x labextension/node_modules/.bin/prettier ]; then
+	    echo "==> prettier --write"
+	    cd labextension && npm run --silent format
+	fi
 
-docs: setup ## Write docs/verbs.md from the verbs' docstrings
+docs: setup ## Write docs/verbs.md from the verbs' docstrings, and the front end's types from verbs and records
 	@$(USE_VENV)
 	echo "==> Writing docs/verbs.md"
 	.venv/bin/python tests/write_verbs.py
+	echo "==> Writing labextension/src/lab/generated.ts"
+	.venv/bin/python tests/write_types.py
 
 widgets: ## Build the browser half into mlops_jupyter/widgets and labextension (needs Node 20.19 or newer and npm)
 	@echo "==> Building labextension/src into mlops_jupyter/widgets and mlops_jupyter/labextension"

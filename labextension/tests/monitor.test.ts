@@ -12,7 +12,9 @@ function buffer(times: number[], columns: number[][]): DataView {
   const view = new DataView(new ArrayBuffer(3 + 8 * times.length + 4 * times.length * columns.length), 3);
   times.forEach((time, place) => view.setFloat64(8 * place, time, true));
   columns.forEach((values, column) =>
-    values.forEach((value, place) => view.setFloat32(8 * times.length + 4 * (column * times.length + place), value, true)),
+    values.forEach((value, place) =>
+      view.setFloat32(8 * times.length + 4 * (column * times.length + place), value, true),
+    ),
   );
   return view;
 }
@@ -22,9 +24,24 @@ function series(n: number, count: number, columns: number[], fresh: Declared[], 
 }
 
 test("instants and curves are read", () => {
-  const found = decode(series(0, 2, [4, 7], []), buffer([1.5, 2.5], [[1, NaN], [3, 4]]));
+  const found = decode(
+    series(0, 2, [4, 7], []),
+    buffer(
+      [1.5, 2.5],
+      [
+        [1, NaN],
+        [3, 4],
+      ],
+    ),
+  );
   assert.deepEqual([...found.times], [1.5, 2.5]);
-  assert.deepEqual(found.values.map((values) => [...values]), [[1, NaN], [3, 4]]);
+  assert.deepEqual(
+    found.values.map((values) => [...values]),
+    [
+      [1, NaN],
+      [3, 4],
+    ],
+  );
   assert.throws(() => decode(series(0, 3, [4], []), buffer([1], [[1]])), /are not 3 instants/);
 });
 
@@ -38,7 +55,13 @@ test("a store asks for everything, and takes what comes then", () => {
   store.take(series(8, 2, [0], [[0, "requests", "1", ""]], true), [buffer([1, 2], [[5, NaN]])]);
   store.take(series(9, 1, [0, 1], [[1, "requests", "2", ""]]), [buffer([3], [[6], [7]])]);
   assert.deepEqual(store.times, [1, 2, 3]);
-  assert.deepEqual(store.of("requests").map((curve) => curve.values), [[5, null, 6], [null, null, 7]]);
+  assert.deepEqual(
+    store.of("requests").map((curve) => curve.values),
+    [
+      [5, null, 6],
+      [null, null, 7],
+    ],
+  );
   assert.equal(store.last("requests", "2"), 7);
   // A curve that is told no more has a gap.
   store.take(series(10, 1, [1], []), [buffer([4], [[8]])]);
@@ -66,19 +89,43 @@ test("what is older than the range is dropped", () => {
 });
 
 test("the feature furthest beyond its threshold comes first, whatever its method", () => {
-  const feature = (name: string, score: number | null, threshold: number): Feature => [name, "psi", score, threshold, 0, [], "", 0];
+  const feature = (name: string, score: number | null, threshold: number): Feature => [
+    name,
+    "psi",
+    score,
+    threshold,
+    0,
+    [],
+    "",
+    0,
+  ];
   const report = {
-    version: "1", baseline: "", rows: [0, 0] as [number, number], notes: [],
+    version: "1",
+    baseline: "",
+    rows: [0, 0] as [number, number],
+    notes: [],
     features: [feature("a", 0.3, 0.3), feature("b", null, 0.1), feature("c", 0.2, 0.05)],
     outputs: [feature("d", 0.5, 0.25)],
   };
-  assert.deepEqual(sorted(report).map((row) => row.feature[0]), ["c", "d", "a", "b"]);
+  assert.deepEqual(
+    sorted(report).map((row) => row.feature[0]),
+    ["c", "d", "a", "b"],
+  );
 });
 
 test("numbers are written briefly", () => {
-  assert.deepEqual([rate(null), rate(0), rate(0.01234), rate(12.34), rate(1234.5)], ["–", "0", "0.0123", "12.3", "1,235"]);
-  assert.deepEqual([duration(null), duration(0.0000456), duration(0.0123), duration(1.5)], ["–", "45.6 µs", "12.3 ms", "1.5 s"]);
+  assert.deepEqual(
+    [rate(null), rate(0), rate(0.01234), rate(12.34), rate(1234.5)],
+    ["–", "0", "0.0123", "12.3", "1,235"],
+  );
+  assert.deepEqual(
+    [duration(null), duration(0.0000456), duration(0.0123), duration(1.5)],
+    ["–", "45.6 µs", "12.3 ms", "1.5 s"],
+  );
   assert.deepEqual([share(0), share(0.0012), share(0.5), share(1)], ["0 %", "0.12 %", "50 %", "100 %"]);
-  assert.deepEqual([number(0.12345), stretch(900), stretch(3_600), stretch(86_400), stretch(90)], ["0.123", "15 min", "1 h", "1 d", "90 s"]);
+  assert.deepEqual(
+    [number(0.12345), stretch(900), stretch(3_600), stretch(86_400), stretch(90)],
+    ["0.123", "15 min", "1 h", "1 d", "90 s"],
+  );
   assert.match(clock(1_700_000_000, true), /^\d\d:\d\d:\d\d$/);
 });

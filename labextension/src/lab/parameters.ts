@@ -7,7 +7,7 @@ const LINE = /^([A-Za-z_]\w*)\s*(?::\s*([^=#]+?))?\s*=(?!=)\s*(.+)$/;
 /** Read a notebook's parameters. */
 export function parametersOf(model: INotebookModel | null): Parameter[] {
   for (const cell of model?.cells ?? []) {
-    const tags = cell.getMetadata("tags");
+    const tags: unknown = cell.getMetadata("tags");
     if (cell.type === "code" && Array.isArray(tags) && tags.includes("parameters")) {
       return parametersIn(cell.sharedModel.getSource());
     }

@@ -47,7 +47,7 @@ function add(place: Place, palette: ICommandPalette | null, verb: VerbLine, hidd
     isEnabled: needs,
     execute: async (args) => {
       const { call } = await import("./calling");
-      await call(place, verb.name, (args["arguments"] ?? {}) as Arguments, args["ask"] !== false);
+      await call(place, verb.name, (args.arguments ?? {}) as Arguments, args.ask !== false);
     },
     describedBy: {
       args: {

@@ -75,7 +75,11 @@ export function toggle(words: string, onChange: (on: boolean) => void): HTMLElem
 }
 
 export function choice(words: string, options: [value: string, words: string][], onChange: (value: string) => void) {
-  const select = element("select", { "aria-label": words }, ...options.map(([value, shown]) => element("option", { value }, shown)));
+  const select = element(
+    "select",
+    { "aria-label": words },
+    ...options.map(([value, shown]) => element("option", { value }, shown)),
+  );
   select.addEventListener("change", () => onChange(select.value));
   return { label: element("label", {}, select), select };
 }

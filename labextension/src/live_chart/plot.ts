@@ -24,6 +24,9 @@ export interface Reading {
   values: (number | null)[];
 }
 
+// What a plot is made anew for: styles, names, axis, whether the scale is logarithmic and curves are smoothed.
+type Shape = [number[], string[], string, boolean, boolean];
+
 export class Plot {
   private plot: uPlot | null = null;
   private shape = "";
@@ -73,8 +76,8 @@ export class Plot {
   }
 
   private sameAxis(shape: string): boolean {
-    const [, names, axis] = JSON.parse(shape);
-    const [, oldNames, oldAxis] = JSON.parse(this.shape);
+    const [, names, axis] = JSON.parse(shape) as Shape;
+    const [, oldNames, oldAxis] = JSON.parse(this.shape) as Shape;
     return axis === oldAxis && names[0] === oldNames[0];
   }
 
@@ -95,13 +98,18 @@ export class Plot {
       const found = getComputedStyle(this.place).color.match(/[\d.]+/g) ?? ["127", "127", "127"];
       return `rgba(${found[0]},${found[1]},${found[2]},${alpha})`;
     };
-    const axis = { stroke: ink(0.75), grid: { stroke: ink(0.12), width: 1 }, ticks: { stroke: ink(0.25), width: 1, size: 4 } };
+    const axis = {
+      stroke: ink(0.75),
+      grid: { stroke: ink(0.12), width: 1 },
+      ticks: { stroke: ink(0.25), width: 1, size: 4 },
+    };
     const any = this.data.slice(1).some((column) => (column as (number | null)[]).some((value) => value != null));
     return {
       width: Math.max(this.place.clientWidth, 120),
       height: HEIGHT,
       legend: { show: false },
       cursor: { drag: { x: true, y: false, dist: 4 }, points: { size: 6 } },
+      // eslint-disable-next-line @typescript-eslint/no-unsafe-enum-assignment -- uPlot has the names in its types only
       scales: { x: { time: false }, y: { distr: look.log && any ? 3 : 1 } },
       axes: [
         { ...axis, size: 28, gap: 3, font: FONT, values: (_, ticks) => ticks.map(tick) },
@@ -119,7 +127,8 @@ export class Plot {
   /** Tells what lies under the cursor: of each series the nearest point to the left of it. */
   private read(): void {
     const [across, ...columns] = this.data as (number | null | undefined)[][];
-    const shown = columns.length && JSON.parse(this.shape)[4] ? columns.filter((_, place) => place % 2 === 1) : columns;
+    const shown =
+      columns.length && (JSON.parse(this.shape) as Shape)[4] ? columns.filter((_, place) => place % 2 === 1) : columns;
     const under = this.plot?.cursor.idx;
     const from = under ?? across.length - 1;
     const values = shown.map((column) => {
@@ -138,8 +147,13 @@ function tick(value: number | null): string {
   if (value === null || value === undefined) return "";
   const size = Math.abs(value);
   if (size >= 1e15 || (size > 0 && size < 1e-3)) return value.toExponential().replace("e+", "e");
-  for (const [unit, suffix] of [[1e12, "T"], [1e9, "G"], [1e6, "M"], [1e4, "k"]] as const) {
-    if (size >= unit) return Number((value / (unit === 1e4 ? 1e3 : unit)).toPrecision(6)) + suffix;
+  for (const [unit, suffix] of [
+    [1e12, "T"],
+    [1e9, "G"],
+    [1e6, "M"],
+    [1e4, "k"],
+  ] as const) {
+    if (size >= unit) return `${Number((value / (unit === 1e4 ? 1e3 : unit)).toPrecision(6))}${suffix}`;
   }
   return String(Number(value.toPrecision(8)));
 }
@@ -156,7 +170,12 @@ function lines(style: number, smooth: boolean): uPlot.Series[] {
     points: { show: lonely, size: 5, stroke: colour(style) },
     value: (_, value) => words(value),
   };
-  return smooth ? [{ ...line, width: 1, alpha: 0.3, dash: [] }, { ...line, points: { show: false } }] : [line];
+  return smooth
+    ? [
+        { ...line, width: 1, alpha: 0.3, dash: [] },
+        { ...line, points: { show: false } },
+      ]
+    : [line];
 }
 
 /** Marks points only where there are too few of them to be seen as a line. */

@@ -28,7 +28,10 @@ export class Store {
    * @param told how many messages the kernel had sent when this page learned of the chart
    * @param ask sends the kernel a request for what was missed
    */
-  constructor(told: number, private ask: () => void) {
+  constructor(
+    told: number,
+    private ask: () => void,
+  ) {
     this.next = told === 0 ? 0 : null;
     if (told > 0) this.miss();
   }
@@ -40,7 +43,11 @@ export class Store {
 
   /** Metrics and resources by name, in the order declared. */
   names(resource: boolean): string[] {
-    return [...new Set(this.series.filter((one) => one?.resource === resource && one.values.length > 0).map((one) => one.name))];
+    return [
+      ...new Set(
+        this.series.filter((one) => one?.resource === resource && one.values.length > 0).map((one) => one.name),
+      ),
+    ];
   }
 
   labels(): string[] {

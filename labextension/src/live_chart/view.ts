@@ -32,10 +32,17 @@ export class View {
     title: string,
   ) {
     this.root.setAttribute("aria-label", `Live chart of ${title}`);
-    this.axis = choice("x axis", [["step", "by step"], ["time", "by time"]], (value) => {
-      this.axisChosen = true;
-      this.set({ axis: value as Axis });
-    });
+    this.axis = choice(
+      "x axis",
+      [
+        ["step", "by step"],
+        ["time", "by time"],
+      ],
+      (value) => {
+        this.axisChosen = true;
+        this.set({ axis: value as Axis });
+      },
+    );
     this.resource = choice("resource", [], () => this.draw());
     const controls = element(
       "div",
@@ -69,7 +76,10 @@ export class View {
     const width = new ResizeObserver(() => this.plot.fit());
     width.observe(this.panel);
     const theme = new MutationObserver(() => this.plot.repaint());
-    theme.observe(document.body, { attributes: true, attributeFilter: ["data-jp-theme-light", "data-jp-theme-name", "class"] });
+    theme.observe(document.body, {
+      attributes: true,
+      attributeFilter: ["data-jp-theme-light", "data-jp-theme-name", "class"],
+    });
     const back = () => this.update();
     document.addEventListener("visibilitychange", back);
     this.leave = [
@@ -100,7 +110,9 @@ export class View {
     this.tab = key;
     this.tabChosen = true;
     this.draw();
-    this.tabs.row.querySelector<HTMLElement>("[aria-selected=true]")?.scrollIntoView?.({ block: "nearest", inline: "nearest" });
+    this.tabs.row
+      .querySelector<HTMLElement>("[aria-selected=true]")
+      ?.scrollIntoView?.({ block: "nearest", inline: "nearest" });
   }
 
   private draw(): void {
@@ -118,7 +130,7 @@ export class View {
     const name = onResources ? this.resource.select.value : this.tab.slice(1);
     const labels = this.store.labels();
     this.shown = this.store.series.filter(
-      (one) => one && one.resource === onResources && one.name === name && one.values.length > 0,
+      (one) => one?.resource === onResources && one.name === name && one.values.length > 0,
     );
     this.root.dataset.metric = name;
     this.root.dataset.series = String(this.shown.length);

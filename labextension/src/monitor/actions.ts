@@ -36,7 +36,14 @@ export class Actions {
     this.shares.replaceChildren(
       ...now.served.map((one) => {
         const label = `version ${one.version} ${one.shadow ? "shadow" : (now.variants[one.version] ?? "")}`;
-        const input = element("input", { type: "number", min: "0", max: "100", step: "any", value: String(one.percent), "aria-label": `share of version ${one.version} in percent` });
+        const input = element("input", {
+          type: "number",
+          min: "0",
+          max: "100",
+          step: "any",
+          value: String(one.percent),
+          "aria-label": `share of version ${one.version} in percent`,
+        });
         this.inputs.set(one.version, input);
         return element("label", {}, element("span", {}, label), input, "%");
       }),
@@ -65,7 +72,9 @@ export class Actions {
     }
     const words = Object.entries(shares).map(([version, percent]) => `version ${version} ${percent} %`);
     const gone = Object.entries(shares).filter(([, percent]) => percent === 0);
-    const warning = gone.length ? ` ${gone.map(([version]) => `Version ${version}`).join(" and ")} will be let go.` : "";
+    const warning = gone.length
+      ? ` ${gone.map(([version]) => `Version ${version}`).join(" and ")} will be let go.`
+      : "";
     this.ask(`Share the traffic out as ${words.join(", ")}?${warning}`, { ask: "share", shares }, this.buttons[0]);
   }
 

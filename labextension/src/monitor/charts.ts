@@ -55,7 +55,13 @@ export class Chart {
     private together: Together,
     private factor = 1,
   ) {
-    const caption = element("figcaption", {}, element("b", {}, title), " ", element("span", { class: "mlops-faint" }, unit));
+    const caption = element(
+      "figcaption",
+      {},
+      element("b", {}, title),
+      " ",
+      element("span", { class: "mlops-faint" }, unit),
+    );
     this.root = element("figure", { class: "mlops-chart", "aria-label": title }, caption, this.place, this.keys);
     together.charts.push(this);
   }
@@ -64,9 +70,10 @@ export class Chart {
     const shape = JSON.stringify(lines.map((line) => [line.label, line.style]));
     this.lines = lines;
     this.range = range;
-    const scaled = this.factor === 1
-      ? lines.map((line) => line.values)
-      : lines.map((line) => line.values.map((value) => (value === null ? null : value * this.factor)));
+    const scaled =
+      this.factor === 1
+        ? lines.map((line) => line.values)
+        : lines.map((line) => line.values.map((value) => (value === null ? null : value * this.factor)));
     this.data = [times, ...scaled] as uPlot.AlignedData;
     if (this.plot === null || shape !== this.shape) {
       this.plot?.destroy();
@@ -110,15 +117,31 @@ export class Chart {
       const found = getComputedStyle(this.place).color.match(/[\d.]+/g) ?? ["127", "127", "127"];
       return `rgba(${found[0]},${found[1]},${found[2]},${alpha})`;
     };
-    const axis = { stroke: ink(0.75), grid: { stroke: ink(0.1), width: 1 }, ticks: { stroke: ink(0.2), width: 1, size: 3 }, font: FONT };
+    const axis = {
+      stroke: ink(0.75),
+      grid: { stroke: ink(0.1), width: 1 },
+      ticks: { stroke: ink(0.2), width: 1, size: 3 },
+      font: FONT,
+    };
     return {
       width: Math.max(this.place.clientWidth, 120),
       height: HEIGHT,
       legend: { show: false },
-      cursor: { drag: { x: true, y: false, dist: 4, setScale: false }, points: { size: 5 }, sync: { key: this.together.key } },
+      cursor: {
+        drag: { x: true, y: false, dist: 4, setScale: false },
+        points: { size: 5 },
+        sync: { key: this.together.key },
+      },
       scales: { x: { time: false }, y: { range: (_, low, high) => from(low, high) } },
       axes: [
-        { ...axis, size: 22, gap: 2, space: 64, incrs: STEPS, values: (_, ticks, __, ___, step) => ticks.map((tick) => clock(tick, step < 60)) },
+        {
+          ...axis,
+          size: 22,
+          gap: 2,
+          space: 64,
+          incrs: STEPS,
+          values: (_, ticks, __, ___, step) => ticks.map((tick) => clock(tick, step < 60)),
+        },
         { ...axis, size: 44, gap: 3, space: 28, values: (_, ticks) => ticks.map(brief) },
       ],
       series: [
@@ -137,7 +160,10 @@ export class Chart {
           (plot) => {
             // A zoom is the reader's; a chart that follows another's cursor selects nothing itself.
             if (plot.select.width < 4) return;
-            const ends: [number, number] = [plot.posToVal(plot.select.left, "x"), plot.posToVal(plot.select.left + plot.select.width, "x")];
+            const ends: [number, number] = [
+              plot.posToVal(plot.select.left, "x"),
+              plot.posToVal(plot.select.left + plot.select.width, "x"),
+            ];
             plot.setSelect({ left: 0, top: 0, width: 0, height: 0 }, false);
             this.together.set(ends);
           },
@@ -154,13 +180,23 @@ export class Chart {
     const place = under ?? times.length - 1;
     const at = under === null || under === undefined ? "" : clock(times[place], true);
     this.keys.replaceChildren(
-      ...this.lines.map((line) => element("span", { class: "mlops-chart-key" }, swatch(line.style), `${line.label} `, element("b", {}, this.words(line.values[place])))),
+      ...this.lines.map((line) =>
+        element(
+          "span",
+          { class: "mlops-chart-key" },
+          swatch(line.style),
+          `${line.label} `,
+          element("b", {}, this.words(line.values[place])),
+        ),
+      ),
       element("span", { class: "mlops-faint" }, at),
     );
   }
 }
 
-const STEPS = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1_800, 3_600, 7_200, 10_800, 21_600, 43_200, 86_400, 172_800, 604_800];
+const STEPS = [
+  1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1_800, 3_600, 7_200, 10_800, 21_600, 43_200, 86_400, 172_800, 604_800,
+];
 
 /** An axis begins at nought, and has room above; a line of noughts lies at its bottom. */
 function from(low: number | null, high: number | null): [number, number] {
@@ -179,12 +215,19 @@ function brief(value: number | null): string {
 /** A piece of a line: its colour and its dashes. */
 export function swatch(style: number): SVGElement {
   const picture = svg("svg", { viewBox: "0 0 20 8", "aria-hidden": "true", class: "mlops-swatch" });
-  picture.append(svg("path", { d: "M1 4h18", stroke: colour(style), "stroke-width": "2", "stroke-dasharray": dashes(style).join(" ") }));
+  picture.append(
+    svg("path", {
+      d: "M1 4h18",
+      stroke: colour(style),
+      "stroke-width": "2",
+      "stroke-dasharray": dashes(style).join(" "),
+    }),
+  );
   return picture;
 }
 
 export function svg(kind: string, attributes: Record<string, string>, ...inside: Node[]): SVGElement {
-  const made = document.createElementNS("http://www.w3.org/2000/svg", kind) as SVGElement;
+  const made = document.createElementNS("http://www.w3.org/2000/svg", kind);
   for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
   made.append(...inside);
   return made;

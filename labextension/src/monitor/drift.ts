@@ -16,7 +16,11 @@ export interface Opened {
 /** The scores of a feature over time, oldest first. */
 export type Past = (opened: Opened) => (number | null)[];
 
-type Row = { feature: Feature; output: boolean; excess: number };
+interface Row {
+  feature: Feature;
+  output: boolean;
+  excess: number;
+}
 
 export class Drift {
   readonly root = element("section", { class: "mlops-panel mlops-drift", "aria-label": "Drift" });
@@ -56,7 +60,13 @@ export class Drift {
         {},
         element("b", {}, "Drift"),
         this.versions(report),
-        element("span", { class: "mlops-faint" }, rows.length ? `${drifted} of ${rows.length} · ${count(report.rows[1])} rows against ${report.baseline}` : "not known"),
+        element(
+          "span",
+          { class: "mlops-faint" },
+          rows.length
+            ? `${drifted} of ${rows.length} · ${count(report.rows[1])} rows against ${report.baseline}`
+            : "not known",
+        ),
       ),
       element("div", { class: "mlops-drift-rows", role: "list" }, ...shown.map((row) => this.row(report, row, scale))),
       ...(rows.length > SHOWN ? [this.more(rows.length)] : []),
@@ -67,7 +77,11 @@ export class Drift {
 
   private versions(report: Report): Node {
     if (this.reports.length < 2) return element("span", {}, report.version && `version ${report.version}`);
-    const select = element("select", { "aria-label": "version" }, ...this.reports.map((one) => element("option", { value: one.version }, `version ${one.version}`)));
+    const select = element(
+      "select",
+      { "aria-label": "version" },
+      ...this.reports.map((one) => element("option", { value: one.version }, `version ${one.version}`)),
+    );
     select.value = report.version;
     select.addEventListener("change", () => {
       this.version = select.value;
@@ -78,14 +92,19 @@ export class Drift {
 
   private row(report: Report, row: Row, scale: number): HTMLElement {
     const [name, method, score, threshold, drifted, missing, note, known] = row.feature;
-    const open = this.opened?.feature === name && this.opened.output === row.output && this.opened.version === report.version;
+    const open =
+      this.opened?.feature === name && this.opened.output === row.output && this.opened.version === report.version;
     const bar = element("span", { class: "mlops-bar" });
     const filled = element("span", { class: drifted ? "mlops-bar-far" : "mlops-bar-near" });
     filled.style.width = `${(100 * Math.max(0, row.excess)) / scale}%`;
     const mark = element("span", { class: "mlops-bar-mark" });
     mark.style.left = `${100 / scale}%`;
     bar.append(filled, mark);
-    const words = [drifted ? "drifted" : "", missing.length ? `missing ${share(missing[0])} → ${share(missing[1])}` : "", note].filter(Boolean);
+    const words = [
+      drifted ? "drifted" : "",
+      missing.length ? `missing ${share(missing[0])} → ${share(missing[1])}` : "",
+      note,
+    ].filter(Boolean);
     const button = element(
       "button",
       {
@@ -102,7 +121,9 @@ export class Drift {
       element("span", { class: drifted || missing.length ? "mlops-alarm" : "mlops-faint" }, words.join("; ")),
     );
     button.disabled = !known;
-    button.addEventListener("click", () => this.open(open ? null : { version: report.version, feature: name, output: row.output }));
+    button.addEventListener("click", () =>
+      this.open(open ? null : { version: report.version, feature: name, output: row.output }),
+    );
     const item = element("div", { role: "listitem" }, button);
     if (open) item.append(this.overlay(threshold));
     return item;
@@ -110,12 +131,20 @@ export class Drift {
 
   private overlay(threshold: number | null): HTMLElement {
     const spread = this.spread;
-    const here = spread && this.opened && spread.feature === this.opened.feature && spread.version === this.opened.version && spread.output === this.opened.output;
-    if (!here || !spread.spread) return element("div", { class: "mlops-overlay mlops-faint" }, here ? "there is no distribution" : "…");
+    const here =
+      this.opened &&
+      spread?.feature === this.opened.feature &&
+      spread.version === this.opened.version &&
+      spread.output === this.opened.output;
+    if (!here || !spread.spread)
+      return element("div", { class: "mlops-overlay mlops-faint" }, here ? "there is no distribution" : "…");
     const past = this.past(this.opened!);
     const found = element("div", { class: "mlops-overlay" }, histogram(spread.spread), legend(spread.spread));
     if (past.filter((score) => score !== null).length > 1) {
-      found.append(element("div", { class: "mlops-faint" }, "score over the time range, threshold dashed"), history(past, threshold));
+      found.append(
+        element("div", { class: "mlops-faint" }, "score over the time range, threshold dashed"),
+        history(past, threshold),
+      );
     }
     return found;
   }
@@ -138,10 +167,11 @@ export class Drift {
 
 /** Those furthest beyond their threshold come first: methods cannot be compared by their scores. */
 export function sorted(report: Report): Row[] {
-  const rows = [...report.features.map((feature) => ({ feature, output: false })), ...report.outputs.map((feature) => ({ feature, output: true }))];
-  return rows
-    .map((row) => ({ ...row, excess: excess(row.feature) }))
-    .sort((one, other) => other.excess - one.excess);
+  const rows = [
+    ...report.features.map((feature) => ({ feature, output: false })),
+    ...report.outputs.map((feature) => ({ feature, output: true })),
+  ];
+  return rows.map((row) => ({ ...row, excess: excess(row.feature) })).sort((one, other) => other.excess - one.excess);
 }
 
 function excess([, , score, threshold]: Feature): number {
@@ -162,7 +192,13 @@ function histogram(spread: Spread): SVGElement {
       width: String(Math.max(1, step - 1)),
       height: String(height - up(then)),
     });
-    bar.append(svg("title", {}, document.createTextNode(`${bin(spread, place)}: ${share(then)} then, ${share(spread.now[place])} now`)));
+    bar.append(
+      svg(
+        "title",
+        {},
+        document.createTextNode(`${bin(spread, place)}: ${share(then)} then, ${share(spread.now[place])} now`),
+      ),
+    );
     return bar;
   });
   const line = spread.now.map((now, place) => `${place ? "V" : "M0 "}${up(now)}H${(place + 1) * step}`).join("");
@@ -196,7 +232,9 @@ function history(past: (number | null)[], threshold: number | null): SVGElement 
     { viewBox: `0 0 ${width} ${height}`, role: "img", class: "mlops-history", preserveAspectRatio: "none" },
     svg("title", {}, document.createTextNode("score over time")),
     svg("path", { class: "mlops-history-score", d: line.join("") }),
-    ...(threshold === null ? [] : [svg("path", { class: "mlops-history-threshold", d: `M0 ${up(threshold)}H${width}` })]),
+    ...(threshold === null
+      ? []
+      : [svg("path", { class: "mlops-history-threshold", d: `M0 ${up(threshold)}H${width}` })]),
   );
 }
 

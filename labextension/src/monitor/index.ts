@@ -27,7 +27,11 @@ function initialize({ model }: { model: Model }) {
 }
 
 function render({ model, el }: { model: Model; el: HTMLElement }) {
-  const view = new View(stores.get(String(model.get("_key")))!, String(model.get("title")), Number(model.get("range_s")));
+  const view = new View(
+    stores.get(String(model.get("_key")))!,
+    String(model.get("title")),
+    Number(model.get("range_s")),
+  );
   el.append(view.root);
   return () => view.destroy();
 }

@@ -8,7 +8,10 @@ class Panel {
   readonly root: HTMLElement;
   private drawn = "";
 
-  constructor(private title: string, name: string) {
+  constructor(
+    private title: string,
+    name: string,
+  ) {
     this.root = element("section", { class: `mlops-panel ${name}`, "aria-label": title });
     this.root.hidden = true;
   }
@@ -35,7 +38,11 @@ export class QualityPanel extends Panel {
     const labelled = qualities.reduce((sum, one) => sum + one.labelled, 0);
     const rows = qualities.reduce((sum, one) => sum + one.rows, 0);
     this.draw(qualities, qualities.length === 0, `${count(labelled)} of ${count(rows)} rows labelled`, () =>
-      qualities.flatMap((one) => one.metrics.map((metric) => this.row(qualities.length > 1 ? `${metric[0]} · ${one.version}` : metric[0], metric))),
+      qualities.flatMap((one) =>
+        one.metrics.map((metric) =>
+          this.row(qualities.length > 1 ? `${metric[0]} · ${one.version}` : metric[0], metric),
+        ),
+      ),
     );
   }
 
@@ -51,7 +58,14 @@ export class QualityPanel extends Panel {
       bar.append(interval, point);
     }
     const span = low === null || high === null ? "" : `${number(low)} to ${number(high)}`;
-    return element("div", { class: "mlops-row" }, element("span", { class: "mlops-row-name" }, name), bar, element("b", {}, number(value)), element("span", { class: "mlops-faint", title: "95 % confidence interval" }, span));
+    return element(
+      "div",
+      { class: "mlops-row" },
+      element("span", { class: "mlops-row-name" }, name),
+      bar,
+      element("b", {}, number(value)),
+      element("span", { class: "mlops-faint", title: "95 % confidence interval" }, span),
+    );
   }
 }
 
@@ -69,7 +83,13 @@ export class AlertPanel extends Panel {
     const row = element(
       "div",
       { class: `mlops-alert ${alert.silenced ? "mlops-silenced" : ""}` },
-      element("span", { class: `mlops-badge ${alert.severity === "page" && !alert.silenced ? "mlops-badge-failed" : "mlops-badge-warning"}` }, alert.severity),
+      element(
+        "span",
+        {
+          class: `mlops-badge ${alert.severity === "page" && !alert.silenced ? "mlops-badge-failed" : "mlops-badge-warning"}`,
+        },
+        alert.severity,
+      ),
       element("b", {}, alert.name),
       element("span", {}, alert.summary),
       element("span", { class: "mlops-faint" }, `since ${moment(alert.since)}`),
@@ -95,7 +115,13 @@ export class DecisionPanel extends Panel {
         .reverse()
         .slice(0, 8)
         .map(([at, version, verdict, reason, percent]) =>
-          element("div", { class: "mlops-decision" }, element("span", { class: "mlops-faint" }, moment(at)), element("b", {}, verdict), element("span", {}, `version ${version} at ${number(percent)} %: ${reason}`)),
+          element(
+            "div",
+            { class: "mlops-decision" },
+            element("span", { class: "mlops-faint" }, moment(at)),
+            element("b", {}, verdict),
+            element("span", {}, `version ${version} at ${number(percent)} %: ${reason}`),
+          ),
         ),
     );
   }

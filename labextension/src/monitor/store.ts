@@ -1,6 +1,13 @@
 // All that one dashboard knows. It belongs to the model, not to a view: a second view finds everything there.
 
-import { decode, type DistributionMessage, type DoneMessage, type Message, type NowMessage, type SeriesMessage } from "./wire";
+import {
+  decode,
+  type DistributionMessage,
+  type DoneMessage,
+  type Message,
+  type NowMessage,
+  type SeriesMessage,
+} from "./wire";
 
 export interface Curve {
   what: string;
@@ -65,12 +72,12 @@ export class Store {
 
   /** The curves of one kind that have something to show, with their places. */
   of(what: string): Curve[] {
-    return this.curves.filter((one) => one && one.what === what);
+    return this.curves.filter((one) => one?.what === what);
   }
 
   /** What a curve said last. */
   last(what: string, version = "", detail = ""): number | null {
-    const found = this.curves.find((one) => one && one.what === what && one.version === version && one.detail === detail);
+    const found = this.curves.find((one) => one?.what === what && one.version === version && one.detail === detail);
     return found?.values[found.values.length - 1] ?? null;
   }
 

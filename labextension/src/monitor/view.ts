@@ -35,7 +35,11 @@ export class View {
   private unzoom = element("button", { type: "button" }, "whole range");
   private tiles = element("div", { class: "mlops-tiles" });
   private notes = element("div", { class: "mlops-notes", role: "status" });
-  private silence = element("div", { class: "mlops-alarm", role: "status" }, "⚠ the kernel says nothing any more: this is how it was");
+  private silence = element(
+    "div",
+    { class: "mlops-alarm", role: "status" },
+    "⚠ the kernel says nothing any more: this is how it was",
+  );
   private visible = false;
   private paused = false;
   private asked = 0;
@@ -59,13 +63,28 @@ export class View {
     this.silence.hidden = true;
     const grid = element("div", { class: "mlops-grid" }, ...Object.values(this.charts).map((chart) => chart.root));
     this.root.append(
-      element("header", { class: "mlops-top" }, this.status, element("b", { class: "mlops-title" }, title), this.source, element("span", { class: "mlops-spring" }), this.unzoom, this.ranges, this.pause),
+      element(
+        "header",
+        { class: "mlops-top" },
+        this.status,
+        element("b", { class: "mlops-title" }, title),
+        this.source,
+        element("span", { class: "mlops-spring" }),
+        this.unzoom,
+        this.ranges,
+        this.pause,
+      ),
       this.silence,
       this.notes,
       this.tiles,
       this.alerts.root,
       grid,
-      element("div", { class: "mlops-panels" }, this.drift.root, element("div", { class: "mlops-side" }, this.actions.root, this.quality.root, this.decisions.root)),
+      element(
+        "div",
+        { class: "mlops-panels" },
+        this.drift.root,
+        element("div", { class: "mlops-side" }, this.actions.root, this.quality.root, this.decisions.root),
+      ),
     );
     // Letters pressed here are not the notebook's shortcuts; to save and the like still is.
     this.root.addEventListener("keydown", (event) => {
@@ -92,7 +111,10 @@ export class View {
     const width = new ResizeObserver(() => Object.values(this.charts).forEach((chart) => chart.fit()));
     width.observe(this.root);
     const theme = new MutationObserver(() => Object.values(this.charts).forEach((chart) => chart.repaint()));
-    theme.observe(document.body, { attributes: true, attributeFilter: ["data-jp-theme-light", "data-jp-theme-name", "class"] });
+    theme.observe(document.body, {
+      attributes: true,
+      attributeFilter: ["data-jp-theme-light", "data-jp-theme-name", "class"],
+    });
     const back = () => {
       this.tell();
       this.update();
@@ -148,7 +170,12 @@ export class View {
       this.status.textContent = now.status;
       this.status.className = `mlops-badge mlops-badge-${{ ready: "ok", failed: "failed", starting: "running" }[now.status] ?? "warning"}`;
       const last = store.times[store.times.length - 1];
-      this.source.textContent = [now.source === "endpoint" ? "its own history" : now.source, last === undefined ? "" : clock(last, true)].filter(Boolean).join(" · ");
+      this.source.textContent = [
+        now.source === "endpoint" ? "its own history" : now.source,
+        last === undefined ? "" : clock(last, true),
+      ]
+        .filter(Boolean)
+        .join(" · ");
       this.root.dataset.status = now.status;
       this.drawNotes(now.notes);
       this.alerts.show(now.alerts);
@@ -167,7 +194,11 @@ export class View {
   }
 
   private drawNotes(notes: string[]): void {
-    if (this.notes.childElementCount === notes.length && notes.every((note, place) => this.notes.children[place].textContent === `⚠ ${note}`)) return;
+    if (
+      this.notes.childElementCount === notes.length &&
+      notes.every((note, place) => this.notes.children[place].textContent === `⚠ ${note}`)
+    )
+      return;
     this.notes.replaceChildren(...notes.map((note) => element("div", {}, `⚠ ${note}`)));
   }
 
@@ -183,19 +214,25 @@ export class View {
     const { store } = this;
     const versions = this.versions();
     const several = versions.length > 1;
-    const label = (version: string) => `${version}${this.store.now?.variants[version] ? ` ${this.store.now.variants[version]}` : ""}`;
+    const label = (version: string) =>
+      `${version}${this.store.now?.variants[version] ? ` ${this.store.now.variants[version]}` : ""}`;
     const line = (what: string, version: string, words: string, style: number): Line[] => {
-      const found = store.curves.find((one) => one && one.what === what && one.version === version);
+      const found = store.curves.find((one) => one?.what === what && one.version === version);
       return found ? [{ label: words, style, values: found.values }] : [];
     };
-    const each = (what: string) => versions.flatMap((version, style) => line(what, version, several ? label(version) : what, style));
+    const each = (what: string) =>
+      versions.flatMap((version, style) => line(what, version, several ? label(version) : what, style));
     const quantiles = several
       ? versions.flatMap((version, style) => line("p95", version, `p95 ${label(version)}`, style))
       : versions.flatMap((version) => ["p50", "p95", "p99"].flatMap((what, style) => line(what, version, what, style)));
     this.charts.requests.show(store.times, each("requests"), store.range);
     this.charts.durations.show(store.times, quantiles, store.range);
     this.charts.errors.show(store.times, each("errors"), store.range);
-    this.charts.waiting.show(store.times, [...line("in_flight", "", "in flight", 0), ...line("queued", "", "queued", 1)], store.range);
+    this.charts.waiting.show(
+      store.times,
+      [...line("in_flight", "", "in flight", 0), ...line("queued", "", "queued", 1)],
+      store.range,
+    );
     for (const chart of Object.values(this.charts)) chart.fit();
     this.markRange();
   }
@@ -228,7 +265,11 @@ export class View {
       ...(metric ? [[metric[0], number(metric[1]), false] as [string, string, boolean]] : []),
     ];
     if (this.tiles.childElementCount !== shown.length) {
-      this.tiles.replaceChildren(...shown.map(() => element("div", { class: "mlops-tile" }, element("span", { class: "mlops-faint" }), element("b", {}))));
+      this.tiles.replaceChildren(
+        ...shown.map(() =>
+          element("div", { class: "mlops-tile" }, element("span", { class: "mlops-faint" }), element("b", {})),
+        ),
+      );
     }
     shown.forEach(([name, value, alarming], place) => {
       const tile = this.tiles.children[place];
@@ -241,7 +282,11 @@ export class View {
 
   private buildRanges(since: number): void {
     for (const range of [...new Set([...RANGES, since])].sort((one, other) => one - other)) {
-      const button = element("button", { type: "button", "data-range": String(range), "aria-pressed": "false" }, stretch(range));
+      const button = element(
+        "button",
+        { type: "button", "data-range": String(range), "aria-pressed": "false" },
+        stretch(range),
+      );
       button.addEventListener("click", () => {
         this.together.set(null);
         if (this.paused) this.setPaused(false);

@@ -40,7 +40,11 @@ export function moment(seconds: number): string {
 }
 
 export function stretch(seconds: number): string {
-  for (const [unit, size] of [["d", 86_400], ["h", 3_600], ["m", 60]] as const) {
+  for (const [unit, size] of [
+    ["d", 86_400],
+    ["h", 3_600],
+    ["m", 60],
+  ] as const) {
     if (seconds % size === 0) return `${seconds / size} ${unit === "m" ? "min" : unit}`;
   }
   return `${seconds} s`;
