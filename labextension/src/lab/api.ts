@@ -45,12 +45,16 @@ export interface Verb extends VerbLine {
   readonly parameters: readonly Parameter[];
 }
 
-/** What a verb is called with: the notebook's path as the front end calls it, and its content as it is here. */
+/**
+ * What a verb is called with: the notebook's path as the front end calls it, and its content as it is here. Of the record
+ * every form is answered, or as "data" what a view of our own is made from.
+ */
 export interface Request {
   arguments: Arguments;
   yes?: boolean;
   notebook?: string;
   content?: string;
+  form?: "shown" | "data";
 }
 
 /** Every form of a record, by mime type. */
@@ -72,8 +76,10 @@ export type Event =
   | { event: "progress"; message: string; share: number }
   | { event: "shown" | "part" | "live"; data: Bundle };
 
+/** The project around a notebook; `root` is its folder and `directory` the server's, both absolute. */
 export interface Overview {
   readonly root: string;
+  readonly directory: string;
   readonly open_runs: readonly { run_id: string; name: string; notebook: string | null; started: string }[];
   readonly endpoints: readonly { name: string; status: string; restarts: number; error: string | null }[];
 }
@@ -124,6 +130,15 @@ export class Api {
       }
     }
     throw new Refused(0, "Unavailable", "The server has closed the connection.", null);
+  }
+
+  /** The data of a verb's record, for a view that asks again and again: it is no sign of anybody's work. */
+  async data<T>(name: string, given: Arguments, notebook: string | null, signal?: AbortSignal): Promise<T> {
+    const request: Request = { arguments: given, form: "data", ...(notebook === null ? {} : { notebook }) };
+    const init: RequestInit = { method: "POST", body: JSON.stringify(request), ...(signal ? { signal } : {}) };
+    const answer = await this.ask(`verbs/${encodeURIComponent(name)}?no_track_activity=1`, init);
+    const { data } = (await answer.json()) as { data: Record<string, T> };
+    return Object.values(data)[0] as T;
   }
 
   private async json<T>(path: string): Promise<T> {

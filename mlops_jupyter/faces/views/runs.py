@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from html import escape
+from typing import Any
 
 from ...capabilities.run_pages import PAGE
 from ...capabilities.run_query import columns
+from ...capabilities.run_snapshot import SNAPSHOT_TAG
 from ...records import Histories, Run, RunTable
 from .chart import sparkline
 from .columns import (
@@ -27,13 +30,45 @@ _NAME, _VALUE = 28, 18
 _KEPT = 200
 
 
+class _Cut(tuple[Run, ...]):
+    """Some runs of a table that has more."""
+
+    more = True
+
+
+def data(table: RunTable) -> dict[str, Any]:
+    """Return all rows, with what a table of runs shows of each."""
+    return {
+        "experiment": table.experiment,
+        "tracking_uri": table.tracking_uri,
+        "notes": list(table.notes),
+        "next_page": table.next_page,
+        "runs": [_data(run) for run in table.runs],
+    }
+
+
+def _data(run: Run) -> dict[str, Any]:
+    return {
+        "run_id": run.run_id,
+        "name": run.name,
+        "status": run.status,
+        "started": None if run.started is None else run.started.isoformat(),
+        "duration_s": run.duration_s,
+        "parent": run.parent,
+        "notebook": run.notebook,
+        "snapshot": SNAPSHOT_TAG in run.tags,
+        "error": run.error,
+        "metrics": {name: value if math.isfinite(value) else None for name, value in run.metrics.items()},
+    }
+
+
 def excerpt(table: RunTable) -> RunTable:
     """Return the table with so many runs as a saved notebook should hold."""
     some = tuple(table.runs[: _KEPT + 1])
     if len(some) <= _KEPT:
         return table
     note = f"the first {_KEPT} runs are shown; the object that the call returns has all that were asked for"
-    return dataclasses.replace(table, runs=some[:_KEPT], next_page="more", notes=(*table.notes, note))
+    return dataclasses.replace(table, runs=_Cut(some[:_KEPT]), next_page=None, notes=(*table.notes, note))
 
 
 def text(table: RunTable) -> str:
