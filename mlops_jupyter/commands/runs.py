@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import cache, partial
 from pathlib import Path
@@ -27,6 +27,7 @@ def runs(
     *,
     sort: str | None = None,
     limit: Annotated[int, Short("-n")] = 20,
+    page: str | None = None,
     experiment: str | None = None,
     all_experiments: bool = False,
 ) -> RunTable:
@@ -40,6 +41,8 @@ def runs(
         A metric's name, or params.NAME, start_time and so on, with "asc" or "desc" [highest first].
     limit
         How many runs at the most.
+    page
+        Go on after an earlier table with the same query and order: its next_page, as --json shows it.
     experiment
         The experiment to look in; else the project's.
     all_experiments
@@ -54,7 +57,7 @@ def runs(
     Raises
     ------
     CommandError
-        When the query or the order cannot be read.
+        When the query, the order or the page cannot be read.
     NotFound
         When the experiment named does not exist.
     Unavailable
@@ -75,7 +78,7 @@ def runs(
     where = None if all_experiments else experiment or project.experiment(current, store)
     order = order_clause(sort)
     try:
-        table = _found(store, where, query, order, limit)
+        table = _found(store, partial(store.find_runs, where, query, order), limit, page)
     except NotFound:
         # The project's own experiment comes to life with its first run.
         if experiment is not None:
@@ -89,15 +92,14 @@ def runs(
     return replace(table, notes=notes)
 
 
-def _found(store: Tracking, experiment: str | None, query: str, order: str, limit: int) -> RunTable:
+def _found(store: Tracking, find: Callable[[int, str | None], RunTable], limit: int, page: str | None) -> RunTable:
     """Search, and read what is more than one page of the store's only when somebody wants it."""
-    table = store.find_runs(experiment, query, order, min(limit, PAGE))
+    table = find(min(limit, PAGE), page)
     curved = table.runs[:_CURVED_RUNS]
-    table = replace(table, histories=cache(partial(_histories, store, curved, query, order)))
+    table = replace(table, histories=cache(partial(_histories, store, curved, table.query, table.sort)))
     if table.next_page is None or limit <= PAGE:
         return table
-    runs = PagedRuns(table, lambda page: store.find_runs(experiment, query, order, PAGE, page), limit)
-    return replace(table, runs=runs, next_page=None)
+    return replace(table, runs=PagedRuns(table, partial(find, PAGE), limit), next_page=None)
 
 
 def _histories(

@@ -1,7 +1,8 @@
 """Records as text, HTML and JSON, for every face.
 
 The table names each record's module and the one of its view; a view has ``text(record) -> str`` and
-``html(record) -> str``, and ``excerpt(record)`` when a record may be more than a saved notebook should hold.
+``html(record) -> str``; ``excerpt(record)`` when a record may be more than a saved notebook should hold; and
+``data(record)`` when a front end that makes a view of its own needs less than the whole record.
 JSON is made here, from the record itself.
 """
 
@@ -167,6 +168,12 @@ def mime_bundle(record: object, **_: object) -> dict[str, Any]:
     curve = min(_CURVE, _CURVES_KEPT // max(1, _metrics_drawn(record)))
     kept = as_json(record, curve=curve)
     return {"text/plain": found.text(record), "text/html": found.html(record), mime_type(record): kept}
+
+
+def data(record: object) -> Any:
+    """Return what a front end makes a view of its own from, as JSON values: all rows, and nothing that is drawn."""
+    found = view(record)
+    return found.data(record) if hasattr(found, "data") else as_json(record, curve=0)
 
 
 def shell() -> Any:

@@ -157,7 +157,7 @@ class RunTable:
     sort: str
     tracking_uri: str
     notes: tuple[str, ...] = ()
-    next_page: str | None = field(default=None, metadata=UNSAID)
+    next_page: str | None = None
     histories: Callable[[], Histories] = field(default=dict, repr=False, compare=False, metadata=UNSAID)
 
     @property

@@ -45,12 +45,16 @@ export interface Verb extends VerbLine {
   readonly parameters: readonly Parameter[];
 }
 
-/** What a verb is called with: the notebook's path as the front end calls it, and its content as it is here. */
+/**
+ * What a verb is called with: the notebook's path as the front end calls it, and its content as it is here. Of the record
+ * every form is answered, or as "data" what a view of our own is made from.
+ */
 export interface Request {
   arguments: Arguments;
   yes?: boolean;
   notebook?: string;
   content?: string;
+  form?: "shown" | "data";
 }
 
 /** Every form of a record, by mime type. */
@@ -72,10 +76,58 @@ export type Event =
   | { event: "progress"; message: string; share: number }
   | { event: "shown" | "part" | "live"; data: Bundle };
 
+/** The project around a notebook; `root` is its folder and `directory` the server's, both absolute. */
 export interface Overview {
   readonly root: string;
+  readonly directory: string;
   readonly open_runs: readonly { run_id: string; name: string; notebook: string | null; started: string }[];
   readonly endpoints: readonly { name: string; status: string; restarts: number; error: string | null }[];
+}
+
+/** A run as a table shows it; numbers that JSON has no words for are "NaN", "Infinity" and "-Infinity". */
+export interface RunRow {
+  readonly run_id: string;
+  readonly name: string;
+  readonly status: string;
+  readonly started: string | null;
+  readonly duration_s: number | null;
+  readonly parent: string | null;
+  readonly notebook: string | null;
+  readonly error: string | null;
+  readonly metrics: Readonly<Record<string, number | string>>;
+  readonly snapshot: boolean;
+}
+
+/** Runs, and what the store calls those after them; null when there are none. */
+export interface RunPage {
+  readonly experiment: string;
+  readonly tracking_uri: string;
+  readonly notes: readonly string[];
+  readonly next_page: string | null;
+  readonly runs: readonly RunRow[];
+}
+
+/** A version of a registered model. */
+export interface ModelVersion {
+  readonly model: string;
+  readonly version: string;
+  readonly source: string;
+  readonly created: string | null;
+  readonly aliases: readonly string[];
+  readonly run_id: string | null;
+  readonly run: string | null;
+  readonly metrics: Readonly<Record<string, number | string>>;
+  readonly description: string;
+  readonly notes: readonly string[];
+  readonly uri: string;
+}
+
+/** Of one model all versions; of several the newest of each, and those with an alias. */
+export interface ModelTable {
+  readonly versions: readonly ModelVersion[];
+  readonly model: string | null;
+  readonly tracking_uri: string;
+  readonly notes: readonly string[];
 }
 
 /** An answer of the server that is no success; `hint` is the next command. */
@@ -124,6 +176,15 @@ export class Api {
       }
     }
     throw new Refused(0, "Unavailable", "The server has closed the connection.", null);
+  }
+
+  /** The data of a verb's record, for a view that asks again and again: it is no sign of anybody's work. */
+  async data<T>(name: string, given: Arguments, notebook: string | null, signal?: AbortSignal): Promise<T> {
+    const request: Request = { arguments: given, form: "data", ...(notebook === null ? {} : { notebook }) };
+    const init: RequestInit = { method: "POST", body: JSON.stringify(request), ...(signal ? { signal } : {}) };
+    const answer = await this.ask(`verbs/${encodeURIComponent(name)}?no_track_activity=1`, init);
+    const { data } = (await answer.json()) as { data: Record<string, T> };
+    return Object.values(data)[0] as T;
   }
 
   private async json<T>(path: string): Promise<T> {

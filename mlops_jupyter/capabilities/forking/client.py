@@ -150,7 +150,13 @@ class ForkServer:
         return cls(path)
 
     @classmethod
-    def start(cls, *, options: Sequence[str] = (), environment: Mapping[str, str] | None = None) -> ForkServer:
+    def start(
+        cls,
+        *,
+        options: Sequence[str] = (),
+        environment: Mapping[str, str] | None = None,
+        idle_s: float | None = None,
+    ) -> ForkServer:
         """Start a server that ends with this process, or at `stop`.
 
         Parameters
@@ -159,12 +165,14 @@ class ForkServer:
             The interpreter's.
         environment
             Its variables; else this process's.
+        idle_s
+            After how long without use it ends by itself, too; else never.
         """
         folder = Path(tempfile.mkdtemp(prefix="mlops-warm-"))
         path = folder / "socket"
         reading, writing = os.pipe()
         try:
-            process = _launch(path, options, environment, owner=reading, idle_s=None, log=folder / "log")
+            process = _launch(path, options, environment, owner=reading, idle_s=idle_s, log=folder / "log")
         finally:
             os.close(reading)
         return cls(path, process, writing)

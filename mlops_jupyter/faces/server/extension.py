@@ -10,6 +10,7 @@ from jupyter_server.utils import url_path_join
 from ... import settings
 from ...errors import MlopsError
 from .endpoints import EndpointRoute
+from .forks import Forks
 from .jobs import Jobs
 from .routes import JOBS, NAMESPACE, root_of, routes
 
@@ -20,7 +21,7 @@ ENDPOINTS_URL, ENDPOINTS_OF = "MLOPS_JUPYTER_ENDPOINTS_URL", "MLOPS_JUPYTER_ENDP
 def _load_jupyter_server_extension(app: Any) -> None:
     """Add the routes to a server that starts."""
     base = app.web_app.settings["base_url"]
-    app.web_app.settings[JOBS] = Jobs()
+    app.web_app.settings[JOBS] = Jobs(Forks(app.log))
     endpoints = url_path_join(base, NAMESPACE, "endpoints/")
     app.web_app.add_handlers(".*$", [*routes(base), (rf"{endpoints}([^/]+)/(.*)", EndpointRoute)])
     try:

@@ -12,7 +12,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from secrets import token_hex
-from typing import Any
+from typing import Any, Protocol
+
+from .forks import Forks
 
 # What the adapter of the notebook's host reads: which notebook the verb is called from.
 NOTEBOOK_VARIABLE = "MLOPS_JUPYTER_NOTEBOOK"
@@ -39,6 +41,8 @@ class Wanted:
         The notebook that it is called from, absolute.
     content
         That notebook as its front end has it, as JSON text.
+    form
+        Of the record "shown" are all forms that a notebook would keep, "data" is itself alone, whole.
     """
 
     verb: str
@@ -47,19 +51,43 @@ class Wanted:
     folder: Path
     notebook: Path | None = None
     content: str | None = None
+    form: str = "shown"
 
     def line(self) -> bytes:
         """Return what the process is told."""
-        told: dict[str, Any] = {"verb": self.verb, "arguments": self.arguments, "yes": self.yes}
+        told: dict[str, Any] = {"verb": self.verb, "arguments": self.arguments, "yes": self.yes, "form": self.form}
         if self.notebook is not None and self.content is not None:
             told["document"] = {"path": str(self.notebook), "content": self.content}
         return json.dumps(told).encode() + b"\n"
 
 
+class Worker(Protocol):
+    """A process that runs one verb: a child of the server, or a fork."""
+
+    @property
+    def stdin(self) -> asyncio.StreamWriter | None:
+        """What it is told."""
+
+    @property
+    def stdout(self) -> asyncio.StreamReader | None:
+        """What it tells."""
+
+    @property
+    def pid(self) -> int:
+        """Its process id, which is also that of its process group."""
+
+    @property
+    def returncode(self) -> int | None:
+        """How it ended; ``None`` as long as it runs."""
+
+    async def wait(self) -> int:
+        """Wait for its end, and return how it ended."""
+
+
 class Job:
     """One verb at work."""
 
-    def __init__(self, process: asyncio.subprocess.Process, verb: str) -> None:
+    def __init__(self, process: Worker, verb: str) -> None:
         self.id = token_hex(8)
         self.verb = verb
         self._process = process
@@ -91,6 +119,8 @@ class Job:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._process.wait(), _LEAVE_S)
             await self._end_at_last()
+        if self._process.stdin is not None:
+            self._process.stdin.close()
 
     def cancel(self) -> None:
         """Interrupt it, as Ctrl-C would in a terminal; what does not heed that is killed."""
@@ -125,26 +155,26 @@ class Job:
 
 
 class Jobs:
-    """The verbs that run now."""
+    """The verbs that run now.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    forks
+        Where workers are forked from.
+    """
+
+    def __init__(self, forks: Forks) -> None:
+        self.forks = forks
         self._jobs: dict[str, Job] = {}
 
     async def start(self, wanted: Wanted) -> Job:
-        """Start one."""
+        """Start one: as a fork, else as a process of its own, which has to import first."""
         environment = dict(os.environ)
         if wanted.notebook is not None:
             environment[NOTEBOOK_VARIABLE] = str(wanted.notebook)
-        process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", _MODULE),
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            cwd=wanted.folder,
-            env=environment,
-            # Interrupts are for the verb and its children, and none of the server's are for it.
-            start_new_session=True,
-            limit=_LONGEST_LINE,
-        )
+        process: Worker | None = await self.forks.start(wanted.folder, environment, _LONGEST_LINE)
+        if process is None:
+            process = await _started(wanted.folder, environment)
         job = Job(process, wanted.verb)
         self._jobs[job.id] = job
         if process.stdin is not None:
@@ -163,3 +193,16 @@ class Jobs:
             await job.end()
         finally:
             self._jobs.pop(job.id, None)
+
+
+async def _started(folder: Path, environment: Mapping[str, str]) -> asyncio.subprocess.Process:
+    return await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", _MODULE),
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        cwd=folder,
+        env=environment,
+        # Interrupts are for the verb and its children, and none of the server's are for it.
+        start_new_session=True,
+        limit=_LONGEST_LINE,
+    )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path, PurePosixPath
@@ -15,7 +16,7 @@ from jupyter_server.utils import url_path_join
 from tornado.iostream import StreamClosedError
 from tornado.web import authenticated
 
-from ... import grammar
+from ... import grammar, settings
 from ...commands.overview import overview
 from ...errors import CommandError, ConfirmationRequired, Conflict, MlopsError, NotFound
 from ...verbs import VERBS
@@ -28,7 +29,8 @@ JOBS = "mlops_jupyter_jobs"
 JSON_LINES = "application/x-ndjson"
 # What lies between a browser and this server may close a connection on which nothing is said for a minute.
 _SILENCE_S = 20.0
-_WORDS = {"arguments", "yes", "notebook", "content"}
+_WORDS = {"arguments", "yes", "notebook", "content", "form"}
+_FORMS = ("shown", "data")
 
 
 _Method = TypeVar("_Method", bound=Callable[..., object])
@@ -75,8 +77,22 @@ class VerbsRoute(Route):
     @authenticated
     @authorized
     async def get(self) -> None:
-        table = self.get_query_argument("parameters", "1") == "0"
-        self.finish(_table() if table else await asyncio.to_thread(_described))
+        if self.get_query_argument("parameters", "1") != "0":
+            self.finish(await asyncio.to_thread(_described))
+            return
+        self.finish(_table())
+        # A page was opened. Where there are runs, it will ask for them.
+        if await asyncio.to_thread(_in_use, root_of(self.settings)):
+            await asyncio.to_thread(cast("Jobs", self.settings[JOBS]).forks.prepare)
+
+
+def _in_use(folder: Path) -> bool:
+    """Tell whether anything of ours was done in the project around a folder."""
+    try:
+        return (settings.find_root(folder, os.environ) / settings.STATE_DIRECTORY).is_dir()
+    except MlopsError:
+        # Which says itself to who calls a verb.
+        return False
 
 
 @cache
@@ -99,8 +115,9 @@ class VerbRoute(Route):
     """``GET verbs/NAME``: one verb and its parameters. ``POST verbs/NAME``: run it.
 
     The body is a JSON object: ``arguments`` by parameter; ``yes`` for what destroys; ``notebook``, the path of the one
-    that it is called from, and ``content``, that as its front end has it. To who accepts JSON lines the verb's progress
-    is told as it comes, the last line is its end; to others the end alone, with its status.
+    that it is called from, and ``content``, that as its front end has it; ``form``, "shown" for every form that a
+    notebook would keep of the record, or "data" for what a view of one's own is made from. To who accepts JSON lines
+    the verb's progress is told as it comes, the last line is its end; to others the end alone, with its status.
     """
 
     job: Job | None = None
@@ -153,6 +170,8 @@ class VerbRoute(Route):
             raise CommandError("arguments must be an object, and yes true or false", 'send {"arguments": {}}')
         if not all(one is None or isinstance(one, str) for one in texts):
             raise CommandError("notebook and content must be texts", 'send {"notebook": "work/train.ipynb"}')
+        if body.setdefault("form", _FORMS[0]) not in _FORMS:
+            raise CommandError(f"form must be one of {', '.join(_FORMS)}", 'send {"form": "data"}')
         return body
 
     def _wanted(self, name: str, body: Mapping[str, Any]) -> Wanted:
@@ -162,10 +181,10 @@ class VerbRoute(Route):
         if verb.place == "kernel":
             raise Conflict(f"{name} needs a kernel around it", f"in a notebook: %%mlops {name}")
         if not body.get("notebook"):
-            return Wanted(name, body["arguments"], body["yes"], root_of(self.settings))
+            return Wanted(name, body["arguments"], body["yes"], root_of(self.settings), form=body["form"])
         file = self.notebook_file(body["notebook"])
         folder = next(one for one in file.parents if one.is_dir())
-        return Wanted(name, body["arguments"], body["yes"], folder, file, body.get("content"))
+        return Wanted(name, body["arguments"], body["yes"], folder, file, body.get("content"), body["form"])
 
     async def _stream(self, job: Job) -> None:
         self.set_header("Content-Type", JSON_LINES)
@@ -226,7 +245,10 @@ class JobRoute(Route):
 
 
 class StatusRoute(Route):
-    """``GET status?notebook=PATH``: the project around a notebook, its open runs, its endpoints."""
+    """``GET status?notebook=PATH``: the project around a notebook, its open runs, its endpoints.
+
+    ``directory`` is the server's, by which a front end knows what it calls a file of the project.
+    """
 
     # A page that asks again and again is no sign of anybody's work: idle servers are to be culled all the same.
     _track_activity = False
@@ -241,7 +263,7 @@ class StatusRoute(Route):
         except MlopsError as error:
             self.refuse(error)
             return
-        self.finish(json.dumps(render.as_json(found)))
+        self.finish(json.dumps(render.as_json(found) | {"directory": str(root_of(self.settings).resolve())}))
 
 
 def routes(base_url: str) -> list[tuple[str, type[Any]]]:

@@ -108,6 +108,7 @@ def _interrupt_at_end(told: int) -> None:
 
 
 def _run(request: Mapping[str, Any], reporter: LineReporter) -> None:
+    form = request["form"]
     try:
         document = request.get("document")
         if document is not None:
@@ -117,7 +118,7 @@ def _run(request: Mapping[str, Any], reporter: LineReporter) -> None:
             call.arguments[grammar.REPORTER] = reporter
         record = call.function(**call.arguments)
     except (CheckFailed, ExecutionFailed) as answer:
-        reporter.tell("result", failed=True, data=_bundle(getattr(answer, "record", None)), **said(answer))
+        reporter.tell("result", failed=True, data=_bundle(getattr(answer, "record", None), form), **said(answer))
     except MlopsError as error:
         reporter.tell("error", status=error.http_status, **said(error))
     except Exception:
@@ -125,7 +126,7 @@ def _run(request: Mapping[str, Any], reporter: LineReporter) -> None:
         # The whole of it stands in the server's log, where its traceback goes.
         raise
     else:
-        reporter.tell("result", failed=False, data=_bundle(record))
+        reporter.tell("result", failed=False, data=_bundle(record, form))
 
 
 _BUG = "something went wrong that is a bug in mlops-jupyter; the Jupyter server's log has the whole of it"
@@ -137,10 +138,12 @@ def said(error: MlopsError) -> dict[str, Any]:
     return {"error": type(error).__name__, "message": redacted(error.message), "hint": hint}
 
 
-def _bundle(record: object | None) -> dict[str, Any]:
-    """Return every form of a record; the verb may return a path, and nothing."""
+def _bundle(record: object | None, form: str = "shown") -> dict[str, Any]:
+    """Return every form of a record, or its data alone; the verb may return a path, and nothing."""
     if record is None:
         return {}
+    if form == "data":
+        return {render.mime_type(record): render.data(record)}
     if render.view(record) is None:
         return {"text/plain": str(record) if isinstance(record, Path) else render.text(record)}
     return render.mime_bundle(record)

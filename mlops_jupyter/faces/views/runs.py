@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 from html import escape
+from typing import Any
 
 from ...capabilities.run_pages import PAGE
 from ...capabilities.run_query import columns
+from ...capabilities.run_snapshot import SNAPSHOT_TAG
 from ...records import Histories, Run, RunTable
+from ..render import as_json
 from .chart import sparkline
 from .columns import (
     CARD,
@@ -25,6 +28,25 @@ from .columns import (
 _NAME, _VALUE = 28, 18
 # What a notebook keeps of a table.
 _KEPT = 200
+# What a front end is told of each run.
+_TOLD = ("run_id", "name", "status", "started", "duration_s", "parent", "notebook", "error", "metrics")
+
+
+class _Cut(tuple[Run, ...]):
+    """Some runs of a table that has more."""
+
+    __slots__ = ()
+    more = True
+
+
+def data(table: RunTable) -> dict[str, Any]:
+    """Return all rows, and of each what a table of runs shows: tags and params may be many times that."""
+    told = {name: as_json(getattr(table, name)) for name in ("experiment", "tracking_uri", "notes", "next_page")}
+    return told | {"runs": [_data(run) for run in table.runs]}
+
+
+def _data(run: Run) -> dict[str, Any]:
+    return {name: as_json(getattr(run, name)) for name in _TOLD} | {"snapshot": SNAPSHOT_TAG in run.tags}
 
 
 def excerpt(table: RunTable) -> RunTable:
@@ -33,7 +55,7 @@ def excerpt(table: RunTable) -> RunTable:
     if len(some) <= _KEPT:
         return table
     note = f"the first {_KEPT} runs are shown; the object that the call returns has all that were asked for"
-    return dataclasses.replace(table, runs=some[:_KEPT], next_page="more", notes=(*table.notes, note))
+    return dataclasses.replace(table, runs=_Cut(some[:_KEPT]), next_page=None, notes=(*table.notes, note))
 
 
 def text(table: RunTable) -> str:

@@ -11,13 +11,13 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from types import ModuleType
 from typing import Any, cast
 
 import IPython
-import wrapt
 from ipykernel.kernelapp import IPKernelApp
 from IPython.core import getipython
+
+from . import mlflow_in_forks
 
 # What a kernel imports between its start and its first answers, beyond what importing its application does: found by
 # comparing ``sys.modules``. Of these some are optional, and some are other versions' own.
@@ -29,9 +29,7 @@ _ALSO = """
     tornado.locks tornado.platform.asyncio tornado.queues xmlrpc.server
 """.split()  # noqa: SIM905 -- twenty lines otherwise
 _BACKEND, _INLINE = "MPLBACKEND", "module://matplotlib_inline.backend_inline"
-# MLflow imports it wherever it is installed, which no fork survives: it has to wait until the kernel wants it.
-_SET_ASIDE = "polars"
-LEFT_TO_CHILDREN = {_SET_ASIDE: "it leaves a thread behind (polars-ooc-cleanup)"}
+LEFT_TO_CHILDREN = mlflow_in_forks.LEFT_TO_CHILDREN
 # These ask for a shell while they are imported. The first cares only for its kind; what the others missed, they are
 # told in the kernel. A module that is not named here may have decided for good that it is in no notebook.
 _ASKED_BUT_FINE = {"tqdm.autonotebook", "ipywidgets", "matplotlib.pyplot", "matplotlib_inline.backend_inline"}
@@ -52,7 +50,7 @@ def before_imports() -> None:
             importlib.import_module(name)
     _kernels_own.extend(_files())
     _answer(_noting)
-    sys.modules.setdefault(_SET_ASIDE, cast("ModuleType", None))
+    mlflow_in_forks.set_aside()
 
 
 def _files() -> Iterator[str]:
@@ -81,11 +79,7 @@ def main() -> None:
     if sys.path[0] == "" or Path(sys.path[0]) == Path.cwd():
         del sys.path[0]
     _answer(_real)
-    if sys.modules.get(_SET_ASIDE, IPython) is None:
-        del sys.modules[_SET_ASIDE]
-        if "mlflow.data.dataset_registry" in sys.modules:
-            wrapt.register_post_import_hook(_tell_mlflow, _SET_ASIDE)
-    _renew_modules()
+    mlflow_in_forks.renew()
     application = cast("Any", IPKernelApp.instance())
     application.parent_handle = int(os.environ.get("JPY_PARENT_PID") or 0)
     # The warm process is this one's parent, and sees to its end when the manager's comes.
@@ -100,14 +94,6 @@ def main() -> None:
     application.control_thread.join()
 
 
-def _renew_modules() -> None:
-    """Let modules that read the environment when they were imported read it anew."""
-    telemetry: Any = sys.modules.get("mlflow.telemetry.client")
-    if telemetry is not None:
-        # Whether it sends anything, and the ids under which it would.
-        telemetry.set_telemetry_client()
-
-
 def _tell_modules(shell: Any) -> None:
     """Tell modules that were imported before there was a shell what they would have seen."""
     matplotlib: Any = sys.modules.get("matplotlib")
@@ -116,9 +102,3 @@ def _tell_modules(shell: Any) -> None:
     widgets: Any = sys.modules.get("ipywidgets")
     if widgets is not None:
         widgets.load_ipython_extension(shell)
-
-
-def _tell_mlflow(_module: ModuleType) -> None:
-    # What mlflow.data does at its own import, where it finds the other.
-    registry: Any = sys.modules["mlflow.data.dataset_registry"]
-    registry.register_constructor(importlib.import_module("mlflow.data.polars_dataset").from_polars)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import os
@@ -138,7 +139,14 @@ REFUSED: list[tuple[str, dict[str, Any], int, str, str]] = [
     ("runs", {"arguments": []}, 400, "CommandError", "arguments must be an object, and yes true or false"),
     ("runs", {"notebook": "../x.ipynb"}, 400, "CommandError", "'../x.ipynb' is no path below the server's directory"),
     ("runs", {"notebook": "/etc/x"}, 400, "CommandError", "'/etc/x' is no path below the server's directory"),
-    ("runs", {"code": "1"}, 400, "CommandError", "the body must be an object of arguments, content, notebook, yes"),
+    (
+        "runs",
+        {"code": "1"},
+        400,
+        "CommandError",
+        "the body must be an object of arguments, content, form, notebook, yes",
+    ),
+    ("runs", {"form": "html"}, 400, "CommandError", "form must be one of shown, data"),
     ("undeploy", {"arguments": {"name": "x"}}, 409, "ConfirmationRequired", "undeploy destroys what it names"),
     ("undeploy", {"arguments": {"name": "x"}, "yes": True}, 404, "NotFound", "there is no deployment x"),
     ("run", {"arguments": {"notebooks": ["no.ipynb"]}}, 404, "NotFound", "there is no notebook no.ipynb"),
@@ -182,14 +190,29 @@ def slow_notebook(project: Path) -> dict[str, Any]:
     return {"arguments": {"notebooks": ["slow.ipynb"]}}
 
 
+FORKING, WORKER = "mlops_jupyter.capabilities.forking.server", "mlops_jupyter.faces.server.worker"
+
+
 def workers() -> list[psutil.Process]:
-    found = []
-    for process in psutil.process_iter(["cmdline", "environ"]):
-        told = process.info["cmdline"] or []
-        ours = (process.info["environ"] or {}).get("HOME") == os.environ["HOME"]
-        if ours and "mlops_jupyter.faces.server.worker" in told:
-            found.append(process)
-    return found
+    """Return the processes that run verbs: those started, and those forked, whose names are their server's."""
+    ours = [one for one in psutil.process_iter(["cmdline", "environ"]) if is_ours(one)]
+    started = [one for one in ours if WORKER in one.info["cmdline"]]
+    forking = {one.pid: one for one in ours if FORKING in one.info["cmdline"]}
+
+    def ancestors(one: psutil.Process) -> list[int]:
+        """A base has none, a family its base, a worker its family and the base; what that starts is further down."""
+        found = []
+        with contextlib.suppress(psutil.NoSuchProcess):
+            while one.ppid() in forking:
+                one = forking[one.ppid()]
+                found.append(one.pid)
+        return found
+
+    return started + [one for one in forking.values() if len(ancestors(one)) == 2]
+
+
+def is_ours(one: psutil.Process) -> bool:
+    return bool(one.info["cmdline"]) and (one.info["environ"] or {}).get("HOME") == os.environ["HOME"]
 
 
 def test_a_verb_is_cancelled(server, stored_runs, project):
@@ -237,7 +260,8 @@ def test_a_verb_whose_process_is_killed_is_told(server, project):
 
 
 def test_the_status_tells_open_runs_and_endpoints(server, kernel, project):
-    assert server.get("status").json() == {"root": str(project), "open_runs": [], "endpoints": []}
+    told = {"root": str(project), "directory": str(project), "open_runs": [], "endpoints": []}
+    assert server.get("status").json() == told
     kernel.run("import mlops_jupyter\ntracked = mlops_jupyter.track('fit')\ntracked.__enter__()")
     (seen,) = server.get("status").json()["open_runs"]
     assert (seen["name"], seen["notebook"]) == ("fit", None)

@@ -9,8 +9,17 @@ from typing import get_args
 import pytest
 
 from mlops_jupyter import grammar
+from mlops_jupyter.faces import render
 from mlops_jupyter.grammar.values import Kind
-from mlops_jupyter.records import EndpointHealth, OpenRunSeen, Overview
+from mlops_jupyter.records import (
+    EndpointHealth,
+    ModelTable,
+    OpenRunSeen,
+    Overview,
+    RegisteredVersion,
+    Run,
+    RunTable,
+)
 from mlops_jupyter.verbs import VERBS, Verb
 from tests.conftest import REPOSITORY
 
@@ -52,6 +61,17 @@ def test_a_verb_s_description(name):
 
 
 def test_what_goes_on():
-    assert interface("Overview") == fields(Overview)
+    # The route adds the server's directory.
+    root, *others = fields(Overview)
+    assert interface("Overview") == [root, "directory", *others]
     assert inner("open_runs") == fields(OpenRunSeen)
     assert inner("endpoints") == fields(EndpointHealth)
+
+
+def test_runs_and_models():
+    page = render.data(RunTable((Run("0" * 32, "fit", "churn", "FINISHED"),), "churn", "", "", "x"))
+    assert interface("RunPage") == list(page)
+    assert interface("RunRow") == list(page["runs"][0])
+    models = render.data(ModelTable((RegisteredVersion("churn", "1", "x"),), None, "x"))
+    assert interface("ModelTable") == list(models)
+    assert interface("ModelVersion") == list(models["versions"][0])

@@ -1,0 +1,118 @@
+// A section of the sidebar.
+import { refreshIcon, Toolbar, ToolbarButton } from "@jupyterlab/ui-components";
+import type { Message } from "@lumino/messaging";
+import { Poll } from "@lumino/polling";
+import { Widget } from "@lumino/widgets";
+import { Api, Refused } from "../api";
+import type { Place } from "../calling";
+import { pathOf } from "../open_notebook";
+
+const LONGEST_S = 5 * 60;
+
+/**
+ * Asks while it is seen: at once when it is shown, then every `seconds`, more and more rarely when nobody answers, and
+ * never while it or the page is hidden. What it shows is in `body`; what goes wrong stands above that, which stays.
+ */
+export abstract class Section extends Widget {
+  /** Buttons beside the section's title. */
+  readonly toolbar = new Toolbar();
+  protected readonly api: Api;
+  protected readonly body = document.createElement("div");
+  private readonly wrong = document.createElement("div");
+  private readonly poll: Poll<void>;
+
+  constructor(
+    protected readonly place: Place,
+    name: string,
+    label: string,
+    seconds: number,
+  ) {
+    super();
+    this.api = new Api(place.app.serviceManager.serverSettings);
+    this.id = `mlops-${name}`;
+    this.title.label = label;
+    this.addClass("mlops-Section");
+    this.wrong.className = "mlops-Section-wrong";
+    this.wrong.setAttribute("role", "alert");
+    this.wrong.hidden = true;
+    this.body.className = "mlops-Section-body";
+    this.node.append(this.wrong, this.body);
+    this.toolbar.addItem(
+      "refresh",
+      new ToolbarButton({
+        icon: refreshIcon,
+        tooltip: place.trans.__("Refresh %1", label),
+        onClick: () => void this.refresh(),
+      }),
+    );
+    this.poll = new Poll<void>({
+      auto: false,
+      name: `mlops-jupyter:${name}`,
+      standby: () => !this.seen,
+      frequency: { interval: seconds * 1000, backoff: true, max: LONGEST_S * 1000 },
+      factory: () => this.asked(),
+    });
+  }
+
+  /** Ask the server, and show what it says. */
+  protected abstract ask(): Promise<void>;
+
+  /** Whether anybody can see it. */
+  protected get seen(): boolean {
+    return this.isVisible && !document.hidden;
+  }
+
+  /** The notebook that the user works on: its project is the one that is asked about. */
+  protected get notebook(): string | null {
+    const panel = this.place.tracker?.currentWidget;
+    return panel ? pathOf(panel, this.place.app.serviceManager.contents) : null;
+  }
+
+  /** Ask now; nothing happens while an earlier one is still asked, or nobody sees it. */
+  async refresh(): Promise<void> {
+    await this.poll.refresh();
+  }
+
+  override dispose(): void {
+    this.poll.dispose();
+    document.removeEventListener("visibilitychange", this.returned);
+    super.dispose();
+  }
+
+  protected override onAfterAttach(message: Message): void {
+    super.onAfterAttach(message);
+    document.addEventListener("visibilitychange", this.returned);
+    // What is attached to a panel that is seen already, is not told that it is shown.
+    if (this.isVisible) {
+      void this.refresh();
+    }
+  }
+
+  protected override onAfterDetach(message: Message): void {
+    document.removeEventListener("visibilitychange", this.returned);
+    super.onAfterDetach(message);
+  }
+
+  protected override onAfterShow(message: Message): void {
+    super.onAfterShow(message);
+    void this.refresh();
+  }
+
+  private readonly returned = (): void => {
+    if (this.seen) {
+      void this.refresh();
+    }
+  };
+
+  private async asked(): Promise<void> {
+    try {
+      await this.ask();
+      this.wrong.hidden = true;
+    } catch (error) {
+      const hint = error instanceof Refused && error.hint ? ` → ${error.hint}` : "";
+      this.wrong.textContent = (error instanceof Error ? error.message : String(error)) + hint;
+      this.wrong.hidden = false;
+      throw error;
+    }
+  }
+}
