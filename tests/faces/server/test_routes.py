@@ -40,7 +40,7 @@ def events(answer: httpx.Response) -> list[dict[str, Any]]:
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 # What stands in a route's place for a name.
-EXAMPLES = {"([a-z]+)": "runs", "([0-9a-f]+)": "0", "([^/]+)/(.*)": "churn/docs"}
+EXAMPLES = {"([a-z]+)": "runs", "([0-9a-f]+)": "0", "([^/]+)/(.*)": "churn/docs", "([^/]+)": "churn"}
 
 
 def paths(project: Path) -> list[str]:
@@ -58,7 +58,7 @@ def test_each_route_refuses_who_has_not_logged_in(server, project, monkeypatch):
     for variable in (extension.ENDPOINTS_URL, extension.ENDPOINTS_OF):
         monkeypatch.setenv(variable, "")  # told to this process too, and taken back at the end
     found = paths(project)
-    assert len(found) == 5
+    assert len(found) == 9
     with httpx.Client(base_url=server.base_url.join("/"), timeout=30, trust_env=False) as stranger:
         for path in found:
             answers = {method: stranger.request(method, path) for method in METHODS}
@@ -92,9 +92,16 @@ def importable(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("server", ["--ServerApp.authorizer_class=tests.fakes.authorizers.ReadsOnly"], indirect=True)
 def test_who_may_only_look_can_only_look(importable, server):
-    for path, status in {"verbs": 200, "verbs/runs": 200, "status": 200, "endpoints/churn/docs": 404}.items():
+    told = {"verbs": 200, "verbs/runs": 200, "status": 200, "deployments": 200}
+    told |= {"endpoints/churn/docs": 404, "monitor/churn": 404, "monitor/churn/distribution": 404}
+    for path, status in told.items():
         assert server.get(path).status_code == status
-    for method, path in (("POST", "verbs/status"), ("DELETE", "jobs/0"), ("POST", "endpoints/churn/invocations")):
+    for method, path in (
+        ("POST", "verbs/status"),
+        ("DELETE", "jobs/0"),
+        ("POST", "endpoints/churn/invocations"),
+        ("POST", "monitor/churn/acknowledge"),
+    ):
         answer = server.request(method, path, json={})
         assert (answer.status_code, "not authorized to execute" in answer.text) == (403, True), path
 
@@ -139,7 +146,13 @@ REFUSED: list[tuple[str, dict[str, Any], int, str, str]] = [
     ("runs", {"arguments": []}, 400, "CommandError", "arguments must be an object, and yes true or false"),
     ("runs", {"notebook": "../x.ipynb"}, 400, "CommandError", "'../x.ipynb' is no path below the server's directory"),
     ("runs", {"notebook": "/etc/x"}, 400, "CommandError", "'/etc/x' is no path below the server's directory"),
-    ("runs", {"code": "1"}, 400, "CommandError", "the body must be an object of arguments, content, form, notebook, yes"),
+    (
+        "runs",
+        {"code": "1"},
+        400,
+        "CommandError",
+        "the body must be an object of arguments, content, form, notebook, yes",
+    ),
     ("runs", {"form": "html"}, 400, "CommandError", "form must be one of shown, data"),
     ("undeploy", {"arguments": {"name": "x"}}, 409, "ConfirmationRequired", "undeploy destroys what it names"),
     ("undeploy", {"arguments": {"name": "x"}, "yes": True}, 404, "NotFound", "there is no deployment x"),
