@@ -1,7 +1,10 @@
 // The sections of the sidebar, from top to bottom; they come with its first showing.
 import type { Place } from "../calling";
+import "../../../style/panels.css";
+import { Deployments } from "./deployments";
 import type { Section } from "./section";
+import { Versions } from "./versions";
 
-export function sections(_place: Place): Section[] {
-  return [];
+export function sections(place: Place): Section[] {
+  return [new Deployments(place), new Versions(place)];
 }
