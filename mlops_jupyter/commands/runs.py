@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import cache, partial
 from pathlib import Path
@@ -57,7 +57,7 @@ def runs(
     Raises
     ------
     CommandError
-        When the query or the order cannot be read.
+        When the query, the order or the page cannot be read.
     NotFound
         When the experiment named does not exist.
     Unavailable
@@ -78,7 +78,7 @@ def runs(
     where = None if all_experiments else experiment or project.experiment(current, store)
     order = order_clause(sort)
     try:
-        table = _found(store, where, query, order, limit, page)
+        table = _found(store, partial(store.find_runs, where, query, order), limit, page)
     except NotFound:
         # The project's own experiment comes to life with its first run.
         if experiment is not None:
@@ -92,17 +92,14 @@ def runs(
     return replace(table, notes=notes)
 
 
-def _found(
-    store: Tracking, experiment: str | None, query: str, order: str, limit: int, page: str | None
-) -> RunTable:
+def _found(store: Tracking, find: Callable[[int, str | None], RunTable], limit: int, page: str | None) -> RunTable:
     """Search, and read what is more than one page of the store's only when somebody wants it."""
-    table = store.find_runs(experiment, query, order, min(limit, PAGE), page)
+    table = find(min(limit, PAGE), page)
     curved = table.runs[:_CURVED_RUNS]
-    table = replace(table, histories=cache(partial(_histories, store, curved, query, order)))
+    table = replace(table, histories=cache(partial(_histories, store, curved, table.query, table.sort)))
     if table.next_page is None or limit <= PAGE:
         return table
-    runs = PagedRuns(table, lambda after: store.find_runs(experiment, query, order, PAGE, after), limit)
-    return replace(table, runs=runs, next_page=None)
+    return replace(table, runs=PagedRuns(table, partial(find, PAGE), limit), next_page=None)
 
 
 def _histories(

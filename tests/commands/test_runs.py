@@ -160,6 +160,24 @@ def test_more_runs_than_a_page(many, terminal):
     assert ([run["name"] for run in told["runs"]], told["more"]) == (many[:4500], True)
 
 
+def test_a_table_goes_on_where_another_has_ended(make, terminal):
+    for place in range(5):
+        make(f"r{place}")
+    first = mlops_jupyter.runs(limit=2)
+    assert first.more
+    after = mlops_jupyter.runs(limit=2, page=first.next_page)
+    last = json.loads(terminal("runs", "-n", "2", "--page", after.next_page, "--json").out)
+    assert [run.name for run in (*first, *after)] == ["r4", "r3", "r2", "r1"]
+    assert ([run["name"] for run in last["runs"]], last["next_page"], last["more"]) == (["r0"], None, False)
+
+
+@pytest.mark.parametrize("page", ["x", "!", "e30=", "Mw==", "größe"])
+def test_a_page_that_there_is_not(page, make):
+    with pytest.raises(CommandError, match="no table of runs goes on at") as caught:
+        mlops_jupyter.runs(page=page)
+    assert (caught.value.hint, caught.value.exit_code) == ("leave --page out", 2)
+
+
 def test_as_a_data_frame(make):
     first = make("a", acc=0.5, params={"depth": "3"})
     make("b", loss=float("nan"), params={"rate": "0.1"})

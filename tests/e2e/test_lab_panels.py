@@ -262,7 +262,7 @@ def versions(lab: str, page: Page, project: Path, terminal) -> Locator:
     page.set_viewport_size({"width": 1280, "height": 900})
     open_notebook(page, lab, ADDRESS)
     sidebar(page)
-    found = section(page, "versions").locator(".mlops-Version")
+    found = section(page, "versions").locator(".mlops-Kept")
     expect(found).to_have_count(2)
     return found
 

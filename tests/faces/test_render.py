@@ -442,3 +442,21 @@ def test_a_saved_prediction_says_how_many_rows_there_were():
     assert "… and 480 more" in bundle["text/plain"]
     assert "… and 480 more" in bundle["text/html"]
     assert len(bundle[render.mime_type(predicted)]["predictions"]) == 200
+
+
+def test_a_table_that_is_cut_names_no_page():
+    whole = RunTable((run(1),) * 201, "churn", "", "", "x")
+    kept = render.mime_bundle(whole)["application/vnd.mlops-jupyter.runtable+json"]
+    assert (len(kept["runs"]), kept["next_page"], kept["more"]) == (200, None, True)
+
+
+def test_the_data_of_a_table_is_all_rows_and_little_of_each():
+    one = dataclasses.replace(
+        run(1), metrics={"acc": math.nan}, tags={"mlops.snapshot": "a" * 40}, history={"acc": (MetricPoint(0, 0, 1.0),)}
+    )
+    found = render.data(RunTable((one,) * 300, "churn", "", "", "x", next_page="p"))
+    assert (len(found["runs"]), found["next_page"], found["experiment"]) == (300, "p", "churn")
+    told = found["runs"][0]
+    assert (told["metrics"], told["snapshot"]) == ({"acc": "NaN"}, True)
+    assert not {"tags", "params", "history"} & set(told)
+    assert render.data(one)["history"] == {}

@@ -107,6 +107,52 @@ export interface Deployed {
   readonly notes: readonly string[];
 }
 
+/** A run as a table shows it; numbers that JSON has no words for are "NaN", "Infinity" and "-Infinity". */
+export interface RunRow {
+  readonly run_id: string;
+  readonly name: string;
+  readonly status: string;
+  readonly started: string | null;
+  readonly duration_s: number | null;
+  readonly parent: string | null;
+  readonly notebook: string | null;
+  readonly error: string | null;
+  readonly metrics: Readonly<Record<string, number | string>>;
+  readonly snapshot: boolean;
+}
+
+/** Runs, and what the store calls those after them; null when there are none. */
+export interface RunPage {
+  readonly experiment: string;
+  readonly tracking_uri: string;
+  readonly notes: readonly string[];
+  readonly next_page: string | null;
+  readonly runs: readonly RunRow[];
+}
+
+/** A version of a registered model. */
+export interface ModelVersion {
+  readonly model: string;
+  readonly version: string;
+  readonly source: string;
+  readonly created: string | null;
+  readonly aliases: readonly string[];
+  readonly run_id: string | null;
+  readonly run: string | null;
+  readonly metrics: Readonly<Record<string, number | string>>;
+  readonly description: string;
+  readonly notes: readonly string[];
+  readonly uri: string;
+}
+
+/** Of one model all versions; of several the newest of each, and those with an alias. */
+export interface ModelTable {
+  readonly versions: readonly ModelVersion[];
+  readonly model: string | null;
+  readonly tracking_uri: string;
+  readonly notes: readonly string[];
+}
+
 /** An answer of the server that is no success; `hint` is the next command. */
 export class Refused extends Error {
   constructor(

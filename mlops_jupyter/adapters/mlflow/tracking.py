@@ -15,6 +15,7 @@ from mlflow.entities import Experiment
 from mlflow.entities import Run as MlflowRun
 from mlflow.exceptions import MlflowException
 from mlflow.protos.databricks_pb2 import INVALID_PARAMETER_VALUE, RESOURCE_ALREADY_EXISTS, ErrorCode
+from mlflow.store.entities import PagedList
 from sqlalchemy.exc import SQLAlchemyError
 
 from ...capabilities.redaction import without_credentials
@@ -120,7 +121,7 @@ class MlflowTracking:
         Raises
         ------
         CommandError
-            When MLflow does not understand the query or the order.
+            When MLflow does not understand the query, the order or the page.
         NotFound
             When there is no such experiment.
         """
@@ -128,22 +129,32 @@ class MlflowTracking:
         if not ids:
             return RunTable((), experiment or "(all)", query, sort, self.shown_uri)
         inform_planner(self._database)
-        try:
-            found = self.client.search_runs(
-                ids, query, max_results=limit, order_by=[sort] if sort else None, page_token=page
-            )
-        except MlflowException as error:
-            if error.error_code == ErrorCode.Name(INVALID_PARAMETER_VALUE):
-                raise CommandError(
-                    f"MLflow cannot read this query: {first_line(error)}",
-                    "for example: mlops runs \"metrics.accuracy > 0.9 and params.depth = '3'\"",
-                ) from error
-            raise translate(error) from error
-        except (SQLAlchemyError, OSError) as error:
-            raise translate(error) from error
+        found = self._search(ids, query, sort, limit, page)
         token = found.token.decode() if isinstance(found.token, bytes) else found.token
         runs = tuple(self._record(run) for run in found)
         return RunTable(runs, experiment or "(all)", query, sort, self.shown_uri, next_page=token or None)
+
+    def _search(self, ids: list[str], query: str, sort: str, limit: int, page: str | None) -> PagedList[MlflowRun]:
+        try:
+            return self.client.search_runs(
+                ids, query, max_results=limit, order_by=[sort] if sort else None, page_token=page
+            )
+        except MlflowException as error:
+            if error.error_code != ErrorCode.Name(INVALID_PARAMETER_VALUE):
+                raise translate(error) from error
+            if page is not None and "page token" in first_line(error):
+                raise _no_page(page) from error
+            raise CommandError(
+                f"MLflow cannot read this query: {first_line(error)}",
+                "for example: mlops runs \"metrics.accuracy > 0.9 and params.depth = '3'\"",
+            ) from error
+        except (SQLAlchemyError, OSError) as error:
+            raise translate(error) from error
+        except (ValueError, AttributeError) as error:
+            if page is None:
+                raise
+            # MLflow takes the token apart, and does not expect that anybody has written it.
+            raise _no_page(page) from error
 
     def _experiments_to_search(self, experiment: str | None) -> list[str]:
         with as_ours():
@@ -254,6 +265,10 @@ class MlflowTracking:
         if not self.uri.startswith(("http://", "https://")):
             return None
         return f"{self.shown_uri.rstrip('/')}/#/experiments/{experiment_id}/runs/{run_id}"
+
+
+def _no_page(page: str) -> CommandError:
+    return CommandError(f"no table of runs goes on at {page}", "leave --page out")
 
 
 def _folder_name(experiment: str) -> str:

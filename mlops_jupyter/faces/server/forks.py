@@ -9,6 +9,7 @@ import socket
 import sys
 import threading
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from ...capabilities.forking import Forked, ForkServer, Refusal, supported
@@ -17,6 +18,7 @@ _ENTRY = "mlops_jupyter.faces.server.forked:main"
 _IMPORTS = ("mlops_jupyter.faces.server.imported",)
 # Its memory is for who works with verbs: after so long without one it ends.
 _IDLE_S = 600.0
+_AT_ONCE = 8
 
 
 class ForkedWorker:
@@ -71,6 +73,8 @@ class Forks:
         self._server: ForkServer | None = None
         self._lock = threading.Lock()
         self._told: set[str] = set()
+        # Who waits for imports must not keep others from the threads that all of the server shares.
+        self._threads = ThreadPoolExecutor(_AT_ONCE, "mlops-forks")
 
     def prepare(self) -> None:
         """Have the imports begin, so that the first verb need not wait for them; from any thread."""
@@ -91,7 +95,9 @@ class Forks:
             return None
         with contextlib.ExitStack() as open_:
             ours, theirs = map(open_.enter_context, socket.socketpair())
-            made = await asyncio.to_thread(self._fork, folder, environment, theirs.fileno())
+            made = await asyncio.get_running_loop().run_in_executor(
+                self._threads, self._fork, folder, environment, theirs.fileno()
+            )
             theirs.close()
             if isinstance(made, Refusal):
                 self._tell(f"verbs are started, not forked: {made.reason}")
@@ -101,6 +107,13 @@ class Forks:
             reader, writer = await asyncio.open_unix_connection(sock=ours, limit=longest_line)
             open_.pop_all()
         return ForkedWorker(made, reader, writer)
+
+    def stop(self) -> None:
+        """End the process, and what was forked from it; the next verb starts another."""
+        with self._lock:
+            if self._server is not None:
+                self._server.stop()
+                self._server = None
 
     def _fork(self, folder: Path, environment: Mapping[str, str], connection: int) -> Forked | Refusal:
         # What it writes past the connection, and what it inherits to children, goes to the server's log.

@@ -115,9 +115,9 @@ class VerbRoute(Route):
     """``GET verbs/NAME``: one verb and its parameters. ``POST verbs/NAME``: run it.
 
     The body is a JSON object: ``arguments`` by parameter; ``yes`` for what destroys; ``notebook``, the path of the one
-    that it is called from, and ``content``, that as its front end has it; ``form``, of the record "shown" is every form of
-    it, "data" is what a view of one's own is made from. To who accepts JSON lines the verb's progress
-    is told as it comes, the last line is its end; to others the end alone, with its status.
+    that it is called from, and ``content``, that as its front end has it; ``form``, "shown" for every form that a
+    notebook would keep of the record, or "data" for what a view of one's own is made from. To who accepts JSON lines
+    the verb's progress is told as it comes, the last line is its end; to others the end alone, with its status.
     """
 
     job: Job | None = None

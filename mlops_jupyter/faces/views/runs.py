@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 from html import escape
 from typing import Any
 
@@ -11,6 +10,7 @@ from ...capabilities.run_pages import PAGE
 from ...capabilities.run_query import columns
 from ...capabilities.run_snapshot import SNAPSHOT_TAG
 from ...records import Histories, Run, RunTable
+from ..render import as_json
 from .chart import sparkline
 from .columns import (
     CARD,
@@ -28,38 +28,25 @@ from .columns import (
 _NAME, _VALUE = 28, 18
 # What a notebook keeps of a table.
 _KEPT = 200
+# What a front end is told of each run.
+_TOLD = ("run_id", "name", "status", "started", "duration_s", "parent", "notebook", "error", "metrics")
 
 
 class _Cut(tuple[Run, ...]):
     """Some runs of a table that has more."""
 
+    __slots__ = ()
     more = True
 
 
 def data(table: RunTable) -> dict[str, Any]:
-    """Return all rows, with what a table of runs shows of each."""
-    return {
-        "experiment": table.experiment,
-        "tracking_uri": table.tracking_uri,
-        "notes": list(table.notes),
-        "next_page": table.next_page,
-        "runs": [_data(run) for run in table.runs],
-    }
+    """Return all rows, and of each what a table of runs shows: tags and params may be many times that."""
+    told = {name: as_json(getattr(table, name)) for name in ("experiment", "tracking_uri", "notes", "next_page")}
+    return told | {"runs": [_data(run) for run in table.runs]}
 
 
 def _data(run: Run) -> dict[str, Any]:
-    return {
-        "run_id": run.run_id,
-        "name": run.name,
-        "status": run.status,
-        "started": None if run.started is None else run.started.isoformat(),
-        "duration_s": run.duration_s,
-        "parent": run.parent,
-        "notebook": run.notebook,
-        "snapshot": SNAPSHOT_TAG in run.tags,
-        "error": run.error,
-        "metrics": {name: value if math.isfinite(value) else None for name, value in run.metrics.items()},
-    }
+    return {name: as_json(getattr(run, name)) for name in _TOLD} | {"snapshot": SNAPSHOT_TAG in run.tags}
 
 
 def excerpt(table: RunTable) -> RunTable:

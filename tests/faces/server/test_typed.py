@@ -9,8 +9,20 @@ from typing import get_args
 import pytest
 
 from mlops_jupyter import grammar
+from mlops_jupyter.faces import render
 from mlops_jupyter.grammar.values import Kind
-from mlops_jupyter.records import Deployment, EndpointHealth, OpenRunSeen, Overview, ServedVersion, Version
+from mlops_jupyter.records import (
+    Deployment,
+    EndpointHealth,
+    ModelTable,
+    OpenRunSeen,
+    Overview,
+    RegisteredVersion,
+    Run,
+    RunTable,
+    ServedVersion,
+    Version,
+)
 from mlops_jupyter.records.deployments import DeploymentStatus
 from mlops_jupyter.verbs import VERBS, Verb
 from tests.conftest import REPOSITORY
@@ -59,6 +71,15 @@ def test_what_goes_on():
     assert interface("Overview") == [root, "directory", *others]
     assert inner("open_runs") == fields(OpenRunSeen)
     assert inner("endpoints") == fields(EndpointHealth)
+
+
+def test_runs_and_models():
+    page = render.data(RunTable((Run("0" * 32, "fit", "churn", "FINISHED"),), "churn", "", "", "x"))
+    assert interface("RunPage") == list(page)
+    assert interface("RunRow") == list(page["runs"][0])
+    models = render.data(ModelTable((RegisteredVersion("churn", "1", "x"),), None, "x"))
+    assert interface("ModelTable") == list(models)
+    assert interface("ModelVersion") == list(models["versions"][0])
 
 
 def test_what_views_of_ours_are_made_from():

@@ -128,13 +128,13 @@ export class Versions extends Section {
 
   private row(notebook: string, version: Version): HTMLElement {
     const { trans } = this.place;
-    const row = part("li", "mlops-Version");
+    const row = part("li", "mlops-Kept");
     row.dataset["ref"] = version.ref;
-    const title = part("b", "mlops-Version-title", version.title || version.ref);
+    const title = part("b", "mlops-Kept-title", version.title || version.ref);
     title.title = version.title;
-    const head = part("div", "mlops-Version-head");
-    head.append(part("span", `mlops-Version-kind mlops-mod-${version.kind}`, version.kind), title);
-    const about = part("div", "mlops-Version-about");
+    const head = part("div", "mlops-Kept-head");
+    head.append(part("span", `mlops-Kept-kind mlops-mod-${version.kind}`, version.kind), title);
+    const about = part("div", "mlops-Kept-about");
     if (version.time !== null) {
       const when = part("time", "", Time.formatHuman(new Date(version.time)));
       when.dateTime = version.time;

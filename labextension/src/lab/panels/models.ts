@@ -1,0 +1,198 @@
+// The registered models: versions, aliases, promotion.
+import { Dialog, Notification, showDialog, showErrorMessage } from "@jupyterlab/apputils";
+import type { Arguments, ModelTable, ModelVersion } from "../api";
+import { Refused } from "../api";
+import { call, type Place } from "../calling";
+import { Form } from "../form";
+import { Section } from "./section";
+import { number, when } from "./run_words";
+
+const SECONDS = 30;
+const METRICS = 2;
+
+/** What `promote` says. */
+interface Promoted {
+  readonly model: string;
+  readonly alias: string;
+  readonly version: string;
+  readonly before: string | null;
+}
+
+export class ModelsSection extends Section {
+  private readonly list = document.createElement("div");
+  // Models of which all versions are shown.
+  private readonly opened = new Map<string, readonly ModelVersion[]>();
+  private shown = "";
+
+  constructor(place: Place) {
+    super(place, "models", place.trans.__("Models"), SECONDS);
+    this.addClass("mlops-Models");
+    this.list.textContent = place.trans.__("Reading models…");
+    this.body.append(this.list);
+    place.tracker?.currentChanged.connect(this.elsewhere, this);
+  }
+
+  override dispose(): void {
+    this.place.tracker?.currentChanged.disconnect(this.elsewhere, this);
+    super.dispose();
+  }
+
+  protected async ask(): Promise<void> {
+    const table = await this.api.data<ModelTable>("models", {}, this.notebook);
+    const models = new Set(table.versions.map((one) => one.model));
+    for (const name of [...this.opened.keys()]) {
+      if (models.has(name)) {
+        this.opened.set(name, await this.versionsOf(name));
+      } else {
+        this.opened.delete(name);
+      }
+    }
+    const told = JSON.stringify([table, [...this.opened]]);
+    if (told !== this.shown) {
+      // What is the same stays as it is, with the focus that is in it.
+      this.shown = told;
+      this.draw(table);
+    }
+  }
+
+  private async versionsOf(name: string): Promise<readonly ModelVersion[]> {
+    return (await this.api.data<ModelTable>("models", { name }, this.notebook)).versions;
+  }
+
+  private draw(table: ModelTable): void {
+    const { trans } = this.place;
+    const models = new Map<string, ModelVersion[]>();
+    for (const one of table.versions) {
+      models.set(one.model, [...(models.get(one.model) ?? []), one]);
+    }
+    this.list.replaceChildren(...[...models].map(([name, leading]) => this.model(name, leading)));
+    if (models.size === 0) {
+      const none = element("div", "mlops-Section-none");
+      const said = element("p", "");
+      said.textContent = trans.__("There are no registered models yet. Register one from a cell that has it:");
+      const code = element("code", "");
+      code.textContent = "%mlops register $model --name churn";
+      none.append(said, code);
+      this.list.append(none);
+    }
+    for (const note of table.notes) {
+      const said = element("div", "mlops-Section-foot");
+      said.textContent = note;
+      this.list.append(said);
+    }
+  }
+
+  private model(name: string, leading: readonly ModelVersion[]): HTMLElement {
+    const { trans } = this.place;
+    const all = this.opened.get(name);
+    const box = element("section", "mlops-Model");
+    const head = element("h3", "");
+    head.textContent = name;
+    box.setAttribute("aria-label", name);
+    const versions = element("ul", "");
+    versions.append(...(all ?? leading).map((one) => this.version(one)));
+    const more = small(all ? trans.__("Fewer versions") : trans.__("All versions"), trans.__("Versions of %1", name));
+    more.setAttribute("aria-expanded", String(all !== undefined));
+    more.onclick = () => void this.toggled(name);
+    head.append(more);
+    box.append(head, versions);
+    return box;
+  }
+
+  private async toggled(name: string): Promise<void> {
+    await this.told("models", async () => {
+      if (!this.opened.delete(name)) {
+        this.opened.set(name, await this.versionsOf(name));
+      }
+    });
+    await this.refresh();
+  }
+
+  private version(one: ModelVersion): HTMLElement {
+    const { trans } = this.place;
+    const item = element("li", "mlops-Version");
+    const first = element("div", "mlops-Version-first");
+    const title = element("b", "");
+    title.textContent = trans.__("version %1", one.version);
+    first.append(title);
+    for (const alias of one.aliases) {
+      const badge = element("span", "mlops-Alias");
+      badge.textContent = alias;
+      badge.title = `models:/${one.model}@${alias}`;
+      first.append(badge);
+    }
+    const facts = element("div", "mlops-Version-facts");
+    const metrics = Object.entries(one.metrics).slice(0, METRICS);
+    const words = [one.run, when(one.created, new Date()), ...metrics.map(([name, value]) => `${name} ${number(value)}`)];
+    facts.textContent = words.filter(Boolean).join(" · ");
+    facts.title = [one.uri, one.description, ...one.notes].filter(Boolean).join("\n");
+    const promote = small(trans.__("Promote…"), trans.__("Point an alias to version %1 of %2", one.version, one.model));
+    promote.onclick = () => void this.promote(one);
+    const deploy = small(trans.__("Deploy…"), trans.__("Deploy version %1 of %2", one.version, one.model));
+    deploy.onclick = () => void call(this.place, "deploy", { model: one.uri, name: one.model });
+    first.append(promote, deploy);
+    item.append(first, facts);
+    return item;
+  }
+
+  /** Point an alias to a version, after a question when it points to another. */
+  private async promote(one: ModelVersion): Promise<void> {
+    const { trans } = this.place;
+    await this.told("promote", async () => {
+      const verb = await this.api.verb("promote");
+      const form = new Form(verb, { model: `${one.model}/${one.version}`, to: one.aliases[0] ?? "champion" }, trans);
+      const buttons = [Dialog.cancelButton(), Dialog.okButton({ label: trans.__("Promote") })];
+      const answer = await showDialog({ title: "mlops promote", body: form, buttons });
+      const given: Arguments = answer.value ?? {};
+      if (!answer.button.accept || !(await this.moves(given))) {
+        return;
+      }
+      const done = await this.api.data<Promoted>("promote", given, this.notebook);
+      const before = done.before === null || done.before === done.version ? "" : trans.__(" (before: version %1)", done.before);
+      Notification.success(trans.__("%1@%2 is version %3 now%4", done.model, done.alias, done.version, before));
+    });
+    await this.refresh();
+  }
+
+  /** Ask whether an alias is to move, when it points to another version now. */
+  private async moves(given: Arguments): Promise<boolean> {
+    const { trans } = this.place;
+    const [model, alias] = [String(given["model"] ?? ""), String(given["to"] ?? "")];
+    const [, name = "", version] = /^(?:models:\/)?([^@]+?)(?:\/(\d+)|@.+)?$/.exec(model) ?? [];
+    const now = (await this.versionsOf(name)).find((one) => one.aliases.includes(alias));
+    if (now === undefined || now.version === version) {
+      return true;
+    }
+    const body = trans.__("%1@%2 points to version %3. What follows the alias will use the other one.", name, alias, now.version);
+    const buttons = [Dialog.cancelButton(), Dialog.warnButton({ label: trans.__("Move it") })];
+    return (await showDialog({ title: trans.__("Move the alias %1?", alias), body, buttons, defaultButton: 0 })).button.accept;
+  }
+
+  private elsewhere(): void {
+    void this.refresh();
+  }
+
+  private async told(verb: string, act: () => Promise<void>): Promise<void> {
+    try {
+      await act();
+    } catch (error) {
+      const hint = error instanceof Refused && error.hint ? ` → ${error.hint}` : "";
+      await showErrorMessage(`mlops ${verb}`, (error instanceof Error ? error.message : String(error)) + hint);
+    }
+  }
+}
+
+function element(tag: string, className: string): HTMLElement {
+  const made = document.createElement(tag);
+  made.className = className;
+  return made;
+}
+
+function small(label: string, caption: string): HTMLButtonElement {
+  const made = document.createElement("button");
+  made.type = "button";
+  made.className = "jp-mod-styled mlops-Small";
+  made.textContent = label;
+  made.title = caption;
+  return made;
+}

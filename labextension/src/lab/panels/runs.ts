@@ -1,0 +1,341 @@
+// The runs of the project's experiment.
+import { Clipboard, showErrorMessage } from "@jupyterlab/apputils";
+import type { Message } from "@lumino/messaging";
+import { type Arguments, Refused, type RunPage, type RunRow } from "../api";
+import { call, type Place } from "../calling";
+import { serverPath } from "../files";
+import { RunColumns } from "./run_columns";
+import { isQuery, NEWEST_FIRST, RunRows, type Sorting } from "./run_rows";
+import { RunTable } from "./run_table";
+import { Section } from "./section";
+
+const SECONDS = 10;
+// The first are there at once, the others come in pages as large as a store gives them.
+const FIRST = 100;
+const PAGE = 2000;
+const MOST = 20_000;
+const FEWEST_COMPARED = 2;
+const MOST_COMPARED = 20;
+const WATCHED = 50;
+const TRACK = "mlops:call-track";
+
+export class RunsSection extends Section {
+  private readonly rows = new RunRows();
+  private readonly table: RunTable;
+  private readonly columns: RunColumns;
+  private readonly search = document.createElement("input");
+  private readonly actions = document.createElement("div");
+  private readonly none = document.createElement("div");
+  private readonly foot = document.createElement("div");
+  private readonly more = document.createElement("button");
+  private sorting: Sorting = NEWEST_FIRST;
+  private last: RunPage | null = null;
+  // What the store is asked for; and of which store, experiment and query the rows are.
+  private query = "";
+  private of = "";
+  // Where the rows go on that were not read yet.
+  private rest: string | null = null;
+  private most = MOST;
+  private reading: AbortController | null = null;
+  private again = false;
+  private said = "";
+
+  constructor(place: Place) {
+    super(place, "runs", place.trans.__("Runs"), SECONDS);
+    this.addClass("mlops-Runs");
+    const { trans } = place;
+    this.table = new RunTable(trans, {
+      sorted: (sorting) => this.sort(sorting),
+      opened: (run) => void this.open(run),
+      chosen: () => this.offer(),
+    });
+    this.columns = new RunColumns(trans, (column) => this.table.wordOf(column), () => this.draw());
+    this.search.type = "search";
+    this.search.className = "jp-mod-styled mlops-Runs-search";
+    this.search.placeholder = trans.__("Search");
+    this.search.title = trans.__("Words of the name, id, status or notebook; or a query, such as metrics.accuracy > 0.9");
+    this.search.setAttribute("aria-label", trans.__("Search runs"));
+    this.search.spellcheck = false;
+    this.search.addEventListener("input", () => this.searched());
+    this.search.addEventListener("keydown", (event) => event.key === "Enter" && this.askStore());
+    this.actions.className = "mlops-Section-actions";
+    this.actions.setAttribute("role", "toolbar");
+    this.actions.setAttribute("aria-label", trans.__("Chosen runs"));
+    this.none.className = "mlops-Section-none";
+    this.none.hidden = true;
+    this.foot.className = "mlops-Section-foot";
+    this.foot.setAttribute("role", "status");
+    this.more.type = "button";
+    this.more.className = "jp-mod-styled";
+    this.more.textContent = trans.__("Read more");
+    this.more.hidden = true;
+    this.more.onclick = () => this.readMore();
+    const top = document.createElement("div");
+    top.className = "mlops-Section-top";
+    top.append(this.search, this.columns.node);
+    this.body.append(top, this.actions, this.table.node, this.none, this.foot, this.more);
+    this.commands();
+    this.foot.textContent = trans.__("Reading runs…");
+    place.tracker?.currentChanged.connect(this.elsewhere, this);
+  }
+
+  override dispose(): void {
+    this.place.tracker?.currentChanged.disconnect(this.elsewhere, this);
+    this.reading?.abort();
+    this.table.dispose();
+    super.dispose();
+  }
+
+  protected override onBeforeHide(message: Message): void {
+    // What nobody sees is not read to its end; it goes on from there.
+    this.reading?.abort();
+    super.onBeforeHide(message);
+  }
+
+  protected async ask(): Promise<void> {
+    do {
+      this.again = false;
+      const reading = (this.reading = new AbortController());
+      try {
+        await this.read(reading.signal);
+      } catch (error) {
+        if (!reading.signal.aborted) {
+          throw error;
+        }
+      } finally {
+        this.reading = null;
+      }
+    } while (this.again && this.seen);
+  }
+
+  /** Read the newest runs, then those that are not known yet, page by page. */
+  private async read(signal: AbortSignal): Promise<void> {
+    const first = await this.page({ limit: FIRST }, signal);
+    const of = [first.experiment, first.tracking_uri, this.query].join("\n");
+    const other = of !== this.of;
+    if (other) {
+      this.of = of;
+      this.rows.clear();
+      this.table.clear();
+      this.table.scrollToTop();
+      this.most = MOST;
+    }
+    const { known, changed } = this.rows.add(first.runs);
+    if (other || known === 0) {
+      // Between these and those that were known there may be more.
+      this.rest = first.next_page;
+    }
+    const renewed = await this.unfinished(first, signal);
+    this.last = first;
+    this.draw(changed || renewed || other);
+    while (this.rest !== null && this.rows.size < this.most && !document.hidden) {
+      const page = await this.page({ limit: PAGE, page: this.rest }, signal);
+      this.rest = page.next_page;
+      this.rows.add(page.runs);
+      this.draw();
+    }
+  }
+
+  /** Read anew what was running when it was read, and is not among the newest. */
+  private async unfinished(first: RunPage, signal: AbortSignal): Promise<boolean> {
+    const newest = new Set(first.runs.map((run) => run.run_id));
+    const ids = this.rows.unfinished().filter((id) => !newest.has(id)).slice(0, WATCHED);
+    if (ids.length === 0) {
+      return false;
+    }
+    const query = `attributes.run_id IN (${ids.map((id) => `'${id}'`).join(", ")})`;
+    return this.rows.add((await this.page({ query, limit: WATCHED }, signal)).runs).changed;
+  }
+
+  private page(given: Arguments, signal: AbortSignal): Promise<RunPage> {
+    const all: Arguments = this.query ? { query: this.query, ...given } : given;
+    return this.api.data<RunPage>("runs", all, this.notebook, signal);
+  }
+
+  /** Show what is known; unless something has changed, only what is said below. */
+  private draw(changed = true): void {
+    const { trans } = this.place;
+    const search = this.local();
+    if (changed) {
+      const runs = this.rows.view(search, this.sorting);
+      this.table.show(runs, this.columns.of(this.rows.metrics()), this.sorting);
+      this.nothing(runs);
+      this.offer();
+    }
+    const count = this.rows.size.toLocaleString();
+    const where = this.last?.experiment ?? "";
+    const reading = this.rest !== null && this.rows.size < this.most;
+    const limited = this.rest !== null && !reading;
+    this.more.hidden = !limited;
+    const all = trans._n("%2 run in %3", "%2 runs in %3", this.rows.size, count, where);
+    this.said = limited ? trans.__("the newest %1 runs in %2", count, where) : all;
+    if (reading) {
+      this.said = trans.__("%1, reading on…", all);
+    }
+    this.said = [this.said, ...(this.last?.notes ?? [])].join(" · ");
+    this.tell(this.said);
+  }
+
+  private tell(words: string): void {
+    const chosen = this.table.chosen.length;
+    const prefix = chosen > 0 ? this.place.trans.__("%1 chosen of ", chosen) : "";
+    const text = prefix + words;
+    if (this.foot.textContent !== text) {
+      this.foot.textContent = text;
+    }
+  }
+
+  /** Say why there is nothing, and what to do next. */
+  private nothing(runs: readonly RunRow[]): void {
+    const { trans, app } = this.place;
+    this.none.hidden = runs.length > 0;
+    this.table.node.hidden = runs.length === 0;
+    if (runs.length > 0) {
+      return;
+    }
+    const said = document.createElement("p");
+    this.none.replaceChildren(said);
+    if (this.rows.size > 0 || this.query) {
+      said.textContent = trans.__("No run matches “%1”.", this.search.value);
+      return;
+    }
+    said.textContent = trans.__("There are no runs in %1 yet. Put this above a cell and run it:", this.last?.experiment ?? "");
+    const code = document.createElement("code");
+    code.textContent = "%%mlops track";
+    const track = button(trans.__("Track the chosen cell…"), () => void app.commands.execute(TRACK));
+    track.hidden = !app.commands.hasCommand(TRACK);
+    this.none.append(code, track);
+  }
+
+  /** The words that are looked for here; a query is the store's business. */
+  private local(): string {
+    return isQuery(this.search.value) ? "" : this.search.value;
+  }
+
+  private searched(): void {
+    const text = this.search.value;
+    if (this.query && !isQuery(text)) {
+      this.query = "";
+      this.restart();
+    }
+    if (isQuery(text) && text !== this.query) {
+      this.foot.textContent = this.place.trans.__("Press Enter to ask the store.");
+    } else {
+      this.table.scrollToTop();
+      this.draw();
+    }
+  }
+
+  private askStore(): void {
+    const text = this.search.value.trim();
+    if (isQuery(text)) {
+      this.query = text;
+      this.restart();
+    }
+  }
+
+  private sort(sorting: Sorting): void {
+    this.sorting = sorting;
+    this.table.scrollToTop();
+    this.draw();
+  }
+
+  private readMore(): void {
+    this.most += MOST;
+    this.restart();
+  }
+
+  /** Ask anew, whatever is being read. */
+  private restart(): void {
+    if (this.reading === null) {
+      void this.refresh();
+    } else {
+      this.again = true;
+      this.reading.abort();
+    }
+  }
+
+  private elsewhere(): void {
+    void this.refresh();
+  }
+
+  private get chosen(): RunRow[] {
+    return this.table.chosen;
+  }
+
+  /** Show the commands that fit what is chosen. */
+  private offer(): void {
+    for (const one of this.actions.querySelectorAll("button")) {
+      one.disabled = !this.place.app.commands.isEnabled(one.dataset["command"] ?? "");
+    }
+    if (this.said) {
+      this.tell(this.said);
+    }
+  }
+
+  private commands(): void {
+    const { app, trans } = this.place;
+    const one = (): RunRow | undefined => (this.chosen.length === 1 ? this.chosen[0] : undefined);
+    this.command("mlops:compare-runs", trans.__("Compare"), trans.__("Put the chosen runs side by side"), {
+      able: () => this.chosen.length >= FEWEST_COMPARED && this.chosen.length <= MOST_COMPARED,
+      act: () => call(this.place, "compare", { runs: this.chosen.map((run) => run.run_id) }, false),
+    });
+    this.command("mlops:open-run-notebook", trans.__("Notebook"), trans.__("Open the notebook as it was in this run, as a copy"), {
+      able: () => one()?.snapshot === true,
+      act: async () => this.open(one()),
+    });
+    this.command("mlops:copy-run-id", trans.__("Copy id"), trans.__("Copy the run's id"), {
+      able: () => one() !== undefined,
+      act: async () => {
+        Clipboard.copyToSystem(one()?.run_id ?? "");
+        this.foot.textContent = trans.__("Copied %1", one()?.run_id ?? "");
+      },
+    });
+    this.command("mlops:register-run", trans.__("Register…"), trans.__("Register the run's model"), {
+      able: () => one() !== undefined,
+      act: () => call(this.place, "register", { model: one()?.run_id ?? "" }),
+    });
+    app.contextMenu.addItem({ type: "separator", selector: ".mlops-Runs .mlops-Row", rank: 10 });
+  }
+
+  private command(id: string, label: string, caption: string, does: { able: () => boolean; act: () => Promise<void> }): void {
+    const { app } = this.place;
+    app.commands.addCommand(id, { label, caption, isEnabled: does.able, execute: does.act });
+    app.contextMenu.addItem({ command: id, selector: ".mlops-Runs .mlops-Row", rank: 0 });
+    const pressed = button(label, () => void app.commands.execute(id));
+    pressed.dataset["command"] = id;
+    pressed.title = caption;
+    pressed.disabled = true;
+    this.actions.append(pressed);
+  }
+
+  /** Open the notebook of a run as it was then: a copy beside it, which the verb makes. */
+  private async open(run: RunRow | undefined): Promise<void> {
+    if (!run?.snapshot) {
+      return;
+    }
+    const { app, trans } = this.place;
+    try {
+      const found = await this.api.status(this.notebook);
+      const own: Arguments = run.notebook === null ? {} : { notebook: `${found.root}/${run.notebook}` };
+      const restored = await this.api.data<{ path: string }>("restore", { ref: run.run_id, ...own }, this.notebook);
+      const path = serverPath(found, restored.path);
+      this.foot.textContent = trans.__("%1 is a copy of the notebook as it was in %2", restored.path, run.name);
+      if (path !== null) {
+        await app.commands.execute("docmanager:open", { path });
+      }
+    } catch (error) {
+      const hint = error instanceof Refused && error.hint ? ` → ${error.hint}` : "";
+      await showErrorMessage("mlops restore", (error instanceof Error ? error.message : String(error)) + hint);
+    }
+  }
+}
+
+function button(label: string, act: () => void): HTMLButtonElement {
+  const made = document.createElement("button");
+  made.type = "button";
+  made.className = "jp-mod-styled mlops-Small";
+  made.textContent = label;
+  made.onclick = act;
+  return made;
+}
