@@ -89,6 +89,12 @@ def tags(honesty: Honesty) -> dict[str, str]:
     return {tag: text[:_LONGEST_TAG] for tag, text in told.items() if text}
 
 
+def verdict_of(tags_of_runs: Iterable[Mapping[str, str]]) -> str | None:
+    """Return what the tags of several runs say together: the worst of it; ``None`` where none says anything."""
+    words = {word for told in tags_of_runs for word in told.get(HONESTY_TAG, "").split(",") if word}
+    return ",".join(sorted(words - {"clean"})) or ("clean" if words else None)
+
+
 def as_json(honesty: Honesty) -> str:
     """Return it as the run's artifact."""
     return json.dumps({"verdict": honesty.verdict} | asdict(honesty), ensure_ascii=False, indent=1)

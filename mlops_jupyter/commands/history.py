@@ -9,6 +9,7 @@ from typing import Annotated
 
 from .. import settings
 from ..capabilities import live_documents
+from ..capabilities.honesty import verdict_of
 from ..capabilities.run_query import NEWEST_FIRST
 from ..capabilities.run_snapshot import SNAPSHOT_TAG
 from ..errors import CommandError, Conflict, ServiceError
@@ -93,6 +94,7 @@ def _now(current: settings.Settings, path: Path | None) -> Iterable[Version]:
 def _version(
     current: settings.Settings, one: StoredSnapshot, path: Path | None, runs: Mapping[str, list[Run]]
 ) -> Version:
+    its = runs.get(one.commit, ())
     return Version(
         kind=one.kind,
         ref=one.short,
@@ -101,7 +103,8 @@ def _version(
         title=one.title,
         author=one.author,
         commit=one.commit,
-        runs=tuple(run.run_id for run in runs.get(one.commit, ())),
+        runs=tuple(run.run_id for run in its),
+        honesty=verdict_of(run.tags for run in its),
     )
 
 

@@ -54,7 +54,16 @@ def monitor(
         When --since is no time, or --source names a Prometheus that the settings do not.
     """
     since_s = stretches.seconds(since, "--since")
-    current = settings.current()
+    found = watch(settings.current(), name, since_s, source)
+    if project.notebook_host().shows_widgets():
+        reporter.watch(found)
+    return found.read(since_s)
+
+
+def watch(
+    current: settings.Settings, name: str, since_s: float, source: Literal["endpoint", "prometheus"] | None = None
+) -> WatchedDeployment:
+    """Return a deployment of a project to be looked at; raises as `monitor` does."""
     place = targets.target(current)
     place.get(name)
     folder = WatchFolder(endpoint_folder(current.state, name).path / "watch")
@@ -63,7 +72,7 @@ def monitor(
         raise CommandError(
             "no Prometheus is named in the settings", 'write url = "http://HOST:9090" under [prometheus]'
         )
-    watched = WatchedDeployment(
+    return WatchedDeployment(
         name,
         since_s,
         place=place,
@@ -72,6 +81,3 @@ def monitor(
         source_name="endpoint" if metrics is None else "prometheus",
         alerts=monitoring_servers.alerts(current),
     )
-    if project.notebook_host().shows_widgets():
-        reporter.watch(watched)
-    return watched.read(since_s)

@@ -1,4 +1,4 @@
-"""What goes on in a project now, for a status bar that asks every few seconds."""
+"""What goes on in a project now, for a page that asks every few seconds: read from files, without MLflow."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 from .. import settings
 from ..capabilities.journal.folder import RunFolder, RunFolders
-from ..records import EndpointHealth, OpenRunSeen, Overview
+from ..records import Deployments, EndpointHealth, OpenRunSeen, Overview
 from . import targets
 
 
@@ -32,8 +32,7 @@ def overview(folder: Path) -> Overview:
     ConfigurationError
         When the project's settings cannot be read.
     """
-    start = next(one for one in (folder, *folder.parents) if one.is_dir())
-    current = settings.load(settings.find_root(start, os.environ), os.environ)
+    current = around(folder)
     runs = [_seen(one) for one in RunFolders(current.journal)]
     return Overview(
         root=str(current.root),
@@ -42,6 +41,29 @@ def overview(folder: Path) -> Overview:
             EndpointHealth(one.name, one.status, one.restarts, one.error) for one in targets.target(current).all()
         ),
     )
+
+
+def deployed(folder: Path) -> Deployments:
+    """Return the endpoints on this machine of the project around a folder.
+
+    Parameters
+    ----------
+    folder
+        A directory; one that is not there counts as the nearest above it.
+
+    Raises
+    ------
+    ConfigurationError
+        When the project's settings cannot be read.
+    """
+    current = around(folder)
+    return Deployments(tuple(targets.with_jupyter(one, current.root) for one in targets.target(current).all()))
+
+
+def around(folder: Path) -> settings.Settings:
+    """Return the settings of the project around a folder, which may be gone; raises `ConfigurationError`."""
+    start = next(one for one in (folder, *folder.parents) if one.is_dir())
+    return settings.load(settings.find_root(start, os.environ), os.environ)
 
 
 def _seen(folder: RunFolder) -> OpenRunSeen | None:

@@ -48,13 +48,20 @@ def served(package: ModelPackage) -> ServedVersion:
     )
 
 
-def with_jupyter(found: Deployment) -> Deployment:
+def with_jupyter(found: Deployment, root: Path | None = None) -> Deployment:
     """Add the address below the Jupyter server that runs this kernel, if there is one.
 
     Our server extension adds the endpoint's token there; without it, the way is jupyter-server-proxy's.
+
+    Parameters
+    ----------
+    found
+        The deployment.
+    root
+        Its project, else the one of this process.
     """
     host = project.notebook_host()
-    endpoints = host.endpoints_url(settings.current().root)
+    endpoints = host.endpoints_url(settings.current().root if root is None else root)
     if endpoints is not None and found.target == LOCAL and found.url is not None:
         return replace(found, jupyter_url=f"{endpoints}{found.name}/")
     base = host.server_url()

@@ -31,6 +31,9 @@ class Version:
         The full hash of the commit or snapshot that holds it, if one does.
     runs
         The ids of the runs that it belongs to.
+    honesty
+        What these runs say of the cells that they depended on: ``clean``, or in which ways the notebook does not show
+        them, with commas between; ``None`` where no run says anything.
     """
 
     kind: VersionKind
@@ -41,6 +44,7 @@ class Version:
     author: str = ""
     commit: str | None = None
     runs: tuple[str, ...] = ()
+    honesty: str | None = None
 
 
 @dataclass(frozen=True)

@@ -15,15 +15,11 @@ import traitlets
 from ..errors import MlopsError
 from ..protocols import Watched
 from ..records import Monitored
-from .monitor_wire import Curve, alert_id, curves, distribution, packed, standing
+from .monitor_telling import ALIVE_EVERY_S, LONGEST_S, SHORTEST_S, Telling, acknowledge
+from .monitor_wire import distribution
 
 _HERE = Path(__file__).parent
 TICK_S = 1.0
-# A page that hears nothing for longer says so: what it shows may be old.
-_ALIVE_EVERY_S = 5.0
-# What a page may ask for: a quarter of an hour, an hour, six, a day; and what the verb was asked for.
-_SHORTEST_S, _LONGEST_S = 60.0, 366 * 86_400.0
-_ACKNOWLEDGED_S = 3_600.0
 
 
 class MonitorDashboard(anywidget.AnyWidget):
@@ -54,13 +50,10 @@ class MonitorDashboard(anywidget.AnyWidget):
         self._wakes, self._ended = Event(), False
         self._acting: Thread | None = None
         self._seen_by: set[str] = set()
-        self._said: dict[str, Any] | None = None
         self._open: tuple[str, str, bool] | None = None
         self._spread: dict[str, Any] | None = None
         self._last: Monitored | None = None
-        # The last instant that was told, and the places of the curves; none before a page has asked for everything.
-        self._after_s: float | None = None
-        self._known: dict[Curve, int] = {}
+        self._telling = Telling()
         self.messages = 0
         self._told_s = time.monotonic()
         super().__init__(title=watched.name, range_s=watched.since_s, _key=uuid4().hex)
@@ -106,44 +99,18 @@ class MonitorDashboard(anywidget.AnyWidget):
         """Tell the pages what is new."""
         with self._lock:
             asked = self._range_s
-            after_s = self._after_s
+            after_s = self._telling.after_s
         found = self._watched.read(asked, after_s)
         with self._lock:
-            # A page has chosen another range meanwhile, or the widget was closed.
-            if asked != self._range_s or self._ended or self.comm is None:
+            # A page has begun or chosen another range meanwhile, or the widget was closed.
+            if (asked, after_s) != (self._range_s, self._telling.after_s) or self._ended or self.comm is None:
                 return
             self._last = found
-            self._tell_series(found)
-            self._tell_standing(found)
+            for content, buffer in self._telling.messages(found):
+                self._tell(content, None if buffer is None else [buffer])
             self._tell_distribution()
-            if time.monotonic() - self._told_s >= _ALIVE_EVERY_S:
+            if time.monotonic() - self._told_s >= ALIVE_EVERY_S:
                 self._tell({"kind": "alive"})
-
-    def _tell_series(self, found: Monitored) -> None:
-        if not found.times and self._after_s is not None:
-            return
-        told = list(curves(found))
-        new = [curve for curve, _ in told if curve not in self._known]
-        for curve in new:
-            self._known[curve] = len(self._known)
-        content = {
-            "kind": "series",
-            "range": self._range_s,
-            "step": found.step_s,
-            "count": len(found.times),
-            "columns": [self._known[curve] for curve, _ in told],
-            "new": [[self._known[curve], *curve] for curve in new],
-            "reset": self._after_s is None,
-        }
-        self._tell(content, [packed(found.times, [values for _, values in told])])
-        if found.times:
-            self._after_s = found.times[-1]
-
-    def _tell_standing(self, found: Monitored) -> None:
-        said = standing(found, acknowledges=bool(found.alerts))
-        if said != self._said:
-            self._said = said
-            self._tell({"kind": "now", **said})
 
     def _tell_distribution(self) -> None:
         if self._open is None or self._last is None:
@@ -162,9 +129,8 @@ class MonitorDashboard(anywidget.AnyWidget):
 
     def _begin_again(self) -> None:
         """Let the next tick tell everything."""
-        self._after_s = None
-        self._known = {}
-        self._said = self._spread = None
+        self._telling.begin_again()
+        self._spread = None
 
     def _asked(self, _: object, content: object, buffers: object) -> None:
         """Do what a page asks for."""
@@ -177,7 +143,9 @@ class MonitorDashboard(anywidget.AnyWidget):
             "open": self._on_open,
             "share": lambda told: self._act("share", lambda: self._share(told)),
             "rollback": lambda _: self._act("rollback", self._roll_back),
-            "acknowledge": lambda told: self._act("acknowledge", lambda: self._acknowledge(told)),
+            "acknowledge": lambda told: self._act(
+                "acknowledge", lambda: acknowledge(self._watched, self._last, told.get("alert"))
+            ),
         }
         found = asks.get(str(content.get("ask")))
         if found is not None:
@@ -194,7 +162,7 @@ class MonitorDashboard(anywidget.AnyWidget):
 
     def _on_range(self, told: dict[str, Any]) -> None:
         wanted = told.get("range")
-        if isinstance(wanted, int | float) and _SHORTEST_S <= wanted <= _LONGEST_S:
+        if isinstance(wanted, int | float) and SHORTEST_S <= wanted <= LONGEST_S:
             self.range_s = float(wanted)
             self._begin_again()
 
@@ -239,11 +207,3 @@ class MonitorDashboard(anywidget.AnyWidget):
     def _roll_back(self) -> str:
         found = self._watched.roll_back()
         return "rolled back: " + ", ".join(f"version {one.version} {one.percent:g} %" for one in found.versions)
-
-    def _acknowledge(self, told: dict[str, Any]) -> str:
-        alerts = () if self._last is None else self._last.alerts
-        alert = next((one for one in alerts if alert_id(one) == told.get("alert")), None)
-        if alert is None:
-            return "this alert does not fire any more"
-        self._watched.acknowledge(alert, _ACKNOWLEDGED_S)
-        return f"{alert.name} is acknowledged for an hour"

@@ -2,68 +2,18 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from dataclasses import replace
-from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
 import pytest
 
-from mlops_jupyter.errors import CommandError
-from mlops_jupyter.records import Alert, Deployment, Monitored, ServedVersion, VersionSeries
 from mlops_jupyter.widgets import monitor
 from mlops_jupyter.widgets.monitor import MonitorDashboard
 from mlops_jupyter.widgets.monitor_wire import alert_id, packed
-from tests.fakes import histories
+from tests.fakes.churn import ALERT, Churn
 from tests.fakes.waiting import wait_for
-
-STEP_S = 1.0
-ALERT = Alert("MlopsSlow", "page", "p95 is 2 s", datetime(2026, 1, 2, tzinfo=UTC), {"endpoint": "churn"})
-
-
-class Churn:
-    """A deployment whose clock is turned by hand; a second brings one more instant."""
-
-    name, since_s = "churn", 900.0
-
-    def __init__(self) -> None:
-        self.now_s = 100.0
-        self.reads: list[tuple[float, float | None]] = []
-        self.done: list[Any] = []
-        self.status: Any = "ready"
-        self.fails: Exception | None = None
-        self.held = threading.Event()
-        self.held.set()
-
-    def read(self, range_s: float, after_s: float | None = None) -> Monitored:
-        self.reads.append((range_s, after_s))
-        if self.fails is not None:
-            raise self.fails
-        first = self.now_s - min(range_s, 20) if after_s is None else after_s + STEP_S
-        times = tuple(np.arange(first, self.now_s + 0.1, STEP_S).tolist())
-        values = tuple(time % 10 for time in times)
-        nothing = (None,) * len(times)
-        series = VersionSeries("1", "main", values, nothing, values, values, values, values)
-        return Monitored(
-            "churn", self.status, "endpoint", STEP_S, times, (series,), values, nothing, {"age": values},
-            reports=(histories.drift("1", 6),), alerts=(ALERT,), served=(ServedVersion("1", "models:/churn/1"),),
-        )  # fmt: skip
-
-    def share(self, *shares: str) -> Deployment:
-        self.held.wait(30)
-        self.done.append(shares)
-        if shares == ("1=7",):
-            raise CommandError("the shares sum to 7, not to 100", "mlops traffic NAME 3=90 4=10")
-        return Deployment("churn", "local", "ready", (ServedVersion("1", "models:/churn/1"),))
-
-    def roll_back(self) -> Deployment:
-        raise RuntimeError("something unforeseen")
-
-    def acknowledge(self, alert: Alert, for_s: float) -> str:
-        self.done.append((alert, for_s))
-        return "silence-1"
 
 
 @pytest.fixture
@@ -209,7 +159,7 @@ def test_a_thread_that_cannot_go_on_says_so(dashboard, churn):
 
 
 def test_while_nothing_is_new_the_page_hears_that_the_kernel_is_there(dashboard, churn, monkeypatch):
-    monkeypatch.setattr(monitor, "_ALIVE_EVERY_S", 0.1)
+    monkeypatch.setattr(monitor, "ALIVE_EVERY_S", 0.1)
     begin(dashboard)
     first(dashboard, "alive")
     ask(dashboard, ask="seen", view="a", seen=False)

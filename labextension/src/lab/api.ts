@@ -1,6 +1,7 @@
 // The server extension's routes, typed.
 import { URLExt } from "@jupyterlab/coreutils";
 import { ServerConnection } from "@jupyterlab/services";
+import { lines, query } from "./reading";
 
 export type Kind =
   | "text"
@@ -84,6 +85,28 @@ export interface Overview {
   readonly endpoints: readonly { name: string; status: string; restarts: number; error: string | null }[];
 }
 
+/** A version behind an endpoint, and the share of requests that it answers in percent. */
+export interface Served {
+  readonly version: string;
+  readonly model: string | null;
+  readonly percent: number;
+  readonly shadow: boolean;
+}
+
+/** What a page needs to know of a deployment. */
+export interface Deployed {
+  readonly name: string;
+  readonly status: "starting" | "ready" | "failed" | "stopping" | "stopped" | "unknown";
+  readonly versions: readonly Served[];
+  readonly jupyter_url: string | null;
+  readonly restarts: number;
+  readonly error: string | null;
+  readonly follows: string | null;
+  readonly curl: string | null;
+  readonly python: string | null;
+  readonly notes: readonly string[];
+}
+
 /** A run as a table shows it; numbers that JSON has no words for are "NaN", "Infinity" and "-Infinity". */
 export interface RunRow {
   readonly run_id: string;
@@ -157,7 +180,12 @@ export class Api {
 
   /** What goes on in the project around a notebook. */
   status(notebook: string | null): Promise<Overview> {
-    return this.json<Overview>(`status${notebook === null ? "" : `?notebook=${encodeURIComponent(notebook)}`}`);
+    return this.json<Overview>(`status${query({ notebook })}`);
+  }
+
+  /** The endpoints of the project around a notebook. */
+  async deployments(notebook: string | null): Promise<readonly Deployed[]> {
+    return (await this.json<{ deployments: Deployed[] }>(`deployments${query({ notebook })}`)).deployments;
   }
 
   /** Run a verb and hand each event over as it comes; to abort cancels the verb. */
@@ -187,11 +215,13 @@ export class Api {
     return Object.values(data)[0] as T;
   }
 
-  private async json<T>(path: string): Promise<T> {
-    return (await (await this.ask(path, {})).json()) as T;
+  /** What a route answers, as JSON. */
+  async json<T>(path: string, init: RequestInit = {}): Promise<T> {
+    return (await (await this.ask(path, init)).json()) as T;
   }
 
-  private async ask(path: string, init: RequestInit): Promise<Response> {
+  /** What a route answers; a refusal is thrown as `Refused`. */
+  async ask(path: string, init: RequestInit): Promise<Response> {
     const url = URLExt.join(this.settings.baseUrl, "mlops-jupyter", path);
     const answer = await ServerConnection.makeRequest(url, init, this.settings);
     if (answer.ok) {
@@ -202,27 +232,5 @@ export class Api {
       throw new Refused(404, "", "The server half of mlops-jupyter does not answer.", "jupyter server extension list");
     }
     throw new Refused(answer.status, told.error ?? "", told.message ?? answer.statusText, told.hint ?? null);
-  }
-}
-
-/** The lines of an answer as they come, without the empty ones that keep the connection open. */
-async function* lines(answer: Response): AsyncGenerator<string> {
-  if (answer.body === null) {
-    return;
-  }
-  const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
-  let rest = "";
-  for (;;) {
-    const { done, value } = await reader.read();
-    if (done) {
-      break;
-    }
-    const parts = (rest + value).split("\n");
-    rest = parts.pop() ?? "";
-    for (const part of parts) {
-      if (part) {
-        yield part;
-      }
-    }
   }
 }

@@ -10,7 +10,7 @@ import { Form } from "./form";
 import { contentOf, pathOf } from "./open_notebook";
 import { parametersOf } from "./parameters";
 import { inTab, Result } from "./result";
-import { lineOf, magicOf } from "./words";
+import { lineOf, magicOf, wrong } from "./words";
 
 /** What commands share: JupyterLab's services, as far as there are any. */
 export interface Place {
@@ -50,7 +50,7 @@ export async function snapshot(place: Place): Promise<void> {
   Notification.promise(taking.then(textOf), {
     pending: { message: trans.__("Taking a snapshot of %1…", panel.title.label) },
     success: { message: (text) => String(text), options: { autoClose: 8000 } },
-    error: { message: (error) => words(error) },
+    error: { message: (error) => wrong(error) },
   });
   await taking.catch(() => undefined);
 }
@@ -191,16 +191,11 @@ function textOf(end: Ended): string {
   return String(end.data?.["text/plain"] ?? "");
 }
 
-function words(error: unknown): string {
-  const hint = error instanceof Refused && error.hint ? ` → ${error.hint}` : "";
-  return (error instanceof Error ? error.message : String(error)) + hint;
-}
-
 /** Do it, and say what goes wrong. */
 async function told(place: Place, name: string, act: () => Promise<void>): Promise<void> {
   try {
     await act();
   } catch (error) {
-    await showErrorMessage(`mlops ${name}`, words(error), [Dialog.okButton({ label: place.trans.__("OK") })]);
+    await showErrorMessage(`mlops ${name}`, wrong(error), [Dialog.okButton({ label: place.trans.__("OK") })]);
   }
 }

@@ -2,6 +2,7 @@
 import type { ICellModel } from "@jupyterlab/cells";
 import type { NotebookPanel } from "@jupyterlab/notebook";
 import type { Contents } from "@jupyterlab/services";
+import type { Place } from "./calling";
 
 /** The path below the server's directory, also for a notebook that is edited by several people at once. */
 export function pathOf(panel: NotebookPanel, contents: Contents.IManager): string {
@@ -29,4 +30,10 @@ function withoutOutputs(cell: ICellModel): object {
   }
   const [id, metadata, source] = [shared.getId(), shared.getMetadata(), shared.getSource()];
   return { cell_type: "code", id, metadata, source, execution_count: null, outputs: [] };
+}
+
+/** The path of the notebook that is current, if there is one: its project is the one that is meant. */
+export function notebookOf(place: Pick<Place, "app" | "tracker">): string | null {
+  const panel = place.tracker?.currentWidget;
+  return panel ? pathOf(panel, place.app.serviceManager.contents) : null;
 }

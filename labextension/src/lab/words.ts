@@ -35,3 +35,9 @@ function quoted(word: string): string {
 export function magicOf(verb: Pick<Verb, "name" | "parameters">, given: Arguments): string {
   return lineOf(verb, given).replace(/[${}]/g, (sign) => sign + sign);
 }
+
+/** What went wrong, and the next command. */
+export function wrong(error: unknown): string {
+  const { hint } = error as { hint?: string | null };
+  return (error instanceof Error ? error.message : String(error)) + (hint ? ` → ${hint}` : "");
+}

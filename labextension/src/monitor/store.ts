@@ -61,10 +61,14 @@ export class Store {
     this.next = message.n + 1;
     this.received++;
     this.heard = Date.now();
-    if (message.kind === "series") {
-      // What comes before the answer would have a gap before it.
-      if (!this.asked) this.append(message, buffers[0]);
-    } else if (message.kind === "now") this.now = message;
+    // What comes before the answer would have a gap before it.
+    if (message.kind === "series" && !this.asked) this.append(message, buffers[0]);
+    this.put(message);
+  }
+
+  /** Takes what did not come in order with the others: it was asked for, or is from here. */
+  put(message: Message): void {
+    if (message.kind === "now") this.now = message;
     else if (message.kind === "distribution") this.distribution = message;
     else if (message.kind === "done") this.done = message;
     for (const listener of this.listeners) listener(message.kind);

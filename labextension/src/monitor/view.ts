@@ -8,7 +8,7 @@ import { AlertPanel, DecisionPanel, QualityPanel } from "./panels";
 import type { Change, Curve, Store } from "./store";
 import { clock, DASH, duration, number, rate, share, stretch } from "./words";
 
-/** The kernel says something every five seconds. */
+/** Who tells says something every five seconds. */
 const SILENCE_MS = 15_000;
 const RANGES = [900, 3_600, 21_600, 86_400];
 let views = 0;
@@ -35,11 +35,7 @@ export class View {
   private unzoom = element("button", { type: "button" }, "whole range");
   private tiles = element("div", { class: "mlops-tiles" });
   private notes = element("div", { class: "mlops-notes", role: "status" });
-  private silence = element(
-    "div",
-    { class: "mlops-alarm", role: "status" },
-    "⚠ the kernel says nothing any more: this is how it was",
-  );
+  private silence = element("div", { class: "mlops-alarm", role: "status" }, "");
   private visible = false;
   private paused = false;
   private asked = 0;
@@ -51,7 +47,9 @@ export class View {
     private store: Store,
     title: string,
     since: number,
+    from = "the kernel",
   ) {
+    this.silence.textContent = `⚠ ${from} says nothing any more: this is how it was`;
     this.drift = new Drift((opened) => store.send({ ask: "open", ...(opened ?? { feature: null }) }));
     this.actions = new Actions((content) => store.send(content));
     this.alerts = new AlertPanel((alert, from) => this.actions.acknowledge(alert.id, alert.name, from));

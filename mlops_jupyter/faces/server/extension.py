@@ -12,6 +12,7 @@ from ...errors import MlopsError
 from .endpoints import EndpointRoute
 from .forks import Forks
 from .jobs import Jobs
+from .live import live_routes
 from .routes import JOBS, NAMESPACE, root_of, routes
 
 # What kernels and terminals inherit: the path of the endpoints' route, and the project whose endpoints it serves.
@@ -23,7 +24,7 @@ def _load_jupyter_server_extension(app: Any) -> None:
     base = app.web_app.settings["base_url"]
     app.web_app.settings[JOBS] = Jobs(Forks(app.log))
     endpoints = url_path_join(base, NAMESPACE, "endpoints/")
-    app.web_app.add_handlers(".*$", [*routes(base), (rf"{endpoints}([^/]+)/(.*)", EndpointRoute)])
+    app.web_app.add_handlers(".*$", [*routes(base), *live_routes(base), (rf"{endpoints}([^/]+)/(.*)", EndpointRoute)])
     try:
         project = settings.find_root(root_of(app.web_app.settings), os.environ)
     except MlopsError as error:

@@ -28,7 +28,7 @@ NAMESPACE = "mlops-jupyter"
 JOBS = "mlops_jupyter_jobs"
 JSON_LINES = "application/x-ndjson"
 # What lies between a browser and this server may close a connection on which nothing is said for a minute.
-_SILENCE_S = 20.0
+SILENCE_S = 20.0
 _WORDS = {"arguments", "yes", "notebook", "content", "form"}
 _FORMS = ("shown", "data")
 
@@ -195,7 +195,7 @@ class VerbRoute(Route):
         await self.flush()
         asked = asyncio.ensure_future(job.line())
         while True:
-            done, _ = await asyncio.wait({asked}, timeout=_SILENCE_S)
+            done, _ = await asyncio.wait({asked}, timeout=SILENCE_S)
             line = asked.result() if done else b"\n"
             if line is None:
                 break

@@ -40,7 +40,7 @@ def events(answer: httpx.Response) -> list[dict[str, Any]]:
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 # What stands in a route's place for a name.
-EXAMPLES = {"([a-z]+)": "runs", "([0-9a-f]+)": "0", "([^/]+)/(.*)": "churn/docs"}
+EXAMPLES = {"([a-z]+)": "runs", "([0-9a-f]+)": "0", "([^/]+)/(.*)": "churn/docs", "([^/]+)": "churn"}
 
 
 def paths(project: Path) -> list[str]:
@@ -58,7 +58,7 @@ def test_each_route_refuses_who_has_not_logged_in(server, project, monkeypatch):
     for variable in (extension.ENDPOINTS_URL, extension.ENDPOINTS_OF):
         monkeypatch.setenv(variable, "")  # told to this process too, and taken back at the end
     found = paths(project)
-    assert len(found) == 5
+    assert len(found) == 9
     with httpx.Client(base_url=server.base_url.join("/"), timeout=30, trust_env=False) as stranger:
         for path in found:
             answers = {method: stranger.request(method, path) for method in METHODS}
@@ -92,9 +92,16 @@ def importable(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("server", ["--ServerApp.authorizer_class=tests.fakes.authorizers.ReadsOnly"], indirect=True)
 def test_who_may_only_look_can_only_look(importable, server):
-    for path, status in {"verbs": 200, "verbs/runs": 200, "status": 200, "endpoints/churn/docs": 404}.items():
+    told = {"verbs": 200, "verbs/runs": 200, "status": 200, "deployments": 200}
+    told |= {"endpoints/churn/docs": 404, "monitor/churn": 404, "monitor/churn/distribution": 404}
+    for path, status in told.items():
         assert server.get(path).status_code == status
-    for method, path in (("POST", "verbs/status"), ("DELETE", "jobs/0"), ("POST", "endpoints/churn/invocations")):
+    for method, path in (
+        ("POST", "verbs/status"),
+        ("DELETE", "jobs/0"),
+        ("POST", "endpoints/churn/invocations"),
+        ("POST", "monitor/churn/acknowledge"),
+    ):
         answer = server.request(method, path, json={})
         assert (answer.status_code, "not authorized to execute" in answer.text) == (403, True), path
 

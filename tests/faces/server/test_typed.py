@@ -12,6 +12,7 @@ from mlops_jupyter import grammar
 from mlops_jupyter.faces import render
 from mlops_jupyter.grammar.values import Kind
 from mlops_jupyter.records import (
+    Deployment,
     EndpointHealth,
     ModelTable,
     OpenRunSeen,
@@ -19,16 +20,20 @@ from mlops_jupyter.records import (
     RegisteredVersion,
     Run,
     RunTable,
+    ServedVersion,
+    Version,
 )
+from mlops_jupyter.records.deployments import DeploymentStatus
 from mlops_jupyter.verbs import VERBS, Verb
 from tests.conftest import REPOSITORY
 
 API = (REPOSITORY / "labextension" / "src" / "lab" / "api.ts").read_text(encoding="utf-8")
+VERSIONS = (REPOSITORY / "labextension" / "src" / "lab" / "panels" / "versions.ts").read_text(encoding="utf-8")
 
 
-def interface(name: str) -> list[str]:
+def interface(name: str, source: str = API) -> list[str]:
     """Return the names of an interface's members."""
-    found = re.search(rf"export interface {name}\b[^{{]*{{(.*?)\n}}", API, re.DOTALL)
+    found = re.search(rf"export interface {name}\b[^{{]*{{(.*?)\n}}", source, re.DOTALL)
     assert found is not None
     return re.findall(r"^  (?:readonly )?(\w+)\??:", found[1], re.MULTILINE)
 
@@ -75,3 +80,15 @@ def test_runs_and_models():
     models = render.data(ModelTable((RegisteredVersion("churn", "1", "x"),), None, "x"))
     assert interface("ModelTable") == list(models)
     assert interface("ModelVersion") == list(models["versions"][0])
+
+
+def test_what_views_of_ours_are_made_from():
+    assert set(interface("Deployed")) <= set(fields(Deployment))
+    assert set(interface("Served")) <= set(fields(ServedVersion))
+    assert set(interface("Version", VERSIONS)) <= set(fields(Version))
+
+
+def test_the_states_of_a_deployment():
+    found = re.search(r"interface Deployed \{.*?status: (.*?);", API, re.DOTALL)
+    assert found is not None
+    assert tuple(re.findall(r'"(\w+)"', found[1])) == get_args(DeploymentStatus)

@@ -1,9 +1,12 @@
 // The sections of the sidebar, from top to bottom; they come with its first showing.
 import type { Place } from "../calling";
+import "../../../style/panels.css";
+import { Deployments } from "./deployments";
 import { ModelsSection } from "./models";
 import { RunsSection } from "./runs";
 import type { Section } from "./section";
+import { Versions } from "./versions";
 
 export function sections(place: Place): Section[] {
-  return [new RunsSection(place), new ModelsSection(place)];
+  return [new RunsSection(place), new ModelsSection(place), new Deployments(place), new Versions(place)];
 }

@@ -3,9 +3,10 @@ import { refreshIcon, Toolbar, ToolbarButton } from "@jupyterlab/ui-components";
 import type { Message } from "@lumino/messaging";
 import { Poll } from "@lumino/polling";
 import { Widget } from "@lumino/widgets";
-import { Api, Refused } from "../api";
+import { Api } from "../api";
 import type { Place } from "../calling";
-import { pathOf } from "../open_notebook";
+import { notebookOf } from "../open_notebook";
+import { wrong } from "../words";
 
 const LONGEST_S = 5 * 60;
 
@@ -64,8 +65,7 @@ export abstract class Section extends Widget {
 
   /** The notebook that the user works on: its project is the one that is asked about. */
   protected get notebook(): string | null {
-    const panel = this.place.tracker?.currentWidget;
-    return panel ? pathOf(panel, this.place.app.serviceManager.contents) : null;
+    return notebookOf(this.place);
   }
 
   /** Ask now; nothing happens while an earlier one is still asked, or nobody sees it. */
@@ -109,8 +109,7 @@ export abstract class Section extends Widget {
       await this.ask();
       this.wrong.hidden = true;
     } catch (error) {
-      const hint = error instanceof Refused && error.hint ? ` → ${error.hint}` : "";
-      this.wrong.textContent = (error instanceof Error ? error.message : String(error)) + hint;
+      this.wrong.textContent = wrong(error);
       this.wrong.hidden = false;
       throw error;
     }

@@ -1,0 +1,2 @@
+// A style sheet that comes with the module that imports it.
+declare module "*.css";

@@ -1,0 +1,72 @@
+// The dashboard of a deployment in a tab of the main area; it is what a notebook shows under a cell.
+import { MainAreaWidget } from "@jupyterlab/apputils";
+import { PathExt } from "@jupyterlab/coreutils";
+import type { Message } from "@lumino/messaging";
+import { Widget } from "@lumino/widgets";
+import "../../src/monitor/style.css";
+import { View } from "../monitor/view";
+import { performed } from "./acting";
+import { Api } from "./api";
+import type { Place } from "./calling";
+import { Watch } from "./watch";
+import { wrong } from "./words";
+
+const HOUR_S = 3_600;
+
+export class Monitoring extends Widget {
+  private readonly alert = document.createElement("div");
+  private readonly watch: Watch;
+  private view: View | null = null;
+
+  constructor(
+    place: Place,
+    private readonly name: string,
+    notebook: string | null,
+  ) {
+    super();
+    this.addClass("mlops-Monitoring");
+    this.node.tabIndex = 0;
+    this.alert.className = "mlops-Section-wrong";
+    this.alert.setAttribute("role", "alert");
+    this.alert.hidden = true;
+    this.node.append(this.alert);
+    const api = new Api(place.app.serviceManager.serverSettings);
+    const perform = (verb: string, given: Record<string, string | string[]>) =>
+      performed(api, verb, { arguments: given, ...(notebook === null ? {} : { notebook }) });
+    const deeds = {
+      share: (shares: Record<string, number>) =>
+        perform("traffic", { name, shares: Object.entries(shares).map(([version, share]) => `${version}=${share}`) }),
+      rollBack: () => perform("rollback", { name }),
+    };
+    this.watch = new Watch(api, name, notebook, HOUR_S, deeds, (error) => this.told(error));
+  }
+
+  override dispose(): void {
+    this.view?.destroy();
+    this.watch.end();
+    super.dispose();
+  }
+
+  protected override onAfterAttach(message: Message): void {
+    super.onAfterAttach(message);
+    if (this.view === null) {
+      this.view = new View(this.watch.store, this.name, HOUR_S, "the server");
+      this.node.append(this.view.root);
+    }
+  }
+
+  private told(error: unknown): void {
+    this.alert.hidden = error === null;
+    this.alert.textContent = error === null ? "" : wrong(error);
+  }
+}
+
+/** A tab with a deployment's dashboard. */
+export function monitoringTab(place: Place, name: string, notebook: string | null): MainAreaWidget<Monitoring> {
+  const tab = new MainAreaWidget({ content: new Monitoring(place, name, notebook) });
+  tab.id = `mlops-monitor-${encodeURIComponent(`${PathExt.dirname(notebook ?? "")}/${name}`)}`;
+  tab.title.label = place.trans.__("Monitor %1", name);
+  tab.title.caption = place.trans.__("What %1 does: throughput, latency, errors, drift, quality, alerts", name);
+  tab.title.closable = true;
+  return tab;
+}

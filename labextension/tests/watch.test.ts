@@ -1,0 +1,176 @@
+// A dashboard outside of a notebook, without a browser: what is asked of the server, when, and what comes of it.
+
+import assert from "node:assert/strict";
+import test from "node:test";
+import type { Api } from "../src/lab/api";
+import { query } from "../src/lab/reading";
+import { messages, Watch } from "../src/lab/watch";
+import { wrong } from "../src/lab/words";
+
+const SERIES = { kind: "series", range: 900, step: 1, count: 1, columns: [0], new: [[0, "requests", "1", ""]], reset: true };
+
+/** One instant, 1.5, and one value, 0.25, as the server packs them. */
+function packed(): string {
+  const view = new DataView(new ArrayBuffer(12));
+  view.setFloat64(0, 1.5, true);
+  view.setFloat32(8, 0.25, true);
+  return Buffer.from(view.buffer).toString("base64");
+}
+
+const FIRST = `id: 0\ndata: ${JSON.stringify({ ...SERIES, buffer: packed() })}\n\n`;
+const NOW = `id: 1\ndata: ${JSON.stringify({ kind: "now", status: "ready", reports: [] })}\n\n`;
+
+async function settled(): Promise<void> {
+  for (let turn = 0; turn < 20; turn++) {
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+}
+
+class Server {
+  readonly asked: string[] = [];
+  readonly signals: AbortSignal[] = [];
+  fails: Error | null = null;
+  spread: unknown = { edges: [0, 1], names: [], baseline: [1], now: [1], scores: {} };
+
+  api(): Api {
+    return {
+      ask: async (path: string, init: RequestInit) => {
+        this.asked.push(path);
+        this.signals.push(init.signal!);
+        if (this.fails) throw this.fails;
+        const encoder = new TextEncoder();
+        return new Response(
+          new ReadableStream({
+            start: (controller) => {
+              // Cut in the middle of a line, with a sign of life between.
+              const told = encoder.encode(FIRST + ":\n\n" + NOW);
+              controller.enqueue(told.slice(0, 40));
+              controller.enqueue(told.slice(40));
+              init.signal!.addEventListener("abort", () => controller.error(new Error("aborted")));
+            },
+          }),
+        );
+      },
+      json: async (path: string) => {
+        this.asked.push(path);
+        if (path.includes("/distribution")) return { version: "1", feature: "a b", output: false, spread: this.spread };
+        return { words: "acknowledged" };
+      },
+    } as unknown as Api;
+  }
+}
+
+function watched(server: Server, deeds: Partial<Record<"share" | "rollBack", () => Promise<string>>> = {}) {
+  const told: unknown[] = [];
+  const nothing = async (): Promise<string> => "done";
+  const acts = { share: deeds.share ?? nothing, rollBack: deeds.rollBack ?? nothing };
+  const watch = new Watch(server.api(), "churn", "a b/50%.ipynb", 900, acts, (error) => told.push(error));
+  return { watch, told, send: (content: unknown) => watch.store.send(content) };
+}
+
+test("events are messages, and what keeps the connection open is none", async () => {
+  async function* lines(): AsyncGenerator<string> {
+    yield* (":\n" + FIRST).split("\n");
+  }
+  const found = [];
+  for await (const one of messages(lines())) found.push(one);
+  const [message, buffers] = found[0]!;
+  assert.equal(message.n, 0);
+  assert.equal(message.kind, "series");
+  assert.equal(buffers[0]!.getFloat64(0, true), 1.5);
+  assert.equal(found.length, 1);
+});
+
+test("nothing is asked before somebody looks, and nothing goes on when nobody does", async () => {
+  const server = new Server();
+  const { watch, send } = watched(server);
+  await settled();
+  assert.deepEqual(server.asked, []);
+  send({ ask: "seen", view: "x", seen: true });
+  await settled();
+  assert.deepEqual(server.asked, ["monitor/churn?notebook=a+b%2F50%25.ipynb&range=900"]);
+  assert.deepEqual(watch.store.times, [1.5]);
+  assert.deepEqual(watch.store.of("requests")[0]!.values, [0.25]);
+  assert.equal(watch.store.now?.status, "ready");
+  send({ ask: "seen", view: "x", seen: false });
+  assert.equal(server.signals[0]!.aborted, true);
+  send({ ask: "seen", view: "x", seen: true });
+  await settled();
+  assert.equal(server.asked.length, 2);
+  assert.deepEqual(watch.store.times, [1.5]);
+  watch.end();
+  assert.equal(server.signals[1]!.aborted, true);
+});
+
+test("another range is asked for anew", async () => {
+  const server = new Server();
+  const { watch, send } = watched(server);
+  send({ ask: "seen", view: "x", seen: true });
+  send({ ask: "range", range: 21_600 });
+  await settled();
+  assert.equal(server.asked.at(-1), "monitor/churn?notebook=a+b%2F50%25.ipynb&range=21600");
+  assert.equal(server.signals[0]!.aborted, true);
+  watch.end();
+});
+
+test("a server that is gone is told, and asked again", async (context) => {
+  const server = new Server();
+  server.fails = new Error("no route");
+  const { watch, told, send } = watched(server);
+  context.mock.timers.enable({ apis: ["setTimeout"] });
+  send({ ask: "seen", view: "x", seen: true });
+  await settled();
+  assert.deepEqual(told, [server.fails]);
+  context.mock.timers.tick(1_000);
+  await settled();
+  assert.equal(server.asked.length, 2);
+  context.mock.timers.tick(1_000);
+  await settled();
+  assert.equal(server.asked.length, 2, "more rarely each time");
+  server.fails = null;
+  context.mock.timers.tick(1_000);
+  await settled();
+  assert.equal(told.at(-1), null);
+  assert.equal(watch.store.now?.status, "ready");
+  watch.end();
+});
+
+test("a feature that is opened brings its distributions", async () => {
+  const server = new Server();
+  const { watch, send } = watched(server);
+  send({ ask: "seen", view: "x", seen: true });
+  await settled();
+  send({ ask: "open", version: "1", feature: "a b", output: false });
+  await settled();
+  assert.equal(
+    server.asked.at(-1),
+    "monitor/churn/distribution?notebook=a+b%2F50%25.ipynb&version=1&feature=a+b&output=0",
+  );
+  assert.deepEqual(watch.store.distribution?.spread, server.spread);
+  watch.end();
+});
+
+test("what is done is told, one thing at a time", async () => {
+  let finish: (words: string) => void = () => undefined;
+  const server = new Server();
+  const share = () => new Promise<string>((resolve) => (finish = resolve));
+  const { watch, send } = watched(server, { share, rollBack: () => Promise.reject(new Error("nothing before")) });
+  send({ ask: "share", shares: { 1: 100 } });
+  send({ ask: "rollback" });
+  await settled();
+  assert.deepEqual([watch.store.done?.failed, watch.store.done?.words], [true, "something else is being done still"]);
+  finish("traffic: version 1 100 %");
+  await settled();
+  assert.deepEqual([watch.store.done?.failed, watch.store.done?.words], [false, "traffic: version 1 100 %"]);
+  send({ ask: "rollback" });
+  await settled();
+  assert.deepEqual([watch.store.done?.failed, watch.store.done?.words], [true, "nothing before"]);
+  watch.end();
+});
+
+test("an address says what is known, and an error its next command", () => {
+  assert.equal(query({ notebook: null }), "");
+  assert.equal(query({ notebook: "größe 50%&.ipynb", n: 3 }), "?notebook=gr%C3%B6%C3%9Fe+50%25%26.ipynb&n=3");
+  assert.equal(wrong(Object.assign(new Error("no"), { hint: "mlops x" })), "no → mlops x");
+  assert.equal(wrong("no"), "no");
+});
