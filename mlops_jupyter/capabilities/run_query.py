@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Sequence
 
 from ..records import Run
 
@@ -11,6 +11,10 @@ _ATTRIBUTES = {"start_time", "end_time", "status", "run_name", "run_id", "artifa
 _ORDER = re.compile(r"(?P<key>.*?)(?:\s+(?P<direction>asc|desc))?\s*", re.IGNORECASE | re.DOTALL)
 NEWEST_FIRST = "attributes.start_time DESC"
 _METRICS, _PARAMS = 4, 4
+# So many letters have the heads of the metrics, and of the params, with no column narrower than a number is.
+_ROOM, _NARROWEST = 48, 8
+# What MLflow measures beside a run, and what autologging adds about the training.
+_FRAMEWORKS = ("training_", "system/")
 _ASKED = re.compile(r"""(?:metrics|params)\.(?:`([^`]+)`|"([^"]+)"|([\w./-]+))""")
 # What was named by --param, and what overrode a notebook's defaults.
 _NAMING_TAGS = ("mlops.params", "mlops.overrides")
@@ -47,22 +51,35 @@ def order_clause(sort: str | None) -> str:
 def columns(runs: Iterable[Run], query: str, sort: str) -> tuple[list[str], list[str]]:
     """Choose the metrics and the params that a table of runs shows.
 
-    First what was asked for, then what the user named, then what most runs have or what differs; metrics that
-    autologging adds about the training come last.
+    Metrics: first what was asked for, then what most runs have; what a framework adds about the training or the machine
+    only where there is nothing else. Params: what was asked for and what the user named; where nothing was, those that
+    differ; where none does, all, if they are few. So the many arguments that autologging logs stay away, and what is
+    shown fits on a line.
     """
     asked = {name for found in _ASKED.findall(f"{query} {sort}") for name in found}
     named: set[str] = set()
     metrics: dict[str, int] = {}
-    values: dict[str, set[str | None]] = {}
+    values: dict[str, set[str]] = {}
     for run in runs:
         named.update(name for tag in _NAMING_TAGS for name in run.tags.get(tag, "").split(",") if name)
         for name in run.metrics:
             metrics[name] = metrics.get(name, 0) + 1
         for name, value in run.params.items():
             values.setdefault(name, set()).add(value)
-    by_use = sorted(metrics, key=lambda name: (name.startswith("training_"), name not in asked, -metrics[name], name))
-    by_interest = sorted(
-        values,
-        key=lambda name: (name not in asked, name not in named, len(values[name]) < 2, name),  # noqa: PLR2004
-    )
-    return by_use[:_METRICS], by_interest[:_PARAMS]
+    own = [name for name in metrics if name in asked or not name.startswith(_FRAMEWORKS)]
+    by_use = sorted(own or metrics, key=lambda name: (name not in asked, -metrics[name], name))
+    wanted = [name for name in values if name in asked or name in named]
+    differing = [name for name, found in values.items() if len(found) > 1]
+    few = list(values) if len(values) <= _PARAMS else []
+    by_interest = sorted(wanted or differing or few, key=lambda name: (name not in asked, name))
+    return _fitting(by_use[:_METRICS], asked), _fitting(by_interest[:_PARAMS], asked)
+
+
+def _fitting(names: Sequence[str], asked: Collection[str]) -> list[str]:
+    """Return the first names, as many as have room as the heads of columns; what was asked for is always among them."""
+    chosen, taken = [], 0
+    for name in names:
+        taken += max(len(name), _NARROWEST) + 2
+        if not chosen or taken <= _ROOM or name in asked:
+            chosen.append(name)
+    return chosen

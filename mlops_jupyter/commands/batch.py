@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import re
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -11,7 +10,7 @@ from pathlib import Path
 from typing import cast
 
 from .. import registry, settings
-from ..capabilities import interrupts, ranking, sweeping
+from ..capabilities import cores, interrupts, ranking, sweeping
 from ..capabilities.ranking import Rank
 from ..errors import CommandError, ConfigurationError, MlopsError
 from ..protocols import BatchEngine, CellProgress, NotebookOutcome, NotebookTask, Reporter
@@ -98,7 +97,7 @@ def batch(chosen: Choices, reporter: Reporter) -> Ran:
     current = settings.current()
     folder = _folder(chosen.wanted.output, current.output)
     project.prepare(current)
-    jobs = min(chosen.jobs or len(os.sched_getaffinity(0)), len(paths) * grid.count)
+    jobs = min(chosen.jobs or cores.usable(), len(paths) * grid.count)
     many = paths if len(paths) * grid.count > 1 else ()
     with (
         runner(current, many) as notebooks,

@@ -469,3 +469,32 @@ def test_what_was_named_or_asked_for_is_a_column(project, terminal):
     )
     head = terminal("runs", "params.yota = '8'").out.splitlines()[0].split()
     assert {"accuracy", "zeta", "yota"} <= set(head)
+
+
+def test_what_autologging_logs_is_no_column_while_there_is_anything_else(project, terminal):
+    store = WritableStore(f"sqlite:///{project}/.mlops/mlflow.db")
+    at = datetime.now(UTC)
+    arguments = {f"logisticregression__argument_{name}": "1" for name in "abcdef"}
+
+    def log(name: str, params: dict[str, str], **metrics: float) -> None:
+        run_id = store.create_run("churn", name, {"mlops.params": "C"} if "C" in params else {})
+        store.log(run_id, metrics=[(one, value, at, 0) for one, value in metrics.items()], params=params)
+
+    def columns() -> list[str]:
+        return terminal("runs").out.splitlines()[0].split()[6:]
+
+    log("only autologged", arguments, training_score=0.5, **{"system/cpu": 0.5})
+    assert columns() == ["system/cpu", "training_score"]
+    log("differs", arguments | {"logisticregression__argument_a": "2"}, training_score=0.5)
+    assert columns() == ["training_score", "system/cpu", "logisticregression__argument_a"]
+    log("named", arguments | {"C": "9"}, training_score=0.5, accuracy=0.75)
+    assert columns() == ["accuracy", "C"]
+
+
+def test_columns_fit_on_a_line_but_for_those_asked_for(project, terminal):
+    store = WritableStore(f"sqlite:///{project}/.mlops/mlflow.db")
+    names = [f"a_name_of_many_letters_{name}" for name in "abcd"]
+    store.log(store.create_run("churn", "one", {}), params=dict.fromkeys(names, "1"))
+    assert terminal("runs").out.splitlines()[0].split()[6:] == names[:1]
+    asked = terminal("runs", f"params.{names[3]} = '1' and params.{names[1]} = '1'").out.splitlines()[0].split()[6:]
+    assert asked == [names[1], names[3]]

@@ -18,6 +18,7 @@ from typing import Any, BinaryIO
 
 from ...errors import ConfigurationError, MlopsError
 from ..conditions import Condition
+from ..cores import usable
 from .files import Piece, TableFiles, sketch
 from .profiles import Profile
 from .quantities import SKETCH_SIZE
@@ -95,7 +96,7 @@ def _drained(heard: SimpleQueue[int]) -> int:
 
 
 def _processes(files: TableFiles, columns: int) -> int:
-    cores = len(os.sched_getaffinity(0))
+    cores = usable()
     if files.sketch_size > SKETCH_SIZE:
         return 1
     if files.rows is None:
