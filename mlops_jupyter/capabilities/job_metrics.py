@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
 
 from ..protocols import BatchMetric
 from ..records import Execution, Run
@@ -12,8 +13,23 @@ JOB = "mlops_notebook"
 _MOST = 200
 
 
-def of_notebook(executions: Sequence[Execution], judged: Execution, ended_s: float) -> list[BatchMetric]:
-    """Return the metrics of one notebook.
+class JobMetrics(NamedTuple):
+    """Metrics that take the place of those before them.
+
+    Attributes
+    ----------
+    labels
+        What tells them from other metrics of the same notebook.
+    metrics
+        The metrics.
+    """
+
+    labels: Mapping[str, str]
+    metrics: Sequence[BatchMetric]
+
+
+def of_notebook(executions: Sequence[Execution], judged: Execution, ended_s: float) -> list[JobMetrics]:
+    """Return the metrics of one notebook: of its last run, and where that is one, of its last success.
 
     Parameters
     ----------
@@ -32,10 +48,6 @@ def of_notebook(executions: Sequence[Execution], judged: Execution, ended_s: flo
         BatchMetric("mlops_notebook_duration_seconds", "How long it ran.", [({}, duration)]),
         BatchMetric("mlops_notebook_last_run_timestamp_seconds", "When it had run.", [({}, ended_s)]),
     ]
-    if success:
-        # Pushed only then: of a run that fails, the last success before it stays.
-        when = BatchMetric("mlops_notebook_last_success_timestamp_seconds", "When it last did.", [({}, ended_s)])
-        found.append(when)
     told = (
         ("mlops_notebook_gate_met", "Whether a gate was met.", "gate", {one.text: one.passed for one in judged.gates}),
         (
@@ -50,7 +62,9 @@ def of_notebook(executions: Sequence[Execution], judged: Execution, ended_s: flo
             found.append(
                 BatchMetric(name, words, [({label: one}, float(values[one])) for one in sorted(values)[:_MOST]])
             )
-    return found
+    # By itself, so that of a run that fails the last success before it stays, and nothing else.
+    when = BatchMetric("mlops_notebook_last_success_timestamp_seconds", "When it last did.", [({}, ended_s)])
+    return [JobMetrics({}, found), *([JobMetrics({"outcome": "success"}, [when])] if success else [])]
 
 
 def last_values(runs: Iterable[Run]) -> dict[str, float]:

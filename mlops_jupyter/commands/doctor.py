@@ -16,7 +16,7 @@ from .. import settings
 from ..errors import CheckFailed, ConfigurationError, MlopsError, Unavailable
 from ..protocols import Reporter, Silent
 from ..records import Check, Diagnosis
-from . import notebooks_in_git, project
+from . import monitoring_checks, notebooks_in_git, project
 from .status import notes
 
 _PACKAGES = ("ipython", "ipykernel", "jupyterlab", "jupyter-server-proxy", "mlflow", "papermill", "nbconvert")
@@ -47,7 +47,7 @@ def doctor(*, ship: bool = False, reporter: Reporter = Silent()) -> Diagnosis:  
     """
     if ship:
         _ship(reporter)
-    checks = [*_packages(), *_settings(), *_store(), *_journal(), *_git(), *_kernel()]
+    checks = [*_packages(), *_settings(), *_store(), *_journal(), *_monitoring(), *_git(), *_kernel()]
     diagnosis = Diagnosis(tuple(checks))
     if diagnosis.failed:
         names = ", ".join(check.name for check in diagnosis.failed)
@@ -145,6 +145,15 @@ def _journal() -> Iterator[Check]:
         yield Check("journal", "ok", "all runs are in the store")
     for file, count in journals.refused().items():
         yield Check("journal", "warning", f"the store refused {count} values for good; {file} has them and the reasons")
+
+
+def _monitoring() -> Iterator[Check]:
+    try:
+        current = settings.current()
+    except ConfigurationError:
+        # Said above.
+        return
+    yield from monitoring_checks.checks(current)
 
 
 def _mend(error: MlopsError) -> str | None:

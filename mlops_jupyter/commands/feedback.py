@@ -103,6 +103,9 @@ def _remarks(quality: tuple[Quality, ...], task: str | None) -> Iterator[str]:
         if one.foreign:
             said = f"{one.foreign} label{'' if one.foreign == 1 else 's'} such as {one.foreign_label!r}"
             yield f"{of}: {said} cannot be answers of the model, and do not count"
+        if one.unsaid:
+            said = "1 label does" if one.unsaid == 1 else f"{one.unsaid} labels do"
+            yield f"{of}: {said} not say of which row of the request, and so not count: give a column row"
         if one.labelled and not one.metrics:
             why = "the answers are text, which has no RMSE or MAE" if task == "regression" else "there are many classes"
             yield f"{of}: no measures, as {why}"

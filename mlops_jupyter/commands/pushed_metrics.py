@@ -61,9 +61,10 @@ class PushedMetrics:
             by_notebook.setdefault(one.notebook, []).append(one)
         for notebook, ran in by_notebook.items():
             shown = project.shown_path(self._current, Path(notebook))
-            metrics = job_metrics.of_notebook(ran, (judged or {}).get(notebook, ran[0]), time.time())
+            group = {"project": self._current.project_name, "notebook": shown}
             try:
-                self._sink.push(job_metrics.JOB, {"project": self._current.project_name, "notebook": shown}, metrics)
+                for told in job_metrics.of_notebook(ran, (judged or {}).get(notebook, ran[0]), time.time()):
+                    self._sink.push(job_metrics.JOB, {**group, **told.labels}, told.metrics)
             except MlopsError as error:
                 return (f"its metrics were not pushed: {error.message}",)
         return ()

@@ -103,8 +103,11 @@ class BatchMetric(NamedTuple):
 class BatchMetrics(Protocol):
     """A server that keeps the metrics of what has ended. Its errors are those of `MetricsQueries`."""
 
+    def reach(self) -> None:
+        """Find out whether it answers."""
+
     def push(self, job: str, group: Mapping[str, str], metrics: Sequence[BatchMetric]) -> None:
-        """Put metrics in the place of those of the same names in a group; others of the group stay."""
+        """Put metrics in the place of all that a group has, so that nothing stale stays."""
 
 
 class WatchedFeature(NamedTuple):

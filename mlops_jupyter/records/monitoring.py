@@ -186,6 +186,8 @@ class Quality:
     foreign, foreign_label
         How many labels do not count since the model cannot answer them, being of another kind (text beside numbers),
         and one of them.
+    unsaid
+        How many labels do not count since they do not say of which of their request's rows they are.
     """
 
     version: str
@@ -195,6 +197,7 @@ class Quality:
     segment: str | None = None
     foreign: int = 0
     foreign_label: str | None = None
+    unsaid: int = 0
 
 
 @dataclass(frozen=True)

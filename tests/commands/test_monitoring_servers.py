@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+import re
+import time
+from pathlib import Path
+
 import pytest
 
+import mlops_jupyter
 from mlops_jupyter import settings
+from mlops_jupyter.capabilities.endpoints import scraping
+from mlops_jupyter.capabilities.endpoints.folder import EndpointFolder
 from mlops_jupyter.commands import monitoring_servers
-from mlops_jupyter.errors import ConfigurationError
+from mlops_jupyter.errors import CheckFailed, ConfigurationError
 from mlops_jupyter.settings import MonitoringServer
+from tests.fakes.monitoring import Stub, alertmanager, post_alerts, prometheus, pushgateway
+from tests.fakes.servers import free_port
 
 URL = "http://metrics.example:9090/prom"
 
@@ -65,3 +74,67 @@ def test_a_file_without_a_token_is_refused(content, tmp_path):
     with pytest.raises(ConfigurationError, match="token") as raised:
         monitoring_servers.access(MonitoringServer("prometheus", URL, file), {})
     assert str(file) in raised.value.message
+
+
+def checked(project: Path) -> dict[str, list[tuple[str, str]]]:
+    """Return what doctor says of the servers."""
+    try:
+        found = mlops_jupyter.doctor()
+    except CheckFailed as failed:
+        found = failed.record
+    told: dict[str, list[tuple[str, str]]] = {}
+    for one in found.checks:
+        if one.name in {"prometheus", "alertmanager", "pushgateway"}:
+            told.setdefault(one.name, []).append((one.level, one.detail))
+    return told
+
+
+def named(project: Path, **urls: str) -> None:
+    tables = [f'[{name}]\nurl = "{url}"\n' for name, url in urls.items()]
+    (project / "mlops.toml").write_text("".join(tables))
+
+
+def test_doctor_says_nothing_of_servers_that_nobody_names(project):
+    assert checked(project) == {}
+
+
+def test_doctor_looks_at_the_servers_that_are_named(project, tmp_path):
+    endpoint = EndpointFolder(project / ".mlops" / "endpoints" / "churn")
+    endpoint.project_state.mkdir(exist_ok=True)
+    scraping.announce(endpoint, "127.0.0.1", free_port())
+    with (
+        prometheus(tmp_path / "p", {}) as metrics,
+        alertmanager(tmp_path / "a") as alerts,
+        pushgateway(tmp_path / "g") as batches,
+    ):
+        named(project, prometheus=metrics, alertmanager=alerts, pushgateway=batches)
+        assert checked(project) == {
+            "prometheus": [("ok", "answers"), ("warning", "it does not scrape churn")],
+            "alertmanager": [("ok", "answers")],
+            "pushgateway": [("ok", "answers")],
+        }
+        post_alerts(alerts, [{"labels": {"alertname": name, "endpoint": "churn"}} for name in ("MlopsNoWorker", "X")])
+        assert checked(project)["alertmanager"] == [("ok", "answers; 1 alert fires")]
+        scraping.withdraw(endpoint)
+        assert checked(project)["prometheus"] == [("ok", "answers")]
+
+
+def test_doctor_fails_for_a_server_that_is_away_or_is_another(project):
+    away = f"http://127.0.0.1:{free_port()}"
+    with Stub(200, "<html>") as stub:
+        named(project, prometheus=away, alertmanager=stub.address, pushgateway=stub.address)
+        found = checked(project)
+    assert [level for ((level, _),) in found.values()] == ["failed"] * 3
+    assert found["prometheus"][0][1].startswith(f"Prometheus at {away} does not answer")
+    assert found["alertmanager"][0][1] == f"what answers at {stub.address} is not Alertmanager"
+    assert found["pushgateway"][0][1] == f"what answers at {stub.address} is not Pushgateway"
+
+
+def test_doctor_says_when_clocks_differ(project):
+    body = '{"status": "success", "data": {"resultType": "scalar", "result": [0, "%s"]}}' % (time.time() - 90)
+    with Stub(200, body) as stub:
+        named(project, prometheus=stub.address)
+        ((level, detail), *_) = checked(project)["prometheus"]
+    assert level == "warning"
+    # To ask takes a while.
+    assert re.fullmatch(r"answers, and its clock is (9|10)\d s behind", detail)

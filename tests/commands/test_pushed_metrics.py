@@ -66,6 +66,15 @@ def test_a_run_is_told_and_a_failure_leaves_the_last_success(project, terminal, 
     assert second[last] == first[last]
     assert second["mlops_notebook_last_run_timestamp_seconds"] > first["mlops_notebook_last_run_timestamp_seconds"]
 
+    # Of a run that logs nothing and has no gate nothing is left that an earlier one did.
+    write_notebook(project / "work" / "train.ipynb", "raise ValueError('no data')")
+    done = terminal("run", "work/train.ipynb", "--push", gateway)
+    assert done.code != 0
+    third = told(gateway)["work/train.ipynb"]
+    names = {"success", "duration_seconds", "last_run_timestamp_seconds", "last_success_timestamp_seconds"}
+    assert set(third) == {f"mlops_notebook_{name}" for name in names}
+    assert (third["mlops_notebook_success"], third[last]) == (0, first[last])
+
 
 def test_a_batch_tells_of_each_notebook_by_its_best_combination(project, terminal, gateway):
     (project / "mlops.toml").write_text(f'experiment = "churn"\n[pushgateway]\nurl = "{gateway}"\n')

@@ -252,25 +252,27 @@ def test_what_is_no_alertmanager(body):
 # --- Pushgateway -------------------------------------------------------------------------------------------------
 
 
-def test_metrics_of_a_batch_are_kept_until_they_are_pushed_anew(tmp_path):
+def test_metrics_of_a_batch_are_kept_until_the_group_is_pushed_anew(tmp_path):
     with pushgateway(tmp_path / "gateway") as gateway:
         sink = PushgatewayMetrics(ServerAccess(gateway))
+        group = {"notebook": "train/a b.ipynb"}
+        sink.push("mlops_run", group, [BatchMetric("mlops_run_gone", "What.", [({"metric": "auc"}, 0.8)])])
         sink.push(
             "mlops_run",
-            {"notebook": "train/a b.ipynb"},
+            group,
             [
-                BatchMetric("mlops_run_success", "Whether.", [({}, 1)]),
+                BatchMetric("mlops_run_success", "Whether.", [({}, 0)]),
                 BatchMetric("mlops_run_metric", "What.", [({"metric": "auc"}, 0.9), ({"metric": "loss"}, math.nan)]),
             ],
         )
-        sink.push(
-            "mlops_run", {"notebook": "train/a b.ipynb"}, [BatchMetric("mlops_run_success", "Whether.", [({}, 0)])]
-        )
+        sink.push("mlops_run", {**group, "other": "1"}, [BatchMetric("mlops_run_kept", "Whether.", [({}, 1)])])
         with prometheus(tmp_path / "prometheus", scrape("push", gateway)) as url:
             metrics = PrometheusMetrics(access(url))
             wait_for(lambda: metrics.query("mlops_run_success"), what="the scrape never came")
             (success,) = metrics.query("mlops_run_success")
             found = {one.labels["metric"]: one.values[0] for one in metrics.query("mlops_run_metric")}
+            assert [one.values for one in metrics.query("mlops_run_kept")] == [(1.0,)]
+            assert metrics.query("mlops_run_gone") == ()
     assert success.labels["notebook"] == "train/a b.ipynb"
     assert success.labels["exported_job"] == "mlops_run"
     assert success.values == (0.0,)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -14,15 +14,16 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from ...records import Quality
-from . import parts, segments
+from . import parts, requests, segments
 from .labels import Index, Labels
 from .parts import AT, KEYS, VERSION
 from .segments import Segment
-from .tallies import Tally, Task
+from .tallies import Scores, Tally, Task
 
 _PAYLOADS = "payloads"
 _PREDICTION = "prediction"
-_CLASS = re.compile(r"(?:prediction|class|proba|probability)?[_ ]?(?P<name>.+)")
+_CLOCK_S = 3_600.0
+_CLASS = re.compile(r"(?:prediction|class|probability|proba)?[_ ]?(?P<name>.+)")
 # By version and segment.
 Tallies = dict[tuple[str, str | None], Tally]
 
@@ -88,17 +89,50 @@ def assess(watch: Path, wanted: Wanted = EVERYTHING, task: Task | None = None) -
     NotFound
         When the logged rows have no such column.
     """
+    tallies, listed = _tallied(watch, wanted)
+    return _qualities(tallies, listed, task)
+
+
+def assess_lately(watch: Path, lately_s: float) -> tuple[tuple[Quality, ...], tuple[Quality, ...]]:
+    """Return how right each version was in all, and how right lately.
+
+    Parameters
+    ----------
+    watch
+        The endpoint's folder ``watch``.
+    lately_s
+        Which answers are of late: those up to so many seconds older than the newest that has a label. Labels that come
+        a week late tell of the last day but a week.
+    """
+    tallies, _ = _tallied(watch, EVERYTHING)
+    whole = _qualities(tallies, [], None)
+    labelled = [tally for tally in tallies.values() if tally.newest_us]
+    newest = max((tally.newest_us for tally in labelled), default=0)
+    since = newest - int(lately_s * 1_000_000)
+    if all(tally.oldest_us > since for tally in labelled):
+        return whole, whole
+    moment = datetime.fromtimestamp(since / 1_000_000, UTC)
+    return whole, assess(watch, Wanted(since=moment))
+
+
+def _tallied(watch: Path, wanted: Wanted) -> tuple[Tallies, list[str]]:
+    """Return what is counted, and the names of segments in their order."""
     tallies: Tallies = {}
     logged = Logged(watch / _PAYLOADS, wanted) if wanted.sampled else None
+    every = parts.files(watch / parts.ANSWERS)
     for number, index in enumerate(Labels(watch / parts.LABELS).indexes()):
+        doubtful = requests.doubtful(every, index)
         apart = None if logged is None else logged.segments(index)
         if number == 0 and logged is not None:
             logged.count(tallies)
         for answers in _tables(watch / parts.ANSWERS, wanted):
             if number == 0 and logged is None:
                 _count(tallies, parts.values(answers[VERSION]), None)
-            _tally(tallies, answers, index, apart)
-    listed = [] if logged is None else logged.listed()
+            _tally(tallies, answers, index, apart, doubtful)
+    return tallies, [] if logged is None else logged.listed()
+
+
+def _qualities(tallies: Tallies, listed: list[str], task: Task | None) -> tuple[Quality, ...]:
     ordered = sorted(tallies.items(), key=lambda one: _place(one[0], listed))
     return tuple(
         Quality(
@@ -109,6 +143,7 @@ def assess(watch: Path, wanted: Wanted = EVERYTHING, task: Task | None = None) -
             segment=segment,
             foreign=tally.foreign,
             foreign_label=tally.foreign_label,
+            unsaid=tally.unsaid,
         )
         for (version, segment), tally in ordered
     )
@@ -116,6 +151,14 @@ def assess(watch: Path, wanted: Wanted = EVERYTHING, task: Task | None = None) -
 
 def _tables(folder: Path, wanted: Wanted) -> Iterator[pa.Table]:
     files = parts.files(folder)
+    if wanted.since is not None:
+        # A part is over when the next one has begun, but for a clock that was set back a little.
+        start = wanted.since.timestamp() - _CLOCK_S
+        files = [
+            file
+            for file, after in zip(files, [*files[1:], None], strict=True)
+            if not after or parts.began(after) >= start
+        ]
     if wanted.until is not None:
         end = wanted.until.timestamp()
         files = [file for file in files if parts.began(file) <= end]
@@ -213,8 +256,14 @@ def _count(tallies: Tallies, versions: NDArray[Any], segment: str | None) -> Non
         tallies.setdefault((str(version), segment), Tally()).rows += int(count)
 
 
-def _tally(tallies: Tallies, answers: pa.Table, index: Index, apart: NDArray[np.object_] | None) -> None:
-    """Add the answers that have a label."""
+def _tally(
+    tallies: Tallies,
+    answers: pa.Table,
+    index: Index,
+    apart: NDArray[np.object_] | None,
+    doubtful: NDArray[np.bool_],
+) -> None:
+    """Add the answers that have a label; of one that may be another row's say so."""
     places = index.find(answers)
     hits = np.flatnonzero(places >= 0)
     if apart is not None:
@@ -228,24 +277,34 @@ def _tally(tallies: Tallies, answers: pa.Table, index: Index, apart: NDArray[np.
     groups = pd.DataFrame({"version": parts.values(joined[VERSION]), "segment": named}).groupby(["version", "segment"])
     for (version, segment), rows in groups.indices.items():
         tally = tallies.setdefault((str(version), segment or None), Tally())
-        tally.add(labels[rows], predicted[rows], None if scores is None else scores[rows])
+        certain = rows[~doubtful[places[hits[rows]]]]
+        tally.unsaid += len(rows) - len(certain)
+        tally.at(joined[AT].take(pa.array(certain)))
+        tally.add(labels[certain], predicted[certain], None if scores is None else scores.of(certain))
 
 
-def answer_of(answers: pa.Table) -> tuple[NDArray[Any], NDArray[np.float64] | None]:
-    """Return what was answered, and how likely the second of two classes was where that was answered."""
+def answer_of(answers: pa.Table) -> tuple[NDArray[Any], Scores | None]:
+    """Return what was answered, and how likely the classes were where that was answered."""
     names = [name for name in answers.column_names if name not in KEYS]
     scored = [name for name in names if name != _PREDICTION and pa.types.is_floating(answers[name].type)]
     if _PREDICTION in names:
-        rest = scored
-        scores = parts.values(answers[rest[-1]]) if len(rest) == 2 else None  # noqa: PLR2004 -- two classes
-        return parts.values(answers[_PREDICTION]), scores
+        return parts.values(answers[_PREDICTION]), _scores(answers, scored)
     if len(names) > 1 and len(scored) == len(names):
         # A column a class: the likeliest is the answer.
         table = np.column_stack([parts.values(answers[name]) for name in names])
         best = np.argmax(np.nan_to_num(table, nan=-np.inf), axis=1)
-        classes = _classes(names)
-        return classes[best], table[:, 1] if len(names) == 2 else None  # noqa: PLR2004
+        return _classes(names)[best], _scores(answers, names)
     return parts.values(answers[names[0]]), None
+
+
+def _scores(answers: pa.Table, names: list[str]) -> Scores | None:
+    """Return the scores in columns that are each of a class, by their names; ``None`` of fewer than two."""
+    if len(names) < 2:  # noqa: PLR2004 -- classes
+        return None
+    if len(names) == 2:  # noqa: PLR2004
+        return Scores(parts.values(answers[names[1]]))
+    values = np.column_stack([parts.values(answers[name]) for name in names])
+    return Scores(values, tuple(_classes(names).tolist()))
 
 
 def _classes(names: list[str]) -> NDArray[Any]:

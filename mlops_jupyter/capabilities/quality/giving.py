@@ -8,14 +8,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from ...errors import CommandError
 from ...records import Feedback
-from . import parts
+from . import parts, requests
 from .assessing import answer_of
 from .labels import Index, Labels
 from .parts import ID, ROW
@@ -104,7 +103,7 @@ def _among(files: Sequence[Path], index: Index) -> NDArray[np.bool_]:
     """Tell of each label whether its row is in files."""
     found = np.zeros(len(index.rows), dtype=np.bool_)
     for table in _answers(files, index, (ID, ROW)):
-        _mark(found, index, table)
+        requests.mark(found, index, table)
     return found
 
 
@@ -113,8 +112,8 @@ def _joined(answers: Sequence[Path], index: Index) -> _Joined:
     answered, foreign = np.zeros((2, len(index.rows)), dtype=np.bool_)
     # Of labels that all say row 0 the request is known where the row is.
     of_requests = bool(index.unsaid.any() or index.rows.any())
-    codes, requests = _requests(index) if of_requests else (np.arange(len(answered)), index)
-    known, several = np.zeros((2, len(requests.rows)), dtype=np.bool_)
+    codes, asked = requests.of_labels(index) if of_requests else (np.arange(len(answered)), index)
+    known, several = np.zeros((2, len(asked.rows)), dtype=np.bool_)
     for table in _answers(answers, index):
         places = index.find(table)
         hits = np.flatnonzero(places >= 0)
@@ -126,8 +125,7 @@ def _joined(answers: Sequence[Path], index: Index) -> _Joined:
             continue
         numbers = parts.numbers_of(table)
         for number, found in ((0, known), (1, several)):
-            chosen = table[ID].filter(pa.array(numbers == number))
-            _mark(found, requests, pa.table({ID: chosen, ROW: np.zeros(len(chosen), dtype=np.int32)}))
+            requests.mark(found, asked, requests.named(table[ID].filter(pa.array(numbers == number))))
     return _Joined(answered, known[codes] if of_requests else answered, several[codes], foreign)
 
 
@@ -136,19 +134,6 @@ def _answers(files: Sequence[Path], index: Index, columns: Sequence[str] | None 
         return
     ends = pc.min_max(index.ids).as_py()
     yield from parts.tables(files, columns, (ends["min"], ends["max"]))
-
-
-def _mark(found: NDArray[np.bool_], index: Index, table: pa.Table) -> None:
-    places = index.find(table)
-    found[places[places >= 0]] = True
-
-
-def _requests(index: Index) -> tuple[NDArray[np.intp], Index]:
-    """Return of each label the place of its request in a second index, of requests."""
-    codes, names = pd.factorize(index.ids.to_numpy(zero_copy_only=False))
-    ids, rows = pa.array(names, pa.string()), np.zeros(len(names), dtype=np.int32)
-    places = pd.Index(parts.hashes(pa.table({ID: ids, ROW: rows})))
-    return codes, Index(ids, rows, np.zeros(len(names)), 0, places, np.zeros(len(names), dtype=np.int64))
 
 
 def _refuse_unsaid(answers: Sequence[Path], index: Index, found: _Joined) -> None:

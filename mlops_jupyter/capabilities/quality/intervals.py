@@ -65,20 +65,72 @@ def auc(scores: NDArray[np.float64], positive: NDArray[np.bool_]) -> Interval | 
     positive
         Shape (n,): whether a row is.
     """
+    placed = _placements(scores, positive)
+    if placed is None:
+        return None
+    of_hits, of_misses = placed
+    area, m, n = float(of_hits.mean()), len(of_hits), len(of_misses)
+    if area in {0.0, 1.0}:
+        return _of_no_spread(area, min(m, n))
+    if min(m, n) == 1:
+        return Interval(area, None, None)
+    return _on_logits(area, of_hits.var(ddof=1) / m + of_misses.var(ddof=1) / n)
+
+
+def mean_auc(scores: NDArray[np.float64], of_classes: NDArray[np.bool_]) -> Interval | None:
+    """Return the mean of the areas under the ROC curves of each class beside all others, with an interval.
+
+    Classes without a row, and one that has all of them, have no area and are left out; ``None`` when none is left. The
+    mean's variance is the sum of the squares of what each row adds to it, by DeLong's components of each area (the
+    infinitesimal jackknife: B. Efron, "The Jackknife, the Bootstrap and Other Resampling Plans", 1982, chapter 6), as
+    the areas share their rows.
+
+    Parameters
+    ----------
+    scores
+        Shape (n, classes): the higher, the more likely the class.
+    of_classes
+        Shape (n, classes): whether a row is of the class.
+    """
+    areas, smallest = [], len(scores)
+    added = np.zeros(len(scores))
+    for each, positive in zip(scores.T, of_classes.T, strict=True):
+        placed = _placements(each, positive)
+        if placed is None:
+            continue
+        area = float(placed[0].mean())
+        areas.append(area)
+        smallest = min(smallest, *map(len, placed))
+        added[positive] += (placed[0] - area) / len(placed[0])
+        added[~positive] += (placed[1] - area) / len(placed[1])
+    if not areas:
+        return None
+    mean = sum(areas) / len(areas)
+    if mean in {0.0, 1.0}:
+        return _of_no_spread(mean, smallest)
+    if smallest == 1:
+        return Interval(mean, None, None)
+    return _on_logits(mean, float((added**2).sum()) / len(areas) ** 2)
+
+
+def _placements(
+    scores: NDArray[np.float64], positive: NDArray[np.bool_]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
+    """Return DeLong's components: of each positive the share of the others that lie below it, and the other way."""
     hits, misses = scores[positive], scores[~positive]
     m, n = len(hits), len(misses)
     if not m or not n:
         return None
     ranks = _midranks(np.concatenate([hits, misses]))
-    of_hits = (ranks[:m] - _midranks(hits)) / n
-    of_misses = 1 - (ranks[m:] - _midranks(misses)) / m
-    area = float(of_hits.mean())
-    if area in {0.0, 1.0}:
-        least = proportion(int(area) * min(m, n), min(m, n))
-        return None if least is None else Interval(area, least.low, least.high)
-    if min(m, n) == 1:
-        return Interval(area, None, None)
-    variance = of_hits.var(ddof=1) / m + of_misses.var(ddof=1) / n
+    return (ranks[:m] - _midranks(hits)) / n, 1 - (ranks[m:] - _midranks(misses)) / m
+
+
+def _of_no_spread(area: float, rows: int) -> Interval | None:
+    least = proportion(int(area) * rows, rows)
+    return None if least is None else Interval(area, least.low, least.high)
+
+
+def _on_logits(area: float, variance: float) -> Interval:
     half = Z * math.sqrt(variance) / (area * (1 - area))
     logit = math.log(area / (1 - area))
     return Interval(area, _expit(logit - half), _expit(logit + half))

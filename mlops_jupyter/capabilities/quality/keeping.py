@@ -13,13 +13,15 @@ from urllib.parse import quote, unquote
 from ...records import Quality, QualityMetric
 from ..private_files import write_private
 from . import parts
-from .assessing import assess
+from .assessing import assess_lately
 from .labels import Labels
 
 _QUALITY = "quality"
 _ERRORS = frozenset({"rmse", "mae"})
 # To work it out may take a twentieth of the time, and it is done no oftener than this.
 _EVERY_S, _SHARE = 5.0, 20.0
+# What metrics tell: of a month of answers, those that are wrong since yesterday would be seen days later.
+LATELY_S = 86_400.0
 Levels = dict[str, list[list[Any]]]
 
 
@@ -37,7 +39,7 @@ class QualityKeeper:
         self._labels = Labels(watch / "labels")
         self._seen: object = None
         self._due = 0.0
-        self._found: tuple[Quality, ...] = ()
+        self._lately: tuple[Quality, ...] = ()
 
     def turn(self, models: Mapping[str, str]) -> Levels:
         """Work the quality out, if there is anything new, and return it as levels of metrics.
@@ -62,8 +64,8 @@ class QualityKeeper:
         began = time.monotonic()
         if seen != self._seen and began >= self._due:
             self._labels.compact()
-            self._found = assess(self._watch)
-            for quality in self._found:
+            whole, self._lately = assess_lately(self._watch, LATELY_S)
+            for quality in whole:
                 _write(self._watch, quality)
             self._seen = seen
             self._due = time.monotonic() + max(_EVERY_S, _SHARE * (time.monotonic() - began))
@@ -72,7 +74,7 @@ class QualityKeeper:
     def _levels(self, models: Mapping[str, str]) -> Levels:
         shares: list[list[Any]] = []
         errors: list[list[Any]] = []
-        for quality in self._found:
+        for quality in self._lately:
             if quality.version not in models:
                 continue
             for metric in quality.metrics:

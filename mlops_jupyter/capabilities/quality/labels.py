@@ -45,6 +45,8 @@ class Index(NamedTuple):
         Finds a hash's place.
     unsaid
         How many labels of each row did not say the row, and so are taken for the first's; shape (n,).
+    silent
+        Whether the one that counts did not; shape (n,).
     """
 
     ids: Any
@@ -53,6 +55,7 @@ class Index(NamedTuple):
     repeated: int
     places: pd.Index
     unsaid: NDArray[np.int64]
+    silent: NDArray[np.bool_]
 
     def find(self, answers: pa.Table) -> NDArray[np.int64]:
         """Return of each answered row the place of its label, -1 for none."""
@@ -227,7 +230,9 @@ def _index(files: Sequence[Path], number: int, passes: int) -> Index:
             labels.append(_labels(taken[LABEL]))
     if not hashed:
         none = np.zeros(0, np.int64)
-        return Index(pa.array([], pa.string()), none.astype(np.int32), none, 0, pd.Index([], dtype="uint64"), none)
+        return Index(
+            pa.array([], pa.string()), none.astype(np.int32), none, 0, pd.Index([], dtype="uint64"), none, none > 0
+        )
     keys = np.concatenate(hashed)
     order = pd.Series(keys)
     last = np.flatnonzero(~order.duplicated(keep="last").to_numpy())
@@ -239,6 +244,7 @@ def _index(files: Sequence[Path], number: int, passes: int) -> Index:
         repeated=len(keys) - len(last),
         places=pd.Index(keys[last]),
         unsaid=_unsaid(keys, np.concatenate(unsaid), last),
+        silent=np.concatenate(unsaid)[last],
     )
 
 

@@ -23,6 +23,7 @@ KEYS = (ID, ROW, AT, VERSION)
 ANSWERS, LABELS = "answers", "labels"
 _SUFFIX = ".parquet"
 _TOGETHER = 65_536
+_MOST_ROWS = 2**31
 
 
 def files(folder: Path) -> list[Path]:
@@ -69,11 +70,25 @@ def tables(
         yield pa.concat_tables(waiting)
 
 
-def _read(path: Path, columns: Collection[str] | None, between: tuple[str, str] | None) -> Iterator[pa.Table]:
+def of_several_rows(paths: Sequence[Path]) -> Iterator[pa.Table]:
+    """Yield ids and numbers of rows where there are requests of several rows, by what Parquet says of itself."""
+    for path in paths:
+        yield from _read(path, (ID, ROW), beyond_first=True)
+
+
+def _read(
+    path: Path,
+    columns: Collection[str] | None,
+    between: tuple[str, str] | None = None,
+    *,
+    beyond_first: bool = False,
+) -> Iterator[pa.Table]:
     try:
         with pq.ParquetFile(path) as file:
             names = [name for name in file.schema_arrow.names if columns is None or name in columns]
-            groups = list(range(file.num_row_groups)) if between is None else _groups(file.metadata, *between)
+            groups = list(range(file.num_row_groups)) if between is None else _groups(file.metadata, ID, *between)
+            if beyond_first:
+                groups = _groups(file.metadata, ROW, 1, _MOST_ROWS)
             for batch in file.iter_batches(_TOGETHER, row_groups=groups, columns=names) if groups else ():
                 yield pa.table(batch).replace_schema_metadata(None)
     except (OSError, pa.ArrowInvalid):
@@ -81,9 +96,9 @@ def _read(path: Path, columns: Collection[str] | None, between: tuple[str, str] 
         return
 
 
-def _groups(told: Any, low: str, high: str) -> list[int]:
-    """Return the row groups that may have request ids between two, both included."""
-    at = next((at for at in range(told.num_columns) if told.schema.column(at).path == ID), None)
+def _groups(told: Any, column: str, low: Any, high: Any) -> list[int]:
+    """Return the row groups that may have values of a column between two, both included."""
+    at = next((at for at in range(told.num_columns) if told.schema.column(at).path == column), None)
     if at is None:
         return []
     ends = [told.row_group(group).column(at).statistics for group in range(told.num_row_groups)]

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from ...records import QualityMetric
@@ -23,6 +25,25 @@ _HALF = 0.5
 _SEED = 20_262
 
 
+class Scores(NamedTuple):
+    """How likely classes are.
+
+    Attributes
+    ----------
+    shares
+        Of two classes how likely the second is, of shape (n,); of more, how likely each is, of shape (n, classes).
+    classes
+        These, as labels say them; none of two.
+    """
+
+    shares: NDArray[np.float64]
+    classes: tuple[Any, ...] = ()
+
+    def of(self, rows: NDArray[Any]) -> Scores:
+        """Return those of some rows."""
+        return Scores(self.shares[rows], self.classes)
+
+
 class Tally:
     """Labelled answers of one version, or of a segment of them.
 
@@ -32,6 +53,10 @@ class Tally:
         How many answers there are, and how many of them have a label that counts.
     foreign, foreign_label
         How many labels cannot be answers of the model, being of another kind, and the first of them.
+    unsaid
+        How many labels do not say of which of a request's rows they are.
+    oldest_us, newest_us
+        When the first and the last answer with a label was given, in microseconds of the epoch; 0 of none.
     """
 
     def __init__(self) -> None:
@@ -39,6 +64,8 @@ class Tally:
         self.labelled = 0
         self.foreign = 0
         self.foreign_label: str | None = None
+        self.unsaid = 0
+        self.oldest_us = self.newest_us = 0
         self._cells: dict[tuple[Any, Any], int] = {}
         self._many = False
         self._text = False
@@ -46,11 +73,12 @@ class Tally:
         self._shares = True
         self._sums = np.zeros(3)
         self._scores = np.empty(0)
+        self._classes: tuple[Any, ...] = ()
         self._labels: NDArray[Any] = np.empty(0)
         self._offered = 0
         self._random = np.random.default_rng(_SEED)
 
-    def add(self, labels: NDArray[Any], answers: NDArray[Any], scores: NDArray[np.float64] | None = None) -> None:
+    def add(self, labels: NDArray[Any], answers: NDArray[Any], scores: Scores | None = None) -> None:
         """Count rows.
 
         Parameters
@@ -59,7 +87,7 @@ class Tally:
             Numbers or text; shape (n,). An answer that is none, or no finite number, is left out, and so is a label
             of another kind than the answers.
         scores
-            How likely the second of two classes is, where the answers say so; shape (n,).
+            How likely the classes are, where the answers say so.
         """
         there = _told(answers) & _told(labels)
         labels, answers = labels[there], answers[there]
@@ -86,9 +114,19 @@ class Tally:
         self.labelled += len(labels)
         self._add_cells(labels, answers)
         if scores is not None:
-            self._sample(scores[there], labels)
-        elif not self._text and self._shares:
+            # Of answers that name other classes than before nothing more is sampled.
+            if not len(self._scores) or scores.classes == self._classes:
+                self._classes = scores.classes
+                self._sample(scores.shares[there], labels)
+        elif not self._text and self._shares and not self._classes:
             self._sample(answers.astype(np.float64), labels)
+
+    def at(self, moments: Any) -> None:
+        """Note when answers were given that have a label; ``moments`` is a column of Arrow."""
+        if len(moments):
+            ends = pc.min_max(moments.cast(pa.int64())).as_py()
+            self.oldest_us = min(self.oldest_us or ends["min"], ends["min"])
+            self.newest_us = max(self.newest_us, ends["max"])
 
     def task(self) -> Task:
         """Tell what the model does: text, and few whole numbers, are classes; so are shares beside two of them."""
@@ -134,8 +172,9 @@ class Tally:
 
     def _sample(self, scores: NDArray[np.float64], labels: NDArray[Any]) -> None:
         """Keep a random choice of all rows so far: J. S. Vitter's algorithm R (1985), many rows at a time."""
-        room = max(0, _SCORES - len(self._scores))
-        self._scores = np.concatenate([self._scores, scores[:room]])
+        most = _SCORES // max(len(self._classes), 1)
+        room = max(0, most - len(self._scores))
+        self._scores = scores[:room] if not len(self._scores) else np.concatenate([self._scores, scores[:room]])
         self._labels = labels[:room] if not len(self._labels) else np.concatenate([self._labels, labels[:room]])
         self._offered += min(room, len(scores))
         rest = len(scores) - room
@@ -144,7 +183,7 @@ class Tally:
         numbers = self._offered + 1 + np.arange(rest)
         self._offered += rest
         places = np.floor(self._random.random(rest) * numbers).astype(np.int64)
-        taken = np.flatnonzero(places < _SCORES)
+        taken = np.flatnonzero(places < most)
         self._scores[places[taken]] = scores[room:][taken]
         self._labels[places[taken]] = labels[room:][taken]
 
@@ -163,6 +202,8 @@ class Tally:
             return {}
         right = sum(count for (label, answer), count in self._cells.items() if label == answer)
         found: dict[str, Interval | None] = {"accuracy": intervals.proportion(right, self.labelled)}
+        if self._classes:
+            found["auc"] = self._of_classes()
         classes = sorted({one for cell in self._cells for one in cell})
         if not self._text and set(classes) <= {0.0, 1.0}:
             classes = [0.0, 1.0]
@@ -174,6 +215,11 @@ class Tally:
                 table[classes.index(label), classes.index(answer)] = count
             return found | intervals.averaged(table)
         return found
+
+    def _of_classes(self) -> Interval | None:
+        """Return AUC of each class beside all others, their mean: scikit-learn's ``multi_class="ovr"``."""
+        of_classes = np.column_stack([np.asarray(self._labels == one, dtype=np.bool_) for one in self._classes])
+        return intervals.mean_auc(self._scores, of_classes)
 
     def _of_two(self, positive: Any) -> dict[str, Interval | None]:
         """Return the measures of two classes; the second in order is the positive one, as scikit-learn has it."""
@@ -192,7 +238,7 @@ class Tally:
             "recall": intervals.proportion(hits, hits + missed),
             "f1": intervals.f1(hits, false, missed),
         }
-        if len(self._scores):
+        if len(self._scores) and not self._classes:
             distinct = np.unique(self._scores[:_CLASSES])
             # Classes themselves order nothing that the confusion matrix does not say.
             if len(distinct) > 2 or not set(distinct.tolist()) <= {0.0, 1.0}:  # noqa: PLR2004

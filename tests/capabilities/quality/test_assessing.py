@@ -16,8 +16,9 @@ from hypothesis import strategies as st
 from sklearn import metrics as theirs
 
 from mlops_jupyter.capabilities.quality import given, labels, parts
-from mlops_jupyter.capabilities.quality.assessing import Wanted, assess
+from mlops_jupyter.capabilities.quality.assessing import Wanted, assess, assess_lately
 from mlops_jupyter.capabilities.quality.giving import give
+from mlops_jupyter.capabilities.quality.keeping import QualityKeeper, read_quality
 from mlops_jupyter.capabilities.quality.segments import Division, parsed
 from mlops_jupyter.errors import CommandError, NotFound
 from tests.fakes.watched import START_MS, answered
@@ -78,6 +79,21 @@ def test_labels_that_say_no_row_of_a_request_of_many(tmp_path):
     # A request of one row needs none, and neither do those of which one label comes.
     found = fed(tmp_path, {"request_id": ["one", "one", "soon"], "label": [0, 1, 1]})
     assert (found.labels, found.joined, found.duplicates, found.unknown) == (3, 1, 1, 1)
+
+
+def test_a_label_without_a_row_that_came_before_its_request_of_many_does_not_count(tmp_path):
+    answered(tmp_path, ["other"], prediction=[1])
+    fed(tmp_path, {"request_id": ["many", "one"], "label": [1, 1]})
+    # Its rows do not all come into one file, and the first not first.
+    answered(tmp_path, ["many", "many"], rows=[1, 2], prediction=[0, 0])
+    answered(tmp_path, ["many", "one"], rows=[0, 0], prediction=[0, 1])
+    (quality,) = assess(tmp_path)
+    assert (quality.rows, quality.labelled, quality.unsaid) == (5, 1, 1)
+    assert measures(quality)["accuracy"] == 1
+    # Said with its row, it does.
+    fed(tmp_path, {"request_id": ["many"], "row": [0], "label": [1]})
+    (quality,) = assess(tmp_path)
+    assert (quality.labelled, quality.unsaid, measures(quality)["accuracy"]) == (2, 0, 0.5)
 
 
 def test_rows_that_a_request_did_not_have(tmp_path):
@@ -198,6 +214,29 @@ def test_measures_of_many_classes_and_of_numbers(tmp_path):
     answered(tmp_path, [f"p{one}" for one in ids], "prices", prediction=np.arange(600) * 1.5)
     fed(tmp_path, {"request_id": [f"p{one}" for one in ids], "label": list(range(600))})
     assert measures(assess(tmp_path, Wanted(version="prices"))[0]).keys() == {"rmse", "mae"}
+
+
+def test_auc_of_many_classes_is_scikit_learns(tmp_path):
+    random = np.random.default_rng(6)
+    ids = [f"r{number}" for number in range(900)]
+    true = random.integers(0, 3, 900)
+    shares = random.dirichlet((1, 1, 1), 900) * 0.5
+    shares[np.arange(900), true] += 0.3 * random.random(900)
+    shares /= shares.sum(axis=1, keepdims=True)
+    names = np.array(["ham", "spam", "toast"])
+    columns = dict(zip((f"probability_{name}" for name in names), shares.T, strict=True))
+    # A column a class alone, by the classes' numbers, and beside the answer, by their names.
+    answered(tmp_path, ids, "numbers", **{f"prediction_{at}": shares[:, at] for at in range(3)})
+    fed(tmp_path, {"request_id": ids, "label": true.tolist()})
+    named = [f"n{one}" for one in ids]
+    answered(tmp_path, named, "names", prediction=names[shares.argmax(axis=1)], **columns)
+    fed(tmp_path, {"request_id": named, "label": names[true].tolist()})
+    wanted = theirs.roc_auc_score(true, shares, multi_class="ovr", average="macro")
+    for quality in assess(tmp_path):
+        (auc,) = [one for one in quality.metrics if one.name == "auc"]
+        assert auc.value == pytest.approx(wanted)
+        assert 0 < auc.value - auc.low < 0.03
+        assert 0 < auc.high - auc.value < 0.03
 
 
 def test_segments_and_times(tmp_path):
@@ -406,3 +445,20 @@ def test_many_small_files_of_labels_become_one(tmp_path):
     assert len(files) < 80
     after = {one["request_id"]: one["label"] for file in files for one in pq.read_table(file).to_pylist()}
     assert after == before
+
+
+def test_of_late_is_the_last_day_that_has_labels(tmp_path):
+    day = 86_400_000
+    for at, right in enumerate([True, True, False]):
+        ids = [f"d{at}r{number}" for number in range(100)]
+        answered(tmp_path, ids, prediction=np.ones(100, dtype=int), at_ms=START_MS + 2 * at * day)
+        fed(tmp_path, {"request_id": ids, "label": [int(right)] * 100})
+    answered(tmp_path, ["unlabelled"], prediction=[1], at_ms=START_MS + 20 * day)
+    ((whole,), (lately,)) = assess_lately(tmp_path, day / 1_000)
+    assert (whole.labelled, measures(whole)["accuracy"]) == (300, pytest.approx(2 / 3))
+    assert (lately.labelled, measures(lately)["accuracy"]) == (100, 0)
+    keeper = QualityKeeper(tmp_path)
+    told = keeper.turn({"1": "churn"})
+    assert [["churn", "1", "accuracy"], 0.0] in told["mlops_model_performance_ratio"]
+    # Who decides about a canary counts all labels.
+    assert read_quality(tmp_path)["1"].labelled == 300

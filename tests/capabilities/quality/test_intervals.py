@@ -59,6 +59,30 @@ def test_delongs_variance_is_that_of_its_definition():
     assert np.log(found.high / (1 - found.high)) == pytest.approx(np.log(area / (1 - area)) + half)
 
 
+@given(st.lists(st.tuples(st.integers(0, 2), *[st.integers(0, 4)] * 3), min_size=3, max_size=60))
+def test_auc_of_many_classes_is_scikit_learns(rows):
+    labels = np.array([label for label, *_ in rows])
+    scores = np.array([each for _, *each in rows]) / 4
+    of_classes = labels[:, None] == np.arange(3)
+    found = intervals.mean_auc(scores, of_classes)
+    there = [at for at in range(3) if 0 < of_classes[:, at].sum() < len(rows)]
+    if not there:
+        assert found is None
+        return
+    assert found.value == pytest.approx(np.mean([roc_auc_score(of_classes[:, at], scores[:, at]) for at in there]))
+    if found.low is not None:
+        assert -1e-12 <= found.low <= found.value + 1e-12
+        assert found.value - 1e-12 <= found.high <= 1
+
+
+def test_auc_of_two_classes_each_beside_the_other_is_that_of_two():
+    random = np.random.default_rng(3)
+    labels = random.random(300) < 0.4
+    scores = random.normal(labels, 1)
+    found = intervals.mean_auc(np.column_stack([-scores, scores]), np.column_stack([~labels, labels]))
+    assert found == pytest.approx(intervals.auc(scores, labels), abs=1e-3)
+
+
 def test_averages_over_classes_are_scikit_learns():
     random = np.random.default_rng(2)
     labels = random.integers(0, 4, 500)
@@ -85,6 +109,10 @@ def test_intervals_hold_the_truth_about_95_times_of_100():
     def auc(random):
         return intervals.auc(np.concatenate([random.normal(1, 1, 80), random.normal(0, 1, 120)]), np.arange(200) < 80)
 
+    def three(random):
+        of_classes = random.integers(0, 3, 200)[:, None] == np.arange(3)
+        return intervals.mean_auc(random.normal(of_classes, 1), of_classes)
+
     def rmse(random):
         squares = random.normal(0, 3, 300) ** 2
         return intervals.root_mean_square(300, squares.sum(), (squares**2).sum())
@@ -96,6 +124,7 @@ def test_intervals_hold_the_truth_about_95_times_of_100():
     for truth, draw in (
         (0.6 / 0.8, f1),
         (stats.norm.cdf(1 / np.sqrt(2)), auc),
+        (stats.norm.cdf(1 / np.sqrt(2)), three),
         (3.0, rmse),
         (3 * np.sqrt(2 / np.pi), mae),
     ):
