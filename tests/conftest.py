@@ -9,7 +9,7 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ from jupyter_client.manager import start_new_kernel
 import mlops_jupyter
 from mlops_jupyter import settings
 from mlops_jupyter.capabilities import tracking
+from mlops_jupyter.capabilities.forking import ForkServer, supported
 from mlops_jupyter.capabilities.journal import Journals
 from mlops_jupyter.commands.project import plain, start_shipper
 from mlops_jupyter.records import Run
@@ -31,6 +32,7 @@ hypothesis.settings.register_profile("patient", deadline=None)
 hypothesis.settings.load_profile("patient")
 
 REPOSITORY = Path(__file__).parents[1]
+NURSERY = REPOSITORY / "tests" / "fakes" / "nursery"
 _OURS = ("MLFLOW_", "MLOPS_JUPYTER_", "JPY_", "JUPYTERHUB_", "GIT_")
 
 
@@ -48,9 +50,30 @@ def template_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return file
 
 
+@pytest.fixture(scope="session")
+def nursery() -> Iterator[Path | None]:
+    """The socket of a process that has imported MLflow, from which shippers and terminals are forked, where one can be.
+
+    See ``tests/fakes/nursery``; ``MLOPS_TESTS_NURSERY=`` (empty) does without.
+    """
+    if not supported() or os.environ.get("MLOPS_TESTS_NURSERY") == "":
+        yield None
+        return
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(_OURS)}
+    server = ForkServer.start(
+        environment={**environment, "MLFLOW_DISABLE_TELEMETRY": "true", "PYTHONPATH": _with_nursery(environment)}
+    )
+    yield server.path
+    server.stop()
+
+
+def _with_nursery(environment: Mapping[str, str]) -> str:
+    return os.pathsep.join(filter(None, (str(NURSERY), environment.get("PYTHONPATH"))))
+
+
 @pytest.fixture
 def clean_environment(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, nursery: Path | None
 ) -> Iterator[None]:
     """No variable, no home directory and no MLflow state of the machine or of another test."""
     for name in list(os.environ):
@@ -71,6 +94,9 @@ def clean_environment(
     monkeypatch.setenv("GIT_CONFIG_NOSYSTEM", "1")
     # Children started by name (mlops, papermill, jupyter) are those of this environment.
     monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
+    if nursery is not None:
+        monkeypatch.setenv("PYTHONPATH", _with_nursery(os.environ))
+        monkeypatch.setenv("MLOPS_TESTS_NURSERY", str(nursery))
     settings.forget_root()
     yield
     while mlflow.active_run() is not None:
@@ -147,7 +173,7 @@ def terminal(clean_environment: None) -> Callable[..., Finished]:
         done = subprocess.run(
             [str(Path(sys.executable).parent / "mlops"), *words],
             cwd=cwd,
-            env={**os.environ, **environment},
+            env={**os.environ, "MLOPS_TESTS_TERMINAL": "", **environment},
             capture_output=True,
             text=True,
             timeout=timeout,
