@@ -149,7 +149,8 @@ export class ModelsSection extends Section {
       }
       const done = await this.api.data<Promoted>("promote", given, this.notebook);
       const before = done.before === null || done.before === done.version ? "" : trans.__(" (before: version %1)", done.before);
-      Notification.success(trans.__("%1@%2 is version %3 now%4", done.model, done.alias, done.version, before));
+      const said = trans.__("%1@%2 is version %3 now%4", done.model, done.alias, done.version, before);
+      Notification.success(said, { autoClose: 8000 });
     });
     await this.refresh();
   }
