@@ -130,7 +130,9 @@ export class ModelsSection extends Section {
     promote.onclick = () => void this.promote(one);
     const deploy = small(trans.__("Deploy…"), trans.__("Deploy version %1 of %2", one.version, one.model));
     deploy.onclick = () => void call(this.place, "deploy", { model: one.uri, name: one.model });
-    first.append(promote, deploy);
+    const acts = element("span", "mlops-Version-acts");
+    acts.append(promote, deploy);
+    first.append(acts);
     item.append(first, facts);
     return item;
   }
