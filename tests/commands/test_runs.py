@@ -173,6 +173,7 @@ def test_a_table_goes_on_where_another_has_ended(make, terminal):
 
 @pytest.mark.parametrize("page", ["x", "!", "e30=", "Mw==", "größe"])
 def test_a_page_that_there_is_not(page, make):
+    make("a")
     with pytest.raises(CommandError, match="no table of runs goes on at") as caught:
         mlops_jupyter.runs(page=page)
     assert (caught.value.hint, caught.value.exit_code) == ("leave --page out", 2)

@@ -153,7 +153,7 @@ def test_the_dark_theme(lab: str, page: Page, made):
     expect(foot(page)).to_have_text("4 runs in churn")
     widen(page)
     page.evaluate("() => window.jupyterapp.commands.execute('apputils:change-theme', { theme: 'JupyterLab Dark' })")
-    page.locator("body[data-jp-theme-light='false']").wait_for()
+    page.locator("body[data-jp-theme-light='false']").wait_for(state="attached")
     page.locator(ROWS, has_text="failed").click()
     picture(page, "lab-sidebar-dark")
 

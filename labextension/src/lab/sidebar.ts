@@ -1,5 +1,6 @@
 // The sidebar: empty until it is shown for the first time.
 import { ILayoutRestorer, type JupyterFrontEnd, type JupyterFrontEndPlugin } from "@jupyterlab/application";
+import { ICommandPalette } from "@jupyterlab/apputils";
 import { INotebookTracker } from "@jupyterlab/notebook";
 import { IRenderMimeRegistry } from "@jupyterlab/rendermime";
 import { ITranslator, nullTranslator } from "@jupyterlab/translation";
@@ -39,12 +40,13 @@ export const sidebar: JupyterFrontEndPlugin<void> = {
   description: "Shows runs, models, deployments and the notebook's versions at the side.",
   autoStart: true,
   requires: [IRenderMimeRegistry],
-  optional: [INotebookTracker, ILayoutRestorer, ITranslator],
+  optional: [INotebookTracker, ILayoutRestorer, ICommandPalette, ITranslator],
   activate: (
     app: JupyterFrontEnd,
     rendermime: IRenderMimeRegistry,
     tracker: INotebookTracker | null,
     restorer: ILayoutRestorer | null,
+    palette: ICommandPalette | null,
     translator: ITranslator | null,
   ) => {
     const trans = (translator ?? nullTranslator).load("mlops_jupyter");
@@ -55,5 +57,6 @@ export const sidebar: JupyterFrontEndPlugin<void> = {
       label: trans.__("Show the MLOps sidebar"),
       execute: () => app.shell.activateById(panel.id),
     });
+    palette?.addItem({ command: "mlops:show-sidebar", category: "MLOps" });
   },
 };

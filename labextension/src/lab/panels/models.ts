@@ -130,7 +130,9 @@ export class ModelsSection extends Section {
     promote.onclick = () => void this.promote(one);
     const deploy = small(trans.__("Deploy…"), trans.__("Deploy version %1 of %2", one.version, one.model));
     deploy.onclick = () => void call(this.place, "deploy", { model: one.uri, name: one.model });
-    first.append(promote, deploy);
+    const acts = element("span", "mlops-Version-acts");
+    acts.append(promote, deploy);
+    first.append(acts);
     item.append(first, facts);
     return item;
   }
@@ -149,7 +151,8 @@ export class ModelsSection extends Section {
       }
       const done = await this.api.data<Promoted>("promote", given, this.notebook);
       const before = done.before === null || done.before === done.version ? "" : trans.__(" (before: version %1)", done.before);
-      Notification.success(trans.__("%1@%2 is version %3 now%4", done.model, done.alias, done.version, before));
+      const said = trans.__("%1@%2 is version %3 now%4", done.model, done.alias, done.version, before);
+      Notification.success(said, { autoClose: 8000 });
     });
     await this.refresh();
   }

@@ -7,7 +7,7 @@ import { VirtualRows } from "./virtual_rows";
 
 const ROW_PX = 24;
 const BOX_PX = 26;
-const WIDTHS_PX = { name: 140, status: 104, started: 112, duration_s: 84 };
+const WIDTHS_PX = { name: 120, status: 104, started: 112, duration_s: 84 };
 const METRIC_PX = 84;
 const ROW = "mlops-Row";
 
