@@ -64,6 +64,7 @@ export class Monitoring extends Widget {
 /** A tab with a deployment's dashboard. */
 export function monitoringTab(place: Place, name: string, notebook: string | null): MainAreaWidget<Monitoring> {
   const tab = new MainAreaWidget({ content: new Monitoring(place, name, notebook) });
+  tab.toolbar.hide();
   tab.id = `mlops-monitor-${encodeURIComponent(`${PathExt.dirname(notebook ?? "")}/${name}`)}`;
   tab.title.label = place.trans.__("Monitor %1", name);
   tab.title.caption = place.trans.__("What %1 does: throughput, latency, errors, drift, quality, alerts", name);
