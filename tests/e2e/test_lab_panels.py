@@ -156,23 +156,24 @@ def asked_of(page: Page, path: str) -> list[str]:
 
 
 def test_a_sidebar_that_nobody_sees_asks_nothing_and_one_without_a_server_says_so(card: Locator, page: Page):
-    asked = asked_of(page, "deployments")
-    until(lambda: len(asked) > 0, "the section does not ask")
+    route = "**/mlops-jupyter/deployments*"
+    with page.expect_request(route):
+        asked = asked_of(page, "deployments")
     page.evaluate("() => window.jupyterapp.shell.collapseLeft()")
     expect(card).to_be_hidden()
     page.wait_for_timeout(1_000)  # what was on its way
     before = len(asked)
     page.wait_for_timeout(11_000)
     assert len(asked) == before
-    sidebar(page)
-    until(lambda: len(asked) > before, "it does not ask again")
+    with page.expect_request(route):
+        sidebar(page)
 
     # A server without the other half says so, and what was known stays.
-    page.route("**/mlops-jupyter/deployments*", lambda route: route.fulfill(status=404, body="<html>"))
+    page.route(route, lambda asking: asking.fulfill(status=404, body="<html>"))
     alert = section(page, "deployments").get_by_role("alert")
     expect(alert).to_have_text("The server half of mlops-jupyter does not answer. → jupyter server extension list")
     expect(card).to_be_visible()
-    page.unroute("**/mlops-jupyter/deployments*")
+    page.unroute(route)
     page.get_by_role("button", name="Refresh Deployments").click()
     expect(alert).to_be_hidden()
 
