@@ -114,8 +114,9 @@ def test_it_ends_when_nobody_calls_a_verb(running, project, only_forks, monkeypa
     monkeypatch.setattr(forks, "_IDLE_S", 0.3)
     told(running, Wanted("status", {}, False, project))
     server = running.forks._server
-    wait_for(lambda: server.state() is None)
-    wait_for(lambda: not server.path.parent.exists())
+    # To ask it for its state would be use.
+    wait_for(lambda: server._process.poll() is not None)
+    assert not server.path.parent.exists()
     assert told(running, Wanted("status", {}, False, project))[-1]["event"] == "result"
 
 
