@@ -204,9 +204,10 @@ def test_the_monitor_in_a_tab_and_out_of_sight(monitor: Locator, page: Page):
     dark(page)
     picture(page, "lab-monitor-dark")
 
-    hour = monitor.get_by_role("button", name="15 min")
-    hour.click()
-    until(lambda: told(monitor, "instants") > 800, "the range has not changed")
+    monitor.get_by_role("button", name="1 h", exact=True).click()
+    until(lambda: told(monitor, "instants") <= 370, "the range has not changed")
+    monitor.get_by_role("button", name="15 min").click()
+    until(lambda: told(monitor, "instants") > 800, "the range has not changed back")
     monitor.get_by_label("share of version 1").fill("50")
     monitor.get_by_label("share of version 2").fill("50")
     monitor.get_by_role("button", name="shift traffic").click()
