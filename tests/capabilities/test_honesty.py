@@ -213,3 +213,18 @@ def test_two_hundred_cells_take_no_time():
     # Ten times what a quiet machine takes.
     assert first < 2
     assert again < 0.5
+
+
+@pytest.mark.parametrize(
+    ("words", "together"),
+    [
+        ([], None),
+        ([None, ""], None),
+        (["clean", None, "clean"], "clean"),
+        (["clean", "edited", "out-of-order,edited"], "edited,out-of-order"),
+        (["unknown", "clean"], "unknown"),
+    ],
+)
+def test_several_runs_are_as_honest_as_the_worst(words, together):
+    tags = [{} if word is None else {honesty.HONESTY_TAG: word} for word in words]
+    assert honesty.verdict_of(tags) == together

@@ -11,7 +11,8 @@ import type { Place } from "./calling";
 import { Watch } from "./watch";
 import { wrong } from "./words";
 
-const HOUR_S = 3_600;
+// Of the last quarter of an hour there is something new each second.
+const RANGE_S = 900;
 
 export class Monitoring extends Widget {
   private readonly alert = document.createElement("div");
@@ -38,7 +39,7 @@ export class Monitoring extends Widget {
         perform("traffic", { name, shares: Object.entries(shares).map(([version, share]) => `${version}=${share}`) }),
       rollBack: () => perform("rollback", { name }),
     };
-    this.watch = new Watch(api, name, notebook, HOUR_S, deeds, (error) => this.told(error));
+    this.watch = new Watch(api, name, notebook, RANGE_S, deeds, (error) => this.told(error));
   }
 
   override dispose(): void {
@@ -50,7 +51,7 @@ export class Monitoring extends Widget {
   protected override onAfterAttach(message: Message): void {
     super.onAfterAttach(message);
     if (this.view === null) {
-      this.view = new View(this.watch.store, this.name, HOUR_S, "the server");
+      this.view = new View(this.watch.store, this.name, RANGE_S, "the server");
       this.node.append(this.view.root);
     }
   }
@@ -64,6 +65,7 @@ export class Monitoring extends Widget {
 /** A tab with a deployment's dashboard. */
 export function monitoringTab(place: Place, name: string, notebook: string | null): MainAreaWidget<Monitoring> {
   const tab = new MainAreaWidget({ content: new Monitoring(place, name, notebook) });
+  tab.toolbar.hide();
   tab.id = `mlops-monitor-${encodeURIComponent(`${PathExt.dirname(notebook ?? "")}/${name}`)}`;
   tab.title.label = place.trans.__("Monitor %1", name);
   tab.title.caption = place.trans.__("What %1 does: throughput, latency, errors, drift, quality, alerts", name);

@@ -27,7 +27,8 @@ function wordsOf({ flag }: Parameter, value: Value): string[] {
   return flag === null ? values : values.map((one) => `${flag} ${quoted(one)}`);
 }
 
-function quoted(word: string): string {
+/** A word as a shell takes it, and our magic alike. */
+export function quoted(word: string): string {
   return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'"'"'`)}'`;
 }
 

@@ -15,6 +15,7 @@ export interface Question {
 /** Ask; what is safe is what Enter does. */
 export async function asked(trans: TranslationBundle, { title, words, line, button, warns }: Question): Promise<boolean> {
   const body = new Widget();
+  body.addClass("mlops-Question");
   const said = document.createElement("p");
   said.textContent = words;
   const code = document.createElement("code");

@@ -132,6 +132,7 @@ export function logsTab(place: Place, api: Api, name: string, notebook: string |
   let tab = [...place.app.shell.widgets("main")].find((one) => one.id === id) as MainAreaWidget<Logs> | undefined;
   if (tab === undefined) {
     tab = new MainAreaWidget({ content: new Logs(place, api, name, notebook) });
+    tab.toolbar.hide();
     tab.id = id;
     tab.title.label = place.trans.__("Log of %1", name);
     tab.title.caption = `mlops logs ${name} --follow`;

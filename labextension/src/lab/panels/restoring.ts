@@ -7,6 +7,7 @@ import { record } from "../acting";
 import type { Api } from "../api";
 import type { Place } from "../calling";
 import { contentOf, pathOf } from "../open_notebook";
+import { quoted } from "../words";
 import { part } from "./parts";
 
 export type Choice = "copy" | "replace" | null;
@@ -19,7 +20,8 @@ export async function choice(place: Place, notebook: string, title: string, ref:
     "A copy beside %1 changes nothing. In its place: its cells as they are here now are kept as a snapshot first, their outputs are not.",
     PathExt.basename(notebook),
   );
-  const line = `mlops restore ${ref} ${PathExt.basename(notebook)}`;
+  const line = `mlops restore ${ref} ${quoted(PathExt.basename(notebook))}`;
+  body.addClass("mlops-Question");
   body.node.append(part("p", "", title), part("p", "", words), part("code", "mlops-Line", line));
   const buttons = [
     Dialog.cancelButton({ label: trans.__("Cancel") }),

@@ -8,7 +8,8 @@ import { button, empty, part } from "./parts";
 import { choice, copied, replaced } from "./restoring";
 import { Section } from "./section";
 
-const SECONDS = 60;
+// What runs say of a version comes to the store a moment after they have ended.
+const SECONDS = 20;
 const FIRST = 30;
 
 type SaveState = "started" | "completed" | "failed";
