@@ -1,19 +1,9 @@
 // The server extension's routes, typed.
 import { URLExt } from "@jupyterlab/coreutils";
 import { ServerConnection } from "@jupyterlab/services";
+import type { Effect, ErrorName, KeptSources, Kind, Overview, Place, Records } from "./generated";
 
-export type Kind =
-  | "text"
-  | "path"
-  | "integer"
-  | "number"
-  | "flag"
-  | "choice"
-  | "texts"
-  | "paths"
-  | "pairs"
-  | "object"
-  | "source";
+export type { Kind, Overview } from "./generated";
 
 export type Scalar = string | number | boolean;
 export type Value = Scalar | string[] | Record<string, Scalar>;
@@ -34,8 +24,8 @@ export interface Parameter {
 export interface VerbLine {
   readonly name: string;
   readonly line: string;
-  readonly effect: "reads" | "writes" | "destroys";
-  readonly place: "anywhere" | "kernel";
+  readonly effect: Effect;
+  readonly place: Place;
 }
 
 /** A verb as the grammar describes it; `asks` says that it may want a yes. */
@@ -54,13 +44,13 @@ export interface Request {
 }
 
 /** Every form of a record, by mime type. */
-export type Bundle = Record<string, any>;
+export type Bundle = Partial<Records> & { readonly "text/html"?: string; readonly "text/plain"?: string };
 
 export interface Ended {
   event: "result" | "error" | "cancelled";
   failed?: boolean;
   data?: Bundle;
-  error?: string;
+  error?: ErrorName;
   message?: string;
   hint?: string | null;
   status?: number;
@@ -72,17 +62,18 @@ export type Event =
   | { event: "progress"; message: string; share: number }
   | { event: "shown" | "part" | "live"; data: Bundle };
 
-export interface Overview {
-  readonly root: string;
-  readonly open_runs: readonly { run_id: string; name: string; notebook: string | null; started: string }[];
-  readonly endpoints: readonly { name: string; status: string; restarts: number; error: string | null }[];
+/** What an answer says that is no success. */
+interface Said {
+  readonly error: ErrorName;
+  readonly message: string;
+  readonly hint: string | null;
 }
 
 /** An answer of the server that is no success; `hint` is the next command. */
 export class Refused extends Error {
   constructor(
     readonly status: number,
-    readonly kind: string,
+    readonly kind: ErrorName | "",
     message: string,
     readonly hint: string | null,
   ) {
@@ -106,6 +97,11 @@ export class Api {
   /** What goes on in the project around a notebook. */
   status(notebook: string | null): Promise<Overview> {
     return this.json<Overview>(`status${notebook === null ? "" : `?notebook=${encodeURIComponent(notebook)}`}`);
+  }
+
+  /** Which states of a notebook its snapshots hold. */
+  kept(notebook: string): Promise<KeptSources> {
+    return this.json<KeptSources>(`kept?notebook=${encodeURIComponent(notebook)}`);
   }
 
   /** Run a verb and hand each event over as it comes; to abort cancels the verb. */
@@ -136,7 +132,7 @@ export class Api {
     if (answer.ok) {
       return answer;
     }
-    const told = await answer.json().catch(() => ({}));
+    const told = (await answer.json().catch(() => ({}))) as Partial<Said>;
     if (answer.status === 404 && told.error === undefined) {
       throw new Refused(404, "", "The server half of mlops-jupyter does not answer.", "jupyter server extension list");
     }
