@@ -30,8 +30,10 @@ from .journal import Journals, RunJournal, Shipped
 from .process_end import close_when_the_process_ends, give_signals_back
 from .redaction import without_credentials
 from .run_snapshot import RunSnapshot, close_after
+from .sources import checksum
 
-CELL_ID_TAG = "mlops.cell_id"
+# The cell that ran: its id, and the checksum of its source, which tells whether it has been edited since.
+CELL_ID_TAG, CELL_SUM_TAG = "mlops.cell_id", "mlops.cell_crc32"
 RERUN_TAG = "mlops.rerun_of"
 LOCAL_ID_TAG = "mlops.local_id"
 REPRODUCES_TAG = "mlops.reproduces"
@@ -369,6 +371,17 @@ def open_here() -> list[OpenRun]:
     return [run for run in _open if run.tracked and run.thread == here and run.process == os.getpid()]
 
 
+def _tags_of_cell(cell_id: str | None, source: str | None) -> dict[str, str]:
+    if cell_id is None:
+        return {}
+    told = {CELL_ID_TAG: cell_id}
+    if cell_id in _last_of_cell:
+        told[RERUN_TAG] = _last_of_cell[cell_id]
+    if source is not None:
+        told[CELL_SUM_TAG] = checksum(source)
+    return told
+
+
 def open_run(
     journals: Journals,
     plain: PlainTracking,
@@ -410,13 +423,9 @@ def open_run(
         Told in a sentence what the user should know while the body runs.
     """
     run_id = uuid.uuid4().hex
-    tags = {**provenance, **intent.tags}
+    tags = {**provenance, **intent.tags, **_tags_of_cell(cell_id, source)}
     if intent.parent is not None:
         tags[PARENT_TAG] = intent.parent
-    if cell_id is not None:
-        tags[CELL_ID_TAG] = cell_id
-        if cell_id in _last_of_cell:
-            tags[RERUN_TAG] = _last_of_cell[cell_id]
     start = RunStart(
         run_id=run_id,
         experiment=intent.experiment,

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from .. import settings
 from ..capabilities.journal.folder import RunFolder, RunFolders
+from ..capabilities.tracking import CELL_ID_TAG, PARENT_TAG
 from ..records import Deployments, EndpointHealth, OpenRunSeen, Overview
 from . import targets
 
@@ -73,4 +74,6 @@ def _seen(folder: RunFolder) -> OpenRunSeen | None:
     if start is None:
         return None
     started = datetime.fromtimestamp(start.started_ms / 1000, UTC)
-    return OpenRunSeen(start.run_id, start.name, start.notebook, started)
+    return OpenRunSeen(
+        start.run_id, start.name, start.notebook, started, start.tags.get(CELL_ID_TAG), start.tags.get(PARENT_TAG)
+    )

@@ -103,6 +103,7 @@ from .runs import (
 from .versions import (
     CellChange,
     History,
+    KeptSources,
     Line,
     NotebookDiff,
     OutputChange,
@@ -151,6 +152,7 @@ __all__ = [
     "Honesty",
     "HonestyFinding",
     "HonestyKind",
+    "KeptSources",
     "Line",
     "LogLines",
     "LoggedRows",

@@ -96,14 +96,18 @@ class OpenRunSeen:
 
     Attributes
     ----------
-    run_id, name, notebook, started
+    run_id, name, notebook, started, parent
         As of `Run`; the notebook's path is absolute.
+    cell_id
+        The id of the notebook's cell that is the run's body, if one is.
     """
 
     run_id: str
     name: str
     notebook: str | None
     started: datetime
+    cell_id: str | None = None
+    parent: str | None = None
 
 
 @dataclass(frozen=True)

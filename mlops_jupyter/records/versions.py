@@ -79,6 +79,23 @@ class Snapshot:
 
 
 @dataclass(frozen=True)
+class KeptSources:
+    """Which states of a notebook's cells its newest snapshots hold.
+
+    Attributes
+    ----------
+    ref, taken
+        The newest snapshot's name and time; ``None`` without any.
+    checksums
+        Of each snapshot that was looked at, the newest first, the checksum of its cells' types and sources.
+    """
+
+    ref: str | None = None
+    taken: datetime | None = None
+    checksums: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class History:
     """The versions of a notebook, newest first."""
 

@@ -1,20 +1,13 @@
 // The server extension's routes, typed.
 import { URLExt } from "@jupyterlab/coreutils";
 import { ServerConnection } from "@jupyterlab/services";
+import type { Effect, ErrorName, KeptSources, Kind, Overview as Seen, Place, Records } from "./generated";
 import { lines, query } from "./reading";
 
-export type Kind =
-  | "text"
-  | "path"
-  | "integer"
-  | "number"
-  | "flag"
-  | "choice"
-  | "texts"
-  | "paths"
-  | "pairs"
-  | "object"
-  | "source";
+export type { Kind } from "./generated";
+
+/** The project around a notebook; `root` is its folder and `directory` the server's, both absolute. */
+export type Overview = Seen & { readonly directory: string };
 
 export type Scalar = string | number | boolean;
 export type Value = Scalar | string[] | Record<string, Scalar>;
@@ -35,8 +28,8 @@ export interface Parameter {
 export interface VerbLine {
   readonly name: string;
   readonly line: string;
-  readonly effect: "reads" | "writes" | "destroys";
-  readonly place: "anywhere" | "kernel";
+  readonly effect: Effect;
+  readonly place: Place;
 }
 
 /** A verb as the grammar describes it; `asks` says that it may want a yes. */
@@ -59,13 +52,13 @@ export interface Request {
 }
 
 /** Every form of a record, by mime type. */
-export type Bundle = Record<string, any>;
+export type Bundle = Partial<Records> & { readonly "text/html"?: string; readonly "text/plain"?: string };
 
 export interface Ended {
   event: "result" | "error" | "cancelled";
   failed?: boolean;
   data?: Bundle;
-  error?: string;
+  error?: ErrorName;
   message?: string;
   hint?: string | null;
   status?: number;
@@ -77,12 +70,11 @@ export type Event =
   | { event: "progress"; message: string; share: number }
   | { event: "shown" | "part" | "live"; data: Bundle };
 
-/** The project around a notebook; `root` is its folder and `directory` the server's, both absolute. */
-export interface Overview {
-  readonly root: string;
-  readonly directory: string;
-  readonly open_runs: readonly { run_id: string; name: string; notebook: string | null; started: string }[];
-  readonly endpoints: readonly { name: string; status: string; restarts: number; error: string | null }[];
+/** What an answer says that is no success. */
+interface Said {
+  readonly error: ErrorName;
+  readonly message: string;
+  readonly hint: string | null;
 }
 
 /** A version behind an endpoint, and the share of requests that it answers in percent. */
@@ -157,7 +149,7 @@ export interface ModelTable {
 export class Refused extends Error {
   constructor(
     readonly status: number,
-    readonly kind: string,
+    readonly kind: ErrorName | "",
     message: string,
     readonly hint: string | null,
   ) {
@@ -186,6 +178,11 @@ export class Api {
   /** The endpoints of the project around a notebook. */
   async deployments(notebook: string | null): Promise<readonly Deployed[]> {
     return (await this.json<{ deployments: Deployed[] }>(`deployments${query({ notebook })}`)).deployments;
+  }
+
+  /** Which states of a notebook its snapshots hold. */
+  kept(notebook: string): Promise<KeptSources> {
+    return this.json<KeptSources>(`kept?notebook=${encodeURIComponent(notebook)}`);
   }
 
   /** Run a verb and hand each event over as it comes; to abort cancels the verb. */
@@ -227,7 +224,7 @@ export class Api {
     if (answer.ok) {
       return answer;
     }
-    const told = await answer.json().catch(() => ({}));
+    const told = (await answer.json().catch(() => ({}))) as Partial<Said>;
     if (answer.status === 404 && told.error === undefined) {
       throw new Refused(404, "", "The server half of mlops-jupyter does not answer.", "jupyter server extension list");
     }

@@ -1,16 +1,22 @@
 // What a command does: a form, then the verb at work in a tab; or for a verb that needs a kernel, a visible cell.
 import type { JupyterFrontEnd } from "@jupyterlab/application";
+import type { Cell } from "@jupyterlab/cells";
 import { Dialog, Notification, showDialog, showErrorMessage } from "@jupyterlab/apputils";
 import { type INotebookTracker, NotebookActions, type NotebookPanel } from "@jupyterlab/notebook";
 import type { IRenderMimeRegistry } from "@jupyterlab/rendermime";
+import type { Kernel } from "@jupyterlab/services";
 import type { TranslationBundle } from "@jupyterlab/translation";
 import { UUID } from "@lumino/coreutils";
-import { Api, type Arguments, type Ended, Refused, type Request, type Verb } from "./api";
+import { Api, type Arguments, type Ended, Refused, type Request, type Scalar, type Verb } from "./api";
 import { Form } from "./form";
 import { contentOf, pathOf } from "./open_notebook";
 import { parametersOf } from "./parameters";
 import { inTab, Result } from "./result";
+import { isTracked } from "./runs_of_cells";
 import { lineOf, magicOf, wrong } from "./words";
+
+const LOAD = "%load_ext mlops_jupyter";
+const LOADS = /^%(load|reload)_ext\s+mlops_jupyter\b/m;
 
 /** What commands share: JupyterLab's services, as far as there are any. */
 export interface Place {
@@ -55,6 +61,22 @@ export async function snapshot(place: Place): Promise<void> {
   await taking.catch(() => undefined);
 }
 
+/** Have the chosen cell tracked from now on, and run it. */
+export async function trackCell(place: Place): Promise<void> {
+  const api = new Api(place.app.serviceManager.serverSettings);
+  await told(place, "track", async () => {
+    const cell = place.tracker?.activeCell;
+    const already = cell && isTracked(cell.model) ? cell.model.sharedModel.getSource() : null;
+    await inCell(place, await api.verb("track"), {}, already);
+  });
+}
+
+/** Show a run, by its id. */
+export async function openRun(place: Place, run: string): Promise<void> {
+  const given: Arguments = { query: `attributes.run_id = '${run}'`, all_experiments: true };
+  await call(place, "runs", given, false);
+}
+
 /** Run the notebook headless, with a form of its parameters. */
 export async function headless(place: Place): Promise<void> {
   const panel = place.tracker?.currentWidget;
@@ -76,10 +98,10 @@ export async function headless(place: Place): Promise<void> {
       // A headless run is of the file; it is saved as the user would save it.
       await panel.context.save();
     }
-    const values = Object.fromEntries(Object.entries(filled).map(([key, value]) => [key, String(value)]));
+    const values = Object.fromEntries(Object.entries(filled).map(([key, value]) => [key, String(value as Scalar)]));
     const given: Arguments = { notebooks: [fileOf(place, panel)] };
     if (Object.keys(values).length > 0) {
-      given["parameters"] = values;
+      given.parameters = values;
     }
     start(place, api, await api.verb("run"), given, false);
   });
@@ -103,6 +125,9 @@ function start(place: Place, api: Api, verb: Verb, given: Arguments, yes: boolea
       request,
       confirm: (question) => confirm(place, question),
       again: verb.parameters.length > 0 ? again : null,
+      show: () => {
+        place.app.shell.activateById(tab.id);
+      },
     },
     place.trans,
   );
@@ -120,27 +145,46 @@ function start(place: Place, api: Api, verb: Verb, given: Arguments, yes: boolea
   void result.run();
 }
 
-/** Put a verb that works on a cell above the active one, and run that. */
-async function inCell(place: Place, verb: Verb, given: Arguments): Promise<void> {
+/** Put a verb that works on a cell above the active one, and run that; with `source`, the cell as it is then. */
+async function inCell(place: Place, verb: Verb, given: Arguments, source: string | null = null): Promise<void> {
   const panel = place.tracker?.currentWidget;
   const cell = panel?.content.activeCell;
-  if (!panel || !cell || cell.model.type !== "code") {
-    const said = place.trans.__("Open a notebook and choose the code cell that is meant.");
-    await showErrorMessage(place.trans.__("%1 works on a cell", verb.name), said);
-    return;
+  if (!panel || cell?.model.type !== "code") {
+    throw new Error(place.trans.__("%1 works on a cell: choose the code cell that is meant.", verb.name));
   }
+  const kernel = await kernelOf(place, panel);
   const shared = cell.model.sharedModel;
   const body = shared.getSource().replace(/^%%mlops\s.*\n?/, "");
-  shared.setSource(`%%mlops ${magicOf(verb, given)}\n${body}`);
-  const kernel = panel.sessionContext.session?.kernel;
-  // Loading it once more changes nothing; to have it in a cell makes the notebook run by itself.
+  shared.setSource(source ?? `%%mlops ${magicOf(verb, given)}\n${body}`);
+  // To have it in a cell makes the notebook run by itself.
   const texts = [...(panel.model?.cells ?? [])].map((one) => one.sharedModel.getSource());
-  if (kernel && !texts.some((one) => /^%(load|reload)_ext\s+mlops_jupyter\b/m.test(one))) {
-    NotebookActions.insertAbove(panel.content);
-    panel.content.activeCell?.model.sharedModel.setSource("%load_ext mlops_jupyter");
-    await NotebookActions.runAndAdvance(panel.content, panel.sessionContext);
+  const cells: Cell[] = [cell];
+  if (texts.some((one) => LOADS.test(one))) {
+    // That cell may have run in an earlier kernel; to load it once more changes nothing.
+    kernel.requestExecute({ code: LOAD, silent: true, store_history: false });
+  } else {
+    const place = panel.content.widgets.indexOf(cell);
+    panel.model?.sharedModel.insertCell(place, { cell_type: "code", source: LOAD, metadata: { trusted: true } });
+    cells.unshift(...panel.content.widgets.slice(place, place + 1));
   }
-  await NotebookActions.run(panel.content, panel.sessionContext);
+  await NotebookActions.runCells(panel.content, cells, panel.sessionContext);
+}
+
+/** The notebook's kernel, which must understand the magics; a busy one runs the cell when it comes to it. */
+async function kernelOf(place: Place, panel: NotebookPanel): Promise<Kernel.IKernelConnection> {
+  const { trans } = place;
+  await panel.sessionContext.ready;
+  const kernel = panel.sessionContext.session?.kernel;
+  if (!kernel || kernel.status === "dead" || kernel.status === "terminating") {
+    throw new Error(trans.__("%1 has no kernel that runs: start one in the menu Kernel.", panel.title.label));
+  }
+  const language = (await kernel.spec)?.language ?? "";
+  if (language.toLowerCase() !== "python") {
+    throw new Error(
+      trans.__("%1 has a kernel of %2, and only one of Python can be tracked.", panel.title.label, language),
+    );
+  }
+  return kernel;
 }
 
 /** What a form begins with: the notebook that is open, where a verb takes one. */
@@ -188,7 +232,7 @@ function textOf(end: Ended): string {
   if (end.event !== "result" || end.failed) {
     throw new Refused(end.status ?? 0, end.error ?? "", end.message ?? end.event, end.hint ?? null);
   }
-  return String(end.data?.["text/plain"] ?? "");
+  return end.data?.["text/plain"] ?? "";
 }
 
 /** Do it, and say what goes wrong. */

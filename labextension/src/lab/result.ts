@@ -1,9 +1,13 @@
 // A verb at work, and what it gave: a tab of the main area.
-import { MainAreaWidget, Notification } from "@jupyterlab/apputils";
+import { MainAreaWidget } from "@jupyterlab/apputils";
 import { type IRenderMimeRegistry, MimeModel } from "@jupyterlab/rendermime";
 import type { TranslationBundle } from "@jupyterlab/translation";
 import { Widget } from "@lumino/widgets";
+import { tell } from "./attention";
 import { type Api, type Bundle, type Ended, type Event, Refused, type Request } from "./api";
+
+// What a notification holds.
+const LONGEST = 300;
 
 /** What a result needs to know of its call: its name, the line that would do the same, and how to change it. */
 export interface Call {
@@ -13,6 +17,8 @@ export interface Call {
   /** Ask the user whether to go on; null where nobody was asked yet. */
   confirm: (question: string) => Promise<boolean>;
   again: (() => void) | null;
+  /** Bring it to the front. */
+  show: () => void;
 }
 
 export class Result extends Widget {
@@ -115,8 +121,8 @@ export class Result extends Widget {
     this.shown.append(...(await this.rendered(end.data ?? {})));
     if (end.event === "error" || end.failed) {
       this.failed(end.message ?? "", end.hint ?? null);
-    } else if (!this.isVisible && !this.isDisposed) {
-      Notification.success(this.trans.__("mlops %1 has ended.", this.call.verb));
+    } else {
+      this.tell(false, this.trans.__("mlops %1 has ended.", this.call.line));
     }
   }
 
@@ -133,19 +139,24 @@ export class Result extends Widget {
     }
     this.said.textContent = "";
     this.node.append(box);
-    if (!this.isVisible && !this.isDisposed) {
-      Notification.error(`mlops ${this.call.verb}: ${message}`);
+    this.tell(true, `mlops ${this.call.line}: ${message}`);
+  }
+
+  private tell(failed: boolean, said: string): void {
+    if (!this.isDisposed) {
+      tell({ failed, said: said.slice(0, LONGEST), widget: this, show: this.call.show }, this.trans);
     }
   }
 
   /** A record as a notebook would show it: its HTML is made by the server, which escapes what is the user's. */
   private async rendered(data: Bundle): Promise<HTMLElement[]> {
     const kind = "text/html" in data ? "text/html" : "text/plain";
-    if (!(kind in data) || this.isDisposed) {
+    const text = data[kind];
+    if (text === undefined || this.isDisposed) {
       return [];
     }
     const renderer = this.rendermime.createRenderer(kind);
-    await renderer.renderModel(new MimeModel({ data, trusted: true }));
+    await renderer.renderModel(new MimeModel({ data: { [kind]: text }, trusted: true }));
     renderer.addClass("mlops-Result-record");
     return [renderer.node];
   }

@@ -1,63 +1,105 @@
-// An item of the status bar: the open run, and how the endpoints are.
+// An item of the status bar: the open run, whether the notebook is kept as it is, and how the endpoints are.
 import type { JupyterFrontEnd, JupyterFrontEndPlugin } from "@jupyterlab/application";
 import { INotebookTracker } from "@jupyterlab/notebook";
-import { ISettingRegistry } from "@jupyterlab/settingregistry";
 import { IStatusBar } from "@jupyterlab/statusbar";
 import { ITranslator, nullTranslator, type TranslationBundle } from "@jupyterlab/translation";
-import { Poll } from "@lumino/polling";
 import { Signal } from "@lumino/signaling";
 import { Widget } from "@lumino/widgets";
-import { Api, type Overview } from "./api";
+import type { Overview } from "./api";
+import { Kept } from "./kept";
 import { pathOf } from "./open_notebook";
+import { IOverview } from "./overview";
 
 const ID = "mlops-jupyter:status";
-const SECONDS = 10;
+
+interface Part {
+  readonly text: string;
+  readonly title: string;
+  readonly ill?: boolean;
+  readonly command: string;
+  readonly args: Record<string, string | boolean>;
+}
 
 class StatusItem extends Widget {
   /** Whether there is anything to show has changed. */
   readonly changed = new Signal<this, void>(this);
+  private told = "";
 
-  constructor(private readonly trans: TranslationBundle) {
+  constructor(
+    private readonly app: JupyterFrontEnd,
+    private readonly trans: TranslationBundle,
+  ) {
     super();
     this.addClass("mlops-Status");
     this.node.setAttribute("role", "status");
   }
 
-  show_(found: Overview | null, notebook: string | null): void {
-    const said = found === null ? [] : [...this.runs(found, notebook), ...this.endpoints(found)];
-    const before = this.node.textContent;
-    this.node.textContent = said.join(" · ");
-    this.title.caption = this.node.title = found === null ? "" : this.tooltip(found);
-    const ill = found !== null && found.endpoints.some((one) => one.status === "failed" || one.status === "stopped");
-    this.toggleClass("mlops-mod-ill", ill);
-    if ((before === "") !== (this.node.textContent === "")) {
+  get isEmpty(): boolean {
+    return this.node.childElementCount === 0;
+  }
+
+  show_(found: Overview | null, notebook: string | null, kept: Kept | null): void {
+    const parts = [...this.runs(found, notebook), ...this.standing(kept), ...this.endpoints(found)];
+    const told = JSON.stringify(parts);
+    if (told === this.told) {
+      // A button that is looked at, or pressed, stays the same one.
+      return;
+    }
+    this.told = told;
+    const before = this.isEmpty;
+    this.node.replaceChildren(...parts.map((one) => this.button(one)));
+    if (before !== this.isEmpty) {
       this.changed.emit();
     }
   }
 
-  private runs(found: Overview, notebook: string | null): string[] {
+  private button({ text, title, ill, command, args }: Part): HTMLElement {
+    const made = document.createElement("button");
+    made.type = "button";
+    made.className = ill ? "mlops-Status-part mlops-mod-ill" : "mlops-Status-part";
+    made.textContent = text;
+    made.title = title;
+    made.onclick = () => {
+      void this.app.commands.execute(command, args);
+    };
+    return made;
+  }
+
+  private runs(found: Overview | null, notebook: string | null): Part[] {
+    const open = found?.open_runs ?? [];
     // The notebook's own run before any other.
-    const own = found.open_runs.filter((one) => notebook !== null && one.notebook?.endsWith(`/${notebook}`));
-    const [first, ...others] = [...own, ...found.open_runs.filter((one) => !own.includes(one))];
+    const own = open.filter((one) => notebook !== null && one.notebook?.endsWith(`/${notebook}`));
+    const [first, ...others] = [...own, ...open.filter((one) => !own.includes(one))];
     if (first === undefined) {
       return [];
     }
     const name = this.trans.__("run %1", first.name);
-    return [others.length ? this.trans.__("%1 and %2 more", name, others.length) : name];
+    const text = others.length ? this.trans.__("%1 and %2 more", name, others.length) : name;
+    const lines = open.map((one) => this.trans.__("run %1 since %2", one.name, local(one.started)));
+    return [
+      { text, title: lines.join("\n"), command: "mlops:open-run", args: { run: first.run_id, name: first.name } },
+    ];
   }
 
-  private endpoints({ endpoints }: Overview): string[] {
+  private standing(kept: Kept | null): Part[] {
+    if (kept?.standing !== "changed") {
+      return [];
+    }
+    const since = this.trans.__("Changed since its snapshot %1 of %2", kept.found?.ref, whole(kept.found?.taken));
+    const title = `${since}\n${this.trans.__("Click: take a snapshot")}`;
+    return [{ text: this.trans.__("changed since snapshot"), title, command: "mlops:snapshot-notebook", args: {} }];
+  }
+
+  private endpoints(found: Overview | null): Part[] {
+    const { endpoints } = found ?? { endpoints: [] };
     if (endpoints.length === 0) {
       return [];
     }
     const ready = endpoints.filter((one) => one.status === "ready").length;
-    return [this.trans._n("%2 of %1 endpoint ready", "%2 of %1 endpoints ready", endpoints.length, ready)];
-  }
-
-  private tooltip(found: Overview): string {
-    const runs = found.open_runs.map((one) => this.trans.__("run %1 since %2", one.name, local(one.started)));
-    const endpoints = found.endpoints.map((one) => `${one.name}: ${one.status}${one.error ? ` (${one.error})` : ""}`);
-    return [found.root, ...runs, ...endpoints].join("\n");
+    const text = this.trans._n("%2 of %1 endpoint ready", "%2 of %1 endpoints ready", endpoints.length, ready);
+    const ill = endpoints.some((one) => one.status === "failed" || one.status === "stopped");
+    const lines = endpoints.map((one) => `${one.name}: ${one.status}${one.error ? ` (${one.error})` : ""}`);
+    return [{ text, title: lines.join("\n"), ill, command: "mlops:call-deployments", args: { ask: false } }];
   }
 }
 
@@ -65,60 +107,41 @@ function local(instant: string): string {
   return new Date(instant).toLocaleTimeString();
 }
 
+function whole(instant: string | null | undefined): string {
+  return instant ? new Date(instant).toLocaleString() : "";
+}
+
 export const status: JupyterFrontEndPlugin<void> = {
   id: ID,
-  description: "Shows the open run and the endpoints' health in the status bar.",
+  description: "Shows the open run, an unkept notebook and the endpoints' health in the status bar.",
   autoStart: true,
-  optional: [IStatusBar, INotebookTracker, ISettingRegistry, ITranslator],
+  requires: [IOverview],
+  optional: [IStatusBar, INotebookTracker, ITranslator],
   activate: (
     app: JupyterFrontEnd,
+    overview: IOverview,
     bar: IStatusBar | null,
     tracker: INotebookTracker | null,
-    registry: ISettingRegistry | null,
     translator: ITranslator | null,
   ) => {
     if (bar === null) {
       // Notebook 7 has none.
       return;
     }
-    const api = new Api(app.serviceManager.serverSettings);
-    const item = new StatusItem((translator ?? nullTranslator).load("mlops_jupyter"));
+    const item = new StatusItem(app, (translator ?? nullTranslator).load("mlops_jupyter"));
     bar.registerStatusItem(ID, {
       item,
       align: "left",
       rank: 50,
-      isActive: () => item.node.textContent !== "",
+      isActive: () => !item.isEmpty,
       activeStateChanged: item.changed,
     });
-    const notebook = () => {
+    const kept = tracker === null ? null : new Kept(app, tracker);
+    const show = (): void => {
       const panel = tracker?.currentWidget;
-      return panel ? pathOf(panel, app.serviceManager.contents) : null;
+      item.show_(overview.found, panel ? pathOf(panel, app.serviceManager.contents) : null, kept);
     };
-    const poll = new Poll<void>({
-      auto: false,
-      name: ID,
-      // Nobody looks at a hidden page; and a server that does not answer is asked more and more rarely.
-      standby: "when-hidden",
-      frequency: { interval: SECONDS * 1000, backoff: true, max: 5 * 60 * 1000 },
-      factory: async () => {
-        try {
-          item.show_(await api.status(notebook()), notebook());
-        } catch (error) {
-          item.show_(null, null);
-          throw error;
-        }
-      },
-    });
-    tracker?.currentChanged.connect(() => void poll.refresh());
-    void app.restored.then(async () => {
-      await poll.start();
-      const settings = await registry?.load(ID);
-      const set = () => {
-        const seconds = Number(settings?.get("interval").composite ?? SECONDS);
-        poll.frequency = { ...poll.frequency, interval: seconds * 1000 };
-      };
-      settings?.changed.connect(set);
-      set();
-    });
+    overview.changed.connect(show);
+    kept?.changed.connect(show);
   },
 };

@@ -17,6 +17,7 @@ from tornado.iostream import StreamClosedError
 from tornado.web import authenticated
 
 from ... import grammar, settings
+from ...commands.kept import kept_sources
 from ...commands.overview import overview
 from ...errors import CommandError, ConfirmationRequired, Conflict, MlopsError, NotFound
 from ...verbs import VERBS
@@ -266,6 +267,24 @@ class StatusRoute(Route):
         self.finish(json.dumps(render.as_json(found) | {"directory": str(root_of(self.settings).resolve())}))
 
 
+class KeptRoute(Route):
+    """``GET kept?notebook=PATH``: which states of a notebook's cells its snapshots hold."""
+
+    # Asked when the notebook is saved, which may be by itself.
+    _track_activity = False
+
+    @authenticated
+    @authorized
+    async def get(self) -> None:
+        try:
+            file = self.notebook_file(self.get_query_argument("notebook"))
+            found = await asyncio.to_thread(kept_sources, file)
+        except MlopsError as error:
+            self.refuse(error)
+            return
+        self.finish(json.dumps(render.as_json(found)))
+
+
 def routes(base_url: str) -> list[tuple[str, type[Any]]]:
     """Return the routes below a base URL."""
     found: dict[str, type[Any]] = {
@@ -273,5 +292,6 @@ def routes(base_url: str) -> list[tuple[str, type[Any]]]:
         r"verbs/([a-z]+)": VerbRoute,
         r"jobs/([0-9a-f]+)": JobRoute,
         "status": StatusRoute,
+        "kept": KeptRoute,
     }
     return [(url_path_join(base_url, NAMESPACE, path), handler) for path, handler in found.items()]

@@ -20,6 +20,7 @@ import pytest
 from tornado.web import Application
 
 from mlops_jupyter.capabilities.endpoints.processes import identify
+from mlops_jupyter.capabilities.sources import checksum
 from mlops_jupyter.faces.server import extension
 from mlops_jupyter.verbs import VERBS
 from tests.conftest import REPOSITORY
@@ -58,7 +59,7 @@ def test_each_route_refuses_who_has_not_logged_in(server, project, monkeypatch):
     for variable in (extension.ENDPOINTS_URL, extension.ENDPOINTS_OF):
         monkeypatch.setenv(variable, "")  # told to this process too, and taken back at the end
     found = paths(project)
-    assert len(found) == 9
+    assert len(found) == 10
     with httpx.Client(base_url=server.base_url.join("/"), timeout=30, trust_env=False) as stranger:
         for path in found:
             answers = {method: stranger.request(method, path) for method in METHODS}
@@ -277,6 +278,30 @@ def test_the_status_tells_open_runs_and_endpoints(server, kernel, project):
     (project / "mlops.toml").write_text("experiment = 3")
     answer = server.get("status")
     assert (answer.status_code, answer.json()["error"]) == (422, "ConfigurationError")
+
+
+def test_the_status_tells_which_cell_is_a_run_s_body(server, kernel, project):
+    ended = []
+    code = "%%mlops track fit\nimport pathlib, time\nwhile not pathlib.Path('go').exists(): time.sleep(0.05)"
+    asked = threading.Thread(target=lambda: ended.append(kernel.run(code, cell_id="cell-7")))
+    asked.start()
+    (seen,) = wait_for(lambda: server.get("status").json()["open_runs"])
+    (project / "go").touch()
+    asked.join()
+    assert (seen["name"], seen["cell_id"], seen["parent"]) == ("fit", "cell-7", None)
+    (run,) = ended[0].records("run")
+    assert run["tags"]["mlops.cell_crc32"] == checksum(code)
+
+
+def test_which_states_of_a_notebook_are_kept(server, terminal, project):
+    notebook = write_notebook(project / "größe 50% #1.ipynb", "x = 1")
+    nothing = {"ref": None, "taken": None, "checksums": []}
+    assert server.get("kept", params={"notebook": notebook.name}).json() == nothing
+    assert terminal("snapshot", notebook.name).code == 0
+    found = server.get("kept", params={"notebook": notebook.name}).json()
+    assert found["checksums"] == [checksum("code\0x = 1\0")]
+    assert server.get("kept", params={"notebook": "../x.ipynb"}).status_code == 400
+    assert server.get("kept").status_code == 400
 
 
 @pytest.fixture(params=["port", "socket"])

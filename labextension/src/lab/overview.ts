@@ -1,0 +1,85 @@
+// What goes on in the project, asked every few seconds for all who show it: the status bar and the cells.
+import type { JupyterFrontEnd, JupyterFrontEndPlugin } from "@jupyterlab/application";
+import { INotebookTracker } from "@jupyterlab/notebook";
+import { ISettingRegistry } from "@jupyterlab/settingregistry";
+import { Token } from "@lumino/coreutils";
+import { Poll } from "@lumino/polling";
+import { type ISignal, Signal } from "@lumino/signaling";
+import { Api, type Overview } from "./api";
+import { pathOf } from "./open_notebook";
+
+const ID = "mlops-jupyter:overview";
+const SECONDS = 10;
+const LONGEST_MS = 5 * 60 * 1000;
+
+export interface IOverview {
+  /** What was found last; null when nobody answers. */
+  readonly found: Overview | null;
+  readonly changed: ISignal<IOverview, void>;
+  /** Ask now. */
+  refresh(): void;
+}
+
+export const IOverview = new Token<IOverview>(
+  "mlops-jupyter:IOverview",
+  "What goes on in the project, asked again and again.",
+);
+
+class Watching implements IOverview {
+  found: Overview | null = null;
+  readonly changed = new Signal<this, void>(this);
+  readonly poll: Poll;
+
+  constructor(ask: () => Promise<Overview>) {
+    this.poll = new Poll({
+      auto: false,
+      name: ID,
+      // Nobody looks at a hidden page; and a server that does not answer is asked more and more rarely.
+      standby: "when-hidden",
+      frequency: { interval: SECONDS * 1000, backoff: true, max: LONGEST_MS },
+      factory: async () => {
+        try {
+          this.found = await ask();
+        } catch (error) {
+          this.found = null;
+          throw error;
+        } finally {
+          this.changed.emit();
+        }
+      },
+    });
+  }
+
+  refresh(): void {
+    void this.poll.refresh();
+  }
+}
+
+export const overview: JupyterFrontEndPlugin<IOverview> = {
+  id: ID,
+  description: "Asks the server what goes on in the project.",
+  autoStart: true,
+  provides: IOverview,
+  optional: [INotebookTracker, ISettingRegistry],
+  activate: (app: JupyterFrontEnd, tracker: INotebookTracker | null, registry: ISettingRegistry | null): IOverview => {
+    const api = new Api(app.serviceManager.serverSettings);
+    const watching = new Watching(() => {
+      const panel = tracker?.currentWidget;
+      return api.status(panel ? pathOf(panel, app.serviceManager.contents) : null);
+    });
+    tracker?.currentChanged.connect(() => {
+      watching.refresh();
+    });
+    void app.restored.then(async () => {
+      await watching.poll.start();
+      const settings = await registry?.load(ID);
+      const set = () => {
+        const seconds = Number(settings?.get("interval").composite ?? SECONDS);
+        watching.poll.frequency = { ...watching.poll.frequency, interval: seconds * 1000 };
+      };
+      settings?.changed.connect(set);
+      set();
+    });
+    return watching;
+  },
+};

@@ -1,0 +1,107 @@
+// The runs of a cell, as its outputs tell them: also those of a saved notebook without a kernel.
+import type { ICodeCellModel } from "@jupyterlab/cells";
+import { checksum } from "./checksum";
+import type { Overview } from "./api";
+import type { Run } from "./generated";
+
+const RUN = "application/vnd.mlops-jupyter.run+json";
+const TRACKED = /^\s*%%mlops\s+track\b/;
+const ID = /^[0-9a-zA-Z_-]{1,64}$/;
+
+export type Shown = "queued" | "running" | "finished" | "failed" | "killed" | "untracked";
+
+/** What a cell says of one run. */
+export interface Badge {
+  readonly id: string;
+  readonly name: string;
+  readonly status: Shown;
+  /** In seconds. */
+  readonly duration: number | null;
+  readonly error: string;
+  /** One word, or several with commas; empty where nobody has looked. */
+  readonly honesty: string;
+  readonly says: readonly string[];
+  /** Whether the cell is not any more what ran. */
+  readonly edited: boolean;
+}
+
+/** What of a cell's model is looked at. */
+export type Looked = Pick<ICodeCellModel, "id" | "executionState"> & {
+  readonly outputs: { readonly length: number; get(index: number): { readonly data: unknown } };
+  readonly sharedModel: { getSource(): string };
+};
+
+/** Whether a cell's body is a run. */
+export function isTracked(cell: Pick<Looked, "sharedModel">): boolean {
+  return TRACKED.test(cell.sharedModel.getSource());
+}
+
+/** What a cell shows: its ended runs; and while it runs, that. */
+export function badgesOf(cell: Looked, found: Overview | null): Badge[] {
+  const source = checksum(cell.sharedModel.getSource());
+  const ended = runsIn(cell).map((run) => badgeOf(run, source));
+  const here = cell.executionState === "running" && isTracked(cell);
+  // A headless run of the same notebook has the same cells, and its notebook's run above them.
+  const open = found?.open_runs.filter((run) => run.cell_id === cell.id && (here || run.parent === null)) ?? [];
+  const known = new Set(ended.map((one) => one.id));
+  const running = open.filter((run) => !known.has(run.run_id)).map((run) => waiting("running", run.run_id, run.name));
+  if (here && running.length === 0 && ended.length === 0) {
+    running.push(waiting(cell.outputs.length > 0 ? "running" : "queued", "", ""));
+  }
+  return [...ended, ...running];
+}
+
+/** The records of runs in a cell's outputs. Anything may stand there: a notebook comes from anywhere. */
+export function runsIn(cell: Pick<Looked, "outputs">): Run[] {
+  const found: Run[] = [];
+  for (let i = 0; i < cell.outputs.length; i++) {
+    const data = cell.outputs.get(i).data as Record<string, unknown>;
+    const told = data[RUN];
+    if (typeof told === "object" && told !== null && !Array.isArray(told)) {
+      found.push(told as Run);
+    }
+  }
+  return found;
+}
+
+function badgeOf(run: Partial<Record<keyof Run, unknown>>, source: string): Badge {
+  const tags = (typeof run.tags === "object" && run.tags !== null ? run.tags : {}) as Record<string, unknown>;
+  const id = text(run.run_id);
+  const sum = text(tags["mlops.cell_crc32"]);
+  return {
+    id: ID.test(id) ? id : "",
+    name: text(run.name),
+    status: statusOf(text(run.status)),
+    duration: typeof run.duration_s === "number" ? run.duration_s : null,
+    error: text(run.error),
+    honesty: text(tags["mlops.honesty"]),
+    says: text(tags["mlops.honesty.says"])
+      .split("\n")
+      .filter((one) => one !== ""),
+    edited: sum !== "" && sum !== source,
+  };
+}
+
+function statusOf(told: string): Shown {
+  switch (told) {
+    case "FINISHED":
+      return "finished";
+    case "FAILED":
+      return "failed";
+    case "KILLED":
+      return "killed";
+    case "RUNNING":
+    case "SCHEDULED":
+      return "running";
+    default:
+      return "untracked";
+  }
+}
+
+function waiting(status: Shown, id: string, name: string): Badge {
+  return { id, name, status, duration: null, error: "", honesty: "", says: [], edited: false };
+}
+
+function text(value: unknown): string {
+  return typeof value === "string" ? value : "";
+}

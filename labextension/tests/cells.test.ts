@@ -1,0 +1,92 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import type { Overview } from "../src/lab/api";
+import { checksum, checksumOf } from "../src/lab/checksum";
+import { badgesOf, isTracked, type Looked, runsIn } from "../src/lab/runs_of_cells";
+
+const RUN = "application/vnd.mlops-jupyter.run+json";
+const ID = "0123456789abcdef0123456789abcdef";
+
+function cell(source: string, outputs: unknown[] = [], executionState: Looked["executionState"] = "idle"): Looked {
+  return {
+    id: "cell-1",
+    executionState,
+    outputs: { length: outputs.length, get: (index) => ({ data: outputs[index] }) },
+    sharedModel: { getSource: () => source },
+  };
+}
+
+function run(more: object, tags: object = {}): object {
+  return { [RUN]: { run_id: ID, name: "fit", status: "FINISHED", duration_s: 1.5, error: null, tags, ...more } };
+}
+
+function open(more: Partial<Overview["open_runs"][number]>): Overview {
+  const one = { run_id: "r", name: "fit", notebook: "/a.ipynb", started: "", cell_id: "cell-1", parent: null, ...more };
+  return { root: "/", open_runs: [one], endpoints: [] };
+}
+
+// tests/capabilities/test_sources.py has the same.
+test("a checksum is the one that Python computes", () => {
+  const known = { "": "00000000", "x = 1": "475ba176", "größe = '😀'\n": "9e87d3c1", "\ud800": "8b7233c9" };
+  for (const [text, sum] of Object.entries(known)) {
+    assert.equal(checksum(text), sum);
+  }
+  const cells = ["code", "markdown"].map((type, place) => ({
+    type: type as "code" | "markdown",
+    sharedModel: { getSource: () => ["x = 1\ny", "# größe"][place] ?? "" },
+  }));
+  assert.equal(checksumOf(cells), "3692799a");
+});
+
+test("a cell is tracked by its first line", () => {
+  assert.equal(isTracked(cell("%%mlops track fit\nx")), true);
+  assert.equal(isTracked(cell("\n  %%mlops   track")), true);
+  assert.equal(isTracked(cell("x\n%%mlops track")), false);
+  assert.equal(isTracked(cell("%%mlops tracker")), false);
+});
+
+test("a saved cell tells its runs", () => {
+  const source = "%%mlops track\nx";
+  const tags = { "mlops.cell_crc32": checksum(source), "mlops.honesty": "edited", "mlops.honesty.says": "a\nb" };
+  const saved = cell(source, [{ "text/plain": "x" }, run({}, tags), run({ status: "FAILED", error: "no" })]);
+  const [first, second] = badgesOf(saved, null);
+  assert.deepEqual(first, {
+    id: ID,
+    name: "fit",
+    status: "finished",
+    duration: 1.5,
+    error: "",
+    honesty: "edited",
+    says: ["a", "b"],
+    edited: false,
+  });
+  assert.deepEqual([second?.status, second?.error, second?.edited], ["failed", "no", false]);
+  assert.equal(badgesOf(cell(`${source} + 1`, [run({}, tags)]), null)[0]?.edited, true);
+});
+
+test("what a notebook may hold instead of a run does no harm", () => {
+  const strange = [{}, { [RUN]: null }, { [RUN]: "x" }, { [RUN]: [1] }, { [RUN]: { run_id: 3, tags: 4, name: {} } }];
+  assert.equal(runsIn(cell("", strange)).length, 1);
+  const [badge] = badgesOf(cell("", strange), null);
+  assert.deepEqual([badge?.id, badge?.name, badge?.status], ["", "", "untracked"]);
+  assert.equal(badgesOf(cell("", [run({ run_id: "' or 1=1 --" })]), null)[0]?.id, "");
+});
+
+test("a cell that runs says so, and for which run", () => {
+  const source = "%%mlops track\nx";
+  const status = (one: Looked, found: Overview | null) => badgesOf(one, found).map((badge) => [badge.status, badge.id]);
+  assert.deepEqual(status(cell(source, [], "running"), null), [["queued", ""]]);
+  assert.deepEqual(status(cell(source, [{}], "running"), null), [["running", ""]]);
+  assert.deepEqual(status(cell(source, [], "running"), open({})), [["running", "r"]]);
+  assert.deepEqual(status(cell(source, [run({})], "running"), null), [["finished", ID]]);
+  assert.deepEqual(status(cell("y", [], "running"), null), []);
+});
+
+test("a run of this cell that another tab has begun is seen, a headless one is not", () => {
+  const source = "%%mlops track\nx";
+  assert.equal(badgesOf(cell(source), open({}))[0]?.status, "running");
+  assert.deepEqual(badgesOf(cell(source), open({ cell_id: "cell-2" })), []);
+  assert.deepEqual(badgesOf(cell(source), open({ parent: "p" })), []);
+  assert.equal(badgesOf(cell(source, [], "running"), open({ parent: "p" }))[0]?.status, "running");
+  assert.equal(badgesOf(cell(source, [run({})]), open({ run_id: ID })).length, 1);
+});
