@@ -6,7 +6,7 @@ import os
 from statistics import median
 
 from . import Failed, number, progress, ratio, ratio_of, table, verdict
-from .drift_tables import PEERS, compared, installed, tables
+from .drift_tables import compared, installed, tables
 
 _ROWS = int(os.environ.get("DRIFT_ROWS", "1000000"))
 _OURS, _FILE, _BARE = "ours, in memory", "ours, Parquet", "bare sketches"
@@ -25,7 +25,7 @@ Values = dict[str, dict[str, list[float]]]
 def measure(rounds: int) -> Values:
     """Return for each way the seconds and the extra megabytes of each round."""
     files = tables(_ROWS)
-    ways = [_BARE, _OURS, _FILE, *(way for peer in PEERS if installed(peer) for way in _PEERS[peer])]
+    ways = [_BARE, _OURS, _FILE, *(way for peer, ways in _PEERS.items() if installed(peer) for way in ways)]
     values: Values = {way: {"seconds": [], "extra_mb": []} for way in ways}
     progress(f"{_ROWS:,} rows: the baseline that files are compared with (once)")
     compared(_FILE, files)

@@ -18,11 +18,12 @@ from . import CACHE, HERE, Failed, environment, progress
 
 # Not under build/: they are large, and outlive `make clean`.
 ENVIRONMENTS = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "mlops-jupyter"
-# None of them works with pandas 3, whylogs not with NumPy 2 either.
+# None that reads tables works with pandas 3, whylogs not with NumPy 2 either.
 PEERS: Mapping[str, tuple[str, ...]] = {
     "evidently": ("evidently>=0.7,<0.8", "pandas<3", "pyarrow"),
     "nannyml": ("nannyml>=0.13", "pandas<3", "numpy<2.3", "statsmodels", "pyarrow"),
     "whylogs": ("whylogs[viz]>=1.6", "ipython", "numpy<2", "pandas<3", "pyarrow<22"),
+    "river": ("river>=0.22", "pandas<3", "pyarrow"),
 }
 _IMPORTS = {"whylogs": "whylogs.viz.drift.column_drift_algorithms"}
 _UV = Path(sys.executable).with_name("uv")

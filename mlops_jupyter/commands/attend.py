@@ -80,7 +80,15 @@ class Rollout:
         first = max(beside, key=lambda one: one.percent).version if beside else ""
         names = {one.version for one in beside}
         main = seen(snapshot, names, drift.get(first), quality.get(first))
-        return main, seen(snapshot, {canary}, drift.get(canary), quality.get(canary))
+        watched = self._watched(canary)
+        return main, seen(snapshot, {canary}, drift.get(canary), quality.get(canary), watched=watched)
+
+    def _watched(self, version: str) -> bool:
+        """Tell whether the drift of a version is going to be told."""
+        plan = self._folder.plan()
+        if plan is None or not plan.monitoring.enabled:
+            return False
+        return any(one.baseline is not None for one in plan.versions if one.version == version)
 
     def _hold(self, decision: Decision) -> Decision | None:
         """Note why it waits, once for each kind of reason."""

@@ -22,14 +22,17 @@ from mlops_jupyter.faces.views import columns
 from mlops_jupyter.records import (
     CellFailure,
     Check,
+    Deployment,
     Diagnosis,
     Execution,
     Line,
     MetricPoint,
     Picture,
     Prediction,
+    RolloutPolicy,
     Run,
     RunTable,
+    ServedVersion,
     Setup,
     SetupStep,
     Status,
@@ -460,3 +463,13 @@ def test_the_data_of_a_table_is_all_rows_and_little_of_each():
     assert (told["metrics"], told["snapshot"]) == ({"acc": "NaN"}, True)
     assert not {"tags", "params", "history"} & set(told)
     assert render.data(one)["history"] == {}
+
+
+def test_nobody_promotes_a_canary_of_an_endpoint_that_is_gone():
+    versions = (ServedVersion("1", "models:/churn/1", percent=90), ServedVersion("2", "models:/churn/2", percent=10))
+    served = Deployment("churn", "mlops:/local", "ready", versions, auto=RolloutPolicy("2"))
+    assert "nothing is decided" not in render.text(served)
+    for status in ("stopped", "failed", "unknown"):
+        gone = dataclasses.replace(served, status=status)
+        for shown in (render.text(gone), render.mime_bundle(gone)["text/html"]):
+            assert f"or rolled back; nothing is decided while it is {status}" in shown

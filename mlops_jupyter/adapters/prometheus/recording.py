@@ -16,6 +16,10 @@ _FAILED, _REFUSED = "429|5..", "400|404|413|415|422"
 _QUANTILES = {"p50": 0.5, "p95": 0.95, "p99": 0.99}
 
 
+EVALUATED = "endpoint:mlops_rules_evaluated:time"
+"""The name of the time at which these rules were evaluated last."""
+
+
 def requests(window: str) -> str:
     """Return the name of the rate of requests."""
     return f"endpoint:mlops_requests:rate{window}"
@@ -47,7 +51,7 @@ def rules(endpoint: str, slow_s: float) -> list[dict[str, Any]]:
         From how many seconds on an answer is slow; counted by the next bucket.
     """
     picked = selector(endpoint)
-    found: list[dict[str, Any]] = []
+    found: list[dict[str, Any]] = [{"record": EVALUATED, "expr": "time()", "labels": {"endpoint": endpoint}}]
     for window in WINDOWS:
         rate = f"sum by (endpoint) (rate(mlops_requests_total{{{picked}}}[{window}]))"
         found.append({"record": requests(window), "expr": rate})

@@ -72,7 +72,8 @@ def _presence(endpoint: str) -> Iterator[AlertRule]:
     )
     yield AlertRule(
         name="MlopsEndpointGone",
-        expression=f"absent(up{{{picked}}})",
+        # A Prometheus that has only been started has not scraped anything yet.
+        expression=f'absent(up{{{picked}}})\nand on () {recording.EVALUATED}{{endpoint="{endpoint}"}} offset 1m',
         lasts="10m",
         severity="ticket",
         summary=f"{endpoint} is not scraped any more",

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from ...records import RolloutPolicy, Verdict
 from .reasons import against, compared, span
-from .windows import RolloutState, Seen, cooled, with_window
+from .windows import RolloutState, Seen, cooled, fewest_rows, with_window
 
 _ALL = 100.0
 
@@ -64,7 +64,7 @@ def decide(policy: RolloutPolicy, state: RolloutState, main: Seen, canary: Seen,
     certain = [said for sure, said in reasons if sure]
     if certain:
         return Outcome("roll back", "; ".join(certain), 0.0, state)
-    waiting = _waiting(policy, state, [said for _, said in reasons], at_s)
+    waiting = _waiting(policy, state, [said for _, said in reasons], at_s) or _unseen(policy, state, canary)
     if waiting is not None:
         return Outcome("hold", waiting, share, state)
     following = policy.steps[state.step + 1] if state.step + 1 < len(policy.steps) else _ALL
@@ -84,3 +84,15 @@ def _waiting(policy: RolloutPolicy, state: RolloutState, suspicious: list[str], 
         return "too little was known before to tell what is slow"
     left = policy.step_s - (at_s - state.since_s)
     return f"nothing speaks against it; {span(left)} more at {policy.steps[state.step]:g}%" if left > 0 else None
+
+
+def _unseen(policy: RolloutPolicy, state: RolloutState, canary: Seen) -> str | None:
+    """Say what of the canary's drift has not been looked at: no share is given before it could be told."""
+    answered, fewest = state.step_counts["canary"][0], fewest_rows(policy)
+    if not canary.watched:
+        return None
+    if answered < fewest:
+        return f"{answered} of {fewest} requests so far without which its drift cannot be told"
+    if state.drift_told < policy.windows:
+        return f"its drift has been looked at {state.drift_told} of {policy.windows} times"
+    return None

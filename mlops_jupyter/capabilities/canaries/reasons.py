@@ -7,7 +7,18 @@ from collections.abc import Iterator, Sequence
 
 from ...records import METHOD_WORDS, Quality, RolloutPolicy
 from .evidence import Evidence, of_means
-from .windows import SLOW_BEYOND, WRONG, RolloutState, Seen, drifted_alone, metric, quantile, suffices
+from .windows import (
+    SLOW_BEYOND,
+    WRONG,
+    RolloutState,
+    Seen,
+    constant_alone,
+    drifted_alone,
+    fewest_rows,
+    metric,
+    quantile,
+    suffices,
+)
 
 # Evidence that makes one wait: e-values of 20 and more.
 _SUSPICION = math.log(20.0)
@@ -33,7 +44,16 @@ def against(policy: RolloutPolicy, state: RolloutState, main: Seen, canary: Seen
         said = f"{_percent(ours[3], ours[2])} of its answers were wrong, beside {_percent(theirs[3], theirs[2])}"
         yield values[WRONG] >= certain, f"{said} ({ours[2]} labels)"
     yield from _off(canary.quality, main.quality, certain)
-    alone = list(drifted_alone(main.drift, canary.drift))
+    yield from _drifted(policy, state, main, canary)
+
+
+def _drifted(policy: RolloutPolicy, state: RolloutState, main: Seen, canary: Seen) -> Iterator[tuple[bool, str]]:
+    """Compare what either is asked and answers with their baselines."""
+    fewest = fewest_rows(policy)
+    if (output := constant_alone(main.drift, canary.drift, fewest)) is not None:
+        # It may be meant: nobody but a user can tell.
+        yield False, f"it answers always the same {output}, as to its baseline, and what it stands beside does not"
+    alone = list(drifted_alone(main.drift, canary.drift, fewest))
     if alone and state.drifted:
         one = max(alone, key=lambda each: (each.score or 0) / each.threshold)
         told = f"{one.feature} has drifted, {METHOD_WORDS[one.method]} {one.score:.3g} over {one.threshold:.3g}"

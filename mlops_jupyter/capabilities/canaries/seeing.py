@@ -17,6 +17,8 @@ def seen(
     versions: Collection[str],
     drift: DriftReport | None = None,
     quality: Quality | None = None,
+    *,
+    watched: bool = False,
 ) -> Seen:
     """Return what versions have done together.
 
@@ -28,6 +30,8 @@ def seen(
         The versions.
     drift, quality
         What else is known of them.
+    watched
+        Whether their drift is going to be told.
     """
     requests = failed = 0
     for (_, version, _, _, code), count in snapshot["counters"].get("requests", ()):
@@ -42,4 +46,4 @@ def seen(
             counts = [
                 mine + more for mine, more in zip(counts or [0] * len(told["counts"]), told["counts"], strict=True)
             ]
-    return Seen(requests, failed, bounds, tuple(counts or [0] * (len(bounds) + 1)), drift, quality)
+    return Seen(requests, failed, bounds, tuple(counts or [0] * (len(bounds) + 1)), drift, quality, watched)

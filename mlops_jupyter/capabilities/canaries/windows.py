@@ -18,6 +18,10 @@ _SLOW_TOLERATED, _WRONG_TOLERATED = 2.0, 1.1
 # The shares of requests beside the canary that are faster than what counts as slow.
 SLOW_BEYOND = (0.75, 0.95)
 _FEWEST_ROWS, _DRIFT_MORE = 200, 1.5
+# With fewer a drift report has no distances.
+_LEAST_ROWS = 30
+# The chance that a canary's rows are answered alike when each answer is as frequent as beside it.
+_ALIKE = 0.001
 WRONG = "wrong"
 # So many counts stand before the durations.
 _PLAIN = 4
@@ -34,6 +38,8 @@ class Seen(NamedTuple):
         The durations' histogram: upper bounds in seconds, and how many fell into each bucket; one more has no bound.
     drift, quality
         What it is asked and answers beside its baseline, and how right it is, where known.
+    watched
+        Whether its drift is going to be told, as it has a baseline.
     """
 
     requests: int = 0
@@ -42,6 +48,7 @@ class Seen(NamedTuple):
     counts: tuple[int, ...] = ()
     drift: DriftReport | None = None
     quality: Quality | None = None
+    watched: bool = False
 
 
 @dataclass(frozen=True)
@@ -66,6 +73,8 @@ class RolloutState:
         In how many windows in a row it had drifted alone.
     drift_until
         The end of the drift report that was looked at last.
+    drift_told
+        How many drift reports were looked at in this step after the canary had answered enough for one.
     """
 
     step: int = 0
@@ -76,6 +85,7 @@ class RolloutState:
     slow: tuple[float, ...] | None = None
     drifted: int = 0
     drift_until: str = ""
+    drift_told: int = 0
 
     def following(self, at_s: float) -> RolloutState:
         """Return what is remembered when the next share begins: what labels have said, which come when they come."""
@@ -145,9 +155,12 @@ def with_window(policy: RolloutPolicy, state: RolloutState, main: Seen, canary: 
         window = Window(*_slow(ours[_PLAIN:], main.bounds, bound), *_slow(theirs[_PLAIN:], main.bounds, bound))
         weigh(f"slow {bound:g}", window, _SLOW_TOLERATED)
     until = "" if canary.drift is None or canary.drift.until is None else canary.drift.until.isoformat()
-    drifted = state.drifted
+    drifted, drift_told = state.drifted, state.drift_told
     if until != state.drift_until:
-        drifted = state.drifted + 1 if any(drifted_alone(main.drift, canary.drift)) else 0
+        drifted = state.drifted + 1 if any(drifted_alone(main.drift, canary.drift, fewest_rows(policy))) else 0
+        # Had it answered enough by the look before, this report knows of it; where rows come so slowly that the window
+        # never holds enough, that is all that can be told.
+        drift_told += sum(state.step_counts.get("canary", ())[:1]) >= fewest_rows(policy)
     return replace(
         state,
         last=now,
@@ -156,6 +169,7 @@ def with_window(policy: RolloutPolicy, state: RolloutState, main: Seen, canary: 
         slow=slow,
         drifted=drifted,
         drift_until=until,
+        drift_told=drift_told,
     )
 
 
@@ -196,15 +210,37 @@ def _bound(counts: Sequence[int], bounds: Sequence[float], share: float) -> floa
     return None
 
 
-def drifted_alone(main: DriftReport | None, canary: DriftReport | None) -> Iterator[FeatureDrift]:
-    """Yield what the canary has drifted in and the version beside it has not."""
-    if canary is None or canary.rows_now < _FEWEST_ROWS:
+def fewest_rows(policy: RolloutPolicy) -> int:
+    """Return with how many rows of a canary its drift begins to count."""
+    return min(_FEWEST_ROWS, max(_LEAST_ROWS, policy.min_requests))
+
+
+def drifted_alone(main: DriftReport | None, canary: DriftReport | None, fewest: int) -> Iterator[FeatureDrift]:
+    """Yield what the canary has drifted in and the version beside it has not, from so many of its rows on."""
+    if canary is None or canary.rows_now < fewest:
         return
     beside = set() if main is None else {one.feature for one in main.drifted}
     for one in (*canary.features, *canary.predictions):
         far = one.score is not None and one.score > _DRIFT_MORE * one.threshold
         if one.drifted and far and one.feature not in beside:
             yield one
+
+
+def constant_alone(main: DriftReport | None, canary: DriftReport | None, fewest: int) -> str | None:
+    """Return the output that a canary always gives the same, as to its baseline, and what stands beside it does not.
+
+    Its baseline says what it answered itself, so that this is no drift.
+    """
+    if main is None or canary is None or canary.rows_now < fewest:
+        return None
+    beside = {one.feature: one.distribution for one in main.predictions}
+    for one in canary.predictions:
+        ours, theirs = one.distribution, beside.get(one.feature)
+        if ours is None or theirs is None or 1.0 not in ours.baseline or 1.0 not in ours.now:
+            continue
+        if max(theirs.now) ** canary.rows_now < _ALIKE:
+            return one.feature
+    return None
 
 
 def quantile(counts: Sequence[int], bounds: Sequence[float], share: float) -> float | None:

@@ -72,7 +72,10 @@ def _facts(found: Deployment) -> Iterator[tuple[str, str]]:
         yield "follows", found.follows
     if found.auto is not None:
         steps = ", ".join(f"{one:g}%" for one in found.auto.steps)
-        yield "rollout", f"version {found.auto.version} is promoted by itself ({steps}), or rolled back"
+        said = f"version {found.auto.version} is promoted by itself ({steps}), or rolled back"
+        # Whoever decides is a process of the endpoint's.
+        still = "" if found.status in {"ready", "starting"} else f"; nothing is decided while it is {found.status}"
+        yield "rollout", f"{said}{still}"
     workers = "" if found.workers in {None, 1} else f", {found.workers} workers"
     if found.pid is not None:
         yield "process", f"{found.pid}{workers}, since {when(found.started)}"

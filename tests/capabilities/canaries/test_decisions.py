@@ -13,7 +13,7 @@ import pytest
 from mlops_jupyter.capabilities.canaries.decisions import Outcome, begun, decide
 from mlops_jupyter.capabilities.canaries.evidence import Evidence, Window, of_means
 from mlops_jupyter.capabilities.canaries.windows import RolloutState, Seen, quantile
-from mlops_jupyter.records import DriftReport, FeatureDrift, Quality, QualityMetric, RolloutPolicy
+from mlops_jupyter.records import Distribution, DriftReport, FeatureDrift, Quality, QualityMetric, RolloutPolicy
 from mlops_jupyter.serving.telemetry import DURATION_BOUNDS
 
 POLICY = RolloutPolicy("2", window_s=10, step_s=100, min_requests=200, windows=3, cooldown_s=20)
@@ -83,6 +83,7 @@ class Traffic:
             tuple((np.array(before.counts) + places).tolist()),
             self._drift(name),
             quality,
+            watched=True,
         )
 
     def _drift(self, name: str) -> DriftReport:
@@ -201,6 +202,62 @@ def test_drift_that_cannot_be_compared_makes_one_wait():
         state, percent = outcome.state, outcome.percent
     assert (outcome.verdict, percent) == ("hold", 10)
     assert outcome.reason.endswith("what it stands beside has no baseline")
+
+
+def drift(version: str, at: int, rows: int, score: float | None, now: tuple[float, ...] = (0.5, 0.5)) -> DriftReport:
+    """Return a report of answers of two classes."""
+    baseline = now if score == 0 else (0.5, 0.5)
+    picture = Distribution((), ("0", "1"), baseline, now)
+    one = FeatureDrift("prediction", "number", "jensen_shannon", score, 0.1, (score or 0) > 0.1, distribution=picture)
+    return DriftReport("churn", "baseline", 1_000, rows, (), (one,), version, until=datetime.fromtimestamp(at, UTC))
+
+
+def looked(policy: RolloutPolicy, canary: Callable[[int], DriftReport | None], windows: int) -> list[Outcome]:
+    """Decide about a canary with ten requests a window, beside a main version with as many and no drift."""
+    state, decided = begun(policy, 50, 0), []
+    for number in range(windows):
+        done = 10 * number
+        counts = (done, *(0,) * len(DURATION_BOUNDS))
+        main = Seen(done, 0, DURATION_BOUNDS, counts, drift("1", number, 1_000, 0.0))
+        other = Seen(done, 0, DURATION_BOUNDS, counts, canary(number), watched=True)
+        decided.append(decide(policy, state, main, other, number * policy.window_s))
+        if decided[-1].verdict != "hold":
+            break
+        state = decided[-1].state
+    return decided
+
+
+FEW = RolloutPolicy("2", (50, 100), window_s=1, step_s=2, min_requests=10, windows=3, cooldown_s=1)
+
+
+def test_no_share_is_given_before_drift_could_be_told():
+    decided = looked(FEW, lambda number: drift("2", number, 10 * number, None if number < 3 else 0.4, (0, 1)), 20)
+    assert (decided[-1].verdict, decided[-1].reason) == (
+        "roll back",
+        "prediction has drifted, Jensen-Shannon 0.4 over 0.1, and not beside it",
+    )
+    reasons = [one.reason for one in decided]
+    assert "20 of 30 requests so far without which its drift cannot be told" in reasons
+    healthy = looked(FEW, lambda number: drift("2", number, 10 * number, None if number < 3 else 0.02), 20)
+    assert healthy[-1].verdict == "promote"
+    assert "its drift has been looked at 2 of 3 times" in [one.reason for one in healthy]
+
+
+def test_a_canary_is_not_promoted_while_nobody_tells_its_drift():
+    decided = looked(FEW, lambda _: None, 40)
+    assert {one.verdict for one in decided} == {"hold"}
+    assert decided[-1].reason == "its drift has been looked at 0 of 3 times"
+
+
+def test_rows_that_come_too_slowly_for_drift_do_not_hold_a_canary_for_ever():
+    assert looked(FEW, lambda number: drift("2", number, 5, None), 40)[-1].verdict == "promote"
+
+
+def test_a_canary_that_answers_always_the_same_waits_for_its_user():
+    decided = looked(FEW, lambda number: drift("2", number, 10 * number, 0.0, (0.0, 1.0)), 40)
+    assert {one.verdict for one in decided} == {"hold"}
+    said = "it answers always the same prediction, as to its baseline, and what it stands beside does not"
+    assert decided[-1].reason == said
 
 
 def test_numbers_that_are_further_off():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from typing import get_args
 
@@ -26,6 +27,10 @@ from tests.conftest import REPOSITORY
 
 API = (REPOSITORY / "labextension" / "src" / "lab" / "api.ts").read_text(encoding="utf-8")
 VERSIONS = (REPOSITORY / "labextension" / "src" / "lab" / "panels" / "versions.ts").read_text(encoding="utf-8")
+
+
+def fields(record: type) -> list[str]:
+    return [field.name for field in dataclasses.fields(record)]
 
 
 def interface(name: str, source: str = API) -> list[str]:
