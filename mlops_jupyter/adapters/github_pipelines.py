@@ -9,6 +9,7 @@ from ..capabilities.pipelines.steps import (
     EXAMPLE_GATE,
     INSTALL_VARIABLE,
     LINT,
+    PLACE_VARIABLE,
     RESULTS,
     REVIEW,
     continued,
@@ -58,7 +59,10 @@ _STEPS = """\
         if: env.{install_variable} != 'false'
         with:
           python-version: "{python}"
-{cache}      - name: Install
+{cache}"""
+
+_INSTALL = """\
+      - name: Install
         run: |
 {install}          echo "$PWD/.venv/bin" >>"$GITHUB_PATH"
 """
@@ -160,6 +164,7 @@ _INPUTS = """\
 _DEPLOY = """\
   # Deploys when somebody starts the workflow with "deploy" set, on the default branch alone; reviewers can be asked for
   # in Settings > Environments. The endpoint lives where the job runs: name a runner of your own that is to serve.
+  # There it is below $HOME/mlops-deployments, or where {place} says.
   {deploy}:
     if: ${{{{ inputs.deploy && github.ref_name == github.event.repository.default_branch }}}}
     needs: notebooks
@@ -203,7 +208,7 @@ class GitHubPipelines:
                 ),
             ),
             PipelinePart(REVIEW, _REVIEW.format(review=REVIEW, results=RESULTS)),
-            *(() if plan.deploy is None else (PipelinePart(DEPLOY, self._deploy(plan.deploy, steps)),)),
+            *(() if plan.deploy is None else (PipelinePart(DEPLOY, self._deploy(plan, plan.deploy)),)),
         )
 
     def jobs(self, plan: PipelinePlan) -> tuple[str, ...]:
@@ -233,12 +238,19 @@ class GitHubPipelines:
             hint="." if plan.gates else f', for instance "{EXAMPLE_GATE}".',
         )
 
-    def _deploy(self, deploy: DeployJob, steps: str) -> str:
-        environment = json.dumps(deploy.name, ensure_ascii=False)
-        lines = indented(deploy_lines(deploy), 10)
-        return _DEPLOY.format(deploy=DEPLOY, environment=environment, steps=steps, lines=lines)
+    def _deploy(self, plan: PipelinePlan, deploy: DeployJob) -> str:
+        return _DEPLOY.format(
+            deploy=DEPLOY,
+            environment=json.dumps(deploy.name, ensure_ascii=False),
+            place=PLACE_VARIABLE,
+            steps=self._checkout(plan),
+            lines=indented(deploy_lines(plan, deploy, "RUNNER_TRACKING_ID="), 10),
+        )
 
     def _steps(self, plan: PipelinePlan) -> str:
+        return self._checkout(plan) + _INSTALL.format(install=indented(install_lines(plan), 10))
+
+    def _checkout(self, plan: PipelinePlan) -> str:
         # setup-python fails where it is told to cache by files that are not there.
         named = indented(plan.locks, 12)
         cache = f"          cache: pip\n          cache-dependency-path: |\n{named}" if plan.locks else ""
@@ -246,5 +258,4 @@ class GitHubPipelines:
             install_variable=INSTALL_VARIABLE,
             python=plan.python,
             cache=cache,
-            install=indented(install_lines(plan), 10),
         )

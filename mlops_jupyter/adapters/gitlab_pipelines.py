@@ -9,6 +9,7 @@ from ..capabilities.pipelines.steps import (
     EXAMPLE_GATE,
     INSTALL_VARIABLE,
     LINT,
+    PLACE_VARIABLE,
     RESULTS,
     REVIEW,
     deploy_lines,
@@ -115,7 +116,8 @@ _REVIEW = """\
 
 _DEPLOY = """\
 # Deploys when somebody starts it, on the default branch alone. The endpoint lives where the job runs: give it, with
-# tags, a runner on the machine that is to serve.
+# tags, a runner with a shell on the machine that is to serve. There it is below $HOME/mlops-deployments, or where
+# {place} says.
 {prefix}{deploy}:
   extends: .mlops
   needs:
@@ -128,6 +130,7 @@ _DEPLOY = """\
   # One deployment at a time, and none that is cut short by a newer push.
   resource_group: {environment}
   interruptible: false
+  before_script: []
   script:
     - |
 {lines}"""
@@ -201,7 +204,8 @@ class GitLabPipelines:
             deploy=DEPLOY,
             needs=indented((f'- "{_PREFIX}{job.name}"' for job in plan.jobs), 4),
             environment=_scalar(deploy.name),
-            lines=indented(deploy_lines(deploy), 6),
+            place=PLACE_VARIABLE,
+            lines=indented(deploy_lines(plan, deploy, ""), 6),
         )
 
 

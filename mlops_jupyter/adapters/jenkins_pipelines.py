@@ -7,6 +7,7 @@ from ..capabilities.pipelines.steps import (
     EXAMPLE_GATE,
     INSTALL_VARIABLE,
     LINT,
+    PLACE_VARIABLE,
     RESULTS,
     REVIEW,
     deploy_lines,
@@ -80,7 +81,8 @@ _PARAMETERS = """\
 _DEPLOY = """\
         stage('{deploy}') {{
             // Deploys when somebody builds with DEPLOY set, on the default branch alone. The endpoint lives where the
-            // stage runs: name with agent {{ label '…' }} the machine that is to serve.
+            // stage runs: name with agent {{ label '…' }} the machine that is to serve. There it is below
+            // $HOME/mlops-deployments, or where {place} says.
             when {{
                 allOf {{
                     expression {{ params.DEPLOY }}
@@ -167,7 +169,8 @@ class JenkinsPipelines:
     def _end(self, plan: PipelinePlan) -> tuple[PipelinePart, ...]:
         if plan.deploy is None:
             return (PipelinePart("end", _END + _STAGES_END),)
-        stage = _DEPLOY.format(deploy=DEPLOY, lines=_script(deploy_lines(plan.deploy), 20))
+        lines = deploy_lines(plan, plan.deploy, "JENKINS_NODE_COOKIE=dontKillMe")
+        stage = _DEPLOY.format(deploy=DEPLOY, place=PLACE_VARIABLE, lines=_script(lines, 20))
         return (PipelinePart("end", _END), PipelinePart(DEPLOY, stage), PipelinePart("stages", _STAGES_END))
 
     def _job(self, job: NotebookJob, plan: PipelinePlan) -> str:

@@ -51,6 +51,8 @@ def asked(data: Any, columns: Sequence[str]) -> Asked:
         When it is nothing that can be sent.
     NotFound
         When it names a file that is not there.
+    ConfigurationError
+        When it names a file that is empty or cannot be read.
     """
     kind = type(data).__name__
     if isinstance(data, str | Path):
@@ -71,7 +73,7 @@ def asked(data: Any, columns: Sequence[str]) -> Asked:
 def _text(given: str | Path) -> Body:
     text = str(given)
     if isinstance(given, str) and given.lstrip()[:1] in {"{", "["}:
-        return Body(_wrapped(_parsed(text, "the data")), JSON)
+        return Body(_wrapped(_parsed(text, "the data", CommandError)), JSON)
     path = Path(text).expanduser()
     kind = _CONTENT_TYPES.get(path.suffix.lower())
     try:
@@ -82,14 +84,16 @@ def _text(given: str | Path) -> Body:
         raise ConfigurationError(f"cannot read {text}: {error.strerror}", "check the path") from error
     if kind is None:
         raise CommandError(f"{text} is no CSV, JSON or Parquet by its name", "call it .csv, .json or .parquet")
-    return Body(_wrapped(_parsed(content, text)) if kind == JSON else content, kind)
+    if not content or content.isspace():
+        raise ConfigurationError(f"{text} is empty", "give a file of CSV, JSON or Parquet with rows")
+    return Body(_wrapped(_parsed(content, text, ConfigurationError)) if kind == JSON else content, kind)
 
 
-def _parsed(text: str | bytes, what: str) -> Any:
+def _parsed(text: str | bytes, what: str, wrong: type[CommandError | ConfigurationError]) -> Any:
     try:
         return json.loads(text)
     except ValueError as error:
-        raise CommandError(f"{what} is not valid JSON: {error}", "mlops predict NAME data.json") from error
+        raise wrong(f"{what} is not valid JSON: {error}", "give a scoring request, or a list of rows") from error
 
 
 def _wrapped(told: Any) -> bytes:

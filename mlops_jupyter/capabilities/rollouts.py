@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
@@ -51,14 +52,15 @@ def with_shadow(present: Versions, new: ServedVersion) -> Versions:
     return (*(one for one in present if one.version != new.version), replace(new, percent=0.0, shadow=True))
 
 
-def parsed_shares(given: Iterable[str]) -> dict[str, float]:
-    """Return the shares that were given as ``3=90``.
+def parsed_shares(name: str, given: Iterable[str]) -> dict[str, float]:
+    """Return the shares of a deployment's traffic that were given as ``3=90``.
 
     Raises
     ------
     CommandError
         When one is no share, or they do not sum to 100.
     """
+    hint = f"mlops traffic {name} 3=90 4=10"
     shares: dict[str, float] = {}
     for one in given:
         version, equals, text = one.rpartition("=")
@@ -67,12 +69,12 @@ def parsed_shares(given: Iterable[str]) -> dict[str, float]:
         except ValueError:
             share = math.nan
         if not equals or not version or not 0 <= share <= _ALL:
-            raise CommandError(f"{one} is no share of the traffic", "mlops traffic NAME 3=90 4=10")
+            raise CommandError(f"{one} is no share of the traffic", hint)
         if version in shares:
-            raise CommandError(f"version {version} is given twice", "mlops traffic NAME 3=90 4=10")
+            raise CommandError(f"version {version} is given twice", hint)
         shares[version] = share
     if not math.isclose(sum(shares.values()), _ALL, abs_tol=1e-6):
-        raise CommandError(f"the shares sum to {sum(shares.values()):g}, not to 100", "mlops traffic NAME 3=90 4=10")
+        raise CommandError(f"the shares sum to {sum(shares.values()):g}, not to 100", hint)
     return shares
 
 
@@ -119,6 +121,15 @@ def with_shares(name: str, present: Versions, shares: Mapping[str, float]) -> Ve
         replace(known[version], percent=share, shadow=False) for version, share in shares.items() if share > 0
     )
     return (*answering, *(one for one in present if one.shadow and one.version not in shares))
+
+
+def again(name: str, present: Versions, follows: str | None) -> str:
+    """Return the command by which a deployment that has stopped serves what it did."""
+    answering = [one for one in present if not one.shadow]
+    if follows is None and len(present) > 1 and answering:
+        return shlex.join(["mlops", "traffic", name, *(f"{one.version}={one.percent:g}" for one in answering)])
+    source = follows or (answering[0].source if answering else "MODEL")
+    return shlex.join(["mlops", "deploy", source, "--name", name])
 
 
 def described(versions: Sequence[ServedVersion]) -> str:

@@ -12,7 +12,7 @@ from ..capabilities.pipelines import marking
 from ..capabilities.pipelines.marking import Recorded
 from ..capabilities.pipelines.merging import Renewal, renew
 from ..errors import CommandError
-from ..protocols import GitSetup, MergedText, PipelinePart, Pipelines, TextMerge
+from ..protocols import GitSetup, MergedText, PipelinePart, Pipelines, TextMerge, VersionReference
 from ..records import PipelineFile, StepOutcome
 from . import pipeline_files, planned_pipeline
 from .arguments import notebook_file
@@ -33,7 +33,7 @@ def ci(
     system: Literal["gitlab", "jenkins", "github"],
     *notebooks: Path,
     require: Sequence[str] = (),
-    deploy: str | None = None,
+    deploy: VersionReference | None = None,
     name: str | None = None,
     output: Path | None = None,
 ) -> PipelineFile:

@@ -12,9 +12,19 @@ from typing import Annotated, Any, cast
 from .. import registry, settings
 from ..capabilities import rollouts
 from ..errors import CommandError, Conflict
-from ..protocols import ONCE, Object, Reporter, Short, Silent, TableFiles, WantedDeployment
+from ..protocols import (
+    ONCE,
+    ModelReference,
+    NewDeploymentName,
+    Object,
+    Reporter,
+    Short,
+    Silent,
+    TableFiles,
+    WantedDeployment,
+)
 from ..records import Deployment, ModelPackage, RegisteredVersion, RolloutPolicy, ServedVersion
-from . import live_models, packages, targets
+from . import live_models, models, packages, targets
 from .register import register
 
 _REGISTERED = re.compile(r"(?:models:/)?(?P<name>[^/@:]+)(?:@[^/@]+|/(?:\d+|latest))")
@@ -22,9 +32,9 @@ _HIGHEST_PORT, _MOST_WORKERS = 65_535, 256
 
 
 def deploy(
-    model: Object,
+    model: ModelReference,
     *,
-    name: str = "",
+    name: NewDeploymentName = "",
     data: Object = None,
     target: str = targets.LOCAL,
     workers: int | None = None,
@@ -107,6 +117,8 @@ def deploy(
         if data is not None and live_models.reference_of(model) is not None:
             without = current.monitoring.get("redact", ())
             package = packages.with_baseline(current, package, _rows(data), Path(made), without)
+        if package.model is not None and package.version is not None:
+            models.remember(current, package.model, package.version, *([package.alias] if package.alias else []))
         new = targets.served(package)
         alias = f"models:/{package.model}@{package.alias}" if package.alias else None
         if canary is None and not shadow:

@@ -15,13 +15,13 @@ from ..capabilities.endpoints.folder import endpoint_folder
 from ..capabilities.monitoring import stretches
 from ..capabilities.quality import assessing, given, giving, segments
 from ..errors import CommandError
-from ..protocols import Object
+from ..protocols import DeploymentName, Object
 from ..records import Feedback, Prediction, Quality
 from . import targets
 
 
 def feedback(
-    name: str,
+    name: DeploymentName,
     data: Object = None,
     *,
     of: Object = None,
@@ -74,6 +74,8 @@ def feedback(
         When there is no such deployment, file, or column of the logged rows.
     CommandError
         When the data holds no labels.
+    ConfigurationError
+        When the file is empty or cannot be read.
     """
     current = settings.current()
     targets.target(current).get(name)

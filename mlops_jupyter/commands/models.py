@@ -8,7 +8,9 @@ from itertools import groupby
 from typing import cast
 
 from .. import registry, settings
-from ..protocols import ModelRegistry, Tracking
+from ..capabilities.models import known_names
+from ..errors import NotFound
+from ..protocols import ModelName, ModelRegistry, Tracking
 from ..records import ModelTable, RegisteredVersion, Run
 from . import project
 
@@ -17,7 +19,7 @@ _REACH_TIMEOUT_S = 2.5
 _RUNS_A_SEARCH = 50
 
 
-def models(name: str | None = None) -> ModelTable:
+def models(name: ModelName | None = None) -> ModelTable:
     """List registered models, their versions and aliases.
 
     Parameters
@@ -40,7 +42,12 @@ def models(name: str | None = None) -> ModelTable:
     current = settings.current()
     store = project.tracking(current, writes=False)
     store.reach(_REACH_TIMEOUT_S)
-    found = model_registry(current).versions(name)
+    try:
+        found = model_registry(current).versions(name)
+    except NotFound:
+        known_names.listed(current.state, registry_of(current), (), name)
+        raise
+    known_names.listed(current.state, registry_of(current), found, name)
     shown = tuple(found if name is not None else _leading(found))
     return ModelTable(with_runs(store, shown), name, store.shown_uri)
 
@@ -48,6 +55,16 @@ def models(name: str | None = None) -> ModelTable:
 def model_registry(current: settings.Settings) -> ModelRegistry:
     """Return the project's registry of models."""
     return cast("ModelRegistry", registry.load("model_registry", "mlflow")(current.tracking_uri, current.registry_uri))
+
+
+def registry_of(current: settings.Settings) -> str:
+    """Return the address of the project's registry of models."""
+    return current.registry_uri or current.tracking_uri
+
+
+def remember(current: settings.Settings, model: str, version: str, *aliases: str) -> None:
+    """Have the names of a version completed from now on, and the aliases that point to it now."""
+    known_names.met(current.state, registry_of(current), model, version, aliases)
 
 
 def with_runs(store: Tracking, versions: tuple[RegisteredVersion, ...]) -> tuple[RegisteredVersion, ...]:

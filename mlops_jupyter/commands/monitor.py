@@ -11,14 +11,14 @@ from ..capabilities.monitoring import stretches
 from ..capabilities.monitoring.folder import WatchFolder
 from ..capabilities.monitoring.sources import AskedServer, OwnHistory
 from ..errors import CommandError
-from ..protocols import Reporter, Silent
+from ..protocols import DeploymentName, Reporter, Silent
 from ..records import Monitored
 from . import monitoring_servers, project, targets
 from .watched import WatchedDeployment
 
 
 def monitor(
-    name: str,
+    name: DeploymentName,
     *,
     since: str = "1h",
     source: Literal["endpoint", "prometheus"] | None = None,

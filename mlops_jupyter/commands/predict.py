@@ -7,6 +7,7 @@ import time
 from typing import Any
 
 from .. import settings
+from ..capabilities import rollouts
 from ..capabilities.prediction_bodies import asked
 from ..errors import Rejected, Unavailable
 from ..protocols import Answer, DeploymentName, Object
@@ -36,7 +37,9 @@ def predict(name: DeploymentName, data: Object, *, target: str = targets.LOCAL, 
     Raises
     ------
     NotFound
-        When there is no such deployment.
+        When there is no such deployment, or no such file.
+    ConfigurationError
+        When the file is empty or cannot be read.
     Unavailable
         When it does not answer.
     Rejected
@@ -76,7 +79,9 @@ def _columns(found: Deployment) -> tuple[str, ...]:
     """Return the names of the columns that what is served takes."""
     if found.status != "ready":
         said = f": {found.error}" if found.error else ""
-        raise Unavailable("endpoint", f"{found.name} is {found.status}{said}", f"mlops logs {found.name}")
+        stopped = found.status == "stopped"
+        hint = rollouts.again(found.name, found.versions, found.follows) if stopped else f"mlops logs {found.name}"
+        raise Unavailable("endpoint", f"{found.name} is {found.status}{said}", hint)
     signature = found.versions[0].signature if found.versions else None
     try:
         inputs = json.loads((signature or {}).get("inputs") or "[]")

@@ -6,16 +6,16 @@ import re
 
 from .. import settings
 from ..errors import CommandError
-from ..protocols import ModelRegistry, ModelSource
+from ..protocols import AliasName, ModelRegistry, ModelSource, VersionReference
 from ..records import Promotion
 from . import project
-from .models import model_registry
+from .models import model_registry, remember
 
 _REACH_TIMEOUT_S = 2.5
 _VERSION = re.compile(r"(?:models:/)?(?P<model>[^@]+?)(?:/(?P<version>\d+)|@(?P<alias>[^/@]+))")
 
 
-def promote(model: str, *, to: str) -> Promotion:
+def promote(model: VersionReference, *, to: AliasName) -> Promotion:
     """Point an alias to a version of a registered model.
 
     Parameters
@@ -45,6 +45,7 @@ def promote(model: str, *, to: str) -> Promotion:
     source = version_of(models, model)
     # What has to be true before an alias moves is asked here, when there are gates.
     before = models.point(source.model, to, source.version)
+    remember(current, source.model, source.version, to)
     notes = ("it pointed there already",) if before == source.version else ()
     return Promotion(source.model, to, source.version, before, source.run_id, notes)
 

@@ -6,19 +6,19 @@ from dataclasses import replace
 
 from .. import settings
 from ..errors import CommandError
-from ..protocols import Object
+from ..protocols import AliasName, ModelName, ModelReference, Object
 from ..records import RegisteredVersion
 from . import project
 from .live_models import given, in_a_run
-from .models import model_registry, with_runs
+from .models import model_registry, remember, with_runs
 
 
 def register(
-    model: Object,
+    model: ModelReference,
     *,
-    name: str,
+    name: ModelName,
     data: Object = None,
-    alias: str | None = None,
+    alias: AliasName | None = None,
     description: str | None = None,
 ) -> RegisteredVersion:
     """Register a model: a live object, a run's model, or a folder.
@@ -68,5 +68,6 @@ def register(
     if alias is not None and (before := models.point(name, alias, made.version)) != made.version:
         notes += () if before is None else (f"{alias} pointed to version {before} before",)
         made = replace(made, aliases=tuple(sorted({*made.aliases, alias})))
+    remember(current, name, made.version, *made.aliases)
     (record,) = with_runs(project.tracking(current), (replace(made, notes=notes),))
     return record

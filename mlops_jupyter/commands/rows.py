@@ -13,13 +13,13 @@ from ..capabilities.monitoring import stretches
 from ..capabilities.quality import logged, segments
 from ..capabilities.quality.assessing import Wanted
 from ..errors import CommandError, NotFound
-from ..protocols import Short
+from ..protocols import DeploymentName, Short
 from ..records import Deployment, DriftReport, FeatureDrift, LoggedRows
 from . import targets
 
 
 def rows(
-    name: str,
+    name: DeploymentName,
     feature: str = "",
     *,
     segment: str = "",

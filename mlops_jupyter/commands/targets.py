@@ -26,7 +26,7 @@ def target(current: settings.Settings, name: str = LOCAL) -> DeploymentTarget:
     return cast("DeploymentTarget", registry.load("deployment_plugins", "mlflow")(name))
 
 
-def deployment_names() -> list[tuple[str, str]]:
+def deployment_names(_: str) -> list[tuple[str, str]]:
     """Return the names of this machine's deployments, and of each how it is."""
     return [(found.name, found.status) for found in target(settings.current()).all()]
 

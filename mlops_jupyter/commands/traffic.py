@@ -42,7 +42,7 @@ def traffic(
     place = targets.target(settings.current())
     if not shares:
         return targets.with_jupyter(place.get(name))
-    told = rollouts.parsed_shares(shares)
+    told = rollouts.parsed_shares(name, shares)
     place.get(name)
     with place.changing(name):
         present = place.get(name)

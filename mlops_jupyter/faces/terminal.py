@@ -22,7 +22,7 @@ from ..errors import (
 )
 from ..grammar import Call
 from ..verbs import VERBS
-from . import render
+from . import render, shell_completion
 
 if TYPE_CHECKING:
     from ..protocols import Watched
@@ -120,6 +120,7 @@ def mlops(ctx: click.Context) -> None:
 
 def main() -> None:
     """Run one verb and exit as the error tree says."""
+    shell_completion.register()
     sys.exit(run(sys.argv[1:]))
 
 

@@ -271,7 +271,7 @@ def _completion(listed: Completed) -> Callable[[click.Context, click.Parameter, 
 
     def complete(_: click.Context, __: click.Parameter, incomplete: str) -> list[CompletionItem]:
         try:
-            found = _imported(listed.by)()
+            found = _imported(listed.by)(incomplete)
         except MlopsError:
             # Whoever presses the tab key wants no error; the verb itself says what is wrong.
             return []

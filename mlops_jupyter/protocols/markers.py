@@ -19,7 +19,11 @@ class Marker(NamedTuple):
 
 
 class Completed(NamedTuple):
-    """In ``Annotated``: the function that lists what the parameter may be, as ``module:function``."""
+    """In ``Annotated``: the function that lists what the parameter may be, as ``module:function``.
+
+    It is given the word so far, and returns words and what is to be said of each; those that do not begin so are left
+    out. Somebody waits for it at a key: it asks nobody who may be slow.
+    """
 
     by: str
 
@@ -39,3 +43,12 @@ Destroys = Annotated[bool, Marker("destroys")]
 Confirms = Annotated[bool, Marker("confirms"), Short("-y")]
 # The name of a deployment that there is.
 DeploymentName = Annotated[str, Completed("mlops_jupyter.commands.targets:deployment_names")]
+_COMPLETIONS = "mlops_jupyter.commands.completions"
+# The name that a deployment gets.
+NewDeploymentName = Annotated[str, Completed(f"{_COMPLETIONS}:new_deployment_names")]
+# The name of a registered model, and an alias of one.
+ModelName = Annotated[str, Completed(f"{_COMPLETIONS}:model_names")]
+AliasName = Annotated[str, Completed(f"{_COMPLETIONS}:alias_names")]
+# A version of a registered model; with a live object, or whatever else names a model.
+VersionReference = Annotated[str, Completed(f"{_COMPLETIONS}:model_references")]
+ModelReference = Annotated[Any, Marker("object"), Completed(f"{_COMPLETIONS}:model_references")]

@@ -32,9 +32,8 @@ def parsed(body: bytes, limits: Limits) -> Any:
     """
     if len(body) > limits.body_bytes:
         raise too_large(limits)
-    # As many brackets as levels are allowed cannot make more levels: true of most short requests, and cheap to see.
-    if len(body) > _SHORT or body.count(b"[") + body.count(b"{") > limits.depth:
-        _check_depth(body, limits)
+    if is_too_deep(body, limits):
+        raise malformed(f"the JSON is nested deeper than {limits.depth} levels, the most that this endpoint takes")
     try:
         return orjson.loads(body)
     except orjson.JSONDecodeError as error:
@@ -46,14 +45,16 @@ def too_large(limits: Limits) -> Failure:
     return too_much(f"the body is larger than {limits.body_bytes} bytes, the most that this endpoint takes")
 
 
-def _check_depth(body: bytes, limits: Limits) -> None:
-    """Refuse JSON that is nested too deeply.
+def is_too_deep(body: bytes, limits: Limits) -> bool:
+    """Tell whether JSON is nested too deeply.
 
     Brackets in texts count too at first, since texts cost time to take out: they can make a body look deeper, and
     then a second look decides; where closing ones make it look less deep, orjson stops at 1,024 levels.
     """
-    if _depth(body) > limits.depth and _depth(_TEXT.sub(b"", body)) > limits.depth:
-        raise malformed(f"the JSON is nested deeper than {limits.depth} levels, the most that this endpoint takes")
+    # As many brackets as levels are allowed cannot make more levels: true of most short requests, and cheap to see.
+    if len(body) <= _SHORT and body.count(b"[") + body.count(b"{") <= limits.depth:
+        return False
+    return _depth(body) > limits.depth and _depth(_TEXT.sub(b"", body)) > limits.depth
 
 
 def _depth(body: bytes) -> int:

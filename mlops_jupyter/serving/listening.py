@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import ctypes
 import errno
 import os
 import socket
 import stat
+import struct
 from pathlib import Path
 
 from ..capabilities.endpoints import EndpointPlan
 from ..capabilities.endpoints.lines import address
 
 _BACKLOG = 2048
+# linux/filter.h: a program of four steps that drops packets with SYN and without ACK, and takes all others. Byte 13 of
+# a TCP header holds the flags.
+_ATTACH_FILTER = getattr(socket, "SO_ATTACH_FILTER", 26)
+_NO_NEWCOMERS = ((0x30, 0, 0, 13), (0x54, 0, 0, 0x12), (0x15, 1, 0, 0x02), (0x06, 0, 0, 0xFFFF_FFFF), (0x06, 0, 0, 0))
 
 
 class AddressTaken(Exception):
@@ -64,6 +70,25 @@ def listen_unix(path: Path) -> socket.socket:
         listening.close()
         raise AddressTaken(_why(str(path), error)) from error
     return listening
+
+
+def admit_no_more(listening: socket.socket, plan: EndpointPlan) -> None:
+    """Let nobody connect from now on where a plan says; who has is still there to be accepted.
+
+    A socket that is closed instead resets the connections that nobody has accepted yet.
+
+    Raises
+    ------
+    OSError
+        When the system cannot do that.
+    """
+    if plan.socket is not None:
+        Path(plan.socket).unlink(missing_ok=True)
+        return
+    steps = b"".join(struct.pack("HBBI", *one) for one in _NO_NEWCOMERS)
+    kept = ctypes.create_string_buffer(steps)
+    program = struct.pack("HP", len(_NO_NEWCOMERS), ctypes.addressof(kept))
+    listening.setsockopt(socket.SOL_SOCKET, _ATTACH_FILTER, program)
 
 
 def _clear(path: Path, place: str) -> None:

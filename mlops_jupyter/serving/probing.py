@@ -65,6 +65,8 @@ def load(version: PlannedVersion, limits: Limits) -> tuple[Runner, Probe]:
         sample = _example(version, runner, schema, limits)
     if sample is None:
         return runner, Probe(schema)
+    if schema.fixed:
+        return runner, Probe(schema, call_s=_taken(runner, sample))
     return runner, Probe(schema, *_tried(runner, sample))
 
 
@@ -107,17 +109,25 @@ def _answered(version: PlannedVersion, example: str, runner: Runner, schema: Sch
 
 def _tried(runner: Runner, sample: Rows) -> tuple[bool, float | None]:
     """Return whether rows may be joined, and how long a call takes."""
-    first = next(iter(_requests(sample)))
+    call_s = _taken(runner, next(iter(_requests(sample))))
+    try:
+        joins = call_s is not None and all(_same(runner, list(_requests(sample))) for _ in range(_ROUNDS))
+    except (Exception, SystemExit):  # noqa: BLE001 -- what a model raises for made-up rows says nothing
+        joins = False
+    return joins, call_s
+
+
+def _taken(runner: Runner, rows: Rows) -> float | None:
+    """Return how long a call takes at the least; ``None`` when the model does not like the rows."""
     taken = []
     try:
         for _ in range(5):
             start = perf_counter()
-            runner.predict(first)
+            runner.predict(rows)
             taken.append(perf_counter() - start)
-        joins = all(_same(runner, list(_requests(sample))) for _ in range(_ROUNDS))
-    except (Exception, SystemExit):  # noqa: BLE001 -- what a model raises for made-up rows says nothing
-        joins = False
-    return joins, min(taken, default=None)
+    except (Exception, SystemExit):  # noqa: BLE001 -- as above: they may be made up
+        return None
+    return min(taken)
 
 
 def _same(runner: Runner, parts: list[Rows]) -> bool:

@@ -95,6 +95,10 @@ class Schema:
         The names of columns or tensors, in order; empty without names.
     matrix
         The one number type of all columns, so that a request is one array; ``None`` where they differ.
+    beginnings
+        What bodies began with that name all columns in this order, up to their rows: the next ones begin so, too.
+    fixed
+        Whether a tensor says how many rows a request has, so that no model takes those of two at once.
     """
 
     def __init__(
@@ -119,6 +123,8 @@ class Schema:
         types = {column.type for column in self.columns}
         one_type = len(types) == 1 and types <= _NUMBERS
         self.matrix: np.dtype[Any] | None = self.columns[0].dtype if one_type else None
+        self.beginnings: tuple[bytes, ...] = ()
+        self.fixed = any(tensor.shape[:1] != (-1,) for tensor in self.tensors)
 
     @property
     def is_free(self) -> bool:

@@ -1,7 +1,8 @@
 """The supervisor of an endpoint: ``python -m mlops_jupyter.serving.supervisor STATE [WORKER [NAME=MODULE …]]``.
 
 It listens, starts the workers that answer and the attendants of those names, starts those again that end, and says in a
-file how things are. It imports nothing that a worker needs: it must be there when a worker is out of memory.
+file how things are. It imports nothing that a worker needs: it must be there when a worker is out of memory. The
+process that is started so is its guard; the supervisor itself is a fork of that.
 """
 
 from __future__ import annotations
@@ -15,19 +16,20 @@ import time
 from collections.abc import Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..capabilities.endpoints import EndpointPlan
 from ..capabilities.endpoints.folder import EndpointFolder
 from ..capabilities.endpoints.levels import Levels
 from ..capabilities.endpoints.metrics_text import merged, render
-from ..capabilities.endpoints.processes import identify
+from ..capabilities.endpoints.processes import ProcessId, identify
 from ..capabilities.endpoints.state import EndpointState, EndpointStatus, write_state
 from ..errors import ConfigurationError
 from .attendants import Attendants
 from .children import WORKER, Output, Worker
 from .control_desk import ControlDesk, Visitor
-from .listening import AddressTaken, listen
+from .guard import Guard
+from .listening import AddressTaken, admit_no_more, listen
 from .log_file import LogFile
 from .questions import Question
 
@@ -38,6 +40,24 @@ _START_AGAIN_S = 5.0
 _START_LIMIT_S = 900.0
 _SNAPSHOT_S, _SWAP_S = 1.0, 900.0
 _DRAIN_S = 30.0
+
+
+class Post(NamedTuple):
+    """Where a supervisor stands.
+
+    Attributes
+    ----------
+    listening
+        The socket that the workers answer at.
+    guard
+        The process above.
+    before
+        How the endpoint was when the supervisor before was killed, ``None`` for the first one.
+    """
+
+    listening: socket.socket
+    guard: ProcessId
+    before: EndpointState | None
 
 
 class Supervisor:
@@ -51,6 +71,8 @@ class Supervisor:
         What is in it.
     log
         Where what happens is written to.
+    post
+        Its socket, and the processes above and before it.
     worker
         The module of a worker's process.
     attendants
@@ -58,11 +80,18 @@ class Supervisor:
     """
 
     def __init__(
-        self, folder: EndpointFolder, plan: EndpointPlan, log: LogFile, worker: str, attendants: Mapping[str, str]
+        self,
+        folder: EndpointFolder,
+        plan: EndpointPlan,
+        log: LogFile,
+        post: Post,
+        *,
+        worker: str,
+        attendants: Mapping[str, str],
     ) -> None:
         self._folder, self._plan, self._log, self._module = folder, plan, log, worker
         self._selector = selectors.DefaultSelector()
-        self._listening = listen(plan)
+        self._listening = post.listening
         self._desk = ControlDesk(folder.control, self._selector, self._serve)
         self._workers = [self._worker() for _ in range(plan.workers)]
         self._leaving: list[Worker] = []
@@ -73,10 +102,13 @@ class Supervisor:
         self._questions: list[Question] = []
         self._plan_number = 0
         self._status: EndpointStatus = "starting"
-        self._begun = False
-        self._first = _first_state(plan, 0 if plan.socket is not None else self._listening.getsockname()[1])
-        self._restarts = 0
+        before = post.before
+        self._begun = before is not None
+        self._first = _first_state(plan, 0 if plan.socket is not None else self._listening.getsockname()[1], post.guard)
+        self._restarts = 0 if before is None else before.restarts
         self._error: tuple[str, float] | None = None
+        if before is not None and before.error is not None:
+            self._error = before.error, before.error_at or time.time()
         self._written: EndpointState | None = None
         self._stop_by: float | None = None
         self._woken, waking = socket.socketpair()
@@ -208,10 +240,14 @@ class Supervisor:
             self._workers.append(self._worker())
         while len(self._workers) > self._plan.workers:
             worker = self._workers.pop()
-            if worker.process is not None:
-                self._leaving.append(worker)
-                worker.status = "stopping"
+            if worker.process is None:
+                continue
+            self._leaving.append(worker)
+            if worker.status == "starting":
+                worker.kill()
+            else:
                 worker.tell({"do": "drain"})
+            worker.status = "stopping"
 
     # --- what others ask -------------------------------------------------------------------------------------------
 
@@ -302,12 +338,17 @@ class Supervisor:
             return
         self._log.write("the endpoint stops")
         self._status, self._stop_by = "stopping", time.monotonic() + min(self._plan.limits.deadline_s, _DRAIN_S)
+        try:
+            admit_no_more(self._listening, self._plan)
+        except OSError as error:
+            self._log.write(f"who connects at the very end may be cut off: {error}")
         for worker in self._running():
             if worker.status == "starting":
                 # It has nothing open, and hears nothing while it loads its model.
                 worker.kill()
             else:
-                worker.tell({"do": "drain"})
+                # The last ones: who has connected, and waits to be accepted, is answered too.
+                worker.tell({"do": "drain", "last": True})
 
     def _note(self, error: str) -> None:
         self._error = (error, time.time())
@@ -362,26 +403,37 @@ def main(arguments: list[str]) -> int:
     plan = folder.plan()
     if plan is None:
         raise ConfigurationError(f"there is no plan in {folder.path}", "mlops deploy")
+    guard = _own_process()
     try:
-        supervisor = Supervisor(folder, plan, log, worker, dict(one.split("=", 1) for one in attendants))
+        listening = listen(plan)
     except AddressTaken as error:
         log.write(str(error))
-        _tell_taken(folder, plan, str(error))
+        state = _first_state(plan, plan.port, guard)
+        write_state(
+            folder.state_file, replace(state, status="failed", error=str(error), error_at=time.time(), code="address")
+        )
         return 1
-    code = supervisor.run()
-    log.close()
-    return code
+
+    def begin(before: EndpointState | None) -> int:
+        # The plan may be another by the time that it is started again.
+        now = plan if before is None else folder.plan() or plan
+        post = Post(listening, guard, before)
+        modules = dict(one.split("=", 1) for one in attendants)
+        return Supervisor(folder, now, LogFile(folder.log), post, worker=worker, attendants=modules).run()
+
+    return Guard(folder).run(begin)
 
 
-def _tell_taken(folder: EndpointFolder, plan: EndpointPlan, error: str) -> None:
-    state = _first_state(plan, plan.port)
-    write_state(folder.state_file, replace(state, status="failed", error=error, error_at=time.time(), code="address"))
+def _first_state(plan: EndpointPlan, port: int, guard: ProcessId) -> EndpointState:
+    own = _own_process()
+    return EndpointState(
+        own.pid, own.started, "starting", time.time(), plan.host, port, plan.socket,
+        guard_pid=guard.pid, guard_started=guard.started,
+    )  # fmt: skip
 
 
-def _first_state(plan: EndpointPlan, port: int) -> EndpointState:
-    own = identify(os.getpid())
-    started = "" if own is None else own.started
-    return EndpointState(os.getpid(), started, "starting", time.time(), plan.host, port, plan.socket)
+def _own_process() -> ProcessId:
+    return identify(os.getpid()) or ProcessId(os.getpid(), "")
 
 
 def _place(listening: socket.socket) -> str:

@@ -11,6 +11,7 @@ import gc
 import json
 import logging
 import os
+import select
 import signal
 import socket
 import sys
@@ -36,6 +37,8 @@ _KEEP_ALIVE_S = 75
 _BACKLOG = 2_048
 # What is open after so long while draining is given up.
 _DRAIN_S = 30.0
+# Whoever is about to connect is there after so many looks; whoever is let in all the same is not waited for.
+_LOOKS, _LOOK_S, _EMPTY_S = 3, 0.02, 5.0
 _FAILED_EXIT = 3
 _HUNG_EXIT = 4
 # A model that hangs cannot be waited for; its neighbours' requests can, a little.
@@ -67,6 +70,7 @@ class Worker:
         self._tasks: set[asyncio.Task[None]] = set()
         self._counted_at = 0.0
         self._code = 0
+        self._last = False
 
     async def run(self) -> int:
         """Serve until told to stop; return the exit code."""
@@ -136,6 +140,7 @@ class Worker:
                 elif told.get("do") == "snapshot":
                     await self._say_counted()
                 elif told.get("do") == "drain":
+                    self._last = bool(told.get("last"))
                     break
         except (ConnectionError, ValueError) as error:
             _LOG.warning("the supervisor cannot be understood: %s", error)
@@ -183,9 +188,21 @@ class Worker:
             if isinstance(connection, EndpointProtocol):
                 connection.sweep(now, draining=self._endpoint.draining)
 
+    async def _empty(self) -> None:
+        """Let the server accept whoever has connected already: nobody else will, and nobody is let in any more."""
+        waiting = select.poll()
+        waiting.register(self._listening, select.POLLIN)
+        loop = asyncio.get_running_loop()
+        end, empty = loop.time() + _EMPTY_S, 0
+        while empty < _LOOKS and loop.time() < end:
+            empty = 0 if waiting.poll(0) else empty + 1
+            await asyncio.sleep(_LOOK_S)
+
     async def _drain(self, server: asyncio.Server) -> None:
         """Take no new connection; answer what comes on open ones, each time as the last."""
         self._endpoint.draining = True
+        if self._last:
+            await self._empty()
         server.close()
         loop = asyncio.get_running_loop()
         end = loop.time() + (_HUNG_DRAIN_S if self._code else _DRAIN_S)

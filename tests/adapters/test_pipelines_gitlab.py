@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import os
 import re
+import shutil
+import signal
 import subprocess
 from pathlib import Path
 
@@ -12,18 +16,17 @@ import yaml
 import mlops_jupyter
 from mlops_jupyter.errors import CommandError
 from tests.fakes import node_tools
-from tests.fakes.pipelines import GOOD, Notes, commit, gitlab, repository
+from tests.fakes.pipelines import GOOD, Notes, commit, deployed, gitlab, registered, repository
 
 pytestmark = pytest.mark.xdist_group("node")
 
 
-def execute(root: Path, **variables: str) -> subprocess.CompletedProcess[str]:
-    """Run the pipeline; the machine has everything installed."""
+def execute(root: Path, *jobs: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    """Run the pipeline, or of it these jobs; the machine has everything installed."""
     told = {"MLOPS_INSTALL": "false"} | variables
     words = [word for name, value in told.items() for word in ("--variable", f"{name}={value}")]
-    return node_tools.run(
-        ["gitlab-ci-local", "--force-shell-executor", "--shell-isolation", "--no-color", *words], root, timeout=600
-    )
+    local = ["gitlab-ci-local", "--force-shell-executor", "--shell-isolation", "--no-color"]
+    return node_tools.run([*local, *words, *jobs], root, timeout=600)
 
 
 def test_it_passes_gitlab_s_schema(project):
@@ -131,6 +134,28 @@ def test_a_gate_that_is_not_met_fails_it_and_the_merge_request_is_told(project, 
         assert again.returncode == 0, again.stdout + again.stderr
         assert set(host.notes) == {1, 2}
         assert "earlier push" not in str(host.notes[2]["body"])
+
+
+@node_tools.needs("npm", "rsync")
+def test_its_deployment_answers_when_the_job_and_its_checkout_are_gone(project, tmp_path):
+    root = repository(project)
+    mlops_jupyter.ci("gitlab", "notebooks/train.ipynb", deploy="models:/churn@champion")
+    commit(root)
+    store, place = registered(tmp_path), tmp_path / "serving"
+    done = execute(root, "notebooks:deploy", MLFLOW_TRACKING_URI=store, MLOPS_DEPLOYMENTS=str(place))
+    assert done.returncode == 0, done.stdout + done.stderr
+    with deployed(place, store) as mlops:
+        assert "http://127.0.0.1:" in done.stdout
+        shutil.rmtree(root / ".gitlab-ci-local")
+        assert not (root / ".mlops" / "endpoints").exists()
+        told = json.loads(mlops("predict", "churn", '[{"a": 0, "b": 1}, {"a": 3, "b": 0}]', "--json"))
+        assert told["predictions"] == [0, 1]
+        shown = json.loads(mlops("deployments", "churn", "--json"))
+        assert (shown["status"], shown["follows"]) == ("ready", "models:/churn@champion")
+        # A worker needs nothing of the job's either to be started again.
+        os.killpg(os.getpgid(shown["pid"]), signal.SIGKILL)
+        mlops("deploy", "models:/churn@champion", "--name", "churn")
+        assert json.loads(mlops("predict", "churn", '[{"a": 3, "b": 0}]', "--json"))["predictions"] == [1]
 
 
 @node_tools.needs("npm", "rsync")

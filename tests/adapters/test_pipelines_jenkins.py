@@ -14,7 +14,7 @@ import pytest
 import mlops_jupyter
 from tests.conftest import REPOSITORY
 from tests.fakes import node_tools
-from tests.fakes.pipelines import GOOD, repository
+from tests.fakes.pipelines import GOOD, deployed, registered, repository
 
 INTERPRETER = REPOSITORY / "tests" / "fakes" / "jenkins.groovy"
 
@@ -82,3 +82,19 @@ def test_a_gate_that_is_not_met_fails_the_build_and_what_is_left_is_published(pr
     assert "exit code 1" in told["said"]
     assert told["junit"] == ["mlops-results/*.xml"]
     assert (root / "mlops-results" / "other.xml").is_file()
+
+
+@node_tools.needs("groovy", "java")
+def test_its_deployment_answers_when_the_build_is_over(project, tmp_path):
+    root = repository(project)
+    mlops_jupyter.ci("jenkins", "notebooks/train.ipynb", deploy="models:/churn@champion")
+    store, place = registered(tmp_path), tmp_path / "serving"
+    variables = {"MLFLOW_TRACKING_URI": store, "MLOPS_DEPLOYMENTS": str(place)}
+    told = execute(root, tmp_path / "skipped.json", **variables, PARAM_DEPLOY="true", BRANCH_NAME="feature")
+    assert told["stages"]["deploy"] == "skipped", told["said"]
+    assert not place.exists()
+    told = execute(root, tmp_path / "result.json", **variables, PARAM_DEPLOY="true", BRANCH_NAME="main")
+    assert told["stages"]["deploy"] == "passed", told["said"]
+    with deployed(place, store) as mlops:
+        answer = json.loads(mlops("predict", "churn", '[{"a": 0, "b": 1}, {"a": 3, "b": 0}]', "--json"))
+        assert answer["predictions"] == [0, 1]

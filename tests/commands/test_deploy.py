@@ -18,6 +18,7 @@ import numpy as np
 import pandas as pd
 import psutil
 import pytest
+from sklearn.linear_model import LogisticRegression
 
 import mlops_jupyter
 from mlops_jupyter import grammar, settings
@@ -72,7 +73,8 @@ def _words(process: psutil.Process) -> list[str]:
 def test_names_of_deployments_are_completed(model, project):
     assert grammar.complete(["predict"], "") == []
     mlops_jupyter.deploy("model", name="churn")
-    for verb in ("deployments", "predict", "traffic", "rollback", "undeploy", "logs"):
+    assert grammar.complete(["deploy", "x", "--name"], "ch") == [("churn", "ready")]
+    for verb in ("deployments", "predict", "traffic", "rollback", "undeploy", "logs", "monitor", "rows", "feedback"):
         assert grammar.complete([verb], "ch") == [("churn", "ready")], verb
         assert grammar.complete([verb], "x") == []
     good = (project / "mlops.toml").read_text()
@@ -112,6 +114,27 @@ def test_every_kind_of_data_is_answered_in_kind(model, project):
         mlops_jupyter.predict("churn", "nowhere.csv")
 
 
+def test_what_is_wrong_with_a_file_has_one_exit_code(model, project, terminal):
+    mlops_jupyter.deploy("model", name="churn")
+    TABLE.to_csv(project / "good.csv", index=False)
+    for name, content in (("empty.csv", b""), ("empty.parquet", b""), ("damaged.parquet", b"PAR1 no more")):
+        (project / name).write_bytes(content)
+        asked = [("feedback", "churn", name), ("drift", "good.csv", name)]
+        asked += [("predict", "churn", name)] if not content else []
+        for words in asked:
+            done = terminal(*words)
+            assert done.code == 3, (words, done.err)
+            assert f"{name} is empty" in done.err or content
+    (project / "damaged.json").write_text("{")
+    for words in (("feedback", "churn", "damaged.json"), ("predict", "churn", "damaged.json")):
+        done = terminal(*words)
+        assert (done.code, "damaged.json is not valid JSON" in done.err) == (3, True), words
+    for verb in ("feedback", "predict"):
+        assert terminal(verb, "churn", "nowhere.csv").code == 4
+        # What was typed is another matter.
+        assert terminal(verb, "churn", "[1").code == 2
+
+
 def test_the_snippets_of_the_card_work_as_they_are(model, project):
     found = mlops_jupyter.deploy("model", name="churn")
     done = subprocess.run(["bash", "-c", found.curl], capture_output=True, text=True, check=True)
@@ -120,6 +143,28 @@ def test_the_snippets_of_the_card_work_as_they_are(model, project):
     code = "\n".join([*lines, f"print({last})"])
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "[0, 0]\n"
+
+
+def test_a_request_that_is_too_long_to_paste_lies_in_a_file(project, model):
+    wide = pd.DataFrame({f"feature_{at:02}": [0.0, 1.0] for at in range(40)})
+    signature = mlflow.models.infer_signature(wide, np.array([0, 1]))
+    mlflow.sklearn.save_model(
+        LogisticRegression().fit(wide, [0, 1]), "wide", signature=signature, input_example=wide,
+        pip_requirements=["scikit-learn"],
+    )  # fmt: skip
+    found = mlops_jupyter.deploy("wide", name="churn")
+    request = project / ".mlops" / "endpoints" / "churn" / "request.json"
+    assert f"-d @{request}" in found.curl
+    assert request.stat().st_mode & 0o777 == 0o600
+    done = subprocess.run(["bash", "-c", found.curl], capture_output=True, text=True, check=True)
+    assert json.loads(done.stdout) == {"predictions": [0, 1]}
+    *lines, last = found.python.splitlines()
+    code = "\n".join([*lines, f"print({last})"])
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "[0, 1]\n"
+    # One that can be pasted needs no file.
+    assert "@" not in mlops_jupyter.deploy("model", name="churn").curl
+    assert not request.exists()
 
 
 def test_redacted_values_of_the_example_are_nowhere(project, model, terminal):

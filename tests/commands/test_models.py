@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import mlflow
 import pytest
 
 import mlops_jupyter
-from mlops_jupyter import settings
+from mlops_jupyter import grammar, settings
 from mlops_jupyter.commands import packages
 from mlops_jupyter.errors import CommandError, ConfigurationError, NotFound
 from tests.conftest import ship
@@ -95,6 +97,53 @@ def churn(project) -> str:
     ]
     mlops_jupyter.promote("churn/1", to="champion")
     return found[0].run_id or ""
+
+
+def completed(line: str) -> list[str]:
+    *words, begun = line.split(" ")
+    return [word for word, _ in grammar.complete(words, begun)]
+
+
+def test_names_that_verbs_have_met_are_completed(churn, project):
+    assert completed("promote ch") == ["churn@champion", "churn/2", "churn/1"]
+    assert completed("deploy models:/ch") == ["models:/churn@champion", "models:/churn/2", "models:/churn/1"]
+    assert completed("deploy ") == ["churn@champion", "churn/2", "churn/1"]
+    assert completed("register models:/churn@") == ["models:/churn@champion"]
+    assert completed("promote churn/2 --to ") == ["champion"]
+    for line in ("register x --name ", "deploy x --name c", "models c"):
+        assert completed(line) == ["churn"], line
+    assert completed("deploy other") == []
+    mlops_jupyter.promote("churn/2", to="shadow")
+    assert completed("promote churn/2 --to ") == ["champion", "shadow"]
+
+
+def test_completion_asks_nobody_and_needs_no_mlflow(churn, project):
+    code = (
+        "import sys\nfrom mlops_jupyter import grammar\n"
+        "print([word for word, _ in grammar.complete(['deploy'], 'models:/ch')], 'mlflow' in sys.modules)"
+    )
+    (project / ".mlops" / "mlflow.db").rename(project / ".mlops" / "away.db")
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=project)
+    assert done.stdout == "['models:/churn@champion', 'models:/churn/2', 'models:/churn/1'] False\n"
+
+
+def test_what_is_listed_takes_the_place_of_what_was_known(churn, project, monkeypatch):
+    client = mlflow.MlflowClient(settings.current().tracking_uri)
+    client.rename_registered_model("churn", "retention")
+    assert completed("models ") == ["churn"]
+    with pytest.raises(NotFound):
+        mlops_jupyter.models("churn")
+    assert completed("models ") == []
+    mlops_jupyter.models()
+    assert completed("models ") == ["retention"]
+    assert completed("promote ret") == ["retention@champion", "retention/2", "retention/1"]
+    # Of another registry they say nothing, and a file that is damaged says nothing at all.
+    monkeypatch.setenv("MLFLOW_REGISTRY_URI", f"sqlite:///{project}/other.db")
+    assert completed("models ") == []
+    monkeypatch.delenv("MLFLOW_REGISTRY_URI")
+    assert completed("models ") == ["retention"]
+    (project / ".mlops" / "known_models.json").write_text('{"registry": ')
+    assert completed("models ") == []
 
 
 def test_promote_says_what_was_before(churn):

@@ -183,8 +183,7 @@ def test_an_alert_goes_from_the_rules_to_an_alertmanager_and_back(model, project
         assert alerts.firing({"endpoint": "churn"}) == ()
         state = read_state(EndpointFolder(project / ".mlops" / "endpoints" / "churn").state_file)
         assert state is not None
-        for pid in (state.pid, *(worker.pid for worker in state.workers)):
-            os.kill(pid, signal.SIGKILL)
+        os.killpg(state.guard_pid, signal.SIGKILL)
         wait_for(lambda: alerts.firing({"endpoint": "churn"}), what="it never fired")
         alert = alerts.firing({"endpoint": "churn"})[0]
         assert (alert.name, alert.severity, alert.silenced) == ("MlopsEndpointDown", "page", False)

@@ -219,7 +219,7 @@ def test_traffic_is_shifted_and_rolled_back_after_a_question(dashboard: Locator,
 def test_an_endpoint_that_dies_is_told_and_comes_back(dashboard: Locator, churn: Deployment):
     expect(dashboard).to_have_attribute("data-status", "ready")
     until(lambda: told(dashboard, "draws") > 2, "nothing was drawn")
-    os.kill(mlops_jupyter.deployments("churn").pid, signal.SIGKILL)
+    os.killpg(os.getpgid(mlops_jupyter.deployments("churn").pid), signal.SIGKILL)
     expect(dashboard).to_have_attribute("data-status", "stopped")
     expect(dashboard.locator(".mlops-notes")).to_contain_text("was killed")
     mlops_jupyter.deploy("models:/churn/1", name="churn")

@@ -1,7 +1,8 @@
 """A worker without a model: it speaks the supervisor's protocol, and answers HTTP by the standard library.
 
 ``python -m tests.fakes.endpoint_worker STATE LISTEN_FD CONTROL_FD``. What a version's source says, it does:
-``broken:words`` fails to load, ``deaf`` stops its pulse when it is asked, ``slow:seconds`` takes so long for an answer.
+``broken:words`` fails to load, ``deaf`` stops its pulse when it is asked, ``slow:seconds`` takes so long for an answer;
+``alone:file`` does not start once there is that file.
 A row's prediction is its first value.
 """
 
@@ -33,6 +34,9 @@ class Worker:
         self.open = 0
         self.deaf = threading.Event()
         self.load()
+        kind, _, file = self.plan.versions[0].source.partition(":")
+        if kind == "alone" and Path(file).exists():
+            raise ValueError("there is room for one")
 
     def load(self) -> None:
         plan = EndpointPlan.from_json((self.state / "plan.json").read_bytes())

@@ -99,5 +99,6 @@ class RunningEndpoint:
         """End it in good order."""
         for client in self._clients:
             client.close()
-        if processes.lives(self.state.supervisor):
-            processes.end(self.state.supervisor, 20)
+        for one in (self.state.guard, self.state.supervisor):
+            if processes.lives(one):
+                processes.end(one, 20)

@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
+import mlflow
+
+from tests.conftest import REPOSITORY
 from tests.fakes.git import git
+from tests.fakes.models import small_model
 from tests.fakes.notebooks import write_notebook
 
 GOOD = 'import mlflow\nmlflow.log_metric("accuracy", 0.95)'
@@ -29,6 +36,38 @@ def repository(root: Path, **notebooks: str) -> Path:
     commit(root)
     git(root, "push", "-q", "origin", "main")
     return root
+
+
+def registered(folder: Path) -> str:
+    """Make a store elsewhere with a registered model churn and its champion; return the store's address."""
+    uri = f"sqlite:///{folder}/registry.db"
+    client = mlflow.MlflowClient(uri)
+    client.create_registered_model("churn")
+    client.create_model_version("churn", small_model(folder / "model").as_uri())
+    client.set_registered_model_alias("churn", "champion", "1")
+    return uri
+
+
+@contextmanager
+def deployed(place: Path, store: str, name: str = "churn") -> Iterator[Callable[..., str]]:
+    """Run verbs where a pipeline's job has deployed a model, as somebody does who has come to that machine."""
+
+    def mlops(*words: str) -> str:
+        done = subprocess.run(
+            [sys.executable, "-m", "mlops_jupyter", *words],
+            cwd=place, capture_output=True, text=True, check=False,
+            env={
+                **os.environ, "MLOPS_JUPYTER_ROOT": str(place / name), "MLFLOW_TRACKING_URI": store,
+                "PYTHONPATH": str(REPOSITORY),
+            },
+        )  # fmt: skip
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    try:
+        yield mlops
+    finally:
+        mlops("undeploy", name, "--yes")
 
 
 def commit(root: Path) -> None:

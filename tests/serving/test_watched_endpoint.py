@@ -281,6 +281,11 @@ def test_a_supervisor_that_is_killed_takes_its_watcher_along(begin, tmp_path, re
         endpoint.watcher()
     # Else it has just been started, and has not imported anything yet.
     (watcher,) = endpoint.wait(lambda: endpoint.processes("mlops_jupyter.serving.watcher"))
+    workers = endpoint.now().workers
     os.kill(endpoint.state.pid, signal.SIGKILL)
     watcher.wait(30)
-    endpoint.wait(lambda: not any(psutil.pid_exists(one.pid) for one in endpoint.now().workers))
+    endpoint.wait(lambda: not any(psutil.pid_exists(one.pid) for one in workers))
+    endpoint.wait(lambda: endpoint.now().status == "ready")
+    endpoint.state = endpoint.now()
+    # The next one has a watcher of its own.
+    assert endpoint.watcher(watcher.pid).is_running()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import socket
 import threading
@@ -92,6 +93,18 @@ def test_a_model_that_looks_at_all_rows_is_asked_by_one_request_at_a_time(start,
     client.say(b"".join(request(scoring([[1, 1]] * (1 + at % 3))) for at in range(30)))
     for at in range(30):
         assert client.answer().json()["predictions"] == [1.0 + at % 3] * (1 + at % 3)
+
+
+def test_requests_whose_number_of_rows_is_fixed_are_never_put_together(start, tmp_path):
+    tensor = {"type": "tensor", "tensor-spec": {"dtype": "float64", "shape": [2, 3]}}
+    example = json.dumps({"inputs": [[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]})
+    signature = {"inputs": json.dumps([tensor])}
+    worker = start(plan_of(planned("Pairs", tmp_path, signature=signature, example=example))).ready()
+    client = worker.client()
+    bodies = [json.dumps({"inputs": [[at, 0, 0], [0, at, 1]]}).encode() for at in range(20)]
+    client.say(b"".join(map(request, bodies)))
+    assert [client.answer().json()["predictions"] for _ in bodies] == [[at, at + 1.0] for at in range(20)]
+    assert not (tmp_path / "another-number").exists()
 
 
 def test_what_cannot_be_loaded_is_told(start, tmp_path):

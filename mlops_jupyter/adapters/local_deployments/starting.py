@@ -56,9 +56,51 @@ def start(folder: EndpointFolder, waiting: Waiting, worker: str = _WORKER) -> En
     try:
         return _wait(folder, process, waiting)
     except BaseException:
-        if (found := processes.identify(process.pid)) is not None:
-            processes.end(found, _STOP_S)
+        _end(folder, process)
         raise
+
+
+def added(folder: EndpointFolder, before: EndpointState, wanted: int, waiting: Waiting) -> str | None:
+    """Wait until an endpoint has as many workers as are wanted; return why it does not get them.
+
+    Parameters
+    ----------
+    folder
+        The endpoint's folder, with the plan that wants them.
+    before
+        How it was.
+    wanted
+        How many there are to be.
+    waiting
+        Told how it goes on.
+    """
+    began = time.monotonic()
+    old = {worker.process for worker in before.workers}
+    while (passed := time.monotonic() - began) < _START_LIMIT_S:
+        state = read_state(folder.state_file) or before
+        there = [worker for worker in state.workers if worker.status != "stopping"]
+        ready = sum(worker.status == "ready" for worker in there)
+        if len(there) == wanted == ready:
+            return None
+        if not state.alive:
+            return "it has ended"
+        # One that answered before may end meanwhile, and is started again; of the others each has to become ready.
+        if state.restarts - before.restarts > len(old - {worker.process for worker in there}):
+            return state.error
+        waiting(f"{ready} of {wanted} workers are ready", passed)
+        time.sleep(_POLL_S)
+    return f"its workers were not ready within {_START_LIMIT_S:.0f} s"
+
+
+def _end(folder: EndpointFolder, process: subprocess.Popen[bytes]) -> None:
+    """End what has been started: its guard tells the supervisor, unless that hangs."""
+    if (found := processes.identify(process.pid)) is not None:
+        processes.end(found, _STOP_S)
+    state = read_state(folder.state_file)
+    if state is not None and state.guard_pid == process.pid:
+        for one in (state.supervisor, *(worker.process for worker in state.workers)):
+            if one.pid:
+                processes.end(one, 0.0)
 
 
 def _wait(folder: EndpointFolder, process: subprocess.Popen[bytes], waiting: Waiting) -> EndpointState:
@@ -66,7 +108,7 @@ def _wait(folder: EndpointFolder, process: subprocess.Popen[bytes], waiting: Wai
     while True:
         ended = process.poll() is not None
         state = read_state(folder.state_file)
-        if state is not None and state.pid == process.pid and state.status == "ready":
+        if state is not None and state.guard_pid == process.pid and state.status == "ready":
             return state
         passed = time.monotonic() - began
         if ended or passed > _START_LIMIT_S:

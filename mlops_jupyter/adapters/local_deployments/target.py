@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from ...capabilities import rollouts
 from ...capabilities.canaries import log
 from ...capabilities.endpoints import (
     EndpointPlan,
@@ -84,6 +85,7 @@ class LocalDeployments:
             # What was remembered of a canary is of another rollout.
             log.forget(folder.watch)
         _announce(folder)
+        _leave_request(folder, plan)
         history.note(folder.history, plan, wanted.who, wanted.why, wanted.back_to)
         return self.get(wanted.name)
 
@@ -122,7 +124,7 @@ class LocalDeployments:
         folder = self._found(name)
         state = current_state(folder)
         if state is None or not state.alive:
-            raise Unavailable("endpoint", f"{name} does not run", f"mlops logs {name}")
+            raise Unavailable("endpoint", f"{name} does not run", _again(_described(folder)))
         return asking.ask(folder, state, body, content_type, timeout_s)
 
     def log_lines(self, name: str, most: int, *, follow: bool) -> Iterator[tuple[str, ...]]:
@@ -194,16 +196,22 @@ class LocalDeployments:
         waiting("the version is loaded and asked for a first prediction", 0.0)
         try:
             answer = control.ask(folder.control, {"do": "plan"}, _SWAP_S)
+            why = None if answer.get("swapped") else str(answer.get("error"))
+            if why is None and plan.workers > old.workers:
+                why = starting.added(folder, state, plan.workers, waiting)
         except BaseException:
             folder.write_plan(old)
+            # Whoever has given up waiting does not wait for this either.
+            with contextlib.suppress(Unavailable):
+                control.ask(folder.control, {"do": "plan"}, _END_S)
             raise
-        if not answer.get("swapped"):
+        if why is not None:
             folder.write_plan(old)
-            # Those that could take it up go back too.
+            # Those that could take it up go back too, and those that were added end.
             control.ask(folder.control, {"do": "plan"}, _SWAP_S)
             raise Rejected(
                 "endpoint",
-                f"{folder.name} could not take the change up and serves what it did: {answer.get('error')}",
+                f"{folder.name} could not take the change up and serves what it did: {why}",
                 f"mlops logs {folder.name}",
             )
         return plan
@@ -216,6 +224,20 @@ def _announce(folder: EndpointFolder) -> None:
         scraping.withdraw(folder)
     else:
         scraping.announce(folder, state.host, state.port)
+
+
+def _leave_request(folder: EndpointFolder, plan: EndpointPlan) -> None:
+    """Write down the request that the snippets send, where it is too long to stand in them."""
+    body = _body(plan)
+    if body is not None and snippets.is_long(body):
+        write_private(folder.request_file, body)
+    else:
+        folder.request_file.unlink(missing_ok=True)
+
+
+def _body(plan: EndpointPlan | None) -> str | None:
+    first = None if plan is None or not plan.versions else plan.versions[0]
+    return None if first is None else snippets.body_of(first.example, first.signature)
 
 
 def _planned(old: EndpointPlan, wanted: WantedDeployment) -> EndpointPlan:
@@ -328,9 +350,12 @@ def _described(folder: EndpointFolder) -> Deployment:
     status, reason = state.status, state.error
     if not state.alive and status not in {"failed", "stopped"}:
         status, reason = "stopped", f"its process {state.pid} was killed, or the machine was started anew"
+    if status == "stopped":
+        notes = (*notes, f"{_again(found)} starts it again")
     found = replace(
         found,
         status=status,
+        notes=notes,
         restarts=state.restarts,
         error=reason,
         error_at=None if state.error_at is None else datetime.fromtimestamp(state.error_at, UTC),
@@ -340,19 +365,24 @@ def _described(folder: EndpointFolder) -> Deployment:
     return _with_address(found, folder, state, plan) if state.alive else found
 
 
+def _again(found: Deployment) -> str:
+    return rollouts.again(found.name, found.versions, found.follows)
+
+
 def _with_address(
     found: Deployment, folder: EndpointFolder, state: EndpointState, plan: EndpointPlan | None
 ) -> Deployment:
     url = asking.url_of(state)
-    first = None if plan is None or not plan.versions else plan.versions[0]
-    body = None if first is None else snippets.body_of(first.example, first.signature)
+    body = _body(plan)
+    file = str(folder.request_file) if snippets.is_long(body) and folder.request_file.exists() else None
+    ask = (url, state.socket, str(folder.token_file), None if snippets.is_long(body) else body, file)
     return replace(
         found,
         url=url,
         socket=state.socket,
         port=state.port if state.socket is None else None,
-        curl=snippets.curl(url, state.socket, str(folder.token_file), body),
-        python=snippets.python(url, state.socket, str(folder.token_file), body),
+        curl=snippets.curl(*ask),
+        python=snippets.python(*ask),
     )
 
 
@@ -362,9 +392,14 @@ def _end(folder: EndpointFolder, state: EndpointState) -> None:
         try:
             control.ask(folder.control, {"do": "stop"}, _END_S)
         except Unavailable:
-            processes.end(state.supervisor, _STOP_S)
+            # Its guard first, which would start it again; it tells the supervisor.
+            guarded = processes.lives(state.guard)
+            _end_process(state.guard, _STOP_S)
+            _end_process(state.supervisor, 0.0 if guarded else _STOP_S)
         if not processes.wait(state.supervisor, _STOP_S):
-            processes.end(state.supervisor, _END_S)
+            _end_process(state.guard, 0.0)
+            _end_process(state.supervisor, _END_S)
+        _end_process(state.guard, _END_S)
     _end_workers(state)
     if state.socket is not None:
         left = Path(state.socket)
@@ -375,5 +410,9 @@ def _end(folder: EndpointFolder, state: EndpointState) -> None:
 def _end_workers(state: EndpointState) -> None:
     """End workers that have outlived their supervisor, as one that hangs does."""
     for worker in state.workers:
-        if worker.pid:
-            processes.end(worker.process, _END_S)
+        _end_process(worker.process, _END_S)
+
+
+def _end_process(process: processes.ProcessId, patience_s: float) -> None:
+    if process.pid:
+        processes.end(process, patience_s)

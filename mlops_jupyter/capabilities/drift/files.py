@@ -200,6 +200,8 @@ def _files(path: Path) -> list[Path]:
         raise NotFound(f"there is no file {path}", "check the path")
     if not path.name.endswith(PARQUET + CSV):
         raise ConfigurationError(f"{path} is neither Parquet nor CSV by its name", "name a .parquet or .csv file")
+    if path.stat().st_size == 0:
+        raise ConfigurationError(f"{path} is empty", "name a file of Parquet or CSV with rows")
     return [path]
 
 

@@ -39,6 +39,8 @@ class EndpointFolder:
         self.token_file = path / "token"
         self.control = path / "control.sock"
         self.log = path / "log"
+        # A request to try, where it is too long to be pasted.
+        self.request_file = path / "request.json"
         self.history = path / "history.jsonl"
         self.watch = path / "watch"
         self.rows_socket = self.watch / "rows.sock"

@@ -7,23 +7,36 @@ import shlex
 from collections.abc import Mapping
 from typing import Any
 
+# A longer request is read from a file: nobody pastes, or reads, pages of numbers.
 _LONGEST = 600
+_ANY = '{"inputs": [...]}'
 _SAMPLES: Mapping[str, Any] = {"string": "text", "boolean": True, "datetime": "2026-01-31T12:00:00", "binary": "AA=="}
 
 
 def body_of(example: str | None, signature: Mapping[str, str] | None) -> str | None:
-    """Return a scoring request as JSON: the stored example, else one made of the signature; ``None`` for neither."""
-    if example is not None and (told := _compact(example)) is not None and len(told) <= _LONGEST:
-        return told
+    """Return a scoring request as JSON, ``None`` when nothing is known of what the model takes.
+
+    It is the stored example, unless that is long and one made of the signature is not.
+    """
+    own, made = None if example is None else _compact(example), _made(signature)
+    return own if own is not None and (made is None or is_long(made) or not is_long(own)) else made
+
+
+def is_long(body: str | None) -> bool:
+    """Tell whether a request is to be read from a file."""
+    return body is not None and len(body) > _LONGEST
+
+
+def _made(signature: Mapping[str, str] | None) -> str | None:
     try:
         inputs = json.loads((signature or {}).get("inputs") or "[]")
         columns = {one["name"]: _SAMPLES.get(str(one["type"]), 0) for one in inputs}
     except (ValueError, TypeError, KeyError):
         return None
-    if not columns:
+    # A tensor has no sample: its shape is the model's own.
+    if not columns or any(one["type"] == "tensor" for one in inputs):
         return None
-    made = json.dumps({"dataframe_split": {"columns": list(columns), "data": [list(columns.values())]}})
-    return made if len(made) <= _LONGEST else None
+    return json.dumps({"dataframe_split": {"columns": list(columns), "data": [list(columns.values())]}})
 
 
 def _compact(example: str) -> str | None:
@@ -33,9 +46,9 @@ def _compact(example: str) -> str | None:
         return None
 
 
-def curl(url: str, socket: str | None, token_file: str, body: str | None) -> str:
-    """Return a command of a shell."""
-    data = "@request.json" if body is None else body
+def curl(url: str, socket: str | None, token_file: str, body: str | None, body_file: str | None = None) -> str:
+    """Return a command of a shell; a body in a file is read from there."""
+    data = f"@{body_file}" if body_file is not None else _ANY if body is None else body
     words = ["curl", "-sS", *(() if socket is None else ("--unix-socket", socket)), f"{url}/invocations"]
     told = " ".join(map(shlex.quote, words))
     return (
@@ -44,9 +57,9 @@ def curl(url: str, socket: str | None, token_file: str, body: str | None) -> str
     )
 
 
-def python(url: str, socket: str | None, token_file: str, body: str | None) -> str:
-    """Return a few lines of Python that need httpx alone."""
-    given = "..." if body is None else body
+def python(url: str, socket: str | None, token_file: str, body: str | None, body_file: str | None = None) -> str:
+    """Return a few lines of Python that need httpx alone; a body in a file is read from there."""
+    given = repr(_ANY if body is None else body) if body_file is None else f"pathlib.Path({body_file!r}).read_bytes()"
     transport = "" if socket is None else f"transport=httpx.HTTPTransport(uds={socket!r})"
     post = "httpx.post" if socket is None else f"httpx.Client({transport}).post"
     return (
@@ -54,7 +67,7 @@ def python(url: str, socket: str | None, token_file: str, body: str | None) -> s
         f"token = pathlib.Path({token_file!r}).read_text().strip()\n"
         f"answer = {post}(\n"
         f"    {url + '/invocations'!r},\n"
-        f"    content={given!r},\n"
+        f"    content={given},\n"
         "    headers={'Authorization': f'Bearer {token}', 'Content-Type': 'application/json'},\n"
         ")\n"
         "answer.raise_for_status().json()['predictions']"

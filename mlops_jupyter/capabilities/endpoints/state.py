@@ -56,7 +56,7 @@ class EndpointState:
     host, port, socket
         Where it listens; a port that was to be any is the one that it got.
     restarts
-        How often a worker had to be started again.
+        How often a worker, or the supervisor, had to be started again.
     error
         Why the last one had to be, or why all of it failed.
     error_at
@@ -65,6 +65,8 @@ class EndpointState:
         What kind of failure ended it: ``address`` when it could not listen.
     workers
         Its workers.
+    guard_pid, guard_started
+        The process that starts the supervisor again when it is killed, as of `ProcessId`; 0 and empty without one.
     """
 
     pid: int
@@ -79,6 +81,8 @@ class EndpointState:
     error_at: float | None = None
     code: str | None = None
     workers: tuple[WorkerState, ...] = field(default=())
+    guard_pid: int = 0
+    guard_started: str = ""
 
     @property
     def supervisor(self) -> ProcessId:
@@ -86,9 +90,14 @@ class EndpointState:
         return ProcessId(self.pid, self.process_started)
 
     @property
+    def guard(self) -> ProcessId:
+        """The process that starts the supervisor again."""
+        return ProcessId(self.guard_pid, self.guard_started)
+
+    @property
     def alive(self) -> bool:
-        """Whether its supervisor lives; what it last wrote says nothing of that."""
-        return lives(self.supervisor)
+        """Whether its supervisor lives, or will again in a moment; what it last wrote says nothing of that."""
+        return lives(self.supervisor) or lives(self.guard)
 
 
 def read_state(file: Path) -> EndpointState | None:

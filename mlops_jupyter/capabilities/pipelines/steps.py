@@ -13,6 +13,8 @@ from ...protocols import DeployJob, NotebookJob, PipelinePlan
 RESULTS = "mlops-results"
 # Set to "false" where everything is installed already, in an image or on an agent.
 INSTALL_VARIABLE = "MLOPS_INSTALL"
+# Below it each deployment has its directory, on the machine that serves.
+PLACE_VARIABLE = "MLOPS_DEPLOYMENTS"
 LINT, REVIEW, DEPLOY = "lint", "review", "deploy"
 EXAMPLE_GATE = "--require 'accuracy >= 0.9'"
 _NOT_IN_A_NAME = re.compile(r"[^\w.-]+")
@@ -58,12 +60,12 @@ def lint_lines(plan: PipelinePlan) -> tuple[str, ...]:
     return tuple(lines)
 
 
-def install_lines(plan: PipelinePlan) -> tuple[str, ...]:
-    """Make the environment, unless the image or the agent has it."""
+def install_lines(plan: PipelinePlan, place: str = ".venv") -> tuple[str, ...]:
+    """Make the environment, unless the image or the agent has it; ``place`` is the shell's word for its directory."""
     return (
         f'if [ "${{{INSTALL_VARIABLE}:-true}}" != false ]; then',
-        "  python3 -m venv .venv",
-        "  . .venv/bin/activate",
+        f"  python3 -m venv {place}",
+        f"  . {place}/bin/activate",
         *(f"  {line}" for line in plan.install),
         "fi",
     )
@@ -81,9 +83,33 @@ def run_lines(job: NotebookJob, gates: Iterable[str], against: str = "") -> tupl
     return (f"mkdir -p {RESULTS}", *continued([*words, against] if against else words))
 
 
-def deploy_lines(deploy: DeployJob) -> tuple[str, ...]:
-    """Deploy a model; its name and address are printed."""
-    return (shlex.join(["mlops", "deploy", deploy.model, "--name", deploy.name]),)
+def deploy_lines(plan: PipelinePlan, deploy: DeployJob, spared_by: str) -> tuple[str, ...]:
+    """Deploy a model; its name and address are printed.
+
+    Parameters
+    ----------
+    plan
+        The pipeline.
+    deploy
+        What is deployed.
+    spared_by
+        The assignment of a variable without which the system ends, after the job, whatever the job has started; empty
+        for a system that does not.
+    """
+    settings = '"${MLOPS_JUPYTER_ROOT:-.}/$file"'
+    command = shlex.join(["mlops", "deploy", deploy.model, "--name", deploy.name])
+    return (
+        "# The endpoint outlives this checkout: its state, settings and Python have a directory of their own.",
+        f'place="${{{PLACE_VARIABLE}:-$HOME/mlops-deployments}}/{deploy.name}"',
+        'mkdir -p "$place"',
+        "for file in mlops.toml pyproject.toml; do",
+        f'  if [ -f {settings} ]; then cp {settings} "$place"; fi',
+        "done",
+        *install_lines(plan, '"$place/.venv"'),
+        'export MLOPS_JUPYTER_ROOT="$place"',
+        *(("# Else it would be ended with the job.", f"export {spared_by}") if spared_by else ()),
+        command,
+    )
 
 
 def gate_words(gates: Iterable[str]) -> tuple[str, ...]:

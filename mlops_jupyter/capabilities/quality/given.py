@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -39,6 +41,19 @@ class Columns(NamedTuple):
 USUAL = Columns()
 
 
+class _Unreadable(Exception):
+    """What was given is not what it says that it is; the message says so."""
+
+
+@contextmanager
+def _blaming(wrong: type[CommandError | ConfigurationError]) -> Iterator[None]:
+    """Say of what cannot be read whose fault that is: the file's, or that of whoever has sent or typed it."""
+    try:
+        yield
+    except _Unreadable as error:
+        raise wrong(str(error), _HINT) from error
+
+
 def batches(data: Any, columns: Columns = USUAL) -> Iterator[pa.Table]:
     """Yield labels as tables of ``request_id``, ``row`` and ``label``, some 65,000 rows each.
 
@@ -56,6 +71,8 @@ def batches(data: Any, columns: Columns = USUAL) -> Iterator[pa.Table]:
         When it holds no labels, or a column is missing or of a kind that no label has.
     NotFound
         When it names a file that is not there.
+    ConfigurationError
+        When it names a file that is empty or cannot be read.
     """
     for table in _tables(data, columns):
         yield _checked(table, columns)
@@ -70,25 +87,27 @@ def of_body(body: bytes, kind: str, most: int) -> Iterator[pa.Table]:
         As of `batches`, and when there are more than ``most``; its message holds no value of the body.
     """
     columns = Columns()
-    if kind == "text/csv":
-        read = _csv(BytesIO(body), "the body", columns)
-    elif kind == "application/vnd.apache.parquet":
-        read = _parquet(BytesIO(body), "the body", columns, len(body) * _UNPACKED)
-    else:
-        read = _of_values(_parsed(body, "the body"), columns)
     count = 0
-    for table in read:
-        count += table.num_rows
-        if count > most:
-            raise CommandError(f"there are more than {most:,} labels", "send them in parts")
-        yield _checked(table, columns)
+    with _blaming(CommandError):
+        if kind == "text/csv":
+            read = _csv(BytesIO(body), "the body", columns)
+        elif kind == "application/vnd.apache.parquet":
+            read = _parquet(BytesIO(body), "the body", columns, len(body) * _UNPACKED)
+        else:
+            read = _of_values(_parsed(body, "the body"), columns)
+        for table in read:
+            count += table.num_rows
+            if count > most:
+                raise CommandError(f"there are more than {most:,} labels", "send them in parts")
+            yield _checked(table, columns)
 
 
 def _tables(data: Any, columns: Columns) -> Iterator[pa.Table]:
     if isinstance(data, Path) or (isinstance(data, str) and data.lstrip()[:1] not in {"{", "["}):
         return _file(Path(data).expanduser(), columns)
     if isinstance(data, str):
-        return _of_values(_parsed(data, "the text"), columns)
+        with _blaming(CommandError):
+            return _of_values(_parsed(data, "the text"), columns)
     if isinstance(data, pa.Table):
         return _cut(data)
     if isinstance(data, pd.DataFrame):
@@ -105,7 +124,9 @@ def _file(path: Path, columns: Columns) -> Iterator[pa.Table]:
     if suffix not in {".csv", ".parquet", ".json", ".jsonl", ".ndjson"}:
         raise CommandError(f"{path} is no CSV, JSON or Parquet by its name", "call it .csv, .json, .jsonl or .parquet")
     try:
-        with path.open("rb") as file:
+        with path.open("rb") as file, _blaming(ConfigurationError):
+            if os.fstat(file.fileno()).st_size == 0:
+                raise _Unreadable(f"{path} is empty")
             if suffix == ".csv":
                 yield from _csv(file, str(path), columns)
             elif suffix == ".parquet":
@@ -129,7 +150,7 @@ def _csv(file: Any, what: str, columns: Columns) -> Iterator[pa.Table]:
             for batch in reader:
                 yield pa.table(batch)
     except (pa.ArrowInvalid, csv.Error) as error:
-        raise CommandError(f"{what} is no CSV that can be read", _HINT) from error
+        raise _Unreadable(f"{what} is no CSV that can be read") from error
 
 
 def _parquet(file: Any, what: str, columns: Columns, most_bytes: int | None = None) -> Iterator[pa.Table]:
@@ -148,7 +169,7 @@ def _parquet(file: Any, what: str, columns: Columns, most_bytes: int | None = No
         for batch in parquet.iter_batches(_BATCH, columns=wanted):
             yield pa.table(batch)
     except (pa.ArrowException, OSError) as error:
-        raise CommandError(f"{what} is no Parquet that can be read", _HINT) from error
+        raise _Unreadable(f"{what} is no Parquet that can be read") from error
 
 
 def _lines(file: Any, what: str, columns: Columns) -> Iterator[pa.Table]:
@@ -167,7 +188,7 @@ def _parsed(text: str | bytes, what: str) -> Any:
     try:
         return json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise CommandError(f"{what} is not valid JSON", _HINT) from error
+        raise _Unreadable(f"{what} is not valid JSON") from error
 
 
 def _frame(frame: pd.DataFrame, columns: Columns) -> Iterator[pa.Table]:

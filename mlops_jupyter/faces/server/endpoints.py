@@ -124,7 +124,7 @@ def _endpoint(root: Path, name: str) -> tuple[EndpointFolder, EndpointState]:
     folder.check()
     state = current_state(folder)
     if state is None or not state.alive:
-        raise Unavailable("endpoint", f"{name} does not run", f"mlops logs {name}")
+        raise Unavailable("endpoint", f"{name} does not run", f"mlops deployments {name}")
     return folder, state
 
 

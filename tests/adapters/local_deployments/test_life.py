@@ -21,7 +21,7 @@ from mlops_jupyter.capabilities.endpoints import MonitoringPlan, processes
 from mlops_jupyter.capabilities.endpoints.folder import EndpointFolder
 from mlops_jupyter.capabilities.endpoints.state import EndpointState, read_state
 from mlops_jupyter.errors import ConfigurationError, Conflict, MlopsError, NotFound, Rejected, Unavailable
-from mlops_jupyter.protocols import WantedDeployment
+from mlops_jupyter.protocols import Waiting, WantedDeployment
 from mlops_jupyter.records import Deployment, ServedVersion
 from tests.fakes.waiting import wait_for
 
@@ -43,14 +43,16 @@ class Endpoints(LocalDeployments):
     def told(self, name: str = "churn") -> EndpointState:
         return wait_for(lambda: read_state(self.folder(name).state_file))
 
-    def deploy(self, name: str = "churn", *versions: str, **options: Any) -> Deployment:
+    def deploy(
+        self, name: str = "churn", *versions: str, waiting: Waiting = lambda *_: None, **options: Any
+    ) -> Deployment:
         versions = versions or ("models:/churn/1",)
         served = tuple(
             ServedVersion(version=str(number), source=source, path="/nowhere", percent=100 if number == 1 else 0)
             for number, source in enumerate(versions, 1)
         )
         with self.changing(name):
-            return self.apply(WantedDeployment(name, served, "a test", "me", **options), lambda *_: None)
+            return self.apply(WantedDeployment(name, served, "a test", "me", **options), waiting)
 
     def asked(self, name: str = "churn", body: bytes = BODY) -> Any:
         answer = self.ask(name, body, JSON, 10)
@@ -70,8 +72,14 @@ def endpoints(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Endpo
 
 def left_of(state: EndpointState) -> list[int]:
     """Return the processes of an endpoint that are there still."""
-    every = [state.supervisor, *(worker.process for worker in state.workers)]
+    every = [state.guard, state.supervisor, *(worker.process for worker in state.workers)]
     return [one.pid for one in every if one.pid and processes.lives(one)]
+
+
+def kill_all(state: EndpointState) -> None:
+    """Kill every process of an endpoint at once, as a machine does that is switched off."""
+    os.killpg(state.guard_pid, signal.SIGKILL)
+    wait_for(lambda: left_of(state) == [])
 
 
 def test_an_endpoint_answers_is_listed_and_leaves_nothing(endpoints):
@@ -94,7 +102,7 @@ def test_an_endpoint_answers_is_listed_and_leaves_nothing(endpoints):
     with pytest.raises(NotFound) as caught:
         endpoints.get("churn")
     assert caught.value.lines() == ["NotFound: there is no deployment churn", "  → mlops deployments"]
-    assert not [one for one in psutil.Process().children(recursive=True) if one.pid == state.pid]
+    assert not [one for one in psutil.Process().children(recursive=True) if one.pid == state.guard_pid]
 
 
 def test_files_are_the_users_alone(endpoints):
@@ -107,7 +115,7 @@ def test_files_are_the_users_alone(endpoints):
     assert [worker.status for worker in state.workers] == ["ready", "ready"]
     for one in (state.pid, *(worker.pid for worker in state.workers)):
         assert endpoints.folder().token() not in str(psutil.Process(one).cmdline())
-        assert os.getsid(one) == state.pid != os.getsid(0)
+        assert os.getsid(one) == state.guard_pid != os.getsid(0)
 
 
 def test_a_unix_socket_is_private_and_goes_with_the_endpoint(endpoints, tmp_path):
@@ -186,8 +194,11 @@ def test_a_change_is_taken_up_and_one_that_fails_is_not(endpoints):
 
 def test_workers_are_added_and_let_go(endpoints):
     endpoints.deploy()
-    endpoints.deploy(workers=3)
-    wait_for(lambda: [one.status for one in endpoints.told().workers] == ["ready"] * 3)
+    said: list[str] = []
+    endpoints.deploy(workers=3, waiting=lambda what, _: said.append(what))
+    # Not only told so: there they are.
+    assert [one.status for one in endpoints.told().workers] == ["ready"] * 3
+    assert "1 of 3 workers are ready" in said
     endpoints.deploy(workers=1)
     wait_for(lambda: len(endpoints.told().workers) == 1)
     assert (endpoints.get("churn").restarts, endpoints.asked()) == (0, ([1.5, 2.5], "1"))
@@ -204,21 +215,83 @@ def test_an_address_that_is_taken(endpoints):
     assert caught.value.message == f"churn runs already, and listens at {first.port}"
 
 
-def test_a_supervisor_that_is_killed_takes_its_workers_along_and_can_be_replaced(endpoints):
-    endpoints.deploy(workers=2)
+def test_workers_that_cannot_be_added_are_no_more_and_that_is_told(endpoints, tmp_path):
+    endpoints.deploy("churn", f"alone:{tmp_path / 'no-more'}")
+    (first,) = endpoints.told().workers
+    (tmp_path / "no-more").touch()
+    with pytest.raises(Rejected) as caught:
+        endpoints.deploy("churn", f"alone:{tmp_path / 'no-more'}", workers=3)
+    message = caught.value.message
+    assert message.startswith("churn could not take the change up and serves what it did: worker ")
+    assert message.endswith(" exited with code 3: ValueError: there is room for one")
+    wait_for(lambda: [one.pid for one in endpoints.told().workers] == [first.pid])
+    assert (endpoints.get("churn").workers, endpoints.asked()) == (1, ([1.5, 2.5], "1"))
+
+
+def test_a_supervisor_that_is_killed_is_started_again_and_nobody_is_refused(endpoints):
+    first = endpoints.deploy(workers=2)
     state = endpoints.told()
     os.kill(state.pid, signal.SIGKILL)
+    # Whoever asks meanwhile waits for the new workers.
+    assert [endpoints.asked() for _ in range(3)] == [([1.5, 2.5], "1")] * 3
+    now = wait_for(lambda: (now := endpoints.told()).status == "ready" and now)
+    found = endpoints.get("churn")
+    assert (found.port, found.restarts, found.pid) == (first.port, 1, now.pid)
+    assert found.error == f"the supervisor {state.pid} was killed by SIGKILL"
+    assert found.error_at is not None
+    assert now.pid != state.pid
+    # Those of the old one have ended by themselves.
+    wait_for(lambda: left_of(state) == [now.guard_pid])
+    assert f"{found.error}, and is started again" in endpoints.folder().log.read_text()
+    # It can be changed and ended like any other.
+    assert endpoints.deploy("churn", "models:/churn/2", workers=1).versions[0].source == "models:/churn/2"
+    endpoints.remove("churn")
+    assert left_of(now) == []
+
+
+def test_a_supervisor_is_started_again_and_again_but_not_when_it_is_to_end(endpoints):
+    endpoints.deploy()
+    for times in (1, 2):
+        os.kill(endpoints.told().pid, signal.SIGKILL)
+        wait_for(lambda times=times: (now := endpoints.told()).restarts == times and now.status == "ready")
+    state = endpoints.told()
+    os.kill(state.guard_pid, signal.SIGTERM)
     wait_for(lambda: left_of(state) == [])
     found = endpoints.get("churn")
-    assert (found.status, found.error) == (
+    assert (found.status, found.notes) == ("stopped", ("mlops deploy models:/churn/1 --name churn starts it again",))
+
+
+def test_a_supervisor_that_hangs_is_ended_with_its_guard(endpoints, monkeypatch):
+    from mlops_jupyter.adapters.local_deployments import target
+
+    monkeypatch.setattr(target, "_END_S", 0.5)
+    monkeypatch.setattr(target, "_STOP_S", 0.5)
+    endpoints.deploy()
+    state = endpoints.told()
+    os.kill(state.pid, signal.SIGSTOP)
+    endpoints.remove("churn")
+    assert left_of(state) == []
+
+
+def test_an_endpoint_of_which_all_is_killed_says_so_and_can_be_deployed_again(endpoints):
+    endpoints.deploy(workers=2)
+    state = endpoints.told()
+    kill_all(state)
+    found = endpoints.get("churn")
+    assert (found.status, found.error, found.notes) == (
         "stopped",
         f"its process {state.pid} was killed, or the machine was started anew",
+        ("mlops deploy models:/churn/1 --name churn starts it again",),
     )
     with pytest.raises(Unavailable) as caught:
         endpoints.asked()
-    assert caught.value.message == "churn does not run"
+    assert (caught.value.message, caught.value.hint) == (
+        "churn does not run",
+        "mlops deploy models:/churn/1 --name churn",
+    )
     assert endpoints.deploy().status == "ready"
     assert endpoints.asked() == ([1.5, 2.5], "1")
+    assert endpoints.get("churn").notes == ()
 
 
 def test_what_a_terminated_supervisor_has_open_is_answered(endpoints):
@@ -259,10 +332,9 @@ def test_a_damaged_state_and_a_damaged_plan(endpoints):
 def test_another_process_with_the_number_is_not_the_endpoint(endpoints):
     endpoints.deploy()
     state = endpoints.told()
-    os.kill(state.pid, signal.SIGKILL)
-    wait_for(lambda: left_of(state) == [])
+    kill_all(state)
     told = json.loads(endpoints.folder().state_file.read_text())
-    told["pid"] = os.getpid()
+    told["pid"] = told["guard_pid"] = os.getpid()
     endpoints.folder().state_file.write_text(json.dumps(told))
     assert endpoints.get("churn").status == "stopped"
     endpoints.remove("churn")

@@ -20,7 +20,7 @@ from mlops_jupyter.capabilities.quality.assessing import Wanted, assess, assess_
 from mlops_jupyter.capabilities.quality.giving import give
 from mlops_jupyter.capabilities.quality.keeping import QualityKeeper, read_quality
 from mlops_jupyter.capabilities.quality.segments import Division, parsed
-from mlops_jupyter.errors import CommandError, NotFound
+from mlops_jupyter.errors import CommandError, ConfigurationError, NotFound
 from tests.fakes.watched import START_MS, answered
 
 
@@ -416,7 +416,7 @@ def test_of_a_file_that_breaks_off_nothing_is_kept(tmp_path):
         give(tmp_path, "churn", broken())
     assert parts.files(tmp_path / "labels") == []
     (tmp_path / "bad.parquet").write_bytes(b"PAR1 no more")
-    with pytest.raises(CommandError) as caught:
+    with pytest.raises(ConfigurationError) as caught:
         fed(tmp_path, tmp_path / "bad.parquet")
     assert caught.value.message.endswith("bad.parquet is no Parquet that can be read")
     with pytest.raises(NotFound):
