@@ -1,4 +1,4 @@
-"""Workers forked from a process that has imported what verbs need, where there can be one (docs/decisions/0040)."""
+"""Workers forked from a process that has imported what verbs need, where there can be one (docs/decisions/0039)."""
 
 from __future__ import annotations
 
