@@ -47,8 +47,6 @@ _PARQUET = "application/vnd.apache.parquet"
 _END = b"}}"
 _BEGINNING = re.compile(rb'\s*\{\s*"dataframe_split"\s*:\s*\{\s*"columns"\s*:.*?"data"\s*:\s*', re.DOTALL)
 _BEGINNINGS = 4
-# One number of these is written from Python's, by the same text and in less time: float64, int32, int64.
-_AS_THEY_ARE = "dilq"
 _SHAPES = ("dataframe_split", "dataframe_records", "inputs", "instances")
 
 
@@ -323,8 +321,6 @@ def encode(predictions: Any) -> bytes:
         When the model answered with what JSON cannot hold.
     """
     if type(predictions) is np.ndarray and predictions.dtype.kind in "fiub" and predictions.ndim:
-        if predictions.size == 1 and predictions.dtype.char in _AS_THEY_ARE:
-            return orjson.dumps({"predictions": predictions.tolist()})
         if predictions.dtype.kind == "f" and predictions.dtype != np.float64:
             predictions = predictions.astype(np.float64)  # MLflow's numbers: 0.1 of float32 is 0.10000000149011612
         elif not predictions.flags.c_contiguous:
