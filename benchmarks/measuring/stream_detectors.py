@@ -75,10 +75,13 @@ def nannyml(before: pd.DataFrame, live: pd.DataFrame, stream: dict[str, Any]) ->
     whole = live[: len(live) // WINDOW * WINDOW]
     if stream["looks_at"] == "errors":
         numbers = stream["regression"]
+        before, whole = (one.assign(score=one["prediction"].astype(float)) for one in (before, whole))
         calculator = nml.PerformanceCalculator(
             problem_type="regression" if numbers else "classification_binary",
             y_true="target",
             y_pred="prediction",
+            # It has to be named, and is not looked at for these metrics.
+            y_pred_proba=None if numbers else "score",
             metrics=["mae" if numbers else "accuracy"],
             chunk_size=WINDOW,
         )

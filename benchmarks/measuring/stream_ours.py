@@ -1,8 +1,8 @@
 """At which rows of streams we alarm: as the watcher of an endpoint that is asked two rows a second.
 
 Of the features and the answers, what is compared is the sliding window of `[monitoring]` as it is unless somebody says
-otherwise: 600 s, in steps of 10 s; it is looked at every minute. What labels say is judged as `export prometheus` has
-it, where the last day of answers that have labels is as many rows.
+otherwise: 600 s, in steps of 10 s; it is looked at every minute. What labels say is judged by the rules that
+`export prometheus` writes, where the last day of answers that have labels is as many rows.
 """
 
 from __future__ import annotations
