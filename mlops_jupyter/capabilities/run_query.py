@@ -77,7 +77,8 @@ def columns(runs: Iterable[Run], query: str, sort: str) -> tuple[list[str], list
 
 def _fitting(names: Sequence[str], asked: Collection[str]) -> list[str]:
     """Return the first names, as many as have room as the heads of columns; what was asked for is always among them."""
-    chosen, taken = [], 0
+    chosen: list[str] = []
+    taken = 0
     for name in names:
         taken += max(len(name), _NARROWEST) + 2
         if not chosen or taken <= _ROOM or name in asked:

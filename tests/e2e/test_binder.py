@@ -41,17 +41,24 @@ STATE = f"""() => {{
 }}"""
 
 
-def run_to_the_end(page: Page, name: str) -> None:
+def run_to_the_end(page: Page, file: Path) -> None:
     """Run the notebook in front from the first to the last cell, and save it."""
+    # What is awaited in the page has no limit of time, so nothing is.
     page.evaluate("() => { window.jupyterapp.commands.execute('notebook:run-all-cells'); }")
 
     def over() -> bool:
         state = page.evaluate(STATE)
-        assert state["errors"] == [], f"{name}: {state['errors']}"
+        assert state["errors"] == [], f"{file.name}: {state['errors']}"
         return not state["waiting"] and page.evaluate(f"() => {KERNEL}.status") == "idle"
 
-    wait_for(over, 600, f"{name} does not come to its end")
-    page.evaluate("() => window.jupyterapp.commands.execute('docmanager:save')")
+    def saved() -> bool:
+        assert page.locator(".jp-Dialog").all_inner_texts() == []
+        cells = nbformat.read(file, as_version=4).cells
+        return all(cell.execution_count for cell in cells if cell.cell_type == "code")
+
+    wait_for(over, 600, f"{file.name} does not come to its end")
+    page.evaluate("() => { window.jupyterapp.commands.execute('docmanager:save'); }")
+    wait_for(saved, 60, f"JupyterLab does not save {file.name}")
 
 
 def shown(notebook: Any) -> str:
@@ -92,7 +99,7 @@ def test_every_notebook_on_binder_from_its_first_to_its_last_cell(page: Page, tm
         for place, name in enumerate(TUTORIAL):
             if place:
                 read_on(page, name)
-            run_to_the_end(page, name)
+            run_to_the_end(page, image.home / "notebooks" / f"{name}.ipynb")
             picture(page, f"binder-{name}")
         left = [" ".join(one.cmdline()) for one in image.processes()]
     with capsys.disabled():
