@@ -60,7 +60,6 @@ class Image:
 
     def environment(self, **more: str) -> dict[str, str]:
         """Return all variables that a process there has: none of this machine's."""
-        # No Node: the path is the image's and the system's, and postBuild has to do without.
         return {
             "PATH": f"{self.prefix / 'bin'}{os.pathsep}/usr/local/bin{os.pathsep}/usr/bin{os.pathsep}/bin",
             "HOME": str(self.home),
