@@ -84,8 +84,8 @@ demo: setup ## Run the main job: train models in tracked notebooks, headless, li
 	.venv/bin/mlops run notebooks/01_track.ipynb -p max_depth=6 --html --output .mlops/demo/01_track.ipynb
 	echo "==> Listing the runs"
 	.venv/bin/mlops runs
-	echo "==> Running notebooks/02_deploy.ipynb headless, which registers a model"
-	.venv/bin/mlops run notebooks/02_deploy.ipynb --html --output .mlops/demo/02_deploy.ipynb
+	echo "==> Running notebooks/04_deploy.ipynb headless, which registers a model"
+	.venv/bin/mlops run notebooks/04_deploy.ipynb --html --output .mlops/demo/04_deploy.ipynb
 	echo "==> Deploying it, and asking for three predictions"
 	trap '.venv/bin/mlops undeploy demo --yes' EXIT
 	.venv/bin/mlops deploy breast-cancer/latest --name demo
@@ -93,8 +93,8 @@ demo: setup ## Run the main job: train models in tracked notebooks, headless, li
 	.venv/bin/mlops predict demo .mlops/demo/cases.csv
 	trap - EXIT
 	.venv/bin/mlops undeploy demo --yes
-	echo "==> Executed notebooks: .mlops/demo/01_track.ipynb, .mlops/demo/02_deploy.ipynb"
-	echo "    As pages:           .mlops/demo/01_track.html, .mlops/demo/02_deploy.html"
+	echo "==> Executed notebooks: .mlops/demo/01_track.ipynb, .mlops/demo/04_deploy.ipynb"
+	echo "    As pages:           .mlops/demo/01_track.html, .mlops/demo/04_deploy.html"
 	echo "    In JupyterLab:      .venv/bin/jupyter lab notebooks/01_track.ipynb"
 
 notebooks: setup ## Run all of notebooks/ headless, with a JUnit report in build/

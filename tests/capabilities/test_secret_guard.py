@@ -117,7 +117,7 @@ def test_what_notebooks_are_full_of_is_no_secret(text, scanner):
     assert places(notebook(code(text, outputs=outputs, note=text), own=text), scanner) == []
 
 
-@pytest.mark.parametrize("name", ["01_track.ipynb"])
+@pytest.mark.parametrize("name", sorted(one.name for one in (REPOSITORY / "notebooks").glob("*.ipynb")))
 def test_the_tutorial_has_none(name, scanner):
     file = REPOSITORY / "notebooks" / name
     assert places(read(file.read_bytes(), name), scanner) == []

@@ -121,11 +121,12 @@ def _counts(batch: Batch) -> str:
 
 
 def _metrics(batch: Batch) -> list[str]:
-    """Choose the metrics that most rows have; the one that ranks stands first."""
+    """Choose the metrics, a framework's own where there are no others; the one that ranks stands first."""
     common = Counter(name for row in batch.rows[:_LOOKED] for name in row.metrics)
     names = [name for name in metric_names(sorted(common)) if not name.startswith("system/")]
-    names.sort(key=lambda name: name != batch.metric)
-    return names[:_METRICS]
+    own = [name for name in names if name == batch.metric or not name.startswith("training_")] or names
+    own.sort(key=lambda name: name != batch.metric)
+    return own[:_METRICS]
 
 
 def _params(rows: Sequence[BatchRow]) -> list[str]:
