@@ -66,6 +66,9 @@ def test_a_tracked_cell_wears_its_run_also_when_it_is_saved(lab: str, page: Page
     expect(badges(page).nth(1)).to_have_attribute("title", re.compile("ZeroDivisionError"))
     assert page.evaluate("window.injected") is None
     picture(page, "lab-badges")
+    page.evaluate("() => window.jupyterapp.commands.execute('apputils:change-theme', { theme: 'JupyterLab Dark' })")
+    page.locator("body[data-jp-theme-light='false']").wait_for()
+    picture(page, "lab-badges-dark")
 
     # What it depended on has changed: the next run says so. And the cell that was edited says that it was.
     end_of_cell(page, 1)

@@ -48,6 +48,8 @@ def notebook7(project: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
 def test_a_cell_is_tracked_kept_and_run_headless(notebook7: str, page: Page, project: Path):
     write_notebook(project / "train.ipynb", "x = 1", parameters="depth = 3")
     page.set_viewport_size({"width": 1100, "height": 700})
+    # It brings the whole front end along on each page.
+    page.set_default_timeout(120_000)
     page.goto(f"{notebook7}notebooks/train.ipynb?token={TOKEN}")
     page.wait_for_function(READY)
     toolbar = page.locator(".jp-NotebookPanel-toolbar")

@@ -1,6 +1,6 @@
 // Below the code of a cell that was tracked: how its run is or was, and whether it is what the notebook says.
 import type { JupyterFrontEnd, JupyterFrontEndPlugin } from "@jupyterlab/application";
-import { CodeCell } from "@jupyterlab/cells";
+import { type Cell, CodeCell } from "@jupyterlab/cells";
 import { INotebookTracker, NotebookActions, type NotebookPanel } from "@jupyterlab/notebook";
 import { ITranslator, nullTranslator, type TranslationBundle } from "@jupyterlab/translation";
 import { type PanelLayout, Widget } from "@lumino/widgets";
@@ -9,8 +9,8 @@ import { type Badge, badgesOf, isTracked, type Shown } from "./runs_of_cells";
 
 // More runs of one cell are counted.
 const MOST = 5;
-// When a cell that begins to run has a run that the server sees.
-const BEGUN_MS = 1500;
+// When the server sees that a cell's run has begun, or ended.
+const SEEN_MS = 1500;
 const SIGNS: Record<Shown, string> = {
   queued: "…",
   running: "●",
@@ -40,13 +40,15 @@ class CellBadges {
       this.ask();
     };
     const { model } = cell;
-    model.outputs.changed.connect(ask);
+    // A model that is disposed has none any more.
+    const { outputs } = model;
+    outputs.changed.connect(ask);
     model.stateChanged.connect(ask);
     model.contentChanged.connect(ask);
     shared.overview?.changed.connect(ask);
     cell.disposed.connect(() => {
       cancelAnimationFrame(this.asked);
-      model.outputs.changed.disconnect(ask);
+      outputs.changed.disconnect(ask);
       model.stateChanged.disconnect(ask);
       model.contentChanged.disconnect(ask);
       shared.overview?.changed.disconnect(ask);
@@ -210,10 +212,12 @@ export const badges: JupyterFrontEndPlugin<void> = {
     tracker.widgetAdded.connect((_, panel) => {
       watch(panel);
     });
-    NotebookActions.executionScheduled.connect((_, { cell }) => {
+    const soon = (_: unknown, { cell }: { cell: Cell }): void => {
       if (cell instanceof CodeCell && isTracked(cell.model)) {
-        setTimeout(() => overview?.refresh(), BEGUN_MS);
+        setTimeout(() => overview?.refresh(), SEEN_MS);
       }
-    });
+    };
+    NotebookActions.executionScheduled.connect(soon);
+    NotebookActions.executed.connect(soon);
   },
 };
