@@ -55,7 +55,12 @@ test("every word of a search has to be there", () => {
 });
 
 test("what is a query is told from words", () => {
-  for (const query of ["metrics.accuracy > 0.9", "params.depth='3'", "tags.`a b` LIKE 'x%'", "attributes.status in ('A')"]) {
+  for (const query of [
+    "metrics.accuracy > 0.9",
+    "params.depth='3'",
+    "tags.`a b` LIKE 'x%'",
+    "attributes.status in ('A')",
+  ]) {
     assert.ok(isQuery(query), query);
   }
   for (const words of ["fit", "train.ipynb", "metrics.accuracy", "a > b", "run.this"]) {
@@ -88,7 +93,13 @@ test("cells are written as the other views write them", () => {
     "1 h 00 min",
     "2 h 03 min",
   ]);
-  assert.deepEqual([0.123456789, 1e-9, 1234567, "NaN", undefined].map(number), ["0.123457", "1e-9", "1234570", "NaN", ""]);
+  assert.deepEqual([0.123456789, 1e-9, 1234567, "NaN", undefined].map(number), [
+    "0.123457",
+    "1e-9",
+    "1234570",
+    "NaN",
+    "",
+  ]);
   const now = new Date("2026-01-01T00:01:00+00:00");
   const child = run("2", { name: "<b>", parent: "1", status: "RUNNING", duration_s: null });
   assert.equal(textOf(child, "name", now), "└ <b>");
@@ -103,7 +114,10 @@ test("a file of the project is known by its path below the server's directory", 
   assert.equal(serverPath(inside, "notebooks/größe 50%.ipynb"), "churn/notebooks/größe 50%.ipynb");
   assert.equal(serverPath(inside, "/home/ana/work/x.ipynb"), "x.ipynb");
   assert.equal(serverPath(inside, "/home/ana/workshop/x.ipynb"), null);
-  assert.equal(serverPath({ root: "/home/ana/work", directory: "/home/ana/work/notebooks" }, "notebooks/x.ipynb"), "x.ipynb");
+  assert.equal(
+    serverPath({ root: "/home/ana/work", directory: "/home/ana/work/notebooks" }, "notebooks/x.ipynb"),
+    "x.ipynb",
+  );
   assert.equal(serverPath({ root: "/home/ana/work", directory: "/home/ana/work/notebooks" }, "x.ipynb"), null);
   assert.equal(serverPath({ root: "/srv", directory: "/" }, "x.ipynb"), "srv/x.ipynb");
 });

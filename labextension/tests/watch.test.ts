@@ -7,7 +7,15 @@ import { query } from "../src/lab/reading";
 import { messages, Watch } from "../src/lab/watch";
 import { wrong } from "../src/lab/words";
 
-const SERIES = { kind: "series", range: 900, step: 1, count: 1, columns: [0], new: [[0, "requests", "1", ""]], reset: true };
+const SERIES = {
+  kind: "series",
+  range: 900,
+  step: 1,
+  count: 1,
+  columns: [0],
+  new: [[0, "requests", "1", ""]],
+  reset: true,
+};
 
 /** One instant, 1.5, and one value, 0.25, as the server packs them. */
 function packed(): string {
@@ -74,10 +82,10 @@ test("events are messages, and what keeps the connection open is none", async ()
   }
   const found = [];
   for await (const one of messages(lines())) found.push(one);
-  const [message, buffers] = found[0]!;
+  const [message, buffers] = found[0];
   assert.equal(message.n, 0);
   assert.equal(message.kind, "series");
-  assert.equal(buffers[0]!.getFloat64(0, true), 1.5);
+  assert.equal(buffers[0].getFloat64(0, true), 1.5);
   assert.equal(found.length, 1);
 });
 
@@ -90,16 +98,16 @@ test("nothing is asked before somebody looks, and nothing goes on when nobody do
   await settled();
   assert.deepEqual(server.asked, ["monitor/churn?notebook=a+b%2F50%25.ipynb&range=900"]);
   assert.deepEqual(watch.store.times, [1.5]);
-  assert.deepEqual(watch.store.of("requests")[0]!.values, [0.25]);
+  assert.deepEqual(watch.store.of("requests")[0].values, [0.25]);
   assert.equal(watch.store.now?.status, "ready");
   send({ ask: "seen", view: "x", seen: false });
-  assert.equal(server.signals[0]!.aborted, true);
+  assert.equal(server.signals[0].aborted, true);
   send({ ask: "seen", view: "x", seen: true });
   await settled();
   assert.equal(server.asked.length, 2);
   assert.deepEqual(watch.store.times, [1.5]);
   watch.end();
-  assert.equal(server.signals[1]!.aborted, true);
+  assert.equal(server.signals[1].aborted, true);
 });
 
 test("another range is asked for anew", async () => {
@@ -109,7 +117,7 @@ test("another range is asked for anew", async () => {
   send({ ask: "range", range: 21_600 });
   await settled();
   assert.equal(server.asked.at(-1), "monitor/churn?notebook=a+b%2F50%25.ipynb&range=21600");
-  assert.equal(server.signals[0]!.aborted, true);
+  assert.equal(server.signals[0].aborted, true);
   watch.end();
 });
 

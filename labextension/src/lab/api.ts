@@ -209,7 +209,7 @@ export class Api {
     const init: RequestInit = { method: "POST", body: JSON.stringify(request), ...(signal ? { signal } : {}) };
     const answer = await this.ask(`verbs/${encodeURIComponent(name)}?no_track_activity=1`, init);
     const { data } = (await answer.json()) as { data: Record<string, T> };
-    return Object.values(data)[0] as T;
+    return Object.values(data)[0];
   }
 
   /** What a route answers, as JSON. */

@@ -1,6 +1,12 @@
 // The command that opens the dashboard of a deployment.
 import { ILayoutRestorer, type JupyterFrontEnd, type JupyterFrontEndPlugin } from "@jupyterlab/application";
-import { ICommandPalette, InputDialog, type MainAreaWidget, showErrorMessage, WidgetTracker } from "@jupyterlab/apputils";
+import {
+  ICommandPalette,
+  InputDialog,
+  type MainAreaWidget,
+  showErrorMessage,
+  WidgetTracker,
+} from "@jupyterlab/apputils";
 import { PathExt } from "@jupyterlab/coreutils";
 import { INotebookTracker } from "@jupyterlab/notebook";
 import { IRenderMimeRegistry } from "@jupyterlab/rendermime";
@@ -39,7 +45,7 @@ export const monitor: JupyterFrontEndPlugin<void> = {
       label: trans.__("Monitor an endpoint"),
       caption: trans.__("What a deployment does, from one second to the next"),
       execute: async (args) => {
-        const wanted = await chosen(place, args["name"], args["notebook"]);
+        const wanted = await chosen(place, args.name, args.notebook);
         if (wanted !== null) {
           await open(place, wanted, tabs, wantedOf);
         }

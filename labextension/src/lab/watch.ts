@@ -20,7 +20,7 @@ interface Asked {
   alert?: string;
 }
 
-type Opened = { version: string; feature: string; output: boolean };
+interface Opened { version: string; feature: string; output: boolean }
 
 /** What comes of what is clicked: the words that the user should read. */
 export interface Deeds {
@@ -64,15 +64,15 @@ export class Watch {
   private asked(asked: Asked): void {
     switch (asked.ask) {
       case "begin":
-        return this.connect();
+        { this.connect(); return; }
       case "seen": {
         const before = this.seen.size;
         this.seen[asked.seen ? "add" : "delete"](asked.view ?? "");
-        return before > 0 === this.seen.size > 0 ? undefined : this.connect();
+        before > 0 === this.seen.size > 0 ? undefined : this.connect(); return;
       }
       case "range":
         this.range = asked.range ?? this.range;
-        return this.connect();
+        { this.connect(); return; }
       case "open":
         this.opened = asked.feature
           ? { version: asked.version ?? "", feature: asked.feature, output: asked.output === true }
@@ -177,7 +177,7 @@ export async function* messages(told: AsyncIterable<string>): AsyncGenerator<[Me
       n = Number(line.slice(4));
     } else if (line.startsWith("data: ")) {
       const { buffer, ...message } = JSON.parse(line.slice(6)) as Message & { buffer?: string };
-      yield [{ ...message, n } as Message, buffer === undefined ? [] : [bytesOf(buffer)]];
+      yield [{ ...message, n }, buffer === undefined ? [] : [bytesOf(buffer)]];
     }
   }
 }

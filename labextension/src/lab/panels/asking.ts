@@ -13,7 +13,10 @@ export interface Question {
 }
 
 /** Ask; what is safe is what Enter does. */
-export async function asked(trans: TranslationBundle, { title, words, line, button, warns }: Question): Promise<boolean> {
+export async function asked(
+  trans: TranslationBundle,
+  { title, words, line, button, warns }: Question,
+): Promise<boolean> {
   const body = new Widget();
   body.addClass("mlops-Question");
   const said = document.createElement("p");
@@ -23,6 +26,11 @@ export async function asked(trans: TranslationBundle, { title, words, line, butt
   code.textContent = line;
   body.node.append(said, code);
   const accept = warns ? Dialog.warnButton({ label: button }) : Dialog.okButton({ label: button });
-  const answer = await showDialog({ title, body, buttons: [Dialog.cancelButton({ label: trans.__("Cancel") }), accept], defaultButton: 0 });
+  const answer = await showDialog({
+    title,
+    body,
+    buttons: [Dialog.cancelButton({ label: trans.__("Cancel") }), accept],
+    defaultButton: 0,
+  });
   return answer.button.accept;
 }

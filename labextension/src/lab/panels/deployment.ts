@@ -54,12 +54,24 @@ export class DeploymentCard {
     head.append(this.sign, name, this.status);
     this.line.hidden = true;
     this.copies = [
-      button(trans.__("Copy curl"), trans.__("Copy a line for a shell that asks %1", found.name), () => this.copy("curl")),
+      button(trans.__("Copy curl"), trans.__("Copy a line for a shell that asks %1", found.name), () =>
+        this.copy("curl"),
+      ),
       button(trans.__("Copy Python"), trans.__("Copy Python code that asks %1", found.name), () => this.copy("python")),
     ];
-    const shares = button(trans.__("Shares…"), trans.__("Share the traffic of %1 out by numbers", found.name), () => this.form());
-    const back = button(trans.__("Roll back…"), trans.__("Let %1 serve what it served before", found.name), () => void this.rollBack());
-    const away = button(trans.__("Undeploy…"), trans.__("End %1 and remove all that it has left", found.name), () => void this.undeploy());
+    const shares = button(trans.__("Shares…"), trans.__("Share the traffic of %1 out by numbers", found.name), () =>
+      this.form(),
+    );
+    const back = button(
+      trans.__("Roll back…"),
+      trans.__("Let %1 serve what it served before", found.name),
+      () => void this.rollBack(),
+    );
+    const away = button(
+      trans.__("Undeploy…"),
+      trans.__("End %1 and remove all that it has left", found.name),
+      () => void this.undeploy(),
+    );
     this.deeds = [shares, back, away];
     this.open.target = "_blank";
     this.open.rel = "noopener";
@@ -84,7 +96,7 @@ export class DeploymentCard {
     }
     this.shown = said;
     this.found = found;
-    this.root.dataset["status"] = found.status;
+    this.root.dataset.status = found.status;
     this.sign.textContent = SIGNS[found.status] ?? "?";
     this.status.textContent = found.status;
     this.showVersions(found.versions);
@@ -103,7 +115,10 @@ export class DeploymentCard {
         const row = part("div", "mlops-Card-version");
         const model = one.model === null ? "" : `${one.model} `;
         const share = one.shadow ? this.around.place.trans.__("shadow") : `${Number(one.percent.toPrecision(4))} %`;
-        row.append(part("span", "", this.around.place.trans.__("%1version %2", model, one.version)), part("span", "", share));
+        row.append(
+          part("span", "", this.around.place.trans.__("%1version %2", model, one.version)),
+          part("span", "", share),
+        );
         return row;
       });
     const [one, other] = answering;
@@ -128,7 +143,9 @@ export class DeploymentCard {
       said.push(part("div", like, found.status === "ready" ? trans.__("last error: %1", found.error) : found.error));
     }
     if (found.restarts > 0) {
-      said.push(part("div", "mlops-Card-note", trans._n("started again once", "started again %1 times", found.restarts)));
+      said.push(
+        part("div", "mlops-Card-note", trans._n("started again once", "started again %1 times", found.restarts)),
+      );
     }
     if (found.follows !== null) {
       said.push(part("div", "mlops-Card-note", trans.__("follows %1", found.follows)));
@@ -192,7 +209,9 @@ export class DeploymentCard {
     const line = `mlops undeploy ${this.found.name}`;
     return this.perform("undeploy", { name: this.found.name }, line, {
       title: trans.__("Undeploy %1?", this.found.name),
-      words: trans.__("Its endpoint ends, and its history, logs and kept answers are removed. This cannot be taken back."),
+      words: trans.__(
+        "Its endpoint ends, and its history, logs and kept answers are removed. This cannot be taken back.",
+      ),
       line,
       button: trans.__("Undeploy"),
       warns: true,

@@ -123,7 +123,11 @@ export class ModelsSection extends Section {
     }
     const facts = element("div", "mlops-Version-facts");
     const metrics = Object.entries(one.metrics).slice(0, METRICS);
-    const words = [one.run, when(one.created, new Date()), ...metrics.map(([name, value]) => `${name} ${number(value)}`)];
+    const words = [
+      one.run,
+      when(one.created, new Date()),
+      ...metrics.map(([name, value]) => `${name} ${number(value)}`),
+    ];
     facts.textContent = words.filter(Boolean).join(" · ");
     facts.title = [one.uri, one.description, ...one.notes].filter(Boolean).join("\n");
     const promote = small(trans.__("Promote…"), trans.__("Point an alias to version %1 of %2", one.version, one.model));
@@ -150,7 +154,8 @@ export class ModelsSection extends Section {
         return;
       }
       const done = await this.api.data<Promoted>("promote", given, this.notebook);
-      const before = done.before === null || done.before === done.version ? "" : trans.__(" (before: version %1)", done.before);
+      const before =
+        done.before === null || done.before === done.version ? "" : trans.__(" (before: version %1)", done.before);
       const said = trans.__("%1@%2 is version %3 now%4", done.model, done.alias, done.version, before);
       Notification.success(said, { autoClose: 8000 });
     });
@@ -160,15 +165,21 @@ export class ModelsSection extends Section {
   /** Ask whether an alias is to move, when it points to another version now. */
   private async moves(given: Arguments): Promise<boolean> {
     const { trans } = this.place;
-    const [model, alias] = [String(given["model"] ?? ""), String(given["to"] ?? "")];
+    const [model, alias] = [String(given.model ?? ""), String(given.to ?? "")];
     const [, name = "", version] = /^(?:models:\/)?([^@]+?)(?:\/(\d+)|@.+)?$/.exec(model) ?? [];
     const now = (await this.versionsOf(name)).find((one) => one.aliases.includes(alias));
     if (now === undefined || now.version === version) {
       return true;
     }
-    const body = trans.__("%1@%2 points to version %3. What follows the alias will use the other one.", name, alias, now.version);
+    const body = trans.__(
+      "%1@%2 points to version %3. What follows the alias will use the other one.",
+      name,
+      alias,
+      now.version,
+    );
     const buttons = [Dialog.cancelButton(), Dialog.warnButton({ label: trans.__("Move it") })];
-    return (await showDialog({ title: trans.__("Move the alias %1?", alias), body, buttons, defaultButton: 0 })).button.accept;
+    return (await showDialog({ title: trans.__("Move the alias %1?", alias), body, buttons, defaultButton: 0 })).button
+      .accept;
   }
 
   private elsewhere(): void {

@@ -54,7 +54,7 @@ export class RunColumns {
     const shown = (one: Column): boolean => !this.chosen.hidden.includes(one);
     const values = this.shownMetrics().map((name): Column => `metrics.${name}`);
     const [status, ...times] = FACTS;
-    return ["name", ...[status as Column].filter(shown), ...values, ...times.filter(shown)];
+    return ["name", ...[status].filter(shown), ...values, ...times.filter(shown)];
   }
 
   private shownMetrics(): readonly string[] {
@@ -107,7 +107,8 @@ function read(): Chosen {
   const none: Chosen = { hidden: [], metrics: null };
   try {
     const told = JSON.parse(localStorage.getItem(KEY) ?? "null") as Partial<Chosen> | null;
-    const texts = (one: unknown): one is string[] => Array.isArray(one) && one.every((word) => typeof word === "string");
+    const texts = (one: unknown): one is string[] =>
+      Array.isArray(one) && one.every((word) => typeof word === "string");
     return texts(told?.hidden) && (told.metrics === null || texts(told.metrics)) ? (told as Chosen) : none;
   } catch {
     return none;

@@ -12,7 +12,8 @@ export const NEWEST_FIRST: Sorting = { column: "started", descending: true };
 const METRIC = "metrics.";
 // What autologging adds about the training, says less than what was logged by name.
 const BY_THE_WAY = "training_";
-const QUERY = /\b(metrics?|params?|parameters?|tags?|attributes?|attr|runs?|datasets?)\.(`[^`]+`|"[^"]+"|[^\s<>=!]+)\s*(<|>|=|!=|\blike\b|\bilike\b|\b(not\s+)?in\b)/i;
+const QUERY =
+  /\b(metrics?|params?|parameters?|tags?|attributes?|attr|runs?|datasets?)\.(`[^`]+`|"[^"]+"|[^\s<>=!]+)\s*(<|>|=|!=|\blike\b|\bilike\b|\b(not\s+)?in\b)/i;
 const collator = new Intl.Collator(undefined, { numeric: true });
 
 /** Whether a text is a query for the store, in MLflow's words. */

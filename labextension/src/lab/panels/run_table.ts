@@ -44,7 +44,12 @@ export class RunTable {
     this.head.className = "mlops-RunTable-head";
     this.head.setAttribute("role", "row");
     this.head.setAttribute("aria-rowindex", "1");
-    this.rows = new VirtualRows(this.node, ROW_PX, () => this.element(), (element, row) => this.fill(element, row));
+    this.rows = new VirtualRows(
+      this.node,
+      ROW_PX,
+      () => this.element(),
+      (element, row) => this.fill(element, row),
+    );
     this.rows.node.setAttribute("role", "rowgroup");
     this.node.append(this.head, this.rows.node);
     this.rows.node.addEventListener("click", (event) => this.clicked(event));
@@ -95,16 +100,22 @@ export class RunTable {
   }
 
   private layOut(sorting: Sorting): void {
-    const widths = this.columns.map((one) => (metricOf(one) === null ? WIDTHS_PX[one as keyof typeof WIDTHS_PX] : METRIC_PX));
-    const tracks = widths.map((width, place) => (this.columns[place] === "name" ? `minmax(${width}px, 1fr)` : `${width}px`));
+    const widths = this.columns.map((one) =>
+      metricOf(one) === null ? WIDTHS_PX[one as keyof typeof WIDTHS_PX] : METRIC_PX,
+    );
+    const tracks = widths.map((width, place) =>
+      this.columns[place] === "name" ? `minmax(${width}px, 1fr)` : `${width}px`,
+    );
     this.node.style.setProperty("--mlops-tracks", [`${BOX_PX}px`, ...tracks].join(" "));
     this.node.style.setProperty("--mlops-width", `${widths.reduce((sum, one) => sum + one, BOX_PX)}px`);
-    const focused = this.head.contains(document.activeElement) ? (document.activeElement as HTMLElement).dataset["column"] : null;
+    const focused = this.head.contains(document.activeElement)
+      ? (document.activeElement as HTMLElement).dataset.column
+      : null;
     const none = document.createElement("span");
     none.setAttribute("role", "columnheader");
     none.setAttribute("aria-label", this.trans.__("Chosen"));
     this.head.replaceChildren(none, ...this.columns.map((one) => this.headOf(one, sorting)));
-    const again = [...this.head.querySelectorAll("button")].find((one) => focused && one.dataset["column"] === focused);
+    const again = [...this.head.querySelectorAll("button")].find((one) => focused && one.dataset.column === focused);
     again?.focus();
   }
 
@@ -116,7 +127,7 @@ export class RunTable {
     cell.setAttribute("role", "columnheader");
     cell.setAttribute("aria-sort", sorted ? (sorting.descending ? "descending" : "ascending") : "none");
     button.type = "button";
-    button.dataset["column"] = column;
+    button.dataset.column = column;
     button.textContent = word;
     button.title = this.trans.__("Sort by %1", word);
     if (sorted) {
@@ -158,7 +169,7 @@ export class RunTable {
     while (element.childElementCount > this.columns.length + 1) {
       element.lastElementChild?.remove();
     }
-    element.dataset["run"] = run.run_id;
+    element.dataset.run = run.run_id;
     element.setAttribute("aria-rowindex", String(row + 2));
     element.setAttribute("aria-selected", String(this.ids.has(run.run_id)));
     element.removeAttribute("title");
@@ -172,7 +183,7 @@ export class RunTable {
       box.className = "mlops-Row-box";
       box.textContent = this.ids.has(run.run_id) ? "☑" : "☐";
     }
-    this.columns.forEach((column, place) => this.write(cells[place] as HTMLElement, run, column));
+    this.columns.forEach((column, place) => this.write(cells[place], run, column));
   }
 
   private write(cell: HTMLElement, run: RunRow, column: Column): void {
@@ -189,9 +200,9 @@ export class RunTable {
 
   private onRun(event: Event, act: (run: RunRow) => void): void {
     const row = (event.target as Element).closest<HTMLElement>(`.${ROW}`);
-    const place = this.places.get(row?.dataset["run"] ?? "");
+    const place = this.places.get(row?.dataset.run ?? "");
     if (place !== undefined) {
-      act(this.runs[place] as RunRow);
+      act(this.runs[place]);
     }
   }
 
@@ -235,7 +246,7 @@ export class RunTable {
   }
 
   private move(to: number, extend: boolean): void {
-    const run = this.runs[to] as RunRow;
+    const run = this.runs[to];
     this.anchor ??= this.active ?? run.run_id;
     this.active = run.run_id;
     this.rows.reveal(to, ROW_PX);

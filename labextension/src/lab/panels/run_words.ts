@@ -11,7 +11,12 @@ const SIGNS: Readonly<Record<string, string>> = {
   SCHEDULED: "◷",
 };
 const today = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", second: "2-digit" });
-const thisYear = new Intl.DateTimeFormat(undefined, { month: "short", day: "numeric", hour: "2-digit", minute: "2-digit" });
+const thisYear = new Intl.DateTimeFormat(undefined, {
+  month: "short",
+  day: "numeric",
+  hour: "2-digit",
+  minute: "2-digit",
+});
 const earlier = new Intl.DateTimeFormat(undefined, { year: "numeric", month: "short", day: "numeric" });
 const exact = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "medium" });
 
@@ -82,7 +87,14 @@ export function whole(run: RunRow, now: Date): string {
   const started = run.started === null ? DASH : exact.format(new Date(run.started));
   const metrics = Object.entries(run.metrics).map(([key, value]) => `${key} ${number(value)}`);
   const took = duration(secondsOf(run, now));
-  return [run.name, run.run_id, `${run.status} · ${started} · ${took}`, run.notebook, run.error, ...metrics.slice(0, 20)]
+  return [
+    run.name,
+    run.run_id,
+    `${run.status} · ${started} · ${took}`,
+    run.notebook,
+    run.error,
+    ...metrics.slice(0, 20),
+  ]
     .filter(Boolean)
     .join("\n");
 }

@@ -49,11 +49,17 @@ export class RunsSection extends Section {
       opened: (run) => void this.open(run),
       chosen: () => this.offer(),
     });
-    this.columns = new RunColumns(trans, (column) => this.table.wordOf(column), () => this.draw());
+    this.columns = new RunColumns(
+      trans,
+      (column) => this.table.wordOf(column),
+      () => this.draw(),
+    );
     this.search.type = "search";
     this.search.className = "jp-mod-styled mlops-Runs-search";
     this.search.placeholder = trans.__("Search");
-    this.search.title = trans.__("Words of the name, id, status or notebook; or a query, such as metrics.accuracy > 0.9");
+    this.search.title = trans.__(
+      "Words of the name, id, status or notebook; or a query, such as metrics.accuracy > 0.9",
+    );
     this.search.setAttribute("aria-label", trans.__("Search runs"));
     this.search.spellcheck = false;
     this.search.addEventListener("input", () => this.searched());
@@ -139,7 +145,10 @@ export class RunsSection extends Section {
   /** Read anew what was running when it was read, and is not among the newest. */
   private async unfinished(first: RunPage, signal: AbortSignal): Promise<boolean> {
     const newest = new Set(first.runs.map((run) => run.run_id));
-    const ids = this.rows.unfinished().filter((id) => !newest.has(id)).slice(0, WATCHED);
+    const ids = this.rows
+      .unfinished()
+      .filter((id) => !newest.has(id))
+      .slice(0, WATCHED);
     if (ids.length === 0) {
       return false;
     }
@@ -199,7 +208,10 @@ export class RunsSection extends Section {
       said.textContent = trans.__("No run matches “%1”.", this.search.value);
       return;
     }
-    said.textContent = trans.__("There are no runs in %1 yet. Put this above a cell and run it:", this.last?.experiment ?? "");
+    said.textContent = trans.__(
+      "There are no runs in %1 yet. Put this above a cell and run it:",
+      this.last?.experiment ?? "",
+    );
     const code = document.createElement("code");
     code.textContent = "%%mlops track";
     const track = button(trans.__("Track the chosen cell…"), () => void app.commands.execute(TRACK));
@@ -266,7 +278,7 @@ export class RunsSection extends Section {
   /** Show the commands that fit what is chosen. */
   private offer(): void {
     for (const one of this.actions.querySelectorAll("button")) {
-      one.disabled = !this.place.app.commands.isEnabled(one.dataset["command"] ?? "");
+      one.disabled = !this.place.app.commands.isEnabled(one.dataset.command ?? "");
     }
     if (this.said) {
       this.tell(this.said);
@@ -280,10 +292,15 @@ export class RunsSection extends Section {
       able: () => this.chosen.length >= FEWEST_COMPARED && this.chosen.length <= MOST_COMPARED,
       act: () => call(this.place, "compare", { runs: this.chosen.map((run) => run.run_id) }, false),
     });
-    this.command("mlops:open-run-notebook", trans.__("Notebook"), trans.__("Open the notebook as it was in this run, as a copy"), {
-      able: () => one()?.snapshot === true,
-      act: async () => this.open(one()),
-    });
+    this.command(
+      "mlops:open-run-notebook",
+      trans.__("Notebook"),
+      trans.__("Open the notebook as it was in this run, as a copy"),
+      {
+        able: () => one()?.snapshot === true,
+        act: async () => this.open(one()),
+      },
+    );
     this.command("mlops:copy-run-id", trans.__("Copy id"), trans.__("Copy the run's id"), {
       able: () => one() !== undefined,
       act: async () => {
@@ -298,12 +315,17 @@ export class RunsSection extends Section {
     app.contextMenu.addItem({ type: "separator", selector: ".mlops-Runs .mlops-Row", rank: 10 });
   }
 
-  private command(id: string, label: string, caption: string, does: { able: () => boolean; act: () => Promise<void> }): void {
+  private command(
+    id: string,
+    label: string,
+    caption: string,
+    does: { able: () => boolean; act: () => Promise<void> },
+  ): void {
     const { app } = this.place;
     app.commands.addCommand(id, { label, caption, isEnabled: does.able, execute: does.act });
     app.contextMenu.addItem({ command: id, selector: ".mlops-Runs .mlops-Row", rank: 0 });
     const pressed = button(label, () => void app.commands.execute(id));
-    pressed.dataset["command"] = id;
+    pressed.dataset.command = id;
     pressed.title = caption;
     pressed.disabled = true;
     this.actions.append(pressed);

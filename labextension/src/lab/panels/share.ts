@@ -40,7 +40,10 @@ export class Share {
     // Whoever is about to choose is left in peace.
     if (this.timer === 0 && !this.input.matches(":active")) {
       this.shown = [one, other];
-      this.input.setAttribute("aria-label", this.trans.__("Traffic of version %1 and version %2", one.version, other.version));
+      this.input.setAttribute(
+        "aria-label",
+        this.trans.__("Traffic of version %1 and version %2", one.version, other.version),
+      );
       this.input.value = String(Math.round(one.percent));
       this.say(one.percent);
     }

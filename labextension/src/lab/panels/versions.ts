@@ -112,7 +112,11 @@ export class Versions extends Section {
     this.shown = said;
     const name = part("div", "mlops-Versions-name", PathExt.basename(notebook));
     name.title = notebook;
-    const take = button(trans.__("Snapshot"), trans.__("Keep the notebook as it is now, unsaved edits too"), () => void this.take());
+    const take = button(
+      trans.__("Snapshot"),
+      trans.__("Keep the notebook as it is now, unsaved edits too"),
+      () => void this.take(),
+    );
     const head = part("div", "mlops-Versions-head");
     head.append(name, take);
     if (versions.length === 0) {
@@ -130,7 +134,7 @@ export class Versions extends Section {
   private row(notebook: string, version: Version): HTMLElement {
     const { trans } = this.place;
     const row = part("li", "mlops-Kept");
-    row.dataset["ref"] = version.ref;
+    row.dataset.ref = version.ref;
     const title = part("b", "mlops-Kept-title", version.title || version.ref);
     title.title = version.title;
     const head = part("div", "mlops-Kept-head");
@@ -151,7 +155,9 @@ export class Versions extends Section {
     about.append(...this.badge(version.honesty));
     const buttons = part("div", "mlops-Card-buttons");
     buttons.append(
-      button(trans.__("Diff"), trans.__("Put %1 beside the notebook as it is here now", version.ref), () => this.diff(notebook, version)),
+      button(trans.__("Diff"), trans.__("Put %1 beside the notebook as it is here now", version.ref), () =>
+        this.diff(notebook, version),
+      ),
       button(trans.__("Restore…"), trans.__("Bring %1 back", version.ref), () => void this.restore(notebook, version)),
     );
     row.append(head, about, buttons);

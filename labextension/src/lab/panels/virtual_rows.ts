@@ -87,7 +87,7 @@ export class VirtualRows {
     const first = Math.max(0, Math.floor(this.scroller.scrollTop / this.height) - BEYOND);
     const [size, end] = [this.pool.length, Math.min(this.count, first + this.pool.length)];
     for (let row = first; row < end; row++) {
-      const element = this.pool[row % size] as HTMLElement;
+      const element = this.pool[row % size];
       if (this.is[row % size] !== row) {
         this.is[row % size] = row;
         element.hidden = false;
@@ -98,7 +98,7 @@ export class VirtualRows {
     this.is.forEach((row, place) => {
       if (row < first || row >= end) {
         this.is[place] = -1;
-        (this.pool[place] as HTMLElement).hidden = true;
+        (this.pool[place]).hidden = true;
       }
     });
   }
