@@ -1,7 +1,9 @@
 """One way to compare two files, in a process of its own, under whichever environment the way needs.
 
 What is timed begins with the new data in memory, or on disk where the way says so, and the baseline as the way keeps
-it, and ends with a distance for each column.
+it: ours as JSON. Evidently keeps none and begins with both tables; NannyML and whylogs are timed from both tables with
+their own defaults, as most call them, and once more with what they can make of the first table beforehand. It ends
+with a distance for each column.
 """
 
 from __future__ import annotations
@@ -99,12 +101,27 @@ def nannyml(before: str, now: str) -> Work:
     import nannyml as nml
 
     first, second = _frame(before), _frame(now)
+    return lambda: nml.UnivariateDriftCalculator(column_names=list(first)).fit(first).calculate(second).to_df()
+
+
+def nannyml_fitted(before: str, now: str) -> Work:
+    import nannyml as nml
+
+    first, second = _frame(before), _frame(now)
     calculator = nml.UnivariateDriftCalculator(column_names=list(first), chunk_number=1)
     calculator.fit(first)
     return lambda: calculator.calculate(second).to_df()
 
 
 def whylogs(before: str, now: str) -> Work:
+    import whylogs as why
+    from whylogs.viz.drift.column_drift_algorithms import calculate_drift_scores
+
+    first, second = _frame(before), _frame(now)
+    return lambda: calculate_drift_scores(why.log(second).view(), why.log(first).view())
+
+
+def whylogs_logged(before: str, now: str) -> Work:
     import whylogs as why
     from whylogs.viz.drift.column_drift_algorithms import calculate_drift_scores
 
@@ -118,7 +135,9 @@ WAYS: dict[str, Callable[..., Work]] = {
     "bare sketches": bare,
     "Evidently": evidently,
     "NannyML": nannyml,
+    "NannyML, fitted before, one chunk": nannyml_fitted,
     "whylogs": whylogs,
+    "whylogs, logged before": whylogs_logged,
 }
 
 if __name__ == "__main__":

@@ -10,7 +10,11 @@ from .drift_tables import PEERS, compared, installed, tables
 
 _ROWS = int(os.environ.get("DRIFT_ROWS", "1000000"))
 _OURS, _FILE, _BARE = "ours, in memory", "ours, Parquet", "bare sketches"
-_PEERS = {"evidently": "Evidently", "nannyml": "NannyML", "whylogs": "whylogs"}
+_PEERS = {
+    "evidently": ("Evidently",),
+    "nannyml": ("NannyML", "NannyML, fitted before, one chunk"),
+    "whylogs": ("whylogs", "whylogs, logged before"),
+}
 # How many times faster than a peer, and how many times slower than the bare updates.
 _TARGETS = {"Evidently": 80.0, "NannyML": 12.0, "whylogs": 30.0}
 _MOST_OF_BARE, _MOST_MB = 1.5, 50.0
@@ -21,8 +25,10 @@ Values = dict[str, dict[str, list[float]]]
 def measure(rounds: int) -> Values:
     """Return for each way the seconds and the extra megabytes of each round."""
     files = tables(_ROWS)
-    ways = [_BARE, _OURS, _FILE, *(_PEERS[peer] for peer in PEERS if installed(peer))]
+    ways = [_BARE, _OURS, _FILE, *(way for peer in PEERS if installed(peer) for way in _PEERS[peer])]
     values: Values = {way: {"seconds": [], "extra_mb": []} for way in ways}
+    progress(f"{_ROWS:,} rows: the baseline that files are compared with (once)")
+    compared(_FILE, files)
     for turn in range(rounds):
         for way in tuple(values):
             progress(f"{_ROWS:,} rows, {way}: round {turn + 1} of {rounds}")

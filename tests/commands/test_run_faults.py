@@ -99,10 +99,10 @@ def robbed(project: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[int], No
 def test_a_kernel_whose_port_was_taken_is_started_again(project, terminal, robbed):
     robbed(times=1)
     write_notebook(project / "fine.ipynb", "print('done')", kernel="robbed")
-    done = terminal("run", "fine.ipynb", "--output", "out.ipynb", "--verbose")
+    done = terminal("run", "fine.ipynb", "--output", "out.ipynb")
     assert done.code == 0, done.err
     assert texts(project / "out.ipynb") == ["done\n"]
-    assert "it was started twice: the first time the kernel ended by itself with exit code 1" in done.err
+    assert "the kernel was started twice: the first time the kernel ended by itself with exit code 1" in done.out
 
 
 def test_a_kernel_that_never_starts_says_its_last_words(project, terminal, robbed):

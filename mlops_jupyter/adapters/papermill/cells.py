@@ -66,7 +66,7 @@ class Cells(PapermillNotebookClient):  # type: ignore[misc]
     kept
         Where the state is left between cells, for a notebook that is resumed.
     came
-        Told in words where the kernel came from.
+        Told in words where the kernel came from, and what went wrong before.
     """
 
     # nbclient's own takes whole seconds only.
@@ -80,7 +80,7 @@ class Cells(PapermillNotebookClient):  # type: ignore[misc]
         deadline: float | None = None,
         total_s: float | None = None,
         kept: KeptCells | None = None,
-        came: Callable[[str], None] = lambda _: None,
+        came: Callable[[str, str], None] = lambda *_: None,
         **options: Any,
     ) -> None:
         super().__init__(manager, **options)
@@ -127,7 +127,7 @@ class Cells(PapermillNotebookClient):  # type: ignore[misc]
                 raise
             except DeadKernelError as error:
                 await self._start_again()
-                await self._connect(f"; it was started twice: the first time {error}")
+                await self._connect(f"the kernel was started twice: the first time {error}")
         except BaseException:
             await self._async_cleanup_kernel()
             raise
@@ -139,7 +139,7 @@ class Cells(PapermillNotebookClient):  # type: ignore[misc]
 
     async def _connect(self, note: str = "") -> None:
         self._process = KernelProcess(getattr(getattr(self.km.provisioner, "process", None), "pid", None))
-        self._came(_origin(self.km.provisioner) + note)
+        self._came(_origin(self.km.provisioner), note)
         self.kc = self.km.client()
         # It is asked before it listens; ZeroMQ would look again after 100 ms.
         self.kc.context.setsockopt(zmq.RECONNECT_IVL, _RECONNECT_MS)

@@ -77,7 +77,7 @@ class CellEngine(NBClientEngine):  # type: ignore[misc]
         total_timeout: float | None = None,
         environment: Mapping[str, str] | None = None,
         kept: KeptCells | None = None,
-        came: Callable[[str], None] = lambda _: None,
+        came: Callable[[str, str], None] = lambda *_: None,
         **options: Any,
     ) -> None:
         """Execute the cells."""
@@ -121,7 +121,7 @@ class Position:
         self._injected = written
         self.cell: int | None = None
         self.source = ""
-        self.kernel = ""
+        self.kernel = self.note = ""
 
     @property
     def hooks(self) -> dict[str, Callable[..., None]]:
@@ -137,9 +137,9 @@ class Position:
         """Turn an index in the executed notebook, which has Papermill's injected cell, into one of the user's."""
         return index - self._shift if index > self._injected else index
 
-    def come(self, origin: str) -> None:
-        """Note where the kernel came from."""
-        self.kernel = origin
+    def come(self, origin: str, note: str) -> None:
+        """Note where the kernel came from, and what went wrong before."""
+        self.kernel, self.note = origin, note
 
     # nbclient calls these three, and their parameters, by name.
     def look(self, notebook: nbformat.NotebookNode) -> None:

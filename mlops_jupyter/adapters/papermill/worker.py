@@ -72,7 +72,7 @@ def execute(path: Path, notebook: nbformat.NotebookNode, request: Mapping[str, A
     if isinstance(raised, Unwritable):
         say(event="invalid", message=str(raised), hint="free some space, or name another --output")
         return
-    note = "" if kept is None else kept.note(at.place)
+    note = "; ".join(filter(None, ("" if kept is None else kept.note(at.place), at.note)))
     say(event="done", **outcome(at, raised)._replace(note=note, kernel=at.kernel)._asdict())
 
 
