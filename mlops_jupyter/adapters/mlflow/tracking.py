@@ -140,21 +140,18 @@ class MlflowTracking:
                 ids, query, max_results=limit, order_by=[sort] if sort else None, page_token=page
             )
         except MlflowException as error:
+            # MLflow takes a page's token apart, and does not always expect that anybody has written it.
+            unread = isinstance(error.__cause__, ValueError | AttributeError) or "page token" in first_line(error)
+            if page is not None and unread:
+                raise CommandError(f"no table of runs goes on at {page}", "leave --page out") from error
             if error.error_code != ErrorCode.Name(INVALID_PARAMETER_VALUE):
                 raise translate(error) from error
-            if page is not None and "page token" in first_line(error):
-                raise _no_page(page) from error
             raise CommandError(
                 f"MLflow cannot read this query: {first_line(error)}",
                 "for example: mlops runs \"metrics.accuracy > 0.9 and params.depth = '3'\"",
             ) from error
         except (SQLAlchemyError, OSError) as error:
             raise translate(error) from error
-        except (ValueError, AttributeError) as error:
-            if page is None:
-                raise
-            # MLflow takes the token apart, and does not expect that anybody has written it.
-            raise _no_page(page) from error
 
     def _experiments_to_search(self, experiment: str | None) -> list[str]:
         with as_ours():
@@ -265,10 +262,6 @@ class MlflowTracking:
         if not self.uri.startswith(("http://", "https://")):
             return None
         return f"{self.shown_uri.rstrip('/')}/#/experiments/{experiment_id}/runs/{run_id}"
-
-
-def _no_page(page: str) -> CommandError:
-    return CommandError(f"no table of runs goes on at {page}", "leave --page out")
 
 
 def _folder_name(experiment: str) -> str:
