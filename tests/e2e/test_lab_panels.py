@@ -281,7 +281,8 @@ def test_the_versions_of_the_notebook(versions: Locator, page: Page, project: Pa
     expect(page.locator(".jp-OutputArea-output", has_text="FINISHED")).to_have_count(1)
     page.keyboard.press("Control+s")
     expect(versions).to_have_count(3)
-    expect(versions.first).to_contain_text("1 run")
+    # A run says so in the store a moment after it has ended.
+    expect(versions.first).to_contain_text("1 run", timeout=120_000)
     expect(versions.first.locator(".mlops-Badge")).to_have_text("✓ honest")
     typed(page, "\n# typed, not saved")
     versions.nth(1).get_by_role("button", name="Diff").click()
