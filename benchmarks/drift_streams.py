@@ -134,7 +134,7 @@ def _ours(streams: Sequence[Mapping[str, Any]]) -> Found:
 def _ask(peer: str, script: str, *words: str | Path | int) -> Any:
     """Let a process under a peer's environment print JSON."""
     command = [str(python_of(peer)), str(HERE / script), *map(str, words)]
-    env = {**environment(CACHE), "DO_NOT_TRACK": "1", "PYTHONHASHSEED": "0"}
+    env = {**environment(CACHE), "DO_NOT_TRACK": "1", "NML_DISABLE_USAGE_LOGGING": "1", "PYTHONHASHSEED": "0"}
     done = subprocess.run(command, cwd=CACHE, env=env, capture_output=True, text=True, check=False)
     if done.returncode:
         raise SystemExit(f"{script} under {peer}: {done.stderr.strip()[-2000:]}")
