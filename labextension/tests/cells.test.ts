@@ -22,7 +22,7 @@ function run(more: object, tags: object = {}): object {
 
 function open(more: Partial<Overview["open_runs"][number]>): Overview {
   const one = { run_id: "r", name: "fit", notebook: "/a.ipynb", started: "", cell_id: "cell-1", parent: null, ...more };
-  return { root: "/", open_runs: [one], endpoints: [] };
+  return { root: "/", directory: "/", open_runs: [one], endpoints: [] };
 }
 
 // tests/capabilities/test_sources.py has the same.

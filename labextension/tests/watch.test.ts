@@ -42,27 +42,26 @@ class Server {
 
   api(): Api {
     return {
-      ask: async (path: string, init: RequestInit) => {
+      ask: (path: string, init: RequestInit) => {
         this.asked.push(path);
         this.signals.push(init.signal!);
-        if (this.fails) throw this.fails;
+        if (this.fails) return Promise.reject(this.fails);
         const encoder = new TextEncoder();
-        return new Response(
-          new ReadableStream({
-            start: (controller) => {
-              // Cut in the middle of a line, with a sign of life between.
-              const told = encoder.encode(FIRST + ":\n\n" + NOW);
-              controller.enqueue(told.slice(0, 40));
-              controller.enqueue(told.slice(40));
-              init.signal!.addEventListener("abort", () => controller.error(new Error("aborted")));
-            },
-          }),
-        );
+        const body = new ReadableStream({
+          start: (controller) => {
+            // Cut in the middle of a line, with a sign of life between.
+            const told = encoder.encode(FIRST + ":\n\n" + NOW);
+            controller.enqueue(told.slice(0, 40));
+            controller.enqueue(told.slice(40));
+            init.signal!.addEventListener("abort", () => controller.error(new Error("aborted")));
+          },
+        });
+        return Promise.resolve(new Response(body));
       },
-      json: async (path: string) => {
+      json: (path: string) => {
         this.asked.push(path);
-        if (path.includes("/distribution")) return { version: "1", feature: "a b", output: false, spread: this.spread };
-        return { words: "acknowledged" };
+        const spread = { version: "1", feature: "a b", output: false, spread: this.spread };
+        return Promise.resolve(path.includes("/distribution") ? spread : { words: "acknowledged" });
       },
     } as unknown as Api;
   }
@@ -70,18 +69,22 @@ class Server {
 
 function watched(server: Server, deeds: Partial<Record<"share" | "rollBack", () => Promise<string>>> = {}) {
   const told: unknown[] = [];
-  const nothing = async (): Promise<string> => "done";
+  const nothing = (): Promise<string> => Promise.resolve("done");
   const acts = { share: deeds.share ?? nothing, rollBack: deeds.rollBack ?? nothing };
   const watch = new Watch(server.api(), "churn", "a b/50%.ipynb", 900, acts, (error) => told.push(error));
   return { watch, told, send: (content: unknown) => watch.store.send(content) };
 }
 
 test("events are messages, and what keeps the connection open is none", async () => {
-  async function* lines(): AsyncGenerator<string> {
-    yield* (":\n" + FIRST).split("\n");
-  }
+  const told = (":\n" + FIRST).split("\n");
+  const lines = new ReadableStream<string>({
+    start: (controller) => {
+      told.forEach((line) => controller.enqueue(line));
+      controller.close();
+    },
+  });
   const found = [];
-  for await (const one of messages(lines())) found.push(one);
+  for await (const one of messages(lines)) found.push(one);
   const [message, buffers] = found[0];
   assert.equal(message.n, 0);
   assert.equal(message.kind, "series");

@@ -1,21 +1,29 @@
 // A verb that a click calls where its result is a line of words, and not a page.
-import { type Api, Refused, type Request } from "./api";
+import { type Api, type Bundle, type Event, Refused, type Request } from "./api";
+import type { Records } from "./generated";
 
-/** The mime type of a record as JSON. */
-export function recordType(name: string): string {
-  return `application/vnd.mlops-jupyter.${name.toLowerCase()}+json`;
+/** The mime type of a record as JSON, by the record's name in small letters. */
+type RecordType<Name extends string> = `application/vnd.mlops-jupyter.${Name}+json`;
+type Name = keyof Records extends RecordType<infer Found> ? Found : never;
+
+export function recordType<Of extends Name>(name: Of): RecordType<Of> {
+  return `application/vnd.mlops-jupyter.${name}+json`;
 }
 
 /** Run a verb to its end and return its record; `progress` hears how far it is. */
-export async function record<T>(
+export async function record<Of extends Name>(
   api: Api,
   verb: string,
-  name: string,
+  name: Of,
   request: Request,
   progress: (words: string) => void = () => undefined,
-): Promise<T> {
-  const data = await ended(api, verb, request, progress);
-  return data[recordType(name)] as T;
+): Promise<Records[RecordType<Of>]> {
+  const records: Partial<Records> = await ended(api, verb, request, progress);
+  const found = records[recordType(name)];
+  if (found === undefined) {
+    throw new Error(`${verb} has told nothing`);
+  }
+  return found;
 }
 
 /** Run a verb that changes a deployment, and say how it is then. */
@@ -26,25 +34,22 @@ export async function performed(
   progress: (words: string) => void = () => undefined,
 ): Promise<string> {
   const data = await ended(api, verb, request, progress);
-  const found = data[recordType("Deployment")];
+  const found = data[recordType("deployment")];
   if (found === undefined) {
-    return String(data["text/plain"] ?? "");
+    return data["text/plain"] ?? "";
   }
-  const shares = (found.versions as { version: string; percent: number; shadow: boolean }[]).map((one) =>
-    one.shadow ? `version ${one.version} shadow` : `version ${one.version} ${Number(one.percent.toPrecision(4))} %`,
+  const shares = found.versions.map((one) =>
+    one.shadow
+      ? `version ${one.version} shadow`
+      : `version ${one.version} ${Number(Number(one.percent).toPrecision(4))} %`,
   );
-  return [`${verb}: ${shares.join(", ")}`, ...(found.notes as string[])].join("; ");
+  return [`${verb}: ${shares.join(", ")}`, ...found.notes].join("; ");
 }
 
-async function ended(
-  api: Api,
-  verb: string,
-  request: Request,
-  progress: (words: string) => void,
-): Promise<Record<string, any>> {
-  const heard = (event: { event: string; message?: string }): void => {
+async function ended(api: Api, verb: string, request: Request, progress: (words: string) => void): Promise<Bundle> {
+  const heard = (event: Event): void => {
     if (event.event === "progress") {
-      progress(event.message ?? "");
+      progress(event.message);
     }
   };
   const end = await api.run(verb, request, heard, new AbortController().signal);

@@ -20,7 +20,11 @@ interface Asked {
   alert?: string;
 }
 
-interface Opened { version: string; feature: string; output: boolean }
+interface Opened {
+  version: string;
+  feature: string;
+  output: boolean;
+}
 
 /** What comes of what is clicked: the words that the user should read. */
 export interface Deeds {
@@ -63,16 +67,24 @@ export class Watch {
 
   private asked(asked: Asked): void {
     switch (asked.ask) {
-      case "begin":
-        { this.connect(); return; }
+      case "begin": {
+        this.connect();
+        return;
+      }
       case "seen": {
         const before = this.seen.size;
         this.seen[asked.seen ? "add" : "delete"](asked.view ?? "");
-        before > 0 === this.seen.size > 0 ? undefined : this.connect(); return;
+        if (before > 0 !== this.seen.size > 0) {
+          this.connect();
+        }
+        return;
       }
       case "range":
         this.range = asked.range ?? this.range;
-        { this.connect(); return; }
+        {
+          this.connect();
+          return;
+        }
       case "open":
         this.opened = asked.feature
           ? { version: asked.version ?? "", feature: asked.feature, output: asked.output === true }

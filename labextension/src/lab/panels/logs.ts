@@ -103,8 +103,7 @@ class Logs extends Widget {
 
   private heard(event: Event): void {
     if (event.event === "part") {
-      const { lines } = event.data[recordType("LogLines")] as { lines: string[] };
-      this.text.push(...lines);
+      this.text.push(...(event.data[recordType("loglines")]?.lines ?? []));
       this.text.splice(0, Math.max(0, this.text.length - KEPT));
       this.draw();
     }

@@ -1,6 +1,6 @@
 // The registered models: versions, aliases, promotion.
 import { Dialog, Notification, showDialog, showErrorMessage } from "@jupyterlab/apputils";
-import type { Arguments, ModelTable, ModelVersion } from "../api";
+import type { Arguments, ModelTable, ModelVersion, Value } from "../api";
 import { Refused } from "../api";
 import { call, type Place } from "../calling";
 import { Form } from "../form";
@@ -165,7 +165,7 @@ export class ModelsSection extends Section {
   /** Ask whether an alias is to move, when it points to another version now. */
   private async moves(given: Arguments): Promise<boolean> {
     const { trans } = this.place;
-    const [model, alias] = [String(given.model ?? ""), String(given.to ?? "")];
+    const [model, alias] = [words(given.model), words(given.to)];
     const [, name = "", version] = /^(?:models:\/)?([^@]+?)(?:\/(\d+)|@.+)?$/.exec(model) ?? [];
     const now = (await this.versionsOf(name)).find((one) => one.aliases.includes(alias));
     if (now === undefined || now.version === version) {
@@ -209,4 +209,8 @@ function small(label: string, caption: string): HTMLButtonElement {
   made.textContent = label;
   made.title = caption;
   return made;
+}
+
+function words(value: Value | undefined): string {
+  return typeof value === "string" ? value : "";
 }

@@ -1,7 +1,7 @@
 // Bringing a version of an open notebook back: as a copy beside it, or in its place through the document itself.
 import { Dialog, showDialog } from "@jupyterlab/apputils";
 import { PathExt } from "@jupyterlab/coreutils";
-import type { NotebookPanel } from "@jupyterlab/notebook";
+import type { INotebookModel, NotebookPanel } from "@jupyterlab/notebook";
 import { Widget } from "@lumino/widgets";
 import { record } from "../acting";
 import type { Api } from "../api";
@@ -9,6 +9,8 @@ import type { Place } from "../calling";
 import { contentOf, pathOf } from "../open_notebook";
 import { quoted } from "../words";
 import { part } from "./parts";
+
+type Content = Parameters<INotebookModel["fromJSON"]>[0];
 
 export type Choice = "copy" | "replace" | null;
 
@@ -35,7 +37,7 @@ export async function choice(place: Place, notebook: string, title: string, ref:
 /** Write a version beside the notebook; return its path as the front end calls it. */
 export async function copied(api: Api, notebook: string, ref: string): Promise<string> {
   const given = { ref, notebook: PathExt.basename(notebook) };
-  const { path } = await record<{ path: string }>(api, "restore", "Restored", { arguments: given, notebook });
+  const { path } = await record(api, "restore", "restored", { arguments: given, notebook });
   return PathExt.join(PathExt.dirname(notebook), PathExt.basename(path));
 }
 
@@ -58,10 +60,10 @@ export async function replaced(
   ready(place, panel);
   const before = contentOf(panel, false) ?? "";
   const request = { arguments: { message: trans.__("before %1 was restored", ref) }, notebook, content: before };
-  const kept = await record<{ ref: string }>(api, "snapshot", "Snapshot", request);
+  const kept = await record(api, "snapshot", "snapshot", request);
   const copy = await copied(api, notebook, ref);
   try {
-    const { content } = await contents.get(copy, { content: true, type: "notebook" });
+    const content = (await contents.get(copy, { content: true, type: "notebook" })).content as Content;
     await settled();
     ready(place, panel);
     if (pathOf(panel, contents) !== notebook || contentOf(panel, false) !== before) {

@@ -298,14 +298,15 @@ export class RunsSection extends Section {
       trans.__("Open the notebook as it was in this run, as a copy"),
       {
         able: () => one()?.snapshot === true,
-        act: async () => this.open(one()),
+        act: () => this.open(one()),
       },
     );
     this.command("mlops:copy-run-id", trans.__("Copy id"), trans.__("Copy the run's id"), {
       able: () => one() !== undefined,
-      act: async () => {
+      act: () => {
         Clipboard.copyToSystem(one()?.run_id ?? "");
         this.foot.textContent = trans.__("Copied %1", one()?.run_id ?? "");
+        return Promise.resolve();
       },
     });
     this.command("mlops:register-run", trans.__("Register…"), trans.__("Register the run's model"), {

@@ -98,7 +98,7 @@ export class VirtualRows {
     this.is.forEach((row, place) => {
       if (row < first || row >= end) {
         this.is[place] = -1;
-        (this.pool[place]).hidden = true;
+        this.pool[place].hidden = true;
       }
     });
   }
