@@ -144,6 +144,7 @@ export interface RunTable {
   readonly sort: string;
   readonly tracking_uri: string;
   readonly notes: readonly string[];
+  readonly next_page: string | null;
   readonly more: boolean;
   readonly everywhere: boolean;
 }
@@ -386,6 +387,7 @@ export interface Quality {
   readonly segment: string | null;
   readonly foreign: number;
   readonly foreign_label: string | null;
+  readonly unsaid: number;
 }
 
 /** An alert that fires. */
@@ -524,6 +526,7 @@ export interface Version {
   readonly author: string;
   readonly commit: string | null;
   readonly runs: readonly string[];
+  readonly honesty: string | null;
 }
 
 /** The versions of a notebook, newest first. */
