@@ -53,7 +53,11 @@ def run_to_the_end(page: Page, file: Path) -> None:
 
     def saved() -> bool:
         assert page.locator(".jp-Dialog").all_inner_texts() == []
-        cells = nbformat.read(file, as_version=4).cells
+        try:
+            cells = nbformat.read(file, as_version=4).cells
+        except nbformat.reader.NotJSONError:
+            # It is being written.
+            return False
         return all(cell.execution_count for cell in cells if cell.cell_type == "code")
 
     wait_for(over, 600, f"{file.name} does not come to its end")

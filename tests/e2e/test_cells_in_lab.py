@@ -67,7 +67,7 @@ def test_a_tracked_cell_wears_its_run_also_when_it_is_saved(lab: str, page: Page
     assert page.evaluate("window.injected") is None
     picture(page, "lab-badges")
     page.evaluate("() => window.jupyterapp.commands.execute('apputils:change-theme', { theme: 'JupyterLab Dark' })")
-    page.locator("body[data-jp-theme-light='false']").wait_for()
+    page.locator("body[data-jp-theme-light='false']").wait_for(state="attached")
     picture(page, "lab-badges-dark")
 
     # What it depended on has changed: the next run says so. And the cell that was edited says that it was.
