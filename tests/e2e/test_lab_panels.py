@@ -122,7 +122,7 @@ def test_snippets_are_copied_and_page_and_log_open(card: Locator, page: Page, ch
 
 
 def test_an_endpoint_that_dies_is_told_and_undeploy_asks(card: Locator, page: Page):
-    os.kill(mlops_jupyter.deployments("churn").pid, signal.SIGKILL)
+    os.killpg(os.getpgid(mlops_jupyter.deployments("churn").pid), signal.SIGKILL)
     expect(card).to_have_attribute("data-status", "stopped")
     expect(card).to_contain_text("was killed")
     expect(card.get_by_role("link", name="Try it")).to_be_hidden()
@@ -230,7 +230,7 @@ def test_the_monitor_in_a_tab_and_out_of_sight(monitor: Locator, page: Page):
 
 
 def test_an_endpoint_that_dies_while_it_is_watched_comes_back(monitor: Locator, page: Page):
-    os.kill(mlops_jupyter.deployments("churn").pid, signal.SIGKILL)
+    os.killpg(os.getpgid(mlops_jupyter.deployments("churn").pid), signal.SIGKILL)
     expect(monitor).to_have_attribute("data-status", "stopped")
     expect(monitor.locator(".mlops-notes")).to_contain_text("was killed")
     mlops_jupyter.deploy("models:/churn/1", name="churn")
