@@ -94,7 +94,7 @@ def test_an_endpoint_that_was_killed_is_shown_as_it_was(churn, watch):
     wait_for(lambda: mlops_jupyter.monitor("churn", since="15m").status == "stopped")
     found = mlops_jupyter.monitor("churn", since="15m")
     assert any("was killed" in note for note in found.notes)
-    assert any(note.startswith("mlops deploy ") for note in found.notes)
+    assert any(note.startswith("mlops traffic churn ") and "starts it again" in note for note in found.notes)
     assert any(value is not None for value in found.versions[0].requests_per_s)
 
 

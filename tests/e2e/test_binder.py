@@ -12,6 +12,7 @@ from tests.conftest import REPOSITORY
 from tests.e2e import test_jupyterlab as browser
 from tests.e2e.test_jupyterlab import KERNEL, READY, close_left_sidebar, picture
 from tests.fakes.binder import Image, Memory
+from tests.fakes.notebooks import saved
 from tests.fakes.waiting import wait_for
 
 pytestmark = browser.pytestmark
@@ -51,18 +52,14 @@ def run_to_the_end(page: Page, file: Path) -> None:
         assert state["errors"] == [], f"{file.name}: {state['errors']}"
         return not state["waiting"] and page.evaluate(f"() => {KERNEL}.status") == "idle"
 
-    def saved() -> bool:
+    def is_saved() -> bool:
         assert page.locator(".jp-Dialog").all_inner_texts() == []
-        try:
-            cells = nbformat.read(file, as_version=4).cells
-        except nbformat.reader.NotJSONError:
-            # It is being written.
-            return False
+        cells = saved(file).cells
         return all(cell.execution_count for cell in cells if cell.cell_type == "code")
 
     wait_for(over, 600, f"{file.name} does not come to its end")
     page.evaluate("() => { window.jupyterapp.commands.execute('docmanager:save'); }")
-    wait_for(saved, 60, f"JupyterLab does not save {file.name}")
+    wait_for(is_saved, 60, f"JupyterLab does not save {file.name}")
 
 
 def shown(notebook: Any) -> str:

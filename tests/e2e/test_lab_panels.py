@@ -7,7 +7,6 @@ import signal
 from collections.abc import Iterator
 from pathlib import Path
 
-import nbformat
 import pytest
 from playwright.sync_api import Locator, Page, Request, expect
 
@@ -17,7 +16,7 @@ from tests.e2e import test_jupyterlab as browser
 from tests.e2e import test_monitor
 from tests.e2e.test_jupyterlab import open_notebook, picture
 from tests.e2e.test_monitor import Load, told, until
-from tests.fakes.notebooks import write_notebook
+from tests.fakes.notebooks import saved, write_notebook
 from tests.fakes.repositories import git
 
 pytestmark = browser.pytestmark
@@ -270,7 +269,7 @@ def typed(page: Page, words: str) -> None:
 
 
 def cells(path: Path) -> list[str]:
-    return [cell.source for cell in nbformat.read(path, as_version=4).cells]
+    return [cell.source for cell in saved(path).cells]
 
 
 def test_the_versions_of_the_notebook(versions: Locator, page: Page, project: Path):

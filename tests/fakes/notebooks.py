@@ -6,6 +6,8 @@ from pathlib import Path
 
 import nbformat
 
+from tests.fakes.waiting import wait_for
+
 
 def write_notebook(path: Path, *cells: str, parameters: str | None = None, kernel: str | None = "python3") -> Path:
     """Write code cells, with the first one tagged ``parameters`` when it is given."""
@@ -17,3 +19,15 @@ def write_notebook(path: Path, *cells: str, parameters: str | None = None, kerne
         notebook.metadata["kernelspec"] = {"name": kernel, "language": "python", "display_name": kernel}
     path.write_text(nbformat.writes(notebook), encoding="utf-8")
     return path
+
+
+def saved(path: Path) -> nbformat.NotebookNode:
+    """Read a notebook that somebody saves: what is half written at this moment is read once more."""
+
+    def whole() -> nbformat.NotebookNode | None:
+        try:
+            return nbformat.read(path, as_version=4)
+        except nbformat.reader.NotJSONError:
+            return None
+
+    return wait_for(whole, 10, f"{path.name} is never whole")
