@@ -286,7 +286,7 @@ def test_the_versions_of_the_notebook(versions: Locator, page: Page, project: Pa
     typed(page, "\n# typed, not saved")
     versions.nth(1).get_by_role("button", name="Diff").click()
     result = page.locator(".mlops-Result")
-    expect(result.locator("ins", has_text="typed, not saved").first).to_be_visible()
+    expect(result.get_by_text("typed, not saved").first).to_be_visible()
     picture(page, "lab-versions")
     dark(page)
     picture(page, "lab-versions-dark")
