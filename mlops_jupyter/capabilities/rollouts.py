@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from ..errors import CommandError, Conflict, NotFound
-from ..records import ServedVersion
+from ..records import Deployment, ServedVersion
 
 _ALL = 100.0
 Versions = tuple[ServedVersion, ...]
@@ -123,13 +123,13 @@ def with_shares(name: str, present: Versions, shares: Mapping[str, float]) -> Ve
     return (*answering, *(one for one in present if one.shadow and one.version not in shares))
 
 
-def again(name: str, present: Versions, follows: str | None) -> str:
+def again(found: Deployment) -> str:
     """Return the command by which a deployment that has stopped serves what it did."""
-    answering = [one for one in present if not one.shadow]
-    if follows is None and len(present) > 1 and answering:
-        return shlex.join(["mlops", "traffic", name, *(f"{one.version}={one.percent:g}" for one in answering)])
-    source = follows or (answering[0].source if answering else "MODEL")
-    return shlex.join(["mlops", "deploy", source, "--name", name])
+    answering = [one for one in found.versions if not one.shadow]
+    if found.follows is None and len(found.versions) > 1 and answering:
+        return shlex.join(["mlops", "traffic", found.name, *(f"{one.version}={one.percent:g}" for one in answering)])
+    source = found.follows or (answering[0].source if answering else "MODEL")
+    return shlex.join(["mlops", "deploy", source, "--name", found.name])
 
 
 def described(versions: Sequence[ServedVersion]) -> str:

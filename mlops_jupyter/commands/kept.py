@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
-from .. import settings
 from ..capabilities import sources
 from ..capabilities.notebooks import reading
 from ..protocols import Snapshots, StoredSnapshot
 from ..records import KeptSources
+from .overview import around
 from .snapshot import store
 
 # Of a notebook that was snapshotted more often, an older state counts as one that is not kept.
@@ -38,8 +37,7 @@ def kept_sources(notebook: Path) -> KeptSources:
         When the project's settings cannot be read, or git refuses the repository.
     """
     directory = next(one for one in notebook.parents if one.is_dir())
-    current = settings.load(settings.find_root(directory, os.environ), os.environ)
-    keeper = store(current, directory)
+    keeper = store(around(directory), directory)
     found = keeper.taken(directory, notebook)
     if not found:
         return KeptSources()

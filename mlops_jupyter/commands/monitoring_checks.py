@@ -37,8 +37,8 @@ def _metrics(name: str, current: Settings) -> Iterator[Check]:
         yield Check(name, "ok", "answers")
     folder = scraping.targets(current.state)
     wanted = {file.stem for file in folder.glob("*.json")} if folder.is_dir() else set()
-    seen = {one.labels.get("endpoint", ""): one.values[0] for one in server.query(f'up{{job="{scraping.JOB}"}}')}
-    if unknown := sorted(wanted - set(seen)):
+    seen = {one.labels.get("endpoint", "") for one in server.query(f'up{{job="{scraping.JOB}"}}')}
+    if unknown := sorted(wanted - seen):
         words = "what mlops export prometheus writes into its configuration makes it"
         yield Check(name, "warning", f"it does not scrape {', '.join(unknown)}", words)
 

@@ -80,7 +80,7 @@ def _columns(found: Deployment) -> tuple[str, ...]:
     if found.status != "ready":
         said = f": {found.error}" if found.error else ""
         stopped = found.status == "stopped"
-        hint = rollouts.again(found.name, found.versions, found.follows) if stopped else f"mlops logs {found.name}"
+        hint = rollouts.again(found) if stopped else f"mlops logs {found.name}"
         raise Unavailable("endpoint", f"{found.name} is {found.status}{said}", hint)
     signature = found.versions[0].signature if found.versions else None
     try:

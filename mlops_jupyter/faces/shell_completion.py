@@ -39,7 +39,10 @@ class BashWords(BashComplete):
     _cut = 0
 
     def get_completion_args(self) -> tuple[list[str], str]:
-        line = os.environ["MLOPS_LINE"]
+        line = os.environ.get("MLOPS_LINE")
+        if line is None:
+            # A shell that was told how by an earlier version says its words as click wants them.
+            return super().get_completion_args()
         words = split_arg_string(line)
         begun = "" if not words or line[-1:].isspace() else words.pop()
         # Between quotes bash cuts nothing.

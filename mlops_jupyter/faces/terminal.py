@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import os
 import sys
 import traceback
 from typing import TYPE_CHECKING, Any
@@ -22,12 +23,14 @@ from ..errors import (
 )
 from ..grammar import Call
 from ..verbs import VERBS
-from . import render, shell_completion
+from . import render
 
 if TYPE_CHECKING:
     from ..protocols import Watched
 
 _STATUS = "status"
+# What click asks for completion by.
+_COMPLETING = "_MLOPS_COMPLETE"
 
 
 class TerminalReporter:
@@ -120,7 +123,10 @@ def mlops(ctx: click.Context) -> None:
 
 def main() -> None:
     """Run one verb and exit as the error tree says."""
-    shell_completion.register()
+    if _COMPLETING in os.environ:
+        from . import shell_completion  # noqa: PLC0415 -- no other command needs it
+
+        shell_completion.register()
     sys.exit(run(sys.argv[1:]))
 
 

@@ -124,7 +124,7 @@ class LocalDeployments:
         folder = self._found(name)
         state = current_state(folder)
         if state is None or not state.alive:
-            raise Unavailable("endpoint", f"{name} does not run", _again(_described(folder)))
+            raise Unavailable("endpoint", f"{name} does not run", rollouts.again(_described(folder)))
         return asking.ask(folder, state, body, content_type, timeout_s)
 
     def log_lines(self, name: str, most: int, *, follow: bool) -> Iterator[tuple[str, ...]]:
@@ -351,7 +351,7 @@ def _described(folder: EndpointFolder) -> Deployment:
     if not state.alive and status not in {"failed", "stopped"}:
         status, reason = "stopped", f"its process {state.pid} was killed, or the machine was started anew"
     if status == "stopped":
-        notes = (*notes, f"{_again(found)} starts it again")
+        notes = (*notes, f"{rollouts.again(found)} starts it again")
     found = replace(
         found,
         status=status,
@@ -363,10 +363,6 @@ def _described(folder: EndpointFolder) -> Deployment:
         pid=state.pid if state.alive else None,
     )
     return _with_address(found, folder, state, plan) if state.alive else found
-
-
-def _again(found: Deployment) -> str:
-    return rollouts.again(found.name, found.versions, found.follows)
 
 
 def _with_address(

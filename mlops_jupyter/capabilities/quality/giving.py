@@ -17,7 +17,7 @@ from ...records import Feedback
 from . import parts, requests
 from .assessing import answer_of
 from .labels import Index, Labels
-from .parts import ID, ROW
+from .parts import ID, ROW, Within
 from .tallies import alike_to
 
 
@@ -112,7 +112,7 @@ def _joined(answers: Sequence[Path], index: Index) -> _Joined:
     answered, foreign = np.zeros((2, len(index.rows)), dtype=np.bool_)
     # Of labels that all say row 0 the request is known where the row is.
     of_requests = bool(index.unsaid.any() or index.rows.any())
-    codes, asked = requests.of_labels(index) if of_requests else (np.arange(len(answered)), index)
+    codes, asked = requests.of_labels(index.ids) if of_requests else (np.arange(len(answered)), index)
     known, several = np.zeros((2, len(asked.rows)), dtype=np.bool_)
     for table in _answers(answers, index):
         places = index.find(table)
@@ -133,7 +133,7 @@ def _answers(files: Sequence[Path], index: Index, columns: Sequence[str] | None 
     if not len(index.rows):
         return
     ends = pc.min_max(index.ids).as_py()
-    yield from parts.tables(files, columns, (ends["min"], ends["max"]))
+    yield from parts.tables(files, columns, Within(ID, ends["min"], ends["max"]))
 
 
 def _refuse_unsaid(answers: Sequence[Path], index: Index, found: _Joined) -> None:

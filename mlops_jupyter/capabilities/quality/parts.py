@@ -6,7 +6,7 @@ import os
 import time
 from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -23,7 +23,14 @@ KEYS = (ID, ROW, AT, VERSION)
 ANSWERS, LABELS = "answers", "labels"
 _SUFFIX = ".parquet"
 _TOGETHER = 65_536
-_MOST_ROWS = 2**31
+
+
+class Within(NamedTuple):
+    """Rows whose value of a column is between two, both included: others need not be read."""
+
+    column: str
+    low: Any
+    high: Any
 
 
 def files(folder: Path) -> list[Path]:
@@ -41,7 +48,7 @@ def began(file: Path) -> float:
 
 
 def tables(
-    paths: Sequence[Path], columns: Collection[str] | None = None, between: tuple[str, str] | None = None
+    paths: Sequence[Path], columns: Collection[str] | None = None, within: Within | None = None
 ) -> Iterator[pa.Table]:
     """Yield what parts hold, put together to some 65,000 rows; what is gone or damaged is passed over.
 
@@ -51,13 +58,13 @@ def tables(
         The parts.
     columns
         The columns to read, those that are there; ``None`` for all.
-    between
-        Two request ids: rows that can have none between them, by what Parquet says of itself, need not be read.
+    within
+        The rows that are wanted; of the others those are left out that Parquet can tell by what it says of itself.
     """
     waiting: list[pa.Table] = []
     count = 0
     for path in paths:
-        for table in _read(path, columns, between):
+        for table in _read(path, columns, within):
             if waiting and table.schema != waiting[0].schema:
                 yield pa.concat_tables(waiting)
                 waiting, count = [], 0
@@ -70,25 +77,11 @@ def tables(
         yield pa.concat_tables(waiting)
 
 
-def of_several_rows(paths: Sequence[Path]) -> Iterator[pa.Table]:
-    """Yield ids and numbers of rows where there are requests of several rows, by what Parquet says of itself."""
-    for path in paths:
-        yield from _read(path, (ID, ROW), beyond_first=True)
-
-
-def _read(
-    path: Path,
-    columns: Collection[str] | None,
-    between: tuple[str, str] | None = None,
-    *,
-    beyond_first: bool = False,
-) -> Iterator[pa.Table]:
+def _read(path: Path, columns: Collection[str] | None, within: Within | None) -> Iterator[pa.Table]:
     try:
         with pq.ParquetFile(path) as file:
             names = [name for name in file.schema_arrow.names if columns is None or name in columns]
-            groups = list(range(file.num_row_groups)) if between is None else _groups(file.metadata, ID, *between)
-            if beyond_first:
-                groups = _groups(file.metadata, ROW, 1, _MOST_ROWS)
+            groups = list(range(file.num_row_groups)) if within is None else _groups(file.metadata, within)
             for batch in file.iter_batches(_TOGETHER, row_groups=groups, columns=names) if groups else ():
                 yield pa.table(batch).replace_schema_metadata(None)
     except (OSError, pa.ArrowInvalid):
@@ -96,16 +89,16 @@ def _read(
         return
 
 
-def _groups(told: Any, column: str, low: Any, high: Any) -> list[int]:
-    """Return the row groups that may have values of a column between two, both included."""
-    at = next((at for at in range(told.num_columns) if told.schema.column(at).path == column), None)
+def _groups(told: Any, within: Within) -> list[int]:
+    """Return the row groups that may have such values."""
+    at = next((at for at in range(told.num_columns) if told.schema.column(at).path == within.column), None)
     if at is None:
         return []
     ends = [told.row_group(group).column(at).statistics for group in range(told.num_row_groups)]
     return [
         group
         for group, one in enumerate(ends)
-        if one is None or not one.has_min_max or (one.min <= high and one.max >= low)
+        if one is None or not one.has_min_max or (one.min <= within.high and one.max >= within.low)
     ]
 
 

@@ -14,17 +14,18 @@ from numpy.typing import NDArray
 
 from . import parts
 from .labels import Index
-from .parts import ID, ROW
+from .parts import ID, ROW, Within
 
 
-def of_labels(index: Index) -> tuple[NDArray[np.intp], Index]:
-    """Return of each label the place of its request in a second index, of requests."""
-    codes, names = pd.factorize(index.ids.to_numpy(zero_copy_only=False))
+def of_labels(ids: Any) -> tuple[NDArray[np.intp], Index]:
+    """Return of each label, by its request's id, the place of that in a second index, of requests."""
+    codes, names = pd.factorize(ids.to_numpy(zero_copy_only=False))
     table = named(pa.array(names, pa.string()))
     none = np.zeros(len(names), dtype=np.int64)
     places = pd.Index(parts.hashes(table))
-    ids = table[ID].combine_chunks()
-    return codes, Index(ids, none.astype(np.int32), none.astype(np.float64), 0, places, none, none > 0)
+    return codes, Index(
+        table[ID].combine_chunks(), none.astype(np.int32), none.astype(np.float64), 0, places, none, none > 0
+    )
 
 
 def named(ids: Any) -> pa.Table:
@@ -59,11 +60,9 @@ def doubtful(files: Sequence[Path], index: Index) -> NDArray[np.bool_]:
     silent = np.flatnonzero(index.silent)
     if not len(silent):
         return found
-    ids = index.ids.take(pa.array(silent))
-    asked = index._replace(ids=ids)
-    codes, requests = of_labels(asked)
+    codes, requests = of_labels(index.ids.take(pa.array(silent)))
     several = np.zeros(len(requests.rows), dtype=np.bool_)
-    for table in parts.of_several_rows(files):
+    for table in parts.tables(files, (ID, ROW), Within(ROW, 1, 1)):
         # A request of several rows has one that is the second.
         mark(several, requests, named(table[ID].filter(pc.equal(table[ROW], 1))))
     found[silent] = several[codes]

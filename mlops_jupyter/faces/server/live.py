@@ -7,7 +7,6 @@ import json
 import math
 from functools import cache
 from importlib import import_module
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from jupyter_server.auth.decorator import authorized
@@ -18,7 +17,7 @@ from tornado.web import authenticated
 from ...commands.overview import around, deployed
 from ...errors import CommandError, MlopsError, NotFound
 from .. import render
-from .routes import NAMESPACE, SILENCE_S, Route, executing, root_of
+from .routes import NAMESPACE, Route, executing
 
 if TYPE_CHECKING:
     from .watching import Listener, Reader, Watches
@@ -29,15 +28,10 @@ _WATCHING = "mlops_jupyter.faces.server.watching"
 
 
 class DeploymentRoute(Route):
-    """What the routes share: the project around a notebook."""
+    """What the routes share: they look, and find who looks already."""
 
     # Neither a page that asks again and again nor one that listens is a sign of anybody's work.
     _track_activity = False
-
-    def folder(self) -> Path:
-        """Return the folder of the notebook that the request names, else the server's."""
-        path = self.get_query_argument("notebook", "")
-        return self.notebook_file(path).parent if path else root_of(self.settings)
 
     async def reader(self, name: str) -> Reader:
         """Return the reader of a deployment that is looked at; raises `NotFound` when it is not."""
@@ -83,7 +77,7 @@ class MonitorRoute(DeploymentRoute):
             return
         try:
             if not self._left:
-                await self._stream(self.listener)
+                await self.relay(EVENTS, self.listener.next, b":\n\n")
         except StreamClosedError:
             # Nobody listens any more.
             return
@@ -101,25 +95,6 @@ class MonitorRoute(DeploymentRoute):
             return float(self.get_query_argument("range", _HOUR_S))
         except ValueError:
             return math.nan
-
-    async def _stream(self, listener: Listener) -> None:
-        self.set_header("Content-Type", EVENTS)
-        # A proxy that collects an answer before it passes it on would keep all back.
-        self.set_header("X-Accel-Buffering", "no")
-        self.set_header("Cache-Control", "no-store")
-        asked = asyncio.ensure_future(listener.next())
-        try:
-            while True:
-                done, _ = await asyncio.wait({asked}, timeout=SILENCE_S)
-                event = asked.result() if done else b":\n\n"
-                if event is None:
-                    break
-                if done:
-                    asked = asyncio.ensure_future(listener.next())
-                self.write(event)
-                await self.flush()
-        finally:
-            asked.cancel()
 
 
 class DistributionRoute(DeploymentRoute):

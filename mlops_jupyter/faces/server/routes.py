@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from functools import cache
 from pathlib import Path, PurePosixPath
 from typing import Any, TypeVar, cast
@@ -29,7 +29,7 @@ NAMESPACE = "mlops-jupyter"
 JOBS = "mlops_jupyter_jobs"
 JSON_LINES = "application/x-ndjson"
 # What lies between a browser and this server may close a connection on which nothing is said for a minute.
-SILENCE_S = 20.0
+_SILENCE_S = 20.0
 _WORDS = {"arguments", "yes", "notebook", "content", "form"}
 _FORMS = ("shown", "data")
 
@@ -56,6 +56,43 @@ class Route(APIHandler):
         """Answer with an error of ours."""
         self.set_status(error.http_status)
         self.finish(json.dumps(said(error)))
+
+    def folder(self) -> Path:
+        """Return the folder of the notebook that the request names, else the server's."""
+        path = self.get_query_argument("notebook", "")
+        return self.notebook_file(path).parent if path else root_of(self.settings)
+
+    async def relay(self, kind: str, following: Callable[[], Awaitable[bytes | None]], alive: bytes) -> None:
+        """Send what comes, as it comes, until there is no more.
+
+        Parameters
+        ----------
+        kind
+            Its content type.
+        following
+            Returns what comes next, ``None`` after the last.
+        alive
+            What is sent after a while in which nothing has come, and says nothing.
+        """
+        self.set_header("Content-Type", kind)
+        # A proxy that collects an answer before it passes it on would keep all back.
+        self.set_header("X-Accel-Buffering", "no")
+        self.set_header("Cache-Control", "no-store")
+        # The answer begins before there is anything to say.
+        await self.flush()
+        asked = asyncio.ensure_future(following())
+        try:
+            while True:
+                done, _ = await asyncio.wait({asked}, timeout=_SILENCE_S)
+                told = asked.result() if done else alive
+                if told is None:
+                    return
+                if done:
+                    asked = asyncio.ensure_future(following())
+                self.write(told)
+                await self.flush()
+        finally:
+            asked.cancel()
 
     def notebook_file(self, path: str) -> Path:
         """Return the file of a notebook, by the path that the front end calls it.
@@ -188,22 +225,8 @@ class VerbRoute(Route):
         return Wanted(name, body["arguments"], body["yes"], folder, file, body.get("content"), body["form"])
 
     async def _stream(self, job: Job) -> None:
-        self.set_header("Content-Type", JSON_LINES)
-        # A proxy that collects an answer before it passes it on would keep the progress back.
-        self.set_header("X-Accel-Buffering", "no")
-        self.set_header("Cache-Control", "no-store")
         self.write(json.dumps({"event": "started", "job": job.id}) + "\n")
-        await self.flush()
-        asked = asyncio.ensure_future(job.line())
-        while True:
-            done, _ = await asyncio.wait({asked}, timeout=SILENCE_S)
-            line = asked.result() if done else b"\n"
-            if line is None:
-                break
-            if done:
-                asked = asyncio.ensure_future(job.line())
-            self.write(line)
-            await self.flush()
+        await self.relay(JSON_LINES, job.line, b"\n")
         self.finish(set_content_type=JSON_LINES)
 
     async def _answer(self, job: Job) -> None:
@@ -258,9 +281,7 @@ class StatusRoute(Route):
     @authorized
     async def get(self) -> None:
         try:
-            path = self.get_query_argument("notebook", "")
-            folder = self.notebook_file(path).parent if path else root_of(self.settings)
-            found = await asyncio.to_thread(overview, folder)
+            found = await asyncio.to_thread(overview, self.folder())
         except MlopsError as error:
             self.refuse(error)
             return
