@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
@@ -15,7 +16,6 @@ from mlflow.entities import Experiment
 from mlflow.entities import Run as MlflowRun
 from mlflow.exceptions import MlflowException
 from mlflow.protos.databricks_pb2 import INVALID_PARAMETER_VALUE, RESOURCE_ALREADY_EXISTS, ErrorCode
-from mlflow.store.entities import PagedList
 from sqlalchemy.exc import SQLAlchemyError
 
 from ...capabilities.redaction import without_credentials
@@ -134,7 +134,8 @@ class MlflowTracking:
         runs = tuple(self._record(run) for run in found)
         return RunTable(runs, experiment or "(all)", query, sort, self.shown_uri, next_page=token or None)
 
-    def _search(self, ids: list[str], query: str, sort: str, limit: int, page: str | None) -> PagedList[MlflowRun]:
+    def _search(self, ids: list[str], query: str, sort: str, limit: int, page: str | None) -> Any:
+        """Return a list of MLflow's runs that has the token of the next page."""
         try:
             return self.client.search_runs(
                 ids, query, max_results=limit, order_by=[sort] if sort else None, page_token=page
