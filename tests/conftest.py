@@ -72,6 +72,12 @@ def _with_nursery(environment: Mapping[str, str]) -> str:
 
 
 @pytest.fixture
+def as_a_user_starts_it(clean_environment: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is forked from the nursery: for tests that look at the processes themselves."""
+    monkeypatch.delenv("MLOPS_TESTS_NURSERY", raising=False)
+
+
+@pytest.fixture
 def clean_environment(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, nursery: Path | None
 ) -> Iterator[None]:

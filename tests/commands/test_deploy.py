@@ -321,12 +321,11 @@ def test_an_alias_is_followed(registered, project):
     wait_for(lambda: mlops_jupyter.predict("churn", TABLE).versions == ("2",), 60)
     now = mlops_jupyter.deployments("churn")
     assert (now.pid, now.restarts, now.follows) == (found.pid, 0, "models:/churn@champion")
-    # Its history knows that nobody has done it by hand.
-    last = (project / ".mlops" / "endpoints" / "churn" / "history.jsonl").read_text().splitlines()[-1]
-    assert (json.loads(last)["who"], json.loads(last)["why"]) == (
-        "alias",
-        "models:/churn@champion points to version 2 now",
-    )
+    # Its history, written a moment after the new version answers, knows that nobody has done it by hand.
+    history = project / ".mlops" / "endpoints" / "churn" / "history.jsonl"
+    wait_for(lambda: len(history.read_text().splitlines()) == 2)
+    last = json.loads(history.read_text().splitlines()[-1])
+    assert (last["who"], last["why"]) == ("alias", "models:/churn@champion points to version 2 now")
     back = mlops_jupyter.rollback("churn")
     assert (back.versions[0].version, back.follows) == ("1", None)
     mlops_jupyter.undeploy("churn", yes=True)

@@ -20,7 +20,7 @@ import pytest
 from mlops_jupyter.records import Run
 from tests.fakes.notebooks import write_notebook
 from tests.fakes.store import WritableStore
-from tests.fakes.waiting import wait_for
+from tests.fakes.waiting import ended, wait_for
 
 LOAD = "%load_ext mlops_jupyter"
 TRACKED = "%%mlops track fit --param lr --no-autolog\nimport mlops_jupyter\nmlops_jupyter.log(loss=1 / (lr * 10))"
@@ -318,21 +318,25 @@ def test_interrupt_keeps_what_ran(project, stored_runs, clean_environment):
     assert (project / "result.ipynb").is_file()
 
 
-def test_nothing_is_left_alive_when_the_command_is_killed(project, stored_runs, clean_environment):
+def test_nothing_is_left_alive_when_the_command_is_killed(project, stored_runs, as_a_user_starts_it):
     """But for the process that brings the run to the store, which says how it ended."""
     write_notebook(project / "train.ipynb", "import os\nopen('pid', 'w').write(str(os.getpid()))", "while True: pass")
     process = subprocess.Popen(["mlops", "run", "train.ipynb"], cwd=project, stderr=subprocess.DEVNULL)
     wait_for(lambda: (project / "pid").exists() and (project / "pid").read_text())
+    shipping = project / ".mlops" / "journal" / "shipper.json"
+    wait_for(shipping.exists)
     family = psutil.Process(process.pid).children(recursive=True)
     assert int((project / "pid").read_text()) in {child.pid for child in family}
-    shipper = json.loads((project / ".mlops" / "journal" / "shipper.json").read_text())["pid"]
+    shipper = json.loads(shipping.read_text())["pid"]
     family = [child for child in family if child.pid != shipper]
     process.kill()
     process.wait()
-    _, alive = psutil.wait_procs(family, timeout=30)
-    for survivor in alive:
-        survivor.kill()
-    assert not alive
+    try:
+        wait_for(lambda: all(map(ended, family)), 30)
+    finally:
+        for one in family:
+            if one.is_running():
+                one.kill()
     (run,) = stored_runs()
     assert (run.name, run.status) == ("train", "KILLED")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from tests.e2e.test_jupyterlab import open_notebook, picture
 from tests.e2e.test_monitor import Load, told, until
 from tests.fakes.notebooks import saved, write_notebook
 from tests.fakes.repositories import git
+from tests.fakes.waiting import wait_for
 
 pytestmark = browser.pytestmark
 lab, page, churn = browser.lab, browser.page, test_monitor.churn
@@ -252,6 +254,9 @@ def versions(lab: str, page: Page, project: Path, terminal) -> Locator:
     for number, title in enumerate(["first", EVIL]):
         write_notebook(path, f"depth = {number}", "print(depth)")
         assert terminal("snapshot", str(path), "-m", title, cwd=path.parent).code == 0
+        # Git's times are whole seconds, and the newest is to come first.
+        kept = time.time()
+        wait_for(lambda kept=kept: int(time.time()) > int(kept))
     tracked = "%%mlops track fit\nimport mlops_jupyter\nmlops_jupyter.log(loss=0.5)"
     write_notebook(path, "%load_ext mlops_jupyter", tracked)
     page.set_viewport_size({"width": 1280, "height": 900})

@@ -264,9 +264,9 @@ def test_the_table_shows_metrics_most_runs_have_and_params_that_differ():
         for n in (1, 2)
     ]
     head, first, second, foot = render.text(table(*runs)).splitlines()
-    assert head.split() == ["run", "status", "name", "started", "(UTC)", "took", "acc", "rare", "depth", "same"]
-    assert first.split()[-4:] == ["0.1", "1", "1", "1"]
-    assert second.split()[-3:] == ["0.2", "2", "1"]
+    assert head.split() == ["run", "status", "name", "started", "(UTC)", "took", "acc", "rare", "depth"]
+    assert first.split()[-3:] == ["0.1", "1", "1"]
+    assert second.split()[-2:] == ["0.2", "2"]
     assert foot == "experiment churn at sqlite:///x"
 
 

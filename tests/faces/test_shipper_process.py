@@ -81,7 +81,7 @@ def new(folder: Path, sink: FakeSink) -> Shipper:
 
 
 @pytest.fixture
-def process(folder: Path) -> Iterator[Callable[[], subprocess.Popen[bytes]]]:
+def process(folder: Path, as_a_user_starts_it: None) -> Iterator[Callable[[], subprocess.Popen[bytes]]]:
     """Start a real one."""
     made: list[subprocess.Popen[bytes]] = []
 

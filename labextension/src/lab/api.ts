@@ -4,7 +4,7 @@ import { ServerConnection } from "@jupyterlab/services";
 import type { Effect, ErrorName, KeptSources, Kind, Overview as Seen, Place, Records } from "./generated";
 import { lines, query } from "./reading";
 
-export type { Kind } from "./generated";
+export type { Kind, ModelTable, RegisteredVersion as ModelVersion } from "./generated";
 
 /** The project around a notebook; `root` is its folder and `directory` the server's, both absolute. */
 export type Overview = Seen & { readonly directory: string };
@@ -120,29 +120,6 @@ export interface RunPage {
   readonly notes: readonly string[];
   readonly next_page: string | null;
   readonly runs: readonly RunRow[];
-}
-
-/** A version of a registered model. */
-export interface ModelVersion {
-  readonly model: string;
-  readonly version: string;
-  readonly source: string;
-  readonly created: string | null;
-  readonly aliases: readonly string[];
-  readonly run_id: string | null;
-  readonly run: string | null;
-  readonly metrics: Readonly<Record<string, number | string>>;
-  readonly description: string;
-  readonly notes: readonly string[];
-  readonly uri: string;
-}
-
-/** Of one model all versions; of several the newest of each, and those with an alias. */
-export interface ModelTable {
-  readonly versions: readonly ModelVersion[];
-  readonly model: string | null;
-  readonly tracking_uri: string;
-  readonly notes: readonly string[];
 }
 
 /** An answer of the server that is no success; `hint` is the next command. */

@@ -27,6 +27,7 @@ from tests.conftest import REPOSITORY
 
 API = (REPOSITORY / "labextension" / "src" / "lab" / "api.ts").read_text(encoding="utf-8")
 VERSIONS = (REPOSITORY / "labextension" / "src" / "lab" / "panels" / "versions.ts").read_text(encoding="utf-8")
+GENERATED = write_types.TARGET.read_text(encoding="utf-8")
 
 
 def fields(record: type) -> list[str]:
@@ -60,8 +61,8 @@ def test_runs_and_models():
     assert interface("RunPage") == list(page)
     assert interface("RunRow") == list(page["runs"][0])
     models = render.data(ModelTable((RegisteredVersion("churn", "1", "x"),), None, "x"))
-    assert interface("ModelTable") == list(models)
-    assert interface("ModelVersion") == list(models["versions"][0])
+    assert interface("ModelTable", GENERATED) == list(models)
+    assert interface("RegisteredVersion", GENERATED) == list(models["versions"][0])
 
 
 def test_what_views_of_ours_are_made_from():

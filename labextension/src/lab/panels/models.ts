@@ -1,9 +1,10 @@
 // The registered models: versions, aliases, promotion.
 import { Dialog, Notification, showDialog, showErrorMessage } from "@jupyterlab/apputils";
 import type { Arguments, ModelTable, ModelVersion, Value } from "../api";
-import { Refused } from "../api";
 import { call, type Place } from "../calling";
 import { Form } from "../form";
+import { wrong } from "../words";
+import { part, small } from "./parts";
 import { Section } from "./section";
 import { number, when } from "./run_words";
 
@@ -67,16 +68,16 @@ export class ModelsSection extends Section {
     }
     this.list.replaceChildren(...[...models].map(([name, leading]) => this.model(name, leading)));
     if (models.size === 0) {
-      const none = element("div", "mlops-Section-none");
-      const said = element("p", "");
+      const none = part("div", "mlops-Section-none");
+      const said = part("p", "");
       said.textContent = trans.__("There are no registered models yet. Register one from a cell that has it:");
-      const code = element("code", "");
+      const code = part("code", "");
       code.textContent = "%mlops register $model --name churn";
       none.append(said, code);
       this.list.append(none);
     }
     for (const note of table.notes) {
-      const said = element("div", "mlops-Section-foot");
+      const said = part("div", "mlops-Section-foot");
       said.textContent = note;
       this.list.append(said);
     }
@@ -85,11 +86,11 @@ export class ModelsSection extends Section {
   private model(name: string, leading: readonly ModelVersion[]): HTMLElement {
     const { trans } = this.place;
     const all = this.opened.get(name);
-    const box = element("section", "mlops-Model");
-    const head = element("h3", "");
+    const box = part("section", "mlops-Model");
+    const head = part("h3", "");
     head.textContent = name;
     box.setAttribute("aria-label", name);
-    const versions = element("ul", "");
+    const versions = part("ul", "");
     versions.append(...(all ?? leading).map((one) => this.version(one)));
     const more = small(all ? trans.__("Fewer versions") : trans.__("All versions"), trans.__("Versions of %1", name));
     more.setAttribute("aria-expanded", String(all !== undefined));
@@ -110,18 +111,18 @@ export class ModelsSection extends Section {
 
   private version(one: ModelVersion): HTMLElement {
     const { trans } = this.place;
-    const item = element("li", "mlops-Version");
-    const first = element("div", "mlops-Version-first");
-    const title = element("b", "");
+    const item = part("li", "mlops-Version");
+    const first = part("div", "mlops-Version-first");
+    const title = part("b", "");
     title.textContent = trans.__("version %1", one.version);
     first.append(title);
     for (const alias of one.aliases) {
-      const badge = element("span", "mlops-Alias");
+      const badge = part("span", "mlops-Alias");
       badge.textContent = alias;
       badge.title = `models:/${one.model}@${alias}`;
       first.append(badge);
     }
-    const facts = element("div", "mlops-Version-facts");
+    const facts = part("div", "mlops-Version-facts");
     const metrics = Object.entries(one.metrics).slice(0, METRICS);
     const words = [
       one.run,
@@ -134,7 +135,7 @@ export class ModelsSection extends Section {
     promote.onclick = () => void this.promote(one);
     const deploy = small(trans.__("Deploy…"), trans.__("Deploy version %1 of %2", one.version, one.model));
     deploy.onclick = () => void call(this.place, "deploy", { model: one.uri, name: one.model });
-    const acts = element("span", "mlops-Version-acts");
+    const acts = part("span", "mlops-Version-acts");
     acts.append(promote, deploy);
     first.append(acts);
     item.append(first, facts);
@@ -190,25 +191,9 @@ export class ModelsSection extends Section {
     try {
       await act();
     } catch (error) {
-      const hint = error instanceof Refused && error.hint ? ` → ${error.hint}` : "";
-      await showErrorMessage(`mlops ${verb}`, (error instanceof Error ? error.message : String(error)) + hint);
+      await showErrorMessage(`mlops ${verb}`, wrong(error));
     }
   }
-}
-
-function element(tag: string, className: string): HTMLElement {
-  const made = document.createElement(tag);
-  made.className = className;
-  return made;
-}
-
-function small(label: string, caption: string): HTMLButtonElement {
-  const made = document.createElement("button");
-  made.type = "button";
-  made.className = "jp-mod-styled mlops-Small";
-  made.textContent = label;
-  made.title = caption;
-  return made;
 }
 
 function words(value: Value | undefined): string {

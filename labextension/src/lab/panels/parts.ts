@@ -20,6 +20,17 @@ export function button(words: string, title: string, act: () => void): HTMLButto
   return made;
 }
 
+/** A small button of JupyterLab's own looks. */
+export function small(label: string, caption: string, act: () => void = () => undefined): HTMLButtonElement {
+  const made = part("button", "jp-mod-styled mlops-Small", label);
+  made.type = "button";
+  if (caption) {
+    made.title = caption;
+  }
+  made.onclick = act;
+  return made;
+}
+
 /** Said where there is nothing to show: why, and what makes something. */
 export function empty(words: string, line: string, ...buttons: HTMLButtonElement[]): HTMLElement {
   const made = part("div", "mlops-Empty");

@@ -1,9 +1,11 @@
 // The runs of the project's experiment.
 import { Clipboard, showErrorMessage } from "@jupyterlab/apputils";
 import type { Message } from "@lumino/messaging";
-import { type Arguments, Refused, type RunPage, type RunRow } from "../api";
+import type { Arguments, RunPage, RunRow } from "../api";
 import { call, type Place } from "../calling";
 import { serverPath } from "../files";
+import { wrong } from "../words";
+import { small } from "./parts";
 import { RunColumns } from "./run_columns";
 import { isQuery, NEWEST_FIRST, RunRows, type Sorting } from "./run_rows";
 import { RunTable } from "./run_table";
@@ -214,7 +216,7 @@ export class RunsSection extends Section {
     );
     const code = document.createElement("code");
     code.textContent = "%%mlops track";
-    const track = button(trans.__("Track the chosen cell…"), () => void app.commands.execute(TRACK));
+    const track = small(trans.__("Track the chosen cell…"), "", () => void app.commands.execute(TRACK));
     track.hidden = !app.commands.hasCommand(TRACK);
     this.none.append(code, track);
   }
@@ -325,9 +327,8 @@ export class RunsSection extends Section {
     const { app } = this.place;
     app.commands.addCommand(id, { label, caption, isEnabled: does.able, execute: does.act });
     app.contextMenu.addItem({ command: id, selector: ".mlops-Runs .mlops-Row", rank: 0 });
-    const pressed = button(label, () => void app.commands.execute(id));
+    const pressed = small(label, caption, () => void app.commands.execute(id));
     pressed.dataset.command = id;
-    pressed.title = caption;
     pressed.disabled = true;
     this.actions.append(pressed);
   }
@@ -348,17 +349,7 @@ export class RunsSection extends Section {
         await app.commands.execute("docmanager:open", { path });
       }
     } catch (error) {
-      const hint = error instanceof Refused && error.hint ? ` → ${error.hint}` : "";
-      await showErrorMessage("mlops restore", (error instanceof Error ? error.message : String(error)) + hint);
+      await showErrorMessage("mlops restore", wrong(error));
     }
   }
-}
-
-function button(label: string, act: () => void): HTMLButtonElement {
-  const made = document.createElement("button");
-  made.type = "button";
-  made.className = "jp-mod-styled mlops-Small";
-  made.textContent = label;
-  made.onclick = act;
-  return made;
 }

@@ -37,15 +37,14 @@ export class Share {
   }
 
   show(one: Served, other: Served): void {
+    this.shown = [one, other];
+    this.input.setAttribute(
+      "aria-label",
+      this.trans.__("Traffic of version %1 and version %2", one.version, other.version),
+    );
     // Whoever is about to choose is left in peace.
     if (this.timer === 0 && !this.input.matches(":active")) {
-      this.shown = [one, other];
-      this.input.setAttribute(
-        "aria-label",
-        this.trans.__("Traffic of version %1 and version %2", one.version, other.version),
-      );
-      this.input.value = String(Math.round(one.percent));
-      this.say(one.percent);
+      this.back();
     }
   }
 
@@ -66,6 +65,8 @@ export class Share {
     const percent = Number(this.input.value);
     if (this.shown !== null && percent !== Math.round(this.shown[0].percent)) {
       this.chosen(percent);
+    } else {
+      this.back();
     }
   }
 
