@@ -8,9 +8,10 @@ import logging
 import socket
 import sys
 import threading
-from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future
 from pathlib import Path
+from typing import TypeVar
 
 from ...capabilities.forking import Forked, ForkServer, Refusal, supported
 
@@ -18,7 +19,8 @@ _ENTRY = "mlops_jupyter.faces.server.forked:main"
 _IMPORTS = ("mlops_jupyter.faces.server.imported",)
 # Its memory is for who works with verbs: after so long without one it ends.
 _IDLE_S = 600.0
-_AT_ONCE = 8
+
+_T = TypeVar("_T")
 
 
 class ForkedWorker:
@@ -73,13 +75,11 @@ class Forks:
         self._server: ForkServer | None = None
         self._lock = threading.Lock()
         self._told: set[str] = set()
-        # Who waits for imports must not keep others from the threads that all of the server shares.
-        self._threads = ThreadPoolExecutor(_AT_ONCE, "mlops-forks")
 
-    def prepare(self) -> None:
-        """Have the imports begin, so that the first verb need not wait for them; from any thread."""
-        if supported() and not self._now().prepare(_ENTRY, _IMPORTS):
-            self._forget_if_gone()
+    async def prepare(self) -> None:
+        """Have the imports begin, so that the first verb need not wait for them."""
+        if supported():
+            await _aside(self._prepare)
 
     async def start(self, folder: Path, environment: Mapping[str, str], longest_line: int) -> ForkedWorker | None:
         """Fork a worker; ``None`` where that is not possible.
@@ -94,11 +94,9 @@ class Forks:
         if not supported():
             return None
         with contextlib.ExitStack() as open_:
-            ours, theirs = map(open_.enter_context, socket.socketpair())
-            made = await asyncio.get_running_loop().run_in_executor(
-                self._threads, self._fork, folder, environment, theirs.fileno()
-            )
-            theirs.close()
+            ours, theirs = socket.socketpair()
+            open_.enter_context(ours)
+            made = await _aside(lambda: self._fork(folder, environment, theirs))
             if isinstance(made, Refusal):
                 self._tell(f"verbs are started, not forked: {made.reason}")
                 return None
@@ -115,18 +113,23 @@ class Forks:
                 self._server.stop()
                 self._server = None
 
-    def _fork(self, folder: Path, environment: Mapping[str, str], connection: int) -> Forked | Refusal:
+    def _prepare(self) -> None:
+        if not self._now().prepare(_ENTRY, _IMPORTS):
+            self._forget_if_gone()
+
+    def _fork(self, folder: Path, environment: Mapping[str, str], connection: socket.socket) -> Forked | Refusal:
         # What it writes past the connection, and what it inherits to children, goes to the server's log.
         log = 2 if sys.__stderr__ is not None else None
 
         def fork() -> Forked | Refusal:
-            return self._now().fork(
-                _ENTRY, imports=_IMPORTS, environment=environment, cwd=folder, fds=(connection, connection, log)
-            )
+            fds = (connection.fileno(), connection.fileno(), log)
+            return self._now().fork(_ENTRY, imports=_IMPORTS, environment=environment, cwd=folder, fds=fds)
 
-        made = fork()
-        # It may have ended for want of work, or was killed: another is as good.
-        return fork() if isinstance(made, Refusal) and self._forget_if_gone() else made
+        # Closed here, where it is used: who asked may be gone by then.
+        with connection:
+            made = fork()
+            # It may have ended for want of work, or was killed: another is as good.
+            return fork() if isinstance(made, Refusal) and self._forget_if_gone() else made
 
     def _now(self) -> ForkServer:
         with self._lock:
@@ -146,3 +149,22 @@ class Forks:
         if sentence not in self._told:
             self._told.add(sentence)
             self._log.info("mlops-jupyter: %s", sentence)
+
+
+async def _aside(work: Callable[[], _T]) -> _T:
+    """Do something in a thread of its own.
+
+    Those of an executor are waited for when the interpreter ends: a process that does not answer would keep the server.
+    """
+    future: Future[_T] = Future()
+    # From now on nobody can cancel it: what is being waited for goes on.
+    future.set_running_or_notify_cancel()
+
+    def run() -> None:
+        try:
+            future.set_result(work())
+        except BaseException as error:  # noqa: BLE001 -- who waits is told
+            future.set_exception(error)
+
+    threading.Thread(target=run, name="mlops-forks", daemon=True).start()
+    return await asyncio.wrap_future(future)

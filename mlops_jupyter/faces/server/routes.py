@@ -121,7 +121,7 @@ class VerbsRoute(Route):
         self.finish(_table())
         # A page was opened. Where there are runs, it will ask for them.
         if await asyncio.to_thread(_in_use, root_of(self.settings)):
-            await asyncio.to_thread(cast("Jobs", self.settings[JOBS]).forks.prepare)
+            await cast("Jobs", self.settings[JOBS]).forks.prepare()
 
 
 def _in_use(folder: Path) -> bool:
