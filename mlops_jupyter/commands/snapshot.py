@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Annotated, Any, cast
 
 from .. import registry, settings
-from ..capabilities import snapshotting
+from ..capabilities import live_documents, snapshotting
 from ..capabilities.clean_notebooks import CleanNotebooks
 from ..capabilities.journal import RunJournal
 from ..capabilities.run_snapshot import Origin, RunSnapshot, TakenForRun
@@ -90,7 +90,8 @@ def _own_notebook() -> Path:
     own = project.notebook_host().notebook()
     if own is None:
         raise CommandError("which notebook? none is open here", "mlops snapshot NOTEBOOK.ipynb")
-    if not own.is_file():
+    # Of a file that is gone its front end may still have all.
+    if not own.is_file() and live_documents.content_of(own) is None:
         raise NotFound(f"{own} is gone: renamed or deleted since this kernel started", "name the notebook")
     return own
 

@@ -93,12 +93,12 @@ def test_a_cell_that_the_file_does_not_have_is_told(notebook, kernel, kept):
     assert sources(kept()[1]) == {"before": "y = 2", "tracked": CELL}
 
 
-def open_comm(kernel: Kernel, path: str, content: str) -> str:
+def open_comm(kernel: Kernel, path: str, content: str, ident: str = "c1") -> str:
     message = kernel.client.session.msg(
-        "comm_open", {"comm_id": "c1", "target_name": DOCUMENTS, "data": {"path": path, "content": content}}
+        "comm_open", {"comm_id": ident, "target_name": DOCUMENTS, "data": {"path": path, "content": content}}
     )
     kernel.client.shell_channel.send(message)
-    return "c1"
+    return ident
 
 
 def test_what_the_front_end_tells_wins_over_the_disk(notebook, kernel, kept):
@@ -121,6 +121,15 @@ def test_a_document_that_changes_and_one_that_is_closed(notebook, kernel, kept):
     assert sources(kept()[1])["before"] == "2"
     kernel.client.shell_channel.send(kernel.client.session.msg("comm_close", {"comm_id": ident, "data": {}}))
     assert kernel.run(CELL, cell_id="tracked").records("run")[0]["tags"]["mlops.snapshot_from"] == "disk"
+
+
+def test_of_two_pages_the_one_that_runs_the_cell_is_meant(notebook, kernel, kept):
+    first = open_comm(kernel, "churn/train.ipynb", document(("before", "'first'"), ("tracked", CELL)))
+    open_comm(kernel, "churn/train.ipynb", document(("before", "'second'"), ("tracked", CELL)), "c2")
+    # The first page has not changed since it told of itself.
+    kernel.client.shell_channel.send(kernel.client.session.msg("comm_msg", {"comm_id": first, "data": {}}))
+    assert kernel.run(CELL, cell_id="tracked").status == "ok"
+    assert sources(kept()[1])["before"] == "'first'"
 
 
 @pytest.mark.parametrize(

@@ -23,6 +23,9 @@ class Told {
       if (this.last !== path + content) {
         this.last = path + content;
         this.comm.send({ path, content });
+      } else if (ours) {
+        // As it was: another page with the same notebook may have told of its own since.
+        this.comm.send({});
       }
     } else if (ours && this.kernel.handleComms) {
       this.attempt(path, content);
