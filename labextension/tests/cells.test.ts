@@ -2,15 +2,21 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Overview } from "../src/lab/api";
 import { checksum, checksumOf } from "../src/lab/checksum";
-import { badgesOf, isTracked, type Looked, runsIn } from "../src/lab/runs_of_cells";
+import { badgesOf, CellRuns, isTracked, type Looked, runsIn } from "../src/lab/runs_of_cells";
 
 const RUN = "application/vnd.mlops-jupyter.run+json";
 const ID = "0123456789abcdef0123456789abcdef";
 
-function cell(source: string, outputs: unknown[] = [], executionState: Looked["executionState"] = "idle"): Looked {
+function cell(
+  source: string,
+  outputs: unknown[] = [],
+  executionState: Looked["executionState"] = "idle",
+  executionCount: number | null = null,
+): Looked {
   return {
     id: "cell-1",
     executionState,
+    executionCount,
     outputs: { length: outputs.length, get: (index) => ({ data: outputs[index] }) },
     sharedModel: { getSource: () => source },
   };
@@ -89,4 +95,38 @@ test("a run of this cell that another tab has begun is seen, a headless one is n
   assert.deepEqual(badgesOf(cell(source), open({ parent: "p" })), []);
   assert.equal(badgesOf(cell(source, [], "running"), open({ parent: "p" }))[0]?.status, "running");
   assert.equal(badgesOf(cell(source, [run({})]), open({ run_id: ID })).length, 1);
+});
+
+test("a run whose kernel dies is killed, and one that ends is not", () => {
+  const source = "%%mlops track\nx";
+  const shown = (runs: CellRuns, one: Looked, found: Overview | null = null) =>
+    runs.look(one, found).map((badge) => [badge.status, badge.id]);
+
+  const dying = new CellRuns();
+  assert.deepEqual(shown(dying, cell(source, [], "running"), open({})), [["running", "r"]]);
+  // The server has not seen yet that it is gone.
+  assert.deepEqual(shown(dying, cell(source), open({})), [["running", "r"]]);
+  const gone = { root: "/", directory: "/", open_runs: [], endpoints: [] };
+  assert.deepEqual(shown(dying, cell(source), gone), [["killed", "r"]]);
+  assert.deepEqual(shown(dying, cell(source), null), [["killed", "r"]]);
+  // Run again, it begins anew.
+  assert.deepEqual(shown(dying, cell(source, [], "running"), gone), [["queued", ""]]);
+  assert.deepEqual(shown(dying, cell(source), gone), []);
+
+  const ending = new CellRuns();
+  shown(ending, cell(source, [], "running"), open({}));
+  assert.deepEqual(shown(ending, cell(source, [run({})], "idle", 3), gone), [["finished", ID]]);
+  assert.deepEqual(shown(ending, cell(source), gone), [], "its outputs were cleared");
+
+  const refused = new CellRuns();
+  assert.deepEqual(shown(refused, cell(source, [{ "text/plain": "wrong option" }], "running")), [["running", ""]]);
+  assert.deepEqual(shown(refused, cell(source, [{ "text/plain": "wrong option" }], "idle", 3)), []);
+
+  const skipped = new CellRuns();
+  shown(skipped, cell(source, [], "running"));
+  assert.deepEqual(shown(skipped, cell(source)), [], "one before it has failed");
+
+  const elsewhere = new CellRuns();
+  assert.deepEqual(shown(elsewhere, cell(source), open({})), [["running", "r"]]);
+  assert.deepEqual(shown(elsewhere, cell(source), gone), [], "another page knows how it ended");
 });

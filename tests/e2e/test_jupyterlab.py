@@ -16,7 +16,7 @@ from pathlib import Path
 import nbformat
 import psutil
 import pytest
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import ConsoleMessage, Page, expect, sync_playwright
 
 from mlops_jupyter.commands.warm import install_kernelspec
 from tests.conftest import REPOSITORY
@@ -40,8 +40,11 @@ pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="Chromium is missing: a
 
 
 @pytest.fixture
-def lab(project: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """A JupyterLab server in the project, which holds the tutorial, with this checkout's extension; its address."""
+def lab(request: pytest.FixtureRequest, project: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """A JupyterLab server in the project, which holds the tutorial, with this checkout's extension; its address.
+
+    An indirect parameter is one more option of the server.
+    """
     enable(monkeypatch, project.parent / "jupyter")
     (project / "notebooks").mkdir()
     shutil.copy(REPOSITORY / "notebooks" / "01_track.ipynb", project / "notebooks")
@@ -55,6 +58,7 @@ def lab(project: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
         "--LabApp.expose_app_in_browser=True",  # the tests ask it whether the kernel is ready
         f"--IdentityProvider.token={TOKEN}",
         "--ServerApp.base_url=/user/ana/",
+        *([request.param] if hasattr(request, "param") else []),
     ]
     base = f"http://127.0.0.1:{port}/user/ana/"
     with serving(words, project, lambda: answers(f"{base}api/status", token=TOKEN), log=project.parent / "lab.log"):
@@ -70,6 +74,20 @@ def page() -> Iterator[Page]:
         expect.set_options(timeout=30_000)
         yield page
         browser.close()
+
+
+@pytest.fixture
+def complaints(page: Page) -> list[str]:
+    """What the page has reported as an error, to its console or uncaught."""
+    found: list[str] = []
+
+    def note(message: ConsoleMessage) -> None:
+        if message.type == "error":
+            found.append(f"{message.text} ({message.location.get('url', '')})")
+
+    page.on("console", note)
+    page.on("pageerror", lambda error: found.append(f"{error.message}\n{error.stack}"))
+    return found
 
 
 def picture(page: Page, name: str) -> None:

@@ -1,10 +1,21 @@
 // The server extension's routes, typed.
-import { URLExt } from "@jupyterlab/coreutils";
+import { PageConfig, URLExt } from "@jupyterlab/coreutils";
 import { ServerConnection } from "@jupyterlab/services";
-import type { Effect, ErrorName, KeptSources, Kind, Overview as Seen, Place, Records } from "./generated";
+import { Signal } from "@lumino/signaling";
+import type {
+  Deployment,
+  Deployments,
+  Effect,
+  ErrorName,
+  KeptSources,
+  Kind,
+  Overview as Seen,
+  Place,
+  Records,
+} from "./generated";
 import { lines, query } from "./reading";
 
-export type { Kind, ModelTable, RegisteredVersion as ModelVersion } from "./generated";
+export type { Deployment, Kind, ModelTable, RegisteredVersion as ModelVersion, ServedVersion } from "./generated";
 
 /** The project around a notebook; `root` is its folder and `directory` the server's, both absolute. */
 export type Overview = Seen & { readonly directory: string };
@@ -77,28 +88,6 @@ interface Said {
   readonly hint: string | null;
 }
 
-/** A version behind an endpoint, and the share of requests that it answers in percent. */
-export interface Served {
-  readonly version: string;
-  readonly model: string | null;
-  readonly percent: number;
-  readonly shadow: boolean;
-}
-
-/** What a page needs to know of a deployment. */
-export interface Deployed {
-  readonly name: string;
-  readonly status: "starting" | "ready" | "failed" | "stopping" | "stopped" | "unknown";
-  readonly versions: readonly Served[];
-  readonly jupyter_url: string | null;
-  readonly restarts: number;
-  readonly error: string | null;
-  readonly follows: string | null;
-  readonly curl: string | null;
-  readonly python: string | null;
-  readonly notes: readonly string[];
-}
-
 /** A run as a table shows it; numbers that JSON has no words for are "NaN", "Infinity" and "-Infinity". */
 export interface RunRow {
   readonly run_id: string;
@@ -134,6 +123,17 @@ export class Refused extends Error {
   }
 }
 
+/** A verb has ended that somebody has called, whatever came of it: what is shown may not be so any more. */
+export const acted = new Signal<object, string>({});
+
+/**
+ * Whether there is a server half: it says so in the page that its server sends. A page that talks to another server than
+ * the one that sent it cannot know, and asks.
+ */
+export function isServed({ baseUrl }: ServerConnection.ISettings): boolean {
+  return PageConfig.getOption("mlopsJupyter") !== "" || baseUrl !== PageConfig.getBaseUrl();
+}
+
 export class Api {
   constructor(private readonly settings: ServerConnection.ISettings) {}
 
@@ -153,8 +153,8 @@ export class Api {
   }
 
   /** The endpoints of the project around a notebook. */
-  async deployments(notebook: string | null): Promise<readonly Deployed[]> {
-    return (await this.json<{ deployments: Deployed[] }>(`deployments${query({ notebook })}`)).deployments;
+  async deployments(notebook: string | null): Promise<readonly Deployment[]> {
+    return (await this.json<Deployments>(`deployments${query({ notebook })}`)).deployments;
   }
 
   /** Which states of a notebook its snapshots hold. */
@@ -164,6 +164,19 @@ export class Api {
 
   /** Run a verb and hand each event over as it comes; to abort cancels the verb. */
   async run(name: string, request: Request, heard: (event: Event) => void, signal: AbortSignal): Promise<Ended> {
+    try {
+      return await this.stream(name, request, heard, signal);
+    } finally {
+      acted.emit(name);
+    }
+  }
+
+  private async stream(
+    name: string,
+    request: Request,
+    heard: (event: Event) => void,
+    signal: AbortSignal,
+  ): Promise<Ended> {
     const answer = await this.ask(`verbs/${encodeURIComponent(name)}`, {
       method: "POST",
       body: JSON.stringify(request),
@@ -196,6 +209,11 @@ export class Api {
 
   /** What a route answers; a refusal is thrown as `Refused`. */
   async ask(path: string, init: RequestInit): Promise<Response> {
+    if (!isServed(this.settings)) {
+      // The answer is known, and the browser would report each one as an error.
+      const enable = "jupyter server extension enable mlops_jupyter";
+      throw new Refused(404, "", "The server half of mlops-jupyter is not enabled.", enable);
+    }
     const url = URLExt.join(this.settings.baseUrl, "mlops-jupyter", path);
     const answer = await ServerConnection.makeRequest(url, init, this.settings);
     if (answer.ok) {

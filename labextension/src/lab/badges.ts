@@ -5,7 +5,7 @@ import { INotebookTracker, NotebookActions, type NotebookPanel } from "@jupyterl
 import { ITranslator, nullTranslator, type TranslationBundle } from "@jupyterlab/translation";
 import { type PanelLayout, Widget } from "@lumino/widgets";
 import { IOverview } from "./overview";
-import { type Badge, badgesOf, isTracked, type Shown } from "./runs_of_cells";
+import { type Badge, CellRuns, isTracked, type Shown } from "./runs_of_cells";
 
 // More runs of one cell are counted.
 const MOST = 5;
@@ -31,6 +31,7 @@ class CellBadges {
   private row: Widget | null = null;
   private asked = 0;
   private shown = "";
+  private readonly runs = new CellRuns();
 
   constructor(
     private readonly cell: CodeCell,
@@ -70,7 +71,7 @@ class CellBadges {
     if (this.cell.isDisposed || this.cell.isPlaceholder()) {
       return;
     }
-    const badges = badgesOf(this.cell.model, this.shared.overview?.found ?? null);
+    const badges = this.runs.look(this.cell.model, this.shared.overview?.found ?? null);
     const told = JSON.stringify(badges);
     if (told === this.shown) {
       return;
@@ -156,6 +157,8 @@ function tooltip(badge: Badge, trans: TranslationBundle): string {
   const lines = badge.duration === null ? [] : [trans.__("Took %1 s", badge.duration.toPrecision(3))];
   if (badge.error !== "") {
     lines.push(badge.error);
+  } else if (badge.status === "killed" && badge.duration === null) {
+    lines.push(trans.__("The kernel ended while it ran."));
   }
   if (badge.honesty === "clean") {
     lines.push(trans.__("What this cell depended on was what the notebook said."));

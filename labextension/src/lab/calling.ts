@@ -17,6 +17,9 @@ import { lineOf, magicOf, wrong } from "./words";
 
 const LOAD = "%load_ext mlops_jupyter";
 const LOADS = /^%(load|reload)_ext\s+mlops_jupyter\b/m;
+// What JupyterLab throws when its user, asked about another's change to the file, does not want to save.
+const CANCELLED = "ModalCancelError";
+const FAILED_MS = 20_000;
 
 /** What commands share: JupyterLab's services, as far as there are any. */
 export interface Place {
@@ -56,18 +59,19 @@ export async function snapshot(place: Place): Promise<void> {
   Notification.promise(taking.then(textOf), {
     pending: { message: trans.__("Taking a snapshot of %1…", panel.title.label) },
     success: { message: (text) => String(text), options: { autoClose: 8000 } },
-    error: { message: (error) => wrong(error) },
+    // Without a time a quick answer would be found behind the bell alone.
+    error: { message: (error) => wrong(error), options: { autoClose: FAILED_MS } },
   });
   await taking.catch(() => undefined);
 }
 
 /** Have the chosen cell tracked from now on, and run it. */
 export async function trackCell(place: Place): Promise<void> {
-  const api = new Api(place.app.serviceManager.serverSettings);
   await told(place, "track", async () => {
     const cell = place.tracker?.activeCell;
     const already = cell && isTracked(cell.model) ? cell.model.sharedModel.getSource() : null;
-    await inCell(place, await api.verb("track"), {}, already);
+    // Of the server nothing is wanted: the magic does it all.
+    await inCell(place, { name: "track", parameters: [] }, {}, already);
   });
 }
 
@@ -146,7 +150,12 @@ function start(place: Place, api: Api, verb: Verb, given: Arguments, yes: boolea
 }
 
 /** Put a verb that works on a cell above the active one, and run that; with `source`, the cell as it is then. */
-async function inCell(place: Place, verb: Verb, given: Arguments, source: string | null = null): Promise<void> {
+async function inCell(
+  place: Place,
+  verb: Pick<Verb, "name" | "parameters">,
+  given: Arguments,
+  source: string | null = null,
+): Promise<void> {
   const panel = place.tracker?.currentWidget;
   const cell = panel?.content.activeCell;
   if (!panel || cell?.model.type !== "code") {
@@ -240,6 +249,9 @@ async function told(place: Place, name: string, act: () => Promise<void>): Promi
   try {
     await act();
   } catch (error) {
+    if (error instanceof Error && error.name === CANCELLED) {
+      return;
+    }
     await showErrorMessage(`mlops ${name}`, wrong(error), [Dialog.okButton({ label: place.trans.__("OK") })]);
   }
 }

@@ -3,7 +3,7 @@ import type { JupyterFrontEnd } from "@jupyterlab/application";
 import { type INotebookTracker, NotebookActions, type NotebookPanel } from "@jupyterlab/notebook";
 import { Debouncer } from "@lumino/polling";
 import { Signal } from "@lumino/signaling";
-import { Api } from "./api";
+import { Api, isServed } from "./api";
 import { checksumOf } from "./checksum";
 import type { KeptSources } from "./generated";
 import { pathOf } from "./open_notebook";
@@ -73,7 +73,7 @@ export class Kept {
 
   private async ask(): Promise<void> {
     const { panel } = this;
-    if (panel === null || panel.isDisposed) {
+    if (panel === null || panel.isDisposed || !isServed(this.app.serviceManager.serverSettings)) {
       return;
     }
     let found: KeptSources | null = null;

@@ -1,16 +1,21 @@
 // What goes on in the project, asked every few seconds for all who show it: the status bar and the cells.
 import type { JupyterFrontEnd, JupyterFrontEndPlugin } from "@jupyterlab/application";
-import { INotebookTracker } from "@jupyterlab/notebook";
+import { INotebookTracker, NotebookActions } from "@jupyterlab/notebook";
 import { ISettingRegistry } from "@jupyterlab/settingregistry";
 import { Token } from "@lumino/coreutils";
 import { Poll } from "@lumino/polling";
 import { type ISignal, Signal } from "@lumino/signaling";
-import { Api, type Overview } from "./api";
+import { acted, Api, type Overview } from "./api";
 import { pathOf } from "./open_notebook";
 
 const ID = "mlops-jupyter:overview";
 const SECONDS = 10;
 const LONGEST_MS = 5 * 60 * 1000;
+// A cell that does something with us, and states of a kernel upon which its runs are at an end.
+const OURS = /mlops|mlflow/;
+const GONE = new Set(["autorestarting", "restarting", "dead", "terminating", "unknown"]);
+// What a kernel leaves behind when it is killed is seen a moment later.
+const GONE_MS = 1000;
 
 export interface IOverview {
   /** What was found last; null when nobody answers. */
@@ -67,8 +72,24 @@ export const overview: JupyterFrontEndPlugin<IOverview> = {
       const panel = tracker?.currentWidget;
       return api.status(panel ? pathOf(panel, app.serviceManager.contents) : null);
     });
-    tracker?.currentChanged.connect(() => {
+    const refresh = (): void => {
       watching.refresh();
+    };
+    tracker?.currentChanged.connect(refresh);
+    // Nobody is to be told for seconds what he himself has changed.
+    acted.connect(refresh);
+    NotebookActions.executed.connect((_, { cell }) => {
+      if (cell.model.type === "code" && OURS.test(cell.model.sharedModel.getSource())) {
+        refresh();
+      }
+    });
+    tracker?.widgetAdded.connect((_, panel) => {
+      panel.sessionContext.statusChanged.connect((_, status) => {
+        if (GONE.has(status)) {
+          refresh();
+          setTimeout(refresh, GONE_MS);
+        }
+      });
     });
     void app.restored.then(async () => {
       await watching.poll.start();

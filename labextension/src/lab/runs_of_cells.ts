@@ -26,7 +26,7 @@ export interface Badge {
 }
 
 /** What of a cell's model is looked at. */
-export type Looked = Pick<ICodeCellModel, "id" | "executionState"> & {
+export type Looked = Pick<ICodeCellModel, "id" | "executionState" | "executionCount"> & {
   readonly outputs: { readonly length: number; get(index: number): { readonly data: unknown } };
   readonly sharedModel: { getSource(): string };
 };
@@ -49,6 +49,32 @@ export function badgesOf(cell: Looked, found: Overview | null): Badge[] {
     running.push(waiting(cell.outputs.length > 0 ? "running" : "queued", "", ""));
   }
   return [...ended, ...running];
+}
+
+/**
+ * What a cell shows from one look to the next. A kernel that dies leaves no word in the cell: its run is known from
+ * having been seen, and that the cell never came to an end, from its missing number.
+ */
+export class CellRuns {
+  private running: Badge | null = null;
+
+  look(cell: Looked, found: Overview | null): Badge[] {
+    const badges = badgesOf(cell, found);
+    const running = badges.find((one) => one.status === "running") ?? null;
+    if (cell.executionState === "running") {
+      const waits = badges.some((one) => one.status === "queued");
+      this.running = running ?? (waits ? null : this.running);
+      return badges;
+    }
+    if (this.running === null || running !== null) {
+      return badges;
+    }
+    if (cell.executionCount !== null || badges.length > 0) {
+      this.running = null;
+      return badges;
+    }
+    return [{ ...this.running, status: "killed" }];
+  }
 }
 
 /** The records of runs in a cell's outputs. Anything may stand there: a notebook comes from anywhere. */

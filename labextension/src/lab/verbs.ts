@@ -1,14 +1,16 @@
 // Every verb as a command of the palette.
 import type { JupyterFrontEnd, JupyterFrontEndPlugin } from "@jupyterlab/application";
-import { ICommandPalette } from "@jupyterlab/apputils";
+import { ICommandPalette, Notification } from "@jupyterlab/apputils";
 import { INotebookTracker } from "@jupyterlab/notebook";
 import { IRenderMimeRegistry } from "@jupyterlab/rendermime";
 import { ISettingRegistry } from "@jupyterlab/settingregistry";
 import { ITranslator, nullTranslator } from "@jupyterlab/translation";
-import { Api, type Arguments, type VerbLine } from "./api";
+import { Api, type Arguments, Refused, type VerbLine } from "./api";
 import type { Place } from "./calling";
+import { wrong } from "./words";
 
 const ID = "mlops-jupyter:verbs";
+const CLOSES_MS = 30_000;
 
 export const verbs: JupyterFrontEndPlugin<void> = {
   id: ID,
@@ -32,7 +34,13 @@ export const verbs: JupyterFrontEndPlugin<void> = {
         const hidden = (await registry?.load(ID))?.get("hidden").composite ?? [];
         table.forEach((verb) => add(place, palette, verb, (hidden as string[]).includes(verb.name)));
       } catch (error) {
-        console.warn("mlops-jupyter: its server extension does not answer: jupyter server extension list", error);
+        if (error instanceof Refused) {
+          // Once: all else that needs the server says it where it stands.
+          const goesOn = place.trans.__("Cells are tracked all the same.");
+          Notification.warning(`${wrong(error)}. ${goesOn}`, { autoClose: CLOSES_MS });
+        } else {
+          console.warn("mlops-jupyter: the server does not answer", error);
+        }
       }
     });
   },

@@ -7,7 +7,7 @@ from typing import Any
 
 from jupyter_server.utils import url_path_join
 
-from ... import settings
+from ... import __version__, settings
 from ...errors import MlopsError
 from .endpoints import EndpointRoute
 from .forks import Forks
@@ -17,12 +17,15 @@ from .routes import JOBS, NAMESPACE, root_of, routes
 
 # What kernels and terminals inherit: the path of the endpoints' route, and the project whose endpoints it serves.
 ENDPOINTS_URL, ENDPOINTS_OF = "MLOPS_JUPYTER_ENDPOINTS_URL", "MLOPS_JUPYTER_ENDPOINTS_OF"
+# In the configuration of each page: by it the front end knows that this half is there, without a request that may fail.
+PAGE_OPTION = "mlopsJupyter"
 
 
 def _load_jupyter_server_extension(app: Any) -> None:
     """Add the routes to a server that starts."""
     base = app.web_app.settings["base_url"]
     app.web_app.settings[JOBS] = Jobs(Forks(app.log))
+    app.web_app.settings.setdefault("page_config_data", {})[PAGE_OPTION] = __version__
     endpoints = url_path_join(base, NAMESPACE, "endpoints/")
     app.web_app.add_handlers(".*$", [*routes(base), *live_routes(base), (rf"{endpoints}([^/]+)/(.*)", EndpointRoute)])
     try:

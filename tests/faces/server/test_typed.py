@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import re
 from typing import get_args
 
@@ -11,27 +10,13 @@ import pytest
 from mlops_jupyter import grammar
 from mlops_jupyter.faces import render
 from mlops_jupyter.grammar.values import Kind
-from mlops_jupyter.records import (
-    Deployment,
-    ModelTable,
-    RegisteredVersion,
-    Run,
-    RunTable,
-    ServedVersion,
-    Version,
-)
-from mlops_jupyter.records.deployments import DeploymentStatus
+from mlops_jupyter.records import ModelTable, RegisteredVersion, Run, RunTable
 from mlops_jupyter.verbs import VERBS, Verb
 from tests import write_types
 from tests.conftest import REPOSITORY
 
 API = (REPOSITORY / "labextension" / "src" / "lab" / "api.ts").read_text(encoding="utf-8")
-VERSIONS = (REPOSITORY / "labextension" / "src" / "lab" / "panels" / "versions.ts").read_text(encoding="utf-8")
 GENERATED = write_types.TARGET.read_text(encoding="utf-8")
-
-
-def fields(record: type) -> list[str]:
-    return [field.name for field in dataclasses.fields(record)]
 
 
 def interface(name: str, source: str = API) -> list[str]:
@@ -63,15 +48,3 @@ def test_runs_and_models():
     models = render.data(ModelTable((RegisteredVersion("churn", "1", "x"),), None, "x"))
     assert interface("ModelTable", GENERATED) == list(models)
     assert interface("RegisteredVersion", GENERATED) == list(models["versions"][0])
-
-
-def test_what_views_of_ours_are_made_from():
-    assert set(interface("Deployed")) <= set(fields(Deployment))
-    assert set(interface("Served")) <= set(fields(ServedVersion))
-    assert set(interface("Version", VERSIONS)) <= set(fields(Version))
-
-
-def test_the_states_of_a_deployment():
-    found = re.search(r"interface Deployed \{.*?status: (.*?);", API, re.DOTALL)
-    assert found is not None
-    assert tuple(re.findall(r'"(\w+)"', found[1])) == get_args(DeploymentStatus)

@@ -1,7 +1,7 @@
 // One deployment in the sidebar: how it is, and what can be done about it.
 import { Clipboard } from "@jupyterlab/apputils";
 import { performed } from "../acting";
-import type { Api, Arguments, Deployed, Served } from "../api";
+import type { Api, Arguments, Deployment, ServedVersion } from "../api";
 import type { Place } from "../calling";
 import { OPEN_MONITOR } from "../monitor";
 import { wrong } from "../words";
@@ -34,13 +34,13 @@ export class DeploymentCard {
   private readonly open = part("a", "mlops-Button");
   private readonly copies: [HTMLButtonElement, HTMLButtonElement];
   private readonly deeds: HTMLButtonElement[];
-  private found: Deployed;
+  private found: Deployment;
   private shown = "";
   private busy = false;
 
   constructor(
     private readonly around: Around,
-    found: Deployed,
+    found: Deployment,
   ) {
     const { trans } = around.place;
     this.found = found;
@@ -89,7 +89,7 @@ export class DeploymentCard {
     this.show(found);
   }
 
-  show(found: Deployed): void {
+  show(found: Deployment): void {
     const said = JSON.stringify(found);
     if (said === this.shown) {
       return;
@@ -107,14 +107,16 @@ export class DeploymentCard {
     this.copies[1].disabled = found.python === null;
   }
 
-  private showVersions(versions: readonly Served[]): void {
+  private showVersions(versions: readonly ServedVersion[]): void {
     const answering = versions.filter((one) => !one.shadow);
     const rows = versions
       .filter((one) => one.shadow || answering.length !== 2)
       .map((one) => {
         const row = part("div", "mlops-Card-version");
         const model = one.model === null ? "" : `${one.model} `;
-        const share = one.shadow ? this.around.place.trans.__("shadow") : `${Number(one.percent.toPrecision(4))} %`;
+        const share = one.shadow
+          ? this.around.place.trans.__("shadow")
+          : `${Number(Number(one.percent).toPrecision(4))} %`;
         row.append(
           part("span", "", this.around.place.trans.__("%1version %2", model, one.version)),
           part("span", "", share),
@@ -135,7 +137,7 @@ export class DeploymentCard {
     }
   }
 
-  private showAbout(found: Deployed): void {
+  private showAbout(found: Deployment): void {
     const { trans } = this.around.place;
     const said: HTMLElement[] = [];
     if (found.error !== null) {

@@ -1,5 +1,5 @@
 // What is deployed on this machine from the project of the current notebook.
-import type { Deployed } from "../api";
+import type { Deployment } from "../api";
 import type { Place } from "../calling";
 import { type Around, DeploymentCard } from "./deployment";
 import { logsTab } from "./logs";
@@ -44,7 +44,7 @@ export class Deployments extends Section {
     }
   }
 
-  private draw(found: readonly Deployed[]): void {
+  private draw(found: readonly Deployment[]): void {
     const names = new Set(found.map((one) => one.name));
     for (const [name, card] of this.cards) {
       if (!names.has(name)) {

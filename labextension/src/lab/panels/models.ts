@@ -28,7 +28,7 @@ export class ModelsSection extends Section {
   constructor(place: Place) {
     super(place, "models", place.trans.__("Models"), SECONDS);
     this.addClass("mlops-Models");
-    this.list.textContent = place.trans.__("Reading models…");
+    this.list.append(part("div", "mlops-Empty mlops-Waiting", place.trans.__("Reading models…")));
     this.body.append(this.list);
     place.tracker?.currentChanged.connect(this.elsewhere, this);
   }

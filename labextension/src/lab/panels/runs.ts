@@ -5,7 +5,7 @@ import type { Arguments, RunPage, RunRow } from "../api";
 import { call, type Place } from "../calling";
 import { serverPath } from "../files";
 import { wrong } from "../words";
-import { small } from "./parts";
+import { part, small } from "./parts";
 import { RunColumns } from "./run_columns";
 import { isQuery, NEWEST_FIRST, RunRows, type Sorting } from "./run_rows";
 import { RunTable } from "./run_table";
@@ -83,7 +83,7 @@ export class RunsSection extends Section {
     top.append(this.search, this.columns.node);
     this.body.append(top, this.actions, this.table.node, this.none, this.foot, this.more);
     this.commands();
-    this.foot.textContent = trans.__("Reading runs…");
+    this.foot.append(part("span", "mlops-Waiting", trans.__("Reading runs…")));
     place.tracker?.currentChanged.connect(this.elsewhere, this);
   }
 

@@ -111,6 +111,8 @@ export abstract class Section extends Widget {
     } catch (error) {
       this.wrong.textContent = wrong(error);
       this.wrong.hidden = false;
+      // Nobody is to wait for what does not come.
+      this.node.querySelectorAll(".mlops-Waiting").forEach((one) => one.remove());
       throw error;
     }
   }

@@ -1,6 +1,6 @@
 // How two versions share the traffic out: a slider that tells when it has come to rest.
 import type { TranslationBundle } from "@jupyterlab/translation";
-import type { Served } from "../api";
+import type { ServedVersion } from "../api";
 import { part } from "./parts";
 
 // A key moves it by one step, and is pressed several times.
@@ -11,7 +11,7 @@ export class Share {
   private readonly input = part("input", "mlops-Share-slider");
   private readonly first = part("output", "");
   private readonly second = part("output", "");
-  private shown: [Served, Served] | null = null;
+  private shown: [ServedVersion, ServedVersion] | null = null;
   private timer = 0;
 
   /** `chosen` hears the share of the first version in percent. */
@@ -36,7 +36,7 @@ export class Share {
     this.root.append(this.input, ends);
   }
 
-  show(one: Served, other: Served): void {
+  show(one: ServedVersion, other: ServedVersion): void {
     this.shown = [one, other];
     this.input.setAttribute(
       "aria-label",
@@ -55,15 +55,16 @@ export class Share {
   /** Show what is so. */
   back(): void {
     if (this.shown !== null) {
-      this.input.value = String(Math.round(this.shown[0].percent));
-      this.say(this.shown[0].percent);
+      const percent = Number(this.shown[0].percent);
+      this.input.value = String(Math.round(percent));
+      this.say(percent);
     }
   }
 
   private rest(): void {
     this.timer = 0;
     const percent = Number(this.input.value);
-    if (this.shown !== null && percent !== Math.round(this.shown[0].percent)) {
+    if (this.shown !== null && percent !== Math.round(Number(this.shown[0].percent))) {
       this.chosen(percent);
     } else {
       this.back();

@@ -2,6 +2,7 @@
 import { PathExt, Time } from "@jupyterlab/coreutils";
 import type { NotebookPanel } from "@jupyterlab/notebook";
 import type { Place } from "../calling";
+import type { History, Version } from "../generated";
 import { pathOf } from "../open_notebook";
 import { wrong } from "../words";
 import { button, empty, part } from "./parts";
@@ -13,17 +14,6 @@ const SECONDS = 20;
 const FIRST = 30;
 
 type SaveState = "started" | "completed" | "failed";
-
-/** A version as `history` tells of it. */
-export interface Version {
-  readonly kind: "live" | "file" | "commit" | "snapshot" | "run";
-  readonly ref: string;
-  readonly time: string | null;
-  readonly title: string;
-  readonly author: string;
-  readonly runs: readonly string[];
-  readonly honesty: string | null;
-}
 
 export class Versions extends Section {
   private readonly list = part("ul", "mlops-Versions");
@@ -43,7 +33,7 @@ export class Versions extends Section {
       this.limit *= 2;
       void this.refresh();
     });
-    this.body.append(empty(place.trans.__("Looking…"), ""));
+    this.body.append(part("div", "mlops-Empty mlops-Waiting", place.trans.__("Looking…")));
     place.tracker?.currentChanged.connect(this.moved, this);
     this.follow(place.tracker?.currentWidget ?? null);
   }
@@ -62,7 +52,7 @@ export class Versions extends Section {
       return;
     }
     const given = { notebook: PathExt.basename(notebook), limit };
-    const found = await this.api.data<{ versions: Version[]; notes: string[] }>("history", given, notebook);
+    const found = await this.api.data<History>("history", given, notebook);
     // Another notebook may have become current meanwhile; it is asked about next.
     if (notebook === this.notebook) {
       this.draw(notebook, found.versions, found.notes);
