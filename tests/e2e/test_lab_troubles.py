@@ -16,7 +16,6 @@ from tests.e2e import test_jupyterlab as browser
 from tests.e2e.test_cells_in_lab import LOAD, TOAST, WAITS, badges, begin_all, end_of_cell, save, track
 from tests.e2e.test_jupyterlab import READY, TOKEN, open_notebook, picture, run_all
 from tests.e2e.test_lab_extension import palette
-from tests.fakes.models import small_model
 from tests.fakes.notebooks import write_notebook
 from tests.fakes.servers import free_port
 from tests.fakes.waiting import wait_for
@@ -233,25 +232,6 @@ def test_an_mlflow_server_that_is_away_holds_nothing_up(lab: str, page: Page, pr
     expect(page.locator(TOAST).last).to_contain_text("snapshot", timeout=60_000)
 
 
-def test_the_status_bar_follows_what_is_done(lab: str, page: Page, project: Path, terminal):
-    small_model(project / "model")
-    assert terminal("deploy", str(project / "model"), "--name", "churn", cwd=project).code == 0
-    try:
-        page.goto(f"{lab}lab?token={TOKEN}&reset")
-        status, dialog = page.locator(".mlops-Status"), page.locator(".jp-Dialog")
-        expect(status).to_have_text("1 of 1 endpoint ready", timeout=60_000)
-        page.evaluate(
-            """() => { window.jupyterapp.commands.execute(
-                'mlops:call-undeploy', { arguments: { name: 'churn' }, ask: false }); }"""
-        )
-        dialog.get_by_role("button", name="Go on").click()
-        expect(page.locator(".mlops-Result")).to_have_attribute("aria-busy", "false", timeout=60_000)
-        # Sooner than the next time that is asked anyway.
-        expect(status).to_be_hidden(timeout=4_000)
-    finally:
-        terminal("undeploy", "churn", "--yes", cwd=project)
-
-
 # --- the notebook -----------------------------------------------------------------------------------------------
 
 
@@ -286,16 +266,6 @@ def test_a_notebook_without_a_name_and_one_with_another(lab: str, page: Page, pr
     snapshot(page)
     expect(page.locator(TOAST, has_text=name).last).to_contain_text("snapshot", timeout=60_000)
     assert "x = 1" not in (project / name).read_text()
-
-    # Removed by somebody: what is on the screen is kept all the same.
-    (project / name).unlink()
-    end_of_cell(page, 1)
-    page.keyboard.type("  # all that is left")
-    with page.expect_response("**/mlops-jupyter/verbs/snapshot") as told:
-        snapshot(page)
-    told.value.finished()
-    write_notebook(project / name, "another")
-    assert "all that is left" in terminal("diff", newest(terminal, project, name), name, cwd=project).out
 
 
 def newest(terminal, project: Path, name: str) -> str:
