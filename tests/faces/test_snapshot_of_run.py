@@ -132,6 +132,17 @@ def test_of_two_pages_the_one_that_runs_the_cell_is_meant(notebook, kernel, kept
     assert sources(kept()[1])["before"] == "'first'"
 
 
+def test_a_notebook_whose_file_is_gone_is_kept_from_the_screen(notebook, kernel, terminal):
+    open_comm(kernel, "churn/train.ipynb", document(("before", "'all that is left'")))
+    notebook.unlink()
+    reply = kernel.run("%load_ext mlops_jupyter\n%mlops snapshot")
+    assert reply.status == "ok"
+    (kept,) = reply.records("snapshot")
+    assert kept["origin"] == "live"
+    notebook.write_text(document(("before", "'another'")))
+    assert "all that is left" in terminal("diff", kept["ref"], "train.ipynb").out
+
+
 @pytest.mark.parametrize(
     ("content", "said"),
     [(None, "No such file"), (b"{", "not valid JSON"), (b'{"nbformat": 3, "worksheets": []}', "format 3")],
