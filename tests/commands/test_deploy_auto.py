@@ -93,24 +93,38 @@ def test_a_healthy_canary_is_promoted_step_by_step(served, project):
 
 
 @pytest.mark.usefixtures("load")
-@pytest.mark.parametrize(
-    ("does", "said"),
-    [
-        ("if model_input['a'].max() > 2: raise ValueError('no')", "of its requests failed, beside 0%"),
-        ("time.sleep(0.04)", "it is slower: p95"),
-    ],
-)
-def test_a_canary_at_fault_is_rolled_back(served, project, does: str, said: str):
-    behaving_model(project / "worse", does)
+def test_a_canary_that_fails_is_rolled_back(served, project):
+    behaving_model(project / "worse", "if model_input['a'].max() > 2: raise ValueError('no')")
+    assert "of its requests failed, beside 0%" in rolled_back(project)
+
+
+@pytest.mark.usefixtures("load")
+def test_a_canary_that_is_slower_is_rolled_back(served, project):
+    """Slow is what takes several times as long as all else does now, on a machine that may be busy."""
+    seconds = max(0.04, 4 * usual_s(served))
+    behaving_model(project / "worse", f"time.sleep({seconds:.3f})")
+    assert "it is slower: p95" in rolled_back(project)
+
+
+def rolled_back(project: Path) -> str:
+    """Deploy a worse canary, wait until it is rolled back, and return the reason."""
     found = mlops_jupyter.deploy("worse", name="churn", canary=20, auto=True, trust=True)
     main, canary = (one.version for one in found.versions)
     ended = wait_for(over, 120)
     assert [(one.version, one.percent) for one in ended.versions] == [(main, 100)]
     last = ended.decisions[-1]
     assert (last.verdict, last.version, last.percent) == ("roll back", canary, 0)
-    assert said in last.reason
     line = (project / ".mlops" / "endpoints" / "churn" / "history.jsonl").read_text().splitlines()[-1]
     assert json.loads(line)["why"] == f"roll back version {canary} at 0%: {last.reason}"
+    return last.reason
+
+
+def usual_s(served: Deployment) -> float:
+    """Return within how many seconds 95 of 100 requests are answered now."""
+    token = Path(served.token_file).read_text().strip()
+    with httpx.Client(headers={"Authorization": f"Bearer {token}"}, trust_env=False, timeout=30) as client:
+        took = sorted(client.post(f"{served.url}/invocations", json=BODY).elapsed.total_seconds() for _ in range(100))
+    return took[94]
 
 
 def test_a_canary_that_is_wrong_more_often_is_rolled_back_by_its_labels(served, project):

@@ -182,6 +182,31 @@ def test_a_new_category_is_named_and_ids_are_compared_as_one():
     assert ids.score is None or "rare categories" in ids.note
 
 
+def test_what_was_frequent_in_a_far_smaller_sample_is_not_lost_among_the_others():
+    """Whichever of the two is the smaller one."""
+    few = np.array(["Bern", "Basel", "Chur"] * 700, object)
+    many = np.array([f"town {at}" for at in range(200_000)], object)
+    for before, now in ((few, many), (np.resize(few, 200_000), np.array(["Chur"] * 25 + ["Bern"] * 5, object))):
+        found = one(before, now)
+        assert found.drifted
+        assert "Chur" in found.distribution.names
+    large = np.array([f"town {at % 900}" for at in range(200_000)], object)
+    small = np.array(["town 7"] * 30, object)
+    assert one(large, small).drifted
+    assert one(small, large).drifted
+
+
+def test_many_rare_categories_of_samples_of_other_sizes_are_no_drift():
+    """Each is expected a few times in the smaller sample, so that chance alone gives some of them many."""
+    rng = np.random.default_rng(23)
+    alarms = 0
+    for _ in range(60):
+        large = np.array([f"c{at}" for at in rng.integers(0, 400, 40_000)], object)
+        small = np.array([f"c{at}" for at in rng.integers(0, 400, 1_600)], object)
+        alarms += one(large, small).drifted + one(small, large).drifted
+    assert alarms == 0
+
+
 def test_pictures_share_their_bins_and_sum_to_one():
     for before, now in (
         *SAMPLES.values(),
