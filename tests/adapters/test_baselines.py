@@ -116,7 +116,7 @@ def test_a_model_that_is_logged_already_gets_one_when_it_is_deployed(deployed, p
 
 
 def test_answers_have_one_name_in_the_baseline_and_at_the_endpoint(deployed, project):
-    """Whether the signature was made of the targets, which have a name, or the answers are a series that has another."""
+    """Whether the signature was made of targets that have a name, or the answers are a series that has another."""
     table = pd.DataFrame({"a": [0.0, 1.0, 2.0, 3.0], "b": [1.0, 1.0, 0.0, 0.0]})
     target = pd.Series([0, 0, 1, 1], name="churned")
     model = LogisticRegression().fit(table, target)

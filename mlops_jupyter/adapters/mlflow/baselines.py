@@ -27,7 +27,7 @@ def write(model: Any, inferred: Inferred, path: Path, without: Sequence[str]) ->
     rows = drawn(inferred.table, _ASKED_ROWS)
     answers, _ = answers_of(model, rows if inferred.columns is None else rows[list(inferred.columns)])
     output = None if inferred.signature is None else _only_output(inferred.signature.outputs)
-    text = _text(inferred.table, inferred.columns, inferred.what, answers, output, without)
+    text = _text(inferred.table, inferred.columns, inferred.what, answers=answers, output=output, without=without)
     if text is None:
         return ("no baseline: the data holds a secret that this process knows",)
     file = path / BASELINE_PATH
@@ -57,7 +57,8 @@ def of_packaged(path: Path, data: object, without: Sequence[str]) -> tuple[str, 
     else:
         columns = None
     answers, notes = _answers(path, table, columns)
-    text = _text(table, columns, "--data", answers, _only_output(described.get_output_schema()), without)
+    output = _only_output(described.get_output_schema())
+    text = _text(table, columns, "--data", answers=answers, output=output, without=without)
     if text is None:
         raise CommandError("the data holds a secret that this process knows", "leave that column out")
     return text, notes
@@ -82,7 +83,13 @@ def _only_output(schema: Schema | None) -> str | None:
 
 
 def _text(
-    table: Any, columns: Sequence[str] | None, what: str, answers: Any, output: str | None, without: Sequence[str]
+    table: Any,
+    columns: Sequence[str] | None,
+    what: str,
+    *,
+    answers: Any,
+    output: str | None,
+    without: Sequence[str],
 ) -> str | None:
     """Return the baseline as JSON; ``None`` when a secret would stand in it."""
     said = f"{what} ({len(table):,} rows)"

@@ -16,8 +16,8 @@ OTHERS = "(others)"
 MOST_VALUES = 20
 # Below this many expected in the smaller sample a category is counted among the others (Cochran 1954).
 _LEAST_EXPECTED = 5
-# But for one that the smaller sample has so many of: where fewer than five are expected, chance gives 20 or more once in
-# three million times (Poisson). It was frequent there, and is not in the other, which may be far larger.
+# But for one that the smaller sample has so many of: where fewer than five are expected, chance gives 20 or more once
+# in three million times (Poisson). It was frequent there, and is not in the other, which may be far larger.
 _NO_CHANCE = 20
 
 
