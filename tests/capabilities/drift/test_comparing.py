@@ -99,6 +99,23 @@ def test_a_large_sample_does_not_alarm_on_nothing():
     assert one(before, RNG.normal(0.2, size=200_000)).drifted
 
 
+def test_a_share_that_moves_by_ten_points_among_thousands_is_found_and_chance_is_not():
+    rng = np.random.default_rng(29)
+
+    def drawn(moved: float) -> Profile:
+        plans = rng.choice(list("abc"), 5_000, p=[0.5 - moved, 0.3 + moved / 2, 0.2 + moved / 2]).astype(object)
+        return table(flag=rng.random(5_000) < 0.5 + moved, plan=plans, answer=rng.binomial(1, 0.3 + moved, 5_000))
+
+    alarms = [one.feature for _ in range(200) for one in compare(Baseline(drawn(0)), drawn(0), name="now").drifted]
+    assert alarms == []
+    for _ in range(20):
+        found = compare(Baseline(drawn(0)), drawn(0.1), name="now").drifted
+        assert {one.feature for one in found} == {"flag", "plan", "answer"}
+    # Two points are nothing to be woken for, however many rows say so.
+    before, now = np.repeat([0, 1], [500_000, 500_000]), np.repeat([0, 1], [480_000, 520_000])
+    assert not one(before, now).drifted
+
+
 def test_a_small_window_needs_a_larger_distance():
     before = RNG.normal(size=20_000)
     small, large = one(before, RNG.normal(size=50)), one(before, RNG.normal(size=20_000))
