@@ -45,7 +45,7 @@ def judged(alerts: str, churn: Deployment) -> None:
     """Labels have come, of which one in seven says otherwise, and a canary is decided about by itself."""
     table = live.rows(600, 1.5)
     predicted = mlops_jupyter.predict("churn", table)
-    truth = [(said + (at % 7 == 0)) % 2 for at, said in enumerate(map(int, predicted.result))]
+    truth = [(said + (at % 7 == 0)) % 2 for at, said in enumerate(map(int, predicted.predictions))]
     mlops_jupyter.feedback("churn", truth, of=predicted)
     mlops_jupyter.traffic("churn", "1=100")
     mlops_jupyter.deploy("models:/churn/2", name="churn", canary=20, auto=True)
@@ -93,13 +93,17 @@ def test_an_alert_is_acknowledged_after_a_question(dashboard: Locator, page: Pag
 
 
 @pytest.mark.usefixtures("judged")
-def test_the_picture_for_readers_without_a_kernel_has_them_too(page: Page, tmp_path: Path, project: Path):
+def test_the_picture_for_readers_without_a_kernel_has_them_too(page: Page, tmp_path: Path, churn: Deployment):
     def shown() -> str:
-        found = mlops_jupyter.monitor("churn")
-        return render.mime_bundle(found)["text/html"] if found.alerts and found.qualities and found.decisions else ""
+        found = mlops_jupyter.monitor("churn", since="15m")
+        told = found.alerts and found.qualities and found.decisions and len(found.reports) == len(found.versions)
+        drawn = told and all(sum(one is not None for one in each.requests_per_s) > 2 for each in found.versions)
+        return render.mime_bundle(found)["text/html"] if drawn else ""
 
-    (tmp_path / "picture.html").write_text(f"<!doctype html><meta charset=utf-8>{wait_for(shown, 60)}")
-    page.set_viewport_size({"width": 1000, "height": 1400})
+    with live.Load(churn):
+        picture = wait_for(shown, 90)
+    (tmp_path / "picture.html").write_text(f"<!doctype html><meta charset=utf-8>{picture}")
+    page.set_viewport_size({"width": 1000, "height": 1250})
     page.goto((tmp_path / "picture.html").as_uri())
     for name, _, said in FIRING:
         expect(page.get_by_text(name)).to_be_visible()
