@@ -24,6 +24,7 @@ from mlflow.protos.databricks_pb2 import (
     ErrorCode,
 )
 
+from ...capabilities.endpoints.neutral_examples import strict
 from ...capabilities.kept_baselines import BASELINE_PATH
 from ...capabilities.models import folders, trust
 from ...capabilities.models.requirements import differences
@@ -193,7 +194,7 @@ def _package(source: Source, path: Path, digest: str, store: Path) -> ModelPacka
     model = Model.load(str(path))
     flavors: Mapping[str, Mapping[str, Any]] = model.flavors
     does = executes(path, flavors)
-    example = model.get_serving_input(str(path)) if model.saved_input_example_info else None
+    example = strict(model.get_serving_input(str(path))) if model.saved_input_example_info else None
     requirements = path / "requirements.txt"
     lines = requirements.read_text(encoding="utf-8").splitlines() if requirements.is_file() else []
     python = flavors.get("python_function", {}).get("python_version")
