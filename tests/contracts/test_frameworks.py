@@ -85,7 +85,7 @@ def lightgbm_booster():
 
 
 def function():
-    return (lambda rows: rows["age"] * 2 + 1), TABLE
+    return (lambda rows: (rows["age"] * 2 + 1).to_numpy()), TABLE
 
 
 def torch_module(*, dropout: bool = True):
