@@ -2,30 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
+from ..failures import named, unfit
 
-def restored(places: Sequence[int], kinds: Mapping[int, pd.CategoricalDtype] | None = None) -> Callable[[Any], Any]:
-    """Return what makes columns categories again.
+
+def restored(kinds: Mapping[int, pd.CategoricalDtype], *, strict: bool) -> Callable[[Any], Any] | None:
+    """Return what makes columns categories again, ``None`` where there are none.
 
     Parameters
     ----------
-    places
-        The numbers of the columns.
     kinds
-        The categories of each; without them a column's own values are its categories, and the model knows the others.
+        The categories that the model was trained on, by the column's number.
+    strict
+        Whether a value that is none of them is refused, with a `Failure` that names column and row; else it is missing.
     """
+    if not kinds:
+        return None
 
     def restore(told: Any) -> Any:
         if not isinstance(told, pd.DataFrame):
             return told
         made = told.copy(deep=False)
-        for at in places:
-            values = told.iloc[:, at]
-            made[told.columns[at]] = values.astype("category" if kinds is None else kinds[at])
+        for at, kind in kinds.items():
+            name, values = told.columns[at], told.iloc[:, at]
+            known = values.isin(kind.categories)
+            strange = np.flatnonzero(~known & values.notna())
+            if strict and strange.size:
+                row = int(strange[0])
+                said = f"column {named([name])}: the model was not trained with this value"
+                raise unfit(said, value=values.iloc[row], row=row, columns=(str(name),))
+            made[name] = values.where(known).astype(kind)
         return made
 
     return restore

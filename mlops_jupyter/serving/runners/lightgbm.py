@@ -44,8 +44,8 @@ def load(version: PlannedVersion) -> Runner:
     warnings.filterwarnings("ignore", message="X (has|does not have) (valid )?feature names", category=UserWarning)
     booster = model.booster_ if isinstance(model, LGBMModel) else model
     schema = Schema.from_signature(version.signature)
-    kinds = _kinds(booster, schema)
-    table = restored(list(kinds), kinds) if kinds else None
+    # A value that LightGBM does not know is missing to it.
+    table = restored(_kinds(booster, schema), strict=False)
     return ArrayRunner(model.predict, _short(model), int(booster.num_feature()), schema, table)
 
 

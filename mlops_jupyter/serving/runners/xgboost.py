@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import pandas as pd
 import xgboost
 from xgboost import Booster, DMatrix
 
@@ -41,18 +42,26 @@ def load(version: PlannedVersion) -> Runner:
     model.load_model(found.folder / found.flavor["data"])
     booster = model if isinstance(model, Booster) else model.get_booster()
     places = [at for at, kind in enumerate(booster.feature_types or ()) if kind == _CATEGORY]
-    if places and not hasattr(booster, "get_categories"):
+    kinds = _kinds(booster) if places and hasattr(booster, "get_categories") else {}
+    if missing := [at for at in places if at not in kinds]:
         raise ConfigurationError(
-            f"version {version.version} was trained on categories, which XGBoost {xgboost.__version__} does not keep",
-            "install XGBoost 3.1 or newer, and train it again",
+            f"version {version.version} was trained on categories that are not kept in it ({len(missing)} columns)",
+            "train it with XGBoost 3.1 or newer, on a DataFrame",
         )
     return ArrayRunner(
         _booster(model) if isinstance(model, Booster) else model.predict,
         _directly(model) if isinstance(model, Booster) else model.predict,
         int(booster.num_features()),
         Schema.from_signature(version.signature),
-        restored(places) if places else None,
+        # XGBoost 3.2 takes a text that it does not know for the next one in order.
+        restored(kinds, strict=True),
     )
+
+
+def _kinds(booster: Booster) -> dict[int, pd.CategoricalDtype]:
+    """Return the categories of each column that was trained on as such, by the column's number."""
+    found = booster.get_categories(export_to_arrow=True).to_arrow()
+    return {at: pd.CategoricalDtype(held.to_pandas()) for at, (_, held) in enumerate(found) if held is not None}
 
 
 def _booster(model: Booster) -> Any:

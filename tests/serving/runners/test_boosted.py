@@ -16,6 +16,7 @@ from mlops_jupyter.capabilities.endpoints import Limits, runners
 from mlops_jupyter.errors import ConfigurationError
 from mlops_jupyter.serving import probing, scoring
 from mlops_jupyter.serving.batching import split
+from mlops_jupyter.serving.failures import Failure
 from mlops_jupyter.serving.rows import joined
 from tests.fakes.models import body, planned
 
@@ -162,6 +163,16 @@ def test_categories_come_as_what_they_stand_for(library, kind, tmp_path):
         rows = scoring.decode(body(chosen).encode(), "application/json", probe.schema, Limits())
         expected = model.predict(trained.loc[chosen.index])
         assert scoring.encode(runner.predict(rows)) == scoring.encode(expected)
+    # A value that it was not trained with is refused by the one, and missing to the other.
+    strange = plain[:1].assign(town="Rom" if kind == "text" else 77)
+    rows = scoring.decode(body(strange).encode(), "application/json", probe.schema, Limits())
+    if library == "xgboost":
+        with pytest.raises(Failure, match="row 0, column 'town': the model was not trained with this value") as raised:
+            runner.predict(rows)
+        assert str(strange["town"].iloc[0]) not in raised.value.message
+    else:
+        missing = trained[:1].assign(town=pd.Categorical([None], trained["town"].cat.categories))
+        assert runner.predict(rows).tolist() == model.predict(missing).tolist()
 
 
 def test_an_estimator_in_a_pickle_needs_trust(tmp_path):
