@@ -8,11 +8,14 @@ from pathlib import Path
 import mlflow
 import pandas as pd
 from sklearn.compose import ColumnTransformer
-from sklearn.linear_model import LogisticRegression
+from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder
 
 from mlops_jupyter.capabilities.endpoints import PlannedVersion, neutral_examples, runners
+
+# Rows for a baseline.
+TRAINING = pd.DataFrame({"a": [0.0, 3.0] * 250, "b": [1.0, 0.0] * 250})
 
 
 def small_model(path: Path, *, turned: bool = False) -> Path:
@@ -24,6 +27,17 @@ def small_model(path: Path, *, turned: bool = False) -> Path:
     requirements = ["scikit-learn"]
     mlflow.sklearn.save_model(
         model, str(path), signature=signature, input_example=table.head(2), pip_requirements=requirements
+    )
+    return path
+
+
+def small_regressor(path: Path) -> Path:
+    """Save a model of numbers, 10 a + 5, of the columns a and b as a folder."""
+    table = pd.DataFrame({"a": [0.0, 1.0, 2.0, 3.0], "b": [1.0, 1.0, 0.0, 0.0]})
+    model = LinearRegression().fit(table, 10 * table["a"] + 5)
+    signature = mlflow.models.infer_signature(table, model.predict(table))
+    mlflow.sklearn.save_model(
+        model, str(path), signature=signature, input_example=table.head(2), pip_requirements=["scikit-learn"]
     )
     return path
 
