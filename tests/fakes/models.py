@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import mlflow
@@ -10,6 +11,8 @@ from sklearn.compose import ColumnTransformer
 from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder
+
+from mlops_jupyter.capabilities.endpoints import PlannedVersion, neutral_examples, runners
 
 # Rows for a baseline.
 TRAINING = pd.DataFrame({"a": [0.0, 3.0] * 250, "b": [1.0, 0.0] * 250})
@@ -78,3 +81,18 @@ def behaving_model(path: Path, does: str) -> Path:
         str(path), python_model=str(code), signature=signature, input_example=table.head(2), pip_requirements=["pandas"]
     )
     return path
+
+
+def planned(folder: Path, **more) -> PlannedVersion:
+    """Return a model's folder as a version of an endpoint's plan."""
+    told = mlflow.models.Model.load(str(folder)).to_dict()
+    example = neutral_examples.strict((folder / "serving_input_example.json").read_text())
+    signature = {name: text for name, text in told["signature"].items() if text}
+    runner = runners.choose(told["flavors"], folder, signature)
+    more = {"trusted": True, "signature": signature, "example": example, **more}
+    return PlannedVersion("1", str(folder), str(folder), runner, **more)
+
+
+def body(table: pd.DataFrame) -> str:
+    """Return a table as a scoring request."""
+    return json.dumps({"dataframe_split": json.loads(table.to_json(orient="split", index=False, double_precision=15))})
