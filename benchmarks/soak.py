@@ -36,6 +36,14 @@ for factor in (1, 2):
 print(mlops.deploy("models:/factor@champion", workers=2).port)
 """
 
+# One process for all moves: to import MLflow on a saturated machine takes longer than the time between two.
+_MOVING = """
+import sys
+import mlops_jupyter as mlops
+for line in sys.stdin:
+    print(mlops.promote(f"factor/{line.strip()}", to="champion").version, flush=True)
+"""
+
 
 @dataclass
 class Seen:
@@ -96,12 +104,30 @@ class Disturbance:
 
     async def work(self) -> None:
         """Disturb for so long."""
+        mover = await asyncio.create_subprocess_exec(
+            sys.executable, "-c", _MOVING, cwd=self._root, env=self._env, stdin=-1, stdout=-1, stderr=-3
+        )
+        assert mover.stdin is not None and mover.stdout is not None  # noqa: PT018 -- both or none
+        moving = asyncio.create_task(self._count(mover.stdout))
+        try:
+            await self._disturb(mover.stdin)
+        finally:
+            mover.stdin.close()
+            await mover.wait()
+            await moving
+
+    async def _count(self, done: asyncio.StreamReader) -> None:
+        while await done.readline():
+            self.moved += 1
+
+    async def _disturb(self, mover: asyncio.StreamWriter) -> None:
         began = time.monotonic()
-        moves, kills, restarted = _MOVE_S, _KILL_S, False
+        moves, kills, restarted, version = _MOVE_S, _KILL_S, False, 1
         while (passed := time.monotonic() - began) < self._seconds - _MOVE_S:
             if passed >= moves:
                 moves += _MOVE_S
-                await self._promote(1 + self.moved % 2)
+                version = 3 - version
+                mover.write(f"{version}\n".encode())
             if passed >= kills:
                 kills += _KILL_S
                 self._kill()
@@ -111,12 +137,6 @@ class Disturbance:
                 await asyncio.to_thread(self._kernel.restart_kernel, now=True)
             self._look()
             await asyncio.sleep(_LOOK_S)
-
-    async def _promote(self, version: int) -> None:
-        self.moved += 1
-        words = [sys.executable, "-m", "mlops_jupyter", "promote", f"factor/{version}", "--to", "champion"]
-        done = await asyncio.create_subprocess_exec(*words, cwd=self._root, env=self._env, stdout=-3, stderr=-3)
-        await done.wait()
 
     def _workers(self) -> list[dict[str, Any]]:
         state = json.loads((self._root / ".mlops/endpoints/factor/state.json").read_text(encoding="utf-8"))

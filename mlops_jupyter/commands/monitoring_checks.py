@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 
 from ..capabilities.endpoints import scraping
+from ..capabilities.monitoring import clocks
 from ..errors import MlopsError
 from ..records import Check
 from ..settings import Settings
@@ -29,8 +29,8 @@ def _metrics(name: str, current: Settings) -> Iterator[Check]:
     server = monitoring_servers.metrics(current)
     if server is None:
         return
-    apart = server.clock_s() - time.time()
-    if abs(apart) > _MOST_APART_S:
+    apart = clocks.ahead_s(server, _MOST_APART_S)
+    if apart:
         said = f"its clock is {abs(apart):.0f} s {'ahead' if apart > 0 else 'behind'}"
         yield Check(name, "warning", f"answers, and {said}", "set the clock of either machine")
     else:

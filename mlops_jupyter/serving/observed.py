@@ -139,9 +139,11 @@ class Stretch:
         if whole is None:
             return False
         rows, said = whole
-        # The signature's own names: whoever has made these rows has put all of its columns into one array.
+        # The signature's own names: whoever has made these rows has put all of its columns into one array. A tensor has
+        # none, and no type of columns, which NumPy takes for float64.
         return (
             rows.matrix is not None
+            and version.schema.matrix is not None
             and rows.names is version.schema.names
             and rows.matrix.dtype == version.schema.matrix
             and type(said) is np.ndarray

@@ -12,6 +12,7 @@ from time import perf_counter
 import numpy as np
 
 from ..capabilities.endpoints import Limits, PlannedVersion
+from ..capabilities.endpoints.neutral_examples import strict
 from ..errors import ConfigurationError
 from . import scoring
 from .batching import Runner, split
@@ -86,7 +87,7 @@ def _example(version: PlannedVersion, runner: Runner, schema: Schema, limits: Li
 def _own_example(version: PlannedVersion) -> str | None:
     """Return the example in the model's folder, ``None`` without one."""
     try:
-        return Path(version.path, _OWN_EXAMPLE).read_text(encoding="utf-8")
+        return strict(Path(version.path, _OWN_EXAMPLE).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
 

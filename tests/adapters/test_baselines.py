@@ -8,6 +8,7 @@ from pathlib import Path
 import mlflow
 import numpy as np
 import pandas as pd
+import pyarrow.parquet as pq
 import pytest
 from sklearn.linear_model import LogisticRegression
 
@@ -18,7 +19,8 @@ from mlops_jupyter.capabilities.endpoints.folder import EndpointFolder
 from mlops_jupyter.capabilities.kept_baselines import BASELINE_PATH
 from mlops_jupyter.commands import packages
 from mlops_jupyter.errors import CommandError
-from tests.fakes.models import small_model
+from tests.fakes.models import TRAINING, behaving_model, small_model
+from tests.fakes.waiting import wait_for
 
 
 @pytest.fixture
@@ -111,6 +113,28 @@ def test_a_model_that_is_logged_already_gets_one_when_it_is_deployed(deployed, p
         assert sum(made.predictions.columns["prediction"].quantities.few.values()) == 100
     with pytest.raises(CommandError, match="lacks columns"):
         mlops_jupyter.deploy(str(deployed), name="churn", data=table[["a"]])
+
+
+def test_answers_have_one_name_in_the_baseline_and_at_the_endpoint(deployed, project):
+    """Whether the signature was made of targets that have a name, or the answers are a series that has another."""
+    table = pd.DataFrame({"a": [0.0, 1.0, 2.0, 3.0], "b": [1.0, 1.0, 0.0, 0.0]})
+    target = pd.Series([0, 0, 1, 1], name="churned")
+    model = LogisticRegression().fit(table, target)
+    signature = mlflow.models.infer_signature(table, target)
+    mlflow.sklearn.save_model(model, str(project / "named"), signature=signature, pip_requirements=["scikit-learn"])
+    behaving_model(project / "series", "pass  # whose answers are made of the column a")
+    for folder, name in (("named", "churned"), ("series", "prediction")):
+        mlops_jupyter.deploy(folder, name=folder, data=TRAINING, trust=True)
+        watch = EndpointFolder(project / ".mlops" / "endpoints" / folder)
+        made = Baseline.from_json(Path(watch.plan().versions[0].baseline).read_text())
+        assert made.predictions.names == (name,)
+        mlops_jupyter.predict(folder, table)
+
+        def kept(answers: Path = watch.watch / "answers") -> list[Path]:
+            return list(answers.glob("[!.]*.parquet"))
+
+        (file,) = wait_for(kept, 60, "no answer was written down")
+        assert pq.read_schema(file).names[-1] == name
 
 
 def test_a_deployed_models_own_baseline_is_the_endpoints(deployed, project, training):

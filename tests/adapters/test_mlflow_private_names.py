@@ -19,11 +19,13 @@ from types import SimpleNamespace
 
 import mlflow
 import pytest
+import sqlalchemy
 from mlflow import environment_variables
 from mlflow.entities import Metric, Param, Run, RunData, RunInfo, RunInputs, RunOutputs, RunStatus, RunTag
 from mlflow.exceptions import MlflowException
 from mlflow.protos.service_pb2 import GetMetricHistoryBulkInterval
 from mlflow.server import handlers
+from mlflow.store.db import utils as databases
 from mlflow.store.tracking import sqlalchemy_store
 from mlflow.store.tracking.abstract_store import AbstractStore
 from mlflow.store.tracking.file_store import FileStore
@@ -46,6 +48,7 @@ from mlflow.utils.thread_utils import ThreadLocalVariable
 
 from mlops_jupyter.commands.plain import FRAMEWORKS
 from mlops_jupyter.faces import mlflow_store
+from mlops_jupyter.faces.warm import mlflow_in_forks
 from tests.conftest import REPOSITORY, Kernel
 
 _DOCUMENTED = {
@@ -612,3 +615,22 @@ def test_the_installed_deployment_plugins_are_listed() -> None:
     from mlflow.deployments.interface import plugin_store
 
     assert {"mlops", "sagemaker", "databricks"} <= set(plugin_store.registry)
+
+
+# --- mlflow.store.db.utils._get_latest_schema_revision ------------------------------------------------------
+
+
+def test_the_version_of_the_tables_is_looked_up_once_for_all_forks(
+    store: mlflow.MlflowClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked_up = []
+    own = databases._get_latest_schema_revision
+    monkeypatch.setattr(databases, "_get_latest_schema_revision", lambda: looked_up.append(1) or own())
+    mlflow_in_forks.know_tables()
+
+    assert looked_up == [1]
+    with sqlalchemy.create_engine(mlflow.get_tracking_uri()).connect() as connection:
+        stored = connection.execute(sqlalchemy.text("SELECT version_num FROM alembic_version")).scalar()
+    assert databases._get_latest_schema_revision() == stored
+    SqlAlchemyStore(mlflow.get_tracking_uri(), str(Path.cwd()))
+    assert looked_up == [1], "a store that is opened asks by this name"

@@ -195,12 +195,28 @@ def with_other_reader(path: Path) -> Path:
     return path
 
 
+def with_hidden_types(path: Path) -> Path:
+    """A file that holds more than its own list says."""
+    import skops.io
+    from sklearn.preprocessing import FunctionTransformer
+
+    skops.io.dump(FunctionTransformer(shutil.which), saved(path) / "model.skops")
+    return path
+
+
+def with_no_skops(path: Path) -> Path:
+    (saved(path) / "model.skops").write_bytes(b"other")
+    return path
+
+
 @pytest.mark.parametrize(
     ("make", "said"),
     [
         (pickled, "model.pkl is a pickle"),
         (with_code, "it brings Python code of its own (code)"),
         (with_types, "it wants types loaded that skops does not know: os.system"),
+        (with_hidden_types, "it wants types loaded that skops does not know: shutil.which"),
+        (with_no_skops, "model.skops cannot be looked into (BadZipFile)"),
         (with_pickle_beside, "more.pkl is a pickle"),
         (with_other_reader, "antigravity loads it"),
     ],

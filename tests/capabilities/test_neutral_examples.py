@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from mlops_jupyter.capabilities.endpoints.neutral_examples import neutral
+from mlops_jupyter.capabilities.endpoints.neutral_examples import neutral, strict
 
 SIGNATURE = {
     "inputs": json.dumps(
@@ -50,3 +50,10 @@ def test_what_is_not_redacted_stays_as_it_was():
     assert neutral(text, (), SIGNATURE) == text
     assert neutral(None, ("who",), SIGNATURE) is None
     assert neutral("no JSON", ("who",), SIGNATURE) is None
+
+
+def test_what_is_no_json_is_made_one():
+    example = '{"dataframe_split": {"columns": ["a", "b"], "data": [[NaN, "NaN"], [-Infinity, 1.5]]}}'
+    assert json.loads(strict(example) or "")["dataframe_split"]["data"] == [[None, "NaN"], [None, 1.5]]
+    for same in (None, '{"inputs": [1.0]}', '{"inputs": [NaN'):
+        assert strict(same) is same

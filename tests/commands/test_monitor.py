@@ -130,3 +130,13 @@ def test_a_prometheus_that_is_down_is_told(churn, watch, project):
     assert "127.0.0.1:9" in " ".join(found.notes)
     assert found.notes[-1] == "the endpoint's own history is shown by --source endpoint"
     assert mlops_jupyter.monitor("churn", since="15m", source="endpoint").notes == ()
+
+
+def test_an_alertmanager_that_is_down_is_told_and_the_rest_is_shown(churn, watch, project):
+    (project / "mlops.toml").write_text('experiment = "churn"\n[alertmanager]\nurl = "http://127.0.0.1:9"\n')
+    settings.forget_root()
+    found = mlops_jupyter.monitor("churn", since="15m")
+    (note,) = found.notes
+    assert note.startswith("Alertmanager at http://127.0.0.1:9 does not answer: ")
+    assert found.alerts == ()
+    assert found.versions[0].requests_per_s[-1] is not None

@@ -18,10 +18,12 @@ from mlops_jupyter.capabilities.endpoints.series import SeriesFile
 from mlops_jupyter.capabilities.monitoring import from_history
 from mlops_jupyter.capabilities.monitoring.curves import CurveKey, Grain
 from mlops_jupyter.capabilities.monitoring.sources import AskedServer
+from mlops_jupyter.commands.monitor import watch
 from mlops_jupyter.errors import NotFound
 from mlops_jupyter.protocols import ServerAccess
 from tests.fakes.models import small_model
 from tests.fakes.monitoring import prometheus
+from tests.fakes.servers import free_port
 from tests.fakes.waiting import wait_for
 
 SCRAPE_S = 2
@@ -36,15 +38,20 @@ def churn(project):
 
 
 @pytest.fixture
-def server(churn, project):
-    """A Prometheus that scrapes the deployment as its file_sd entry says."""
+def config(churn, project):
+    """The configuration of a Prometheus that scrapes the deployment as its file_sd entry says."""
     target = {"targets": [f"127.0.0.1:{churn.port}"], "labels": {"endpoint": "churn"}}
     scrape = {
         "job_name": "mlops",
         "authorization": {"credentials_file": str(project / ".mlops" / "metrics.token")},
         "static_configs": [target],
     }
-    config = {"global": {"scrape_interval": f"{SCRAPE_S}s"}, "scrape_configs": [scrape]}
+    return {"global": {"scrape_interval": f"{SCRAPE_S}s"}, "scrape_configs": [scrape]}
+
+
+@pytest.fixture
+def server(config, project):
+    """Such a Prometheus."""
     with prometheus(project.parent / "prometheus", config) as address:
         yield address
 
@@ -145,3 +152,31 @@ def test_the_verb_asks_the_prometheus_of_the_settings(churn, server, load, proje
     assert found.in_flight[-1] is not None
     with pytest.raises(NotFound, match="there is no deployment shop"):
         mlops_jupyter.monitor("shop")
+
+
+def test_a_prometheus_that_is_restarted_is_found_again(churn, config, load, project):
+    """By whoever looks all the while, as a dashboard does."""
+    port = free_port()
+    (project / "mlops.toml").write_text(f'experiment = "churn"\n[prometheus]\nurl = "http://127.0.0.1:{port}"\n')
+    settings.forget_root()
+    watched = watch(settings.current(), "churn", 300)
+
+    def shown(since_s=0.0):
+        found = watched.read(300)
+        rates = found.versions[0].requests_per_s
+        known = [at for at, rate in zip(found.times, rates, strict=False) if rate is not None and at >= since_s]
+        return (found, known) if known else None
+
+    with prometheus(project.parent / "prometheus", config, port=port):
+        _, before = wait_for(shown, 60, "Prometheus knows nothing")
+    away = wait_for(lambda: (found := watched.read(300)).notes and found, 10)
+    assert away.status == "ready"
+    assert away.notes[0].startswith(f"Prometheus at http://127.0.0.1:{port} does not answer: ")
+    assert not away.times
+    came_back_s = time.time()
+    with prometheus(project.parent / "prometheus", config, port=port):
+        again, known = wait_for(lambda: shown(came_back_s), 60, "it is not found again")
+        assert again.notes == ()
+        # What it had scraped before is there, too.
+        assert set(before) <= set(shown()[1])
+    assert known

@@ -321,19 +321,20 @@ def test_interrupt_keeps_what_ran(project, stored_runs, clean_environment):
 def test_nothing_is_left_alive_when_the_command_is_killed(project, stored_runs, as_a_user_starts_it):
     """But for the process that brings the run to the store, which says how it ended."""
     write_notebook(project / "train.ipynb", "import os\nopen('pid', 'w').write(str(os.getpid()))", "while True: pass")
-    process = subprocess.Popen(["mlops", "run", "train.ipynb"], cwd=project, stderr=subprocess.DEVNULL)
-    wait_for(lambda: (project / "pid").exists() and (project / "pid").read_text())
     shipping = project / ".mlops" / "journal" / "shipper.json"
-    wait_for(shipping.exists)
-    family = psutil.Process(process.pid).children(recursive=True)
-    assert int((project / "pid").read_text()) in {child.pid for child in family}
-    shipper = json.loads(shipping.read_text())["pid"]
-    family = [child for child in family if child.pid != shipper]
-    process.kill()
-    process.wait()
+    process = subprocess.Popen(["mlops", "run", "train.ipynb"], cwd=project, stderr=subprocess.DEVNULL)
+    family = []
     try:
+        wait_for(lambda: (project / "pid").exists() and (project / "pid").read_text() and shipping.exists())
+        family = psutil.Process(process.pid).children(recursive=True)
+        assert int((project / "pid").read_text()) in {child.pid for child in family}
+        shipper = json.loads(shipping.read_text())["pid"]
+        family = [child for child in family if child.pid != shipper]
+        process.kill()
         wait_for(lambda: all(map(ended, family)), 30)
     finally:
+        process.kill()
+        process.wait()
         for one in family:
             if one.is_running():
                 one.kill()

@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-import prometheus_client
 import pytest
 
 import mlops_jupyter
@@ -27,26 +26,14 @@ from mlops_jupyter.capabilities.endpoints.folder import EndpointFolder
 from mlops_jupyter.capabilities.endpoints.state import read_state
 from mlops_jupyter.commands import monitoring_servers
 from mlops_jupyter.records import Deployment
-from tests.fakes.models import small_model
+from tests.fakes.models import TRAINING, small_model, small_regressor
 from tests.fakes.monitoring import alertmanager, prometheus
 from tests.fakes.waiting import wait_for
 
-ROWS = {"dataframe_split": {"columns": ["a", "b"], "data": [[0.5, 1.0]] * 50}}
+# Nothing like what it was trained with, and one row is like nothing at all.
+ROWS = {"dataframe_split": {"columns": ["a", "b"], "data": [*[[0.5, 1.0]] * 49, [500.0, 1.0]]}}
 VARIABLES = {"endpoint": "churn", "model": ".*", "version": ".*", "__rate_interval": "10s"}
 UNFIT = {"dataframe_split": {"columns": ["a", "b"], "data": [["x", 1.0]]}}
-# What the dashboard shows and this endpoint, whose model has no baseline, does not expose: a label and a level of each.
-LEVELS: dict[str, tuple[str, str, float]] = {
-    "mlops_feature_drift_ratio": ("feature", "a", 0.5),
-    "mlops_feature_drift_threshold_ratio": ("feature", "a", 0.1),
-    "mlops_prediction_drift_ratio": ("output", "prediction", 0.05),
-    "mlops_prediction_drift_threshold_ratio": ("output", "prediction", 0.1),
-    "mlops_feature_missing_ratio": ("feature", "a", 0.0),
-    "mlops_feature_invalid_total": ("feature", "a", 1.0),
-    "mlops_feature_anomalies_total": ("feature", "a", 1.0),
-    "mlops_model_performance_ratio": ("metric", "accuracy", 0.9),
-    "mlops_model_error": ("metric", "rmse", 1.0),
-    "mlops_feedback_labels_total": ("result", "joined", 5.0),
-}
 
 
 def entry(project: Path, name: str) -> Any:
@@ -65,7 +52,8 @@ def model(project: Path) -> Iterator[Path]:
 def scraping_each_second(project: Path, name: str, *, alerts: str | None = None) -> Iterator[str]:
     """Run a Prometheus by what is exported, only faster; give its address, which the project is told too."""
     if alerts is not None:
-        (project / "mlops.toml").write_text(f'[alertmanager]\nurl = "{alerts}"\n')
+        with (project / "mlops.toml").open("a") as file:
+            file.write(f'[alertmanager]\nurl = "{alerts}"\n')
     mlops_jupyter.export("prometheus", name)
     config = project / "prometheus" / "prometheus.yml"
     config.write_text(config.read_text().replace("15s", "1s").replace("30s", "1s"))
@@ -79,16 +67,19 @@ def scraping_each_second(project: Path, name: str, *, alerts: str | None = None)
 
 @contextmanager
 def load(found: Deployment) -> Iterator[None]:
-    """Ask an endpoint again and again; now and then with what it refuses."""
+    """Ask an endpoint again and again, now and then with what it refuses, and tell it what was true."""
     assert found.token_file is not None
     headers = {"Authorization": f"Bearer {Path(found.token_file).read_text()}"}
     ends = threading.Event()
 
     def ask() -> None:
-        with httpx.Client(headers=headers, timeout=10) as client:
+        with httpx.Client(base_url=found.url or "", headers=headers, timeout=10) as client:
             while not ends.wait(0.02):
-                client.post(f"{found.url}/invocations", json=ROWS)
-                client.post(f"{found.url}/invocations", json=UNFIT)
+                # Two of three, or of two versions that take turns one would be asked nothing else.
+                for _ in range(2):
+                    answer = client.post("/invocations", json=ROWS)
+                    client.post("/feedback", json={"labels": list(labels(answer))})
+                client.post("/invocations", json=UNFIT)
 
     asking = threading.Thread(target=ask)
     asking.start()
@@ -99,33 +90,11 @@ def load(found: Deployment) -> Iterator[None]:
         asking.join()
 
 
-@contextmanager
-def stand_in(project: Path, found: Deployment) -> Iterator[set[str]]:
-    """Expose the levels that the endpoint does not, as of the same endpoint; give their names."""
-    token = (project / ".mlops" / "metrics.token").read_text()
-    exposed = httpx.get(f"{found.url}/metrics", headers={"Authorization": f"Bearer {token}"}).text
-    missing = {name for name in LEVELS if f"\n{name}{{" not in exposed}
-    registry = prometheus_client.CollectorRegistry()
-    version = found.versions[0]
-    for name in missing:
-        label, value, level = LEVELS[name]
-        labels = {"model": version.model or "", "version": version.version, label: value}
-        if name == "mlops_feedback_labels_total":
-            labels = {label: value}
-        if name.endswith("drift_ratio"):
-            labels["method"] = "psi"
-        kind = prometheus_client.Counter if name.endswith("_total") else prometheus_client.Gauge
-        metric = kind(name, name, list(labels), registry=registry).labels(**labels)
-        metric.inc(level)
-    server, thread = prometheus_client.start_http_server(0, "127.0.0.1", registry)
-    told = [{"targets": [f"127.0.0.1:{server.server_port}"], "labels": {"job": "mlops", "endpoint": found.name}}]
-    (scraping.targets(project / ".mlops") / "stand-in.json").write_text(json.dumps(told))
-    try:
-        yield missing
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
+def labels(answer: httpx.Response) -> Iterator[dict[str, Any]]:
+    """Say what was true: a class as it was answered, and a number that was off by a half."""
+    for row, said in enumerate(answer.json()["predictions"]):
+        true = said if isinstance(said, int) else said + 0.5
+        yield {"request_id": answer.headers["x-request-id"], "row": row, "label": true}
 
 
 def test_what_is_deployed_has_an_entry_while_it_is(model, project):
@@ -141,14 +110,16 @@ def test_what_is_deployed_has_an_entry_while_it_is(model, project):
 
 
 def test_every_query_of_the_dashboard_has_an_answer_from_an_endpoint_under_load(model, project):
-    """The levels of drift and quality that the endpoint does not expose come from a stand-in beside it."""
-    found = mlops_jupyter.deploy("model", name="churn")
+    """A classifier and, as a canary, a model of numbers, both asked what they were not trained with."""
+    (project / "mlops.toml").write_text("[monitoring]\nbase_window_s = 1\n")
+    mlops_jupyter.deploy("model", data=TRAINING, name="churn")
+    small_regressor(project / "numbers")
+    found = mlops_jupyter.deploy("numbers", data=TRAINING, name="churn", canary=50)
     mlops_jupyter.export("grafana", "churn")
     told = json.loads((project / "grafana" / "dashboards" / "mlops.json").read_text())
     asked = {query["expr"]: panel["title"] for panel in told["panels"] for query in panel.get("targets", ())}
     assert len(asked) > 30
     with ExitStack() as running:
-        running.enter_context(stand_in(project, found))
         running.enter_context(scraping_each_second(project, "churn"))
         running.enter_context(load(found))
         metrics = monitoring_servers.metrics(settings.current())
@@ -166,10 +137,18 @@ def test_every_query_of_the_dashboard_has_an_answer_from_an_endpoint_under_load(
             wait_for(answered, 120)
         assert not left, "no series for these"
         # The variables find what there is to choose from.
-        labels = {one.labels["endpoint"] for one in metrics.query('up{job="mlops"}')}
-        assert labels == {"churn"}
+        assert {one.labels["endpoint"] for one in metrics.query('up{job="mlops"}')} == {"churn"}
         versions = metrics.query('mlops_model_info{job="mlops",endpoint="churn",model=~".*"}')
-        assert {one.labels["version"] for one in versions} == {found.versions[0].version}
+        assert {one.labels["version"] for one in versions} == {one.version for one in found.versions}
+        drifted = (
+            "max by (feature) (mlops_feature_drift_ratio / on (version, feature) mlops_feature_drift_threshold_ratio)"
+        )
+        assert min(one.values[0] for one in metrics.query(drifted)) > 1
+        (right,) = metrics.query('mlops_model_performance_ratio{metric="accuracy"}')
+        assert (right.labels["version"], right.values) == (found.versions[0].version, (1.0,))
+        (off,) = metrics.query('mlops_model_error{metric="rmse"}')
+        assert off.labels["version"] == found.versions[1].version
+        assert off.values == pytest.approx((0.5,))
 
 
 def test_an_alert_goes_from_the_rules_to_an_alertmanager_and_back(model, project):

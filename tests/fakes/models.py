@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import mlflow
 import pandas as pd
 from sklearn.compose import ColumnTransformer
-from sklearn.linear_model import LogisticRegression
+from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder
+
+from mlops_jupyter.capabilities.endpoints import PlannedVersion, neutral_examples, runners
+
+# Rows for a baseline.
+TRAINING = pd.DataFrame({"a": [0.0, 3.0] * 250, "b": [1.0, 0.0] * 250})
 
 
 def small_model(path: Path, *, turned: bool = False) -> Path:
@@ -21,6 +27,17 @@ def small_model(path: Path, *, turned: bool = False) -> Path:
     requirements = ["scikit-learn"]
     mlflow.sklearn.save_model(
         model, str(path), signature=signature, input_example=table.head(2), pip_requirements=requirements
+    )
+    return path
+
+
+def small_regressor(path: Path) -> Path:
+    """Save a model of numbers, 10 a + 5, of the columns a and b as a folder."""
+    table = pd.DataFrame({"a": [0.0, 1.0, 2.0, 3.0], "b": [1.0, 1.0, 0.0, 0.0]})
+    model = LinearRegression().fit(table, 10 * table["a"] + 5)
+    signature = mlflow.models.infer_signature(table, model.predict(table))
+    mlflow.sklearn.save_model(
+        model, str(path), signature=signature, input_example=table.head(2), pip_requirements=["scikit-learn"]
     )
     return path
 
@@ -64,3 +81,18 @@ def behaving_model(path: Path, does: str) -> Path:
         str(path), python_model=str(code), signature=signature, input_example=table.head(2), pip_requirements=["pandas"]
     )
     return path
+
+
+def planned(folder: Path, **more) -> PlannedVersion:
+    """Return a model's folder as a version of an endpoint's plan."""
+    told = mlflow.models.Model.load(str(folder)).to_dict()
+    example = neutral_examples.strict((folder / "serving_input_example.json").read_text())
+    signature = {name: text for name, text in told["signature"].items() if text}
+    runner = runners.choose(told["flavors"], folder, signature)
+    more = {"trusted": True, "signature": signature, "example": example, **more}
+    return PlannedVersion("1", str(folder), str(folder), runner, **more)
+
+
+def body(table: pd.DataFrame) -> str:
+    """Return a table as a scoring request."""
+    return json.dumps({"dataframe_split": json.loads(table.to_json(orient="split", index=False, double_precision=15))})

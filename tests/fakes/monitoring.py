@@ -32,13 +32,15 @@ def promtool() -> str:
 
 
 @contextmanager
-def prometheus(directory: Path, config: Mapping[str, object] | Path, *more: str) -> Iterator[str]:
-    """Run a Prometheus with a configuration, given or in a file; give its address."""
+def prometheus(
+    directory: Path, config: Mapping[str, object] | Path, *more: str, port: int | None = None
+) -> Iterator[str]:
+    """Run a Prometheus with a configuration, given or in a file, at a free port unless told; give its address."""
     directory.mkdir(parents=True, exist_ok=True)
     file = config if isinstance(config, Path) else directory / "prometheus.yml"
     if not isinstance(config, Path):
         file.write_text(yaml.safe_dump(config))
-    port = free_port()
+    port = port or free_port()
     address = f"http://127.0.0.1:{port}"
     words = [
         executable("prometheus", package="prometheus"),

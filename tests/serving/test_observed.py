@@ -18,7 +18,7 @@ from mlops_jupyter.capabilities.endpoints import Limits, MonitoringPlan
 from mlops_jupyter.serving.batching import Batcher
 from mlops_jupyter.serving.failures import Failure
 from mlops_jupyter.serving.frames import LENGTHS, Frame, lengths
-from mlops_jupyter.serving.observed import Held, frames_of, pieces
+from mlops_jupyter.serving.observed import Held, Stretch, frames_of, pieces
 from mlops_jupyter.serving.rows import Rows
 from mlops_jupyter.serving.schema import Schema
 from mlops_jupyter.serving.telemetry import Telemetry
@@ -221,3 +221,12 @@ def test_a_tensor_is_one_embedding_and_an_image_is_left_out():
     assert frame.columns["input"].shape == (2, 6)
     (frame,) = of(Rows(1, (), np.zeros((1, 224, 224, 3))), np.array([1]), Schema())
     assert (frame.columns, frame.rows, frame.predictions["prediction"].tolist()) == ({}, 1, [1])
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_a_tensor_is_no_table_of_columns(dtype):
+    spec = {"type": "tensor", "tensor-spec": {"dtype": dtype, "shape": [-1, 2]}}
+    version = Version(Schema.from_signature({"inputs": json.dumps([spec])}))
+    rows = Rows(3, (), np.zeros((3, 2), dtype))
+    assert not Stretch.takes(version, (rows, np.zeros(3)))
+    assert Stretch.takes(Version(), (Rows(3, SCHEMA.names, np.zeros((3, len(SCHEMA.names)))), np.zeros(3)))

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import mlflow.pyfunc
+from mlflow.types import Schema
 
 from ...capabilities.drift.tables import baseline_of, drawn
 from ...capabilities.kept_baselines import BASELINE_PATH
@@ -25,7 +26,8 @@ def write(model: Any, inferred: Inferred, path: Path, without: Sequence[str]) ->
         return ()
     rows = drawn(inferred.table, _ASKED_ROWS)
     answers, _ = answers_of(model, rows if inferred.columns is None else rows[list(inferred.columns)])
-    text = _text(inferred.table, inferred.columns, inferred.what, answers, without)
+    output = None if inferred.signature is None else _only_output(inferred.signature.outputs)
+    text = _text(inferred.table, inferred.columns, inferred.what, answers=answers, output=output, without=without)
     if text is None:
         return ("no baseline: the data holds a secret that this process knows",)
     file = path / BASELINE_PATH
@@ -55,7 +57,8 @@ def of_packaged(path: Path, data: object, without: Sequence[str]) -> tuple[str, 
     else:
         columns = None
     answers, notes = _answers(path, table, columns)
-    text = _text(table, columns, "--data", answers, without)
+    output = _only_output(described.get_output_schema())
+    text = _text(table, columns, "--data", answers=answers, output=output, without=without)
     if text is None:
         raise CommandError("the data holds a secret that this process knows", "leave that column out")
     return text, notes
@@ -72,8 +75,24 @@ def _answers(path: Path, table: Any, columns: tuple[str, ...] | None) -> tuple[A
         return None, (said,)
 
 
-def _text(table: Any, columns: Sequence[str] | None, what: str, answers: Any, without: Sequence[str]) -> str | None:
+def _only_output(schema: Schema | None) -> str | None:
+    """Return the name of the only output of a model, ``None`` where it has several, or no name."""
+    if schema is None or len(schema.inputs) != 1:
+        return None
+    return schema.inputs[0].name or None
+
+
+def _text(
+    table: Any,
+    columns: Sequence[str] | None,
+    what: str,
+    *,
+    answers: Any,
+    output: str | None,
+    without: Sequence[str],
+) -> str | None:
     """Return the baseline as JSON; ``None`` when a secret would stand in it."""
-    made = baseline_of(table, columns, f"{what} ({len(table):,} rows)", answers=answers, without=without)
+    said = f"{what} ({len(table):,} rows)"
+    made = baseline_of(table, columns, said, answers=answers, output=output, without=without)
     text = made.to_json()
     return text if scrubbed(text, os.environ) == text else None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import logging
+import re
 import sys
 import warnings
 from collections.abc import Iterator, Mapping
@@ -17,11 +18,16 @@ from mlflow.pyfunc.model import PythonModel
 from mlflow.types import ColSpec, DataType, Schema, TensorSpec
 
 from ...errors import CommandError
+from . import tensors
 
 # Types are told from so many rows, and so many are kept as the example.
 _ROWS, _EXAMPLE_ROWS = 10_000, 2
 _SHOWN = 5
-_NAMES = ("feature_names_in_", "feature_name_", "feature_names")
+_NAMES = ("feature_names_in_", "feature_name_", "feature_names", "feature_name")
+# What boosters have in place of scikit-learn's number of features.
+_NUMBERS = ("num_features", "num_feature")
+# LightGBM calls the columns of an array so.
+_NUMBERED = re.compile(r"Column_\d+")
 
 
 class Inferred(NamedTuple):
@@ -59,15 +65,25 @@ def infer(model: Any, data: object | None, what: str = "the data") -> Inferred:
         return _from_itself(model)
     whole = table_of(data, what)
     columns, notes = _fitting(model, whole, what)
+    if tensors.takes(model):
+        whole, more = tensors.rows_of(model, whole, what)
+        notes = (*notes, *more)
     rows = whole[:_ROWS] if columns is None else whole[:_ROWS][list(columns)]
     answers, failed = answers_of(model, rows)
     if failed is not None:
         notes = (*notes, f"what it answers is not in the signature: it failed on {what} ({failed})")
+    rows = _without_categories(rows)
     with quiet():
         signature = infer_signature(rows, answers)
-    shape = f"{rows.shape[1]} columns" if rows.ndim > 1 else "one value a row"
-    said = f"signature ({shape}) and example ({min(len(rows), _EXAMPLE_ROWS)} rows) inferred from {what}"
-    return Inferred(signature, rows[:_EXAMPLE_ROWS], (said, *notes), whole, columns, what)
+    shape = "one value a row" if rows.ndim < 2 else f"{rows.shape[1]} columns"  # noqa: PLR2004 -- a table
+    if rows.ndim > 2:  # noqa: PLR2004 -- pictures and the like
+        shape = f"{' x '.join(map(str, rows.shape[1:]))} values a row"
+    example = rows[:_EXAMPLE_ROWS]
+    if tensors.takes(model) and len(example) < _EXAMPLE_ROWS:
+        # PyTorch would take the one row of it for the only number of rows.
+        example = np.repeat(example, _EXAMPLE_ROWS, axis=0)
+    said = f"signature ({shape}) and example ({len(example)} rows) inferred from {what}"
+    return Inferred(signature, example, (said, *notes), whole, columns, what)
 
 
 def infer_near(model: Any, near: Mapping[str, object]) -> Inferred:
@@ -86,20 +102,40 @@ def feature_names(model: Any) -> list[str] | None:
     for attribute in _NAMES:
         try:
             names = getattr(model, attribute, None)
+            if attribute == "feature_name" and callable(names):
+                names = names()
         except Exception:  # noqa: BLE001, S112 -- a property may run the model's own code, which wants it fitted
             continue
-        if names is not None and not callable(names) and len(names) and all(isinstance(name, str) for name in names):
-            return [str(name) for name in names]
+        if not isinstance(names, list | tuple | np.ndarray) or not len(names):
+            continue
+        if all(isinstance(name, str) for name in names):
+            return None if all(_NUMBERED.fullmatch(name) for name in names) else [str(name) for name in names]
     return None
 
 
+def feature_count(model: Any) -> int | None:
+    """Return the number of columns that a model was trained on, if it knows it."""
+    try:
+        count = getattr(model, "n_features_in_", None)
+        for name in _NUMBERS:
+            if count is None and callable(method := getattr(model, name, None)):
+                count = method()
+    except Exception:  # noqa: BLE001 -- as above
+        return None
+    return int(count) if isinstance(count, int | np.integer) else None
+
+
 def _from_itself(model: Any) -> Inferred:
-    names, count = feature_names(model), getattr(model, "n_features_in_", None)
-    if names is not None:
+    names, count, shape = feature_names(model), feature_count(model), tensors.shape_of(model)
+    if shape is not None:
+        inputs = Schema([TensorSpec(np.dtype("float32"), shape)])
+        rows: Any = np.zeros((2, *(max(one, 1) for one in shape[1:])), np.float32)
+        said = f"signature inferred from the shape that it takes, {shape[1:]}"
+    elif names is not None:
         inputs = Schema([ColSpec(DataType.double, name) for name in names])
-        rows: Any = pd.DataFrame(np.zeros((2, len(names))), columns=names)
+        rows = pd.DataFrame(np.zeros((2, len(names))), columns=names)
         said = f"signature inferred from the names of its {len(names)} features, each taken to be a number"
-    elif isinstance(count, int):
+    elif count is not None:
         inputs = Schema([TensorSpec(np.dtype("float64"), (-1, count))])
         rows = np.zeros((2, count))
         said = f"signature inferred from its number of features, {count}, each taken to be a number"
@@ -147,8 +183,9 @@ def _fitting(model: Any, rows: Any, what: str) -> tuple[tuple[str, ...] | None, 
     """Return the columns of a table that a model takes, ``None`` for all, and what should be known of the others."""
     columns: tuple[str, ...] | None = None
     notes = tuple[str, ...]()
-    names, count = feature_names(model), getattr(model, "n_features_in_", None)
+    names, count = feature_names(model), feature_count(model)
     if isinstance(rows, pd.DataFrame) and names is not None:
+        names = _as_in(rows, names)
         if missing := [name for name in names if name not in rows.columns]:
             raise CommandError(
                 f"{what} lacks columns that the model was trained on: {_listed(missing)}", "name the training data"
@@ -156,7 +193,7 @@ def _fitting(model: Any, rows: Any, what: str) -> tuple[tuple[str, ...] | None, 
         if extra := [str(name) for name in rows.columns if name not in names]:
             notes = (f"columns of {what} that the model does not take were left out: {_listed(extra)}",)
         columns = tuple(names)
-    elif isinstance(count, int) and rows.ndim > 1 and rows.shape[1] != count:
+    elif count is not None and rows.ndim > 1 and rows.shape[1] != count:
         raise CommandError(
             f"{what} has {rows.shape[1]} columns, the model was trained on {count}", "name the data without the target"
         )
@@ -171,19 +208,33 @@ def answers_of(model: Any, rows: Any) -> tuple[Any, str | None]:
                 return model.predict(None, rows), None
             if inspect.isroutine(model):
                 return model(rows), None
-            if "torch" in sys.modules and isinstance(model, sys.modules["torch"].nn.Module):
-                return _of_tensor(model, rows), None
+            if tensors.takes(model):
+                return tensors.answers(model, rows), None
+            if "xgboost" in sys.modules and isinstance(model, sys.modules["xgboost"].Booster):
+                return model.predict(sys.modules["xgboost"].DMatrix(rows)), None
             return (model.predict(rows) if hasattr(model, "predict") else None), None
     except Exception as error:  # noqa: BLE001 -- the model's own code
         # A value of the data may stand in the message: its class alone is told.
         return None, type(error).__name__
 
 
-def _of_tensor(model: Any, rows: Any) -> Any:
-    torch = sys.modules["torch"]
-    values = rows.to_numpy(dtype="float32") if isinstance(rows, pd.DataFrame) else rows
-    with torch.no_grad():
-        return model(torch.as_tensor(values)).cpu().numpy()
+def _as_in(rows: Any, names: list[str]) -> list[str]:
+    """Return a model's names as the data spells them: LightGBM puts underlines in the place of blanks."""
+    spelt = {re.sub(r"\s", "_", str(name)): str(name) for name in rows.columns}
+    return [name if name in rows.columns else spelt.get(name, name) for name in names]
+
+
+def _without_categories(rows: Any) -> Any:
+    """Return rows with the values of pandas' categories, of which MLflow's signatures know nothing."""
+    if not isinstance(rows, pd.DataFrame):
+        return rows
+    made = rows.copy(deep=False)
+    for name in rows.columns:
+        kind = rows[name].dtype
+        if isinstance(kind, pd.CategoricalDtype):
+            whole = rows[name].notna().all()
+            made[name] = rows[name].astype(kind.categories.dtype if whole else object).infer_objects()
+    return made
 
 
 def _listed(names: list[str]) -> str:
@@ -192,13 +243,14 @@ def _listed(names: list[str]) -> str:
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Keep MLflow's advice to itself; what matters of it stands in the notes."""
-    logger = logging.getLogger("mlflow")
-    before = logger.level
-    logger.setLevel(logging.ERROR)
+    """Keep MLflow's and PyTorch's advice to themselves; what matters of it stands in the notes."""
+    before = [(one, one.level) for one in map(logging.getLogger, ("mlflow", "torch"))]
+    for logger, _ in before:
+        logger.setLevel(logging.ERROR)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             yield
     finally:
-        logger.setLevel(before)
+        for logger, level in before:
+            logger.setLevel(level)

@@ -24,6 +24,7 @@ from mlflow.protos.databricks_pb2 import (
     ErrorCode,
 )
 
+from ...capabilities.endpoints.neutral_examples import strict
 from ...capabilities.kept_baselines import BASELINE_PATH
 from ...capabilities.models import folders, trust
 from ...capabilities.models.requirements import differences
@@ -192,8 +193,9 @@ def _check(path: Path, shown: str) -> None:
 def _package(source: Source, path: Path, digest: str, store: Path) -> ModelPackage:
     model = Model.load(str(path))
     flavors: Mapping[str, Mapping[str, Any]] = model.flavors
-    does = executes(path, flavors)
-    example = model.get_serving_input(str(path)) if model.saved_input_example_info else None
+    known = trust.is_trusted(store, digest)
+    does = executes(path, flavors, trusted=known)
+    example = strict(model.get_serving_input(str(path))) if model.saved_input_example_info else None
     requirements = path / "requirements.txt"
     lines = requirements.read_text(encoding="utf-8").splitlines() if requirements.is_file() else []
     python = flavors.get("python_function", {}).get("python_version")
@@ -210,7 +212,7 @@ def _package(source: Source, path: Path, digest: str, store: Path) -> ModelPacka
         signature=None if model.signature is None else model.signature.to_dict(),
         example=example,
         executes=does,
-        trusted=does is None or trust.is_trusted(store, digest),
+        trusted=does is None or known,
         baseline=str(path / BASELINE_PATH) if (path / BASELINE_PATH).is_file() else None,
         notes=() if note is None else (note,),
     )

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import copy
 import importlib
 import importlib.util
 import inspect
 import io
 import pickletools
 import re
+import shutil
 import sys
 import sysconfig
 import zipfile
@@ -22,7 +24,9 @@ from mlflow.exceptions import MlflowException
 from mlflow.pyfunc import PyFuncModel
 from mlflow.pyfunc.model import PythonModel
 
+from ...capabilities.models.skops_types import strange
 from ...errors import CommandError, ConfigurationError
+from . import tensors
 from .examples import Inferred, quiet
 
 # Of libraries whose flavour is called otherwise.
@@ -61,8 +65,41 @@ def save(model: Any, path: Path, inferred: Inferred, described: Any) -> tuple[st
         When it cannot be written.
     """
     name = flavour(model)
+    if name == "keras":
+        tensors.check_keras(model)
+        # MLflow writes the example before it makes the folder.
+        path.mkdir()
+    with tensors.at_rest(model):
+        if name == "pytorch":
+            return _module(model, path, inferred, described)
+        notes = _write(model, path, _form(model, name), name=name, inferred=inferred, described=described)
+    if name == "keras":
+        tensors.check_kept_keras(path)
+    return notes
+
+
+def _module(model: Any, path: Path, inferred: Inferred, described: Any) -> tuple[str, ...]:
+    """Write a module of PyTorch as a graph, and as a pickle where the graph would not answer as the module does."""
+    why = tensors.no_graph(model, inferred.signature, inferred.example)
+    notes: tuple[str, ...] = ()
+    if why is None:
+        form = _Form({"serialization_format": "pt2"}, {"torch"}, ("it is kept as a graph, without its classes (pt2)",))
+        try:
+            notes = _write(model, path, form, name="pytorch", inferred=inferred, described=copy.deepcopy(described))
+            why = tensors.differs(model, path, inferred.example)
+        except Exception as error:  # noqa: BLE001 -- why a module is no graph PyTorch says in many ways
+            why = f"PyTorch cannot make a graph of it ({type(error).__name__})"
+        if why is None:
+            return notes
+        shutil.rmtree(path, ignore_errors=True)
+    form = _form(model, "pytorch")
+    form = form._replace(notes=(f"{why}: {form.notes[0]}",))
+    return _write(model, path, form, name="pytorch", inferred=inferred, described=described)
+
+
+def _write(model: Any, path: Path, form: _Form, *, name: str, inferred: Inferred, described: Any) -> tuple[str, ...]:
+    """Write a model in one form."""
     saving = importlib.import_module(f"mlflow.{name}")
-    form = _form(model, name)
     needs, local = _needs(form.modules, saving)
     options = {**form.options, "pip_requirements": needs}
     if local:
@@ -119,15 +156,26 @@ def _form(model: Any, name: str) -> _Form:
     if name in {"sklearn", "lightgbm"} and hasattr(model, "get_params"):
         return _estimator(model)
     if name == "pyfunc":
-        try:
-            pickled = cloudpickle.dumps(model)
-        except Exception as error:
-            raise ConfigurationError(
-                f"this {type(model).__name__} cannot be pickled: {error}", "make what it needs within it"
-            ) from error
-        note = "it is kept as a pickle, which runs code when it is loaded: this project trusts it as its own"
-        return _Form({}, set(_in_pickle(pickled)), (note,))
-    return _Form({}, {kind.__module__ for kind in type(model).__mro__})
+        return _pickled(model, {})
+    modules = {kind.__module__ for kind in type(model).__mro__}
+    if name == "pytorch":
+        return _pickled(model, {"serialization_format": "pickle"})
+    if name == "keras":
+        modules.add(str(sys.modules["keras"].backend.backend()))
+    return _Form({}, modules)
+
+
+def _pickled(model: Any, options: dict[str, Any]) -> _Form:
+    if tensors.is_scripted(model):
+        return _Form(options, {"torch"}, ("it is kept as PyTorch keeps scripts, which may run code",))
+    try:
+        pickled = cloudpickle.dumps(model)
+    except Exception as error:
+        raise ConfigurationError(
+            f"this {type(model).__name__} cannot be pickled: {error}", "make what it needs within it"
+        ) from error
+    note = "it is kept as a pickle, which runs code when it is loaded: this project trusts it as its own"
+    return _Form(options, set(_in_pickle(pickled)), (note,))
 
 
 def _estimator(model: Any) -> _Form:
@@ -152,7 +200,9 @@ def _estimator(model: Any) -> _Form:
     options = {"serialization_format": "skops"}
     if wanted:
         options["skops_trusted_types"] = wanted
-        return _Form(options, found, (f"this project trusts types of it that skops does not: {', '.join(wanted)}",))
+        if unknown := strange(wanted):
+            note = f"this project trusts types of it that skops does not: {', '.join(unknown)}"
+            return _Form(options, found, (note,))
     return _Form(options, found)
 
 
@@ -187,7 +237,8 @@ def _needs(modules: Iterable[str], saving: Any) -> tuple[list[str], list[Path]]:
         lines.add(f"cloudpickle=={cloudpickle.__version__}")
     with quiet():
         default = saving.get_default_pip_requirements()
-    lines |= {line for line in default if _name(line) not in known}
+    # XGBoost's module comes from several packages: the one that is here will do.
+    lines |= {line for line in default if _name(line) not in known and _name(line).replace("-", "_") not in tops}
     installed = [Path(sysconfig.get_path(kind)) for kind in ("purelib", "platlib", "stdlib")]
     local = []
     for top in sorted(top for top in tops if top not in brought):

@@ -16,6 +16,9 @@ OTHERS = "(others)"
 MOST_VALUES = 20
 # Below this many expected in the smaller sample a category is counted among the others (Cochran 1954).
 _LEAST_EXPECTED = 5
+# But for one that the smaller sample has so many of: where fewer than five are expected, chance gives 20 or more once
+# in three million times (Poisson). It was frequent there, and is not in the other, which may be far larger.
+_NO_CHANCE = 20
 
 
 class Cells(NamedTuple):
@@ -68,8 +71,9 @@ def _pooled(cells: Iterable[tuple[str, tuple[float, float]]], sizes: tuple[int, 
     names: list[str] = []
     counts: list[tuple[float, float]] = []
     least = _LEAST_EXPECTED * sum(sizes) / max(min(sizes), 1)
+    smaller = int(sizes[1] < sizes[0])
     for name, both in cells:
-        if sum(both) >= least:
+        if sum(both) >= least or both[smaller] >= _NO_CHANCE:
             names.append(name)
             counts.append(both)
     first, second = (np.array([both[side] for both in counts], np.float64) for side in (0, 1))

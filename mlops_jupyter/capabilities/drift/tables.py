@@ -33,6 +33,7 @@ def baseline_of(
     made_from: str,
     *,
     answers: Any = None,
+    output: str | None = None,
     without: Sequence[str] = (),
     size: int = SKETCH_SIZE,
 ) -> Baseline:
@@ -48,6 +49,8 @@ def baseline_of(
         What the table is, in words.
     answers
         What the model answers to some of the rows; ``None`` where it was not asked.
+    output
+        What the signature calls the only output of the model, if it does.
     without
         Columns that are left out.
     size
@@ -59,7 +62,7 @@ def baseline_of(
         table = drawn(table, MOST_ROWS)
         said += f", {MOST_ROWS:,} of {rows:,} rows"
     features = settled(profile_of(table, columns, without, size=size))
-    predictions = None if answers is None else settled(profile_of_answers(answers))
+    predictions = None if answers is None else settled(profile_of_answers(answers, output))
     present = [one for one in without if columns is None or one in columns]
     return Baseline(features, predictions, said, present)
 
@@ -116,26 +119,33 @@ def profile_of(
     return made
 
 
-def profile_of_answers(answers: Any) -> Profile:
-    """Return the profile of what a model has answered: ``prediction``, or the outputs' names.
-
-    An array with several values a row is ``prediction_0``, ``prediction_1`` …, as the endpoint calls them.
-    """
+def profile_of_answers(answers: Any, output: str | None = None) -> Profile:
+    """Return the profile of what a model has answered, by the names that `outputs` gives."""
     made = Profile()
-    told = outputs(answers)
+    told = outputs(answers, output)
     rows = max((len(values) for values in told.values()), default=0)
     made.update({name: values for name, values in told.items() if len(values) == rows}, rows)
     return made
 
 
-def outputs(answers: Any) -> dict[str, NDArray[Any]]:
-    """Return the answers of a model by the output's name."""
+def outputs(answers: Any, only: str | None = None) -> dict[str, NDArray[Any]]:
+    """Return the answers of a model as the endpoint calls them: by the outputs' names, or ``prediction``.
+
+    An array with several values a row is ``prediction_0``, ``prediction_1`` ….
+
+    Parameters
+    ----------
+    answers
+        What the model has answered. A series' own name is that of whatever it was made of, and says nothing.
+    only
+        What the signature calls the only output, if it does.
+    """
     if isinstance(answers, pd.DataFrame):
         found: Mapping[str, Any] = {str(name): answers[name] for name in answers.columns}
     elif isinstance(answers, Mapping):
         found = {str(name): values for name, values in answers.items()}
     else:
-        found = {str(getattr(answers, "name", None) or PREDICTION): answers}
+        found = {only or PREDICTION: answers}
     told: dict[str, NDArray[Any]] = {}
     for name, values in found.items():
         array = np.asarray(values)

@@ -11,6 +11,27 @@ _TYPED: Mapping[str, Any] = {"string": "text", "datetime": "2026-01-31T12:00:00"
 _UNNAMED = ("inputs", "instances")
 
 
+def strict(example: str | None) -> str | None:
+    """Return an example as JSON knows it: MLflow writes ``NaN`` where a value is missing, which no parser need read.
+
+    Parameters
+    ----------
+    example
+        A scoring request.
+
+    Returns
+    -------
+    str or None
+        The request with ``null`` in these places; as it is where nothing is to be done, or nobody can read it.
+    """
+    if example is None or not ("NaN" in example or "Infinity" in example):
+        return example
+    try:
+        return json.dumps(json.loads(example, parse_constant=lambda _: None))
+    except ValueError:
+        return example
+
+
 def neutral(example: str | None, redact: Collection[str], signature: Mapping[str, str] | None) -> str | None:
     """Return an example with a neutral value for each that a redacted column holds.
 

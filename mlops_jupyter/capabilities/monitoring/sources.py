@@ -12,7 +12,7 @@ from ...errors import MlopsError, NotFound
 from ...protocols import MetricsQueries
 from ..endpoints.series import SeriesFile
 from ..endpoints.series_rates import Numbers, instants
-from . import from_history, from_queries
+from . import clocks, from_history, from_queries
 from .curves import Curves, Grain, grain
 
 # How soon a server that failed is asked again, and one that answers for the time between its scrapes.
@@ -131,9 +131,8 @@ class AskedServer:
 
     def _look(self) -> None:
         """Learn how often the server scrapes, and how its clock stands to ours."""
-        ahead_s = self._queries.clock_s() - time.time()
-        self._ahead_s = 0.0 if abs(ahead_s) < _SAME_CLOCK_S else ahead_s
-        self._scrape_s = from_queries.scrape_s(self._queries, self._name)
+        self._ahead_s = clocks.ahead_s(self._queries, _SAME_CLOCK_S)
+        self._scrape_s = from_queries.scrape_s(self._queries, self._name, time.time() + self._ahead_s)
         # An endpoint that is not scraped yet may be in a moment.
         self._looked_s = self._now() if self._scrape_s is not None else float("-inf")
 

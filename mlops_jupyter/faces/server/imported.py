@@ -8,6 +8,7 @@ from importlib import import_module
 from ... import registry
 from ...verbs import VERBS
 from .. import render
+from ..warm import mlflow_in_forks
 
 # The adapters of what a sidebar shows; others are loaded by the verbs that want them, which take longer anyhow.
 _ADAPTERS = (
@@ -37,3 +38,4 @@ for _name in _ALSO:
     # Some are other versions' own.
     with contextlib.suppress(ImportError):
         import_module(_name)
+mlflow_in_forks.know_tables()

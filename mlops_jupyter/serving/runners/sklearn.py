@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import pickle
 import warnings
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-import skops.io
-import yaml
 
 from ...capabilities.endpoints import PlannedVersion
 from ...errors import ConfigurationError
@@ -17,13 +13,9 @@ from ..rows import Array, Rows
 from ..schema import Schema
 from . import shortcuts
 from .frames import given
+from .stored import estimator, stored
 
 _METHODS = ("predict", "predict_proba", "predict_log_proba", "predict_joint_log_proba")
-_TRUST_HINT = "deploy it with --trust if you know where it comes from"
-# What models are made of: a class of these in a file is no reason to refuse it.
-_KNOWN = ("sklearn.", "xgboost.", "lightgbm.", "numpy.random.", "scipy.sparse.")
-# But this: its numbers are used as addresses unchecked, so that a crafted file reads what it should not.
-_UNSOUND = frozenset({"sklearn.tree._tree.Tree"})
 
 
 class SklearnRunner:
@@ -41,10 +33,10 @@ class SklearnRunner:
     """
 
     def __init__(self, version: PlannedVersion) -> None:
-        folder = Path(version.path)
-        flavors = yaml.safe_load((folder / "MLmodel").read_text(encoding="utf-8"))["flavors"]
-        self._model = _loaded(folder, flavors["sklearn"], version)
-        method = flavors.get("python_function", {}).get("predict_fn", "predict")
+        found = stored(version, "sklearn")
+        form = found.flavor.get("serialization_format", "pickle")
+        self._model = estimator(found.folder / found.flavor["pickled_model"], form, version)
+        method = found.function.get("predict_fn", "predict")
         if method not in _METHODS or not hasattr(self._model, method):
             raise ConfigurationError(
                 f"version {version.version} is to answer with {method}, which {type(self._model).__name__} does not do"
@@ -104,30 +96,3 @@ def _laid_out(rows: Rows) -> Array:
     """Return the rows as they lie in memory after they have been a DataFrame, which the order of sums depends on."""
     matrix = rows.matrix if rows.matrix is not None else np.empty((0, 0))
     return np.asfortranarray(matrix) if rows.names and rows.count > 1 else matrix
-
-
-def _loaded(folder: Path, flavor: dict[str, Any], version: PlannedVersion) -> Any:
-    file = folder / flavor["pickled_model"]
-    form = flavor.get("serialization_format", "pickle")
-    if form == "skops":
-        return skops.io.load(file, trusted=_trusted(file, version))
-    if not version.trusted:
-        raise ConfigurationError(
-            f"version {version.version} is stored by {form}, which runs the file's own code to load it", _TRUST_HINT
-        )
-    with file.open("rb") as stored:
-        # cloudpickle's files are pickle's, which import cloudpickle where they need it.
-        return pickle.load(stored)  # noqa: S301 -- trusted by whoever deployed it
-
-
-def _trusted(file: Path, version: PlannedVersion) -> list[str]:
-    """Return the types that may be made. The model's own list of them is not asked: a crafted one lists anything."""
-    unknown: list[str] = skops.io.get_untrusted_types(file=file)
-    strange = [name for name in unknown if name in _UNSOUND or not name.startswith(_KNOWN)]
-    if strange and not version.trusted:
-        raise ConfigurationError(
-            f"version {version.version} holds objects of types that are not known to be harmless: "
-            f"{', '.join(strange[:5])}",
-            _TRUST_HINT,
-        )
-    return unknown

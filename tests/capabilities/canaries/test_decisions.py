@@ -167,6 +167,20 @@ def test_what_befalls_both_is_no_reason():
     assert decided[-1].percent == 100
 
 
+def test_a_machine_that_becomes_slow_is_no_fault_of_the_canary():
+    """Everything takes ten times as long from the eighth window on, and much of it far longer."""
+    for seed in range(20):
+        traffic = Traffic(seed, Version(), Version())
+        state, percent = begun(POLICY, POLICY.steps[0], 0), POLICY.steps[0]
+        for number in range(60):
+            if number == 8:
+                traffic.versions = dict.fromkeys(traffic.versions, Version(seconds=0.12, spread=1.2))
+            seen = traffic.window(percent)
+            outcome = decide(POLICY, state, seen["main"], seen["canary"], number * POLICY.window_s)
+            state, percent = outcome.state, outcome.percent
+            assert outcome.verdict != "roll back", (seed, number, outcome.reason)
+
+
 def test_a_better_canary_is_promoted():
     decided, _ = rollout(Traffic(4, Version(failing=0.05, seconds=0.05, wrong=0.3), Version()))
     assert decided[-1].percent == 100

@@ -99,6 +99,23 @@ def test_a_large_sample_does_not_alarm_on_nothing():
     assert one(before, RNG.normal(0.2, size=200_000)).drifted
 
 
+def test_a_share_that_moves_by_ten_points_among_thousands_is_found_and_chance_is_not():
+    rng = np.random.default_rng(29)
+
+    def drawn(moved: float) -> Profile:
+        plans = rng.choice(list("abc"), 5_000, p=[0.5 - moved, 0.3 + moved / 2, 0.2 + moved / 2]).astype(object)
+        return table(flag=rng.random(5_000) < 0.5 + moved, plan=plans, answer=rng.binomial(1, 0.3 + moved, 5_000))
+
+    alarms = [one.feature for _ in range(200) for one in compare(Baseline(drawn(0)), drawn(0), name="now").drifted]
+    assert alarms == []
+    for _ in range(20):
+        found = compare(Baseline(drawn(0)), drawn(0.1), name="now").drifted
+        assert {one.feature for one in found} == {"flag", "plan", "answer"}
+    # Two points are nothing to be woken for, however many rows say so.
+    before, now = np.repeat([0, 1], [500_000, 500_000]), np.repeat([0, 1], [480_000, 520_000])
+    assert not one(before, now).drifted
+
+
 def test_a_small_window_needs_a_larger_distance():
     before = RNG.normal(size=20_000)
     small, large = one(before, RNG.normal(size=50)), one(before, RNG.normal(size=20_000))
@@ -180,6 +197,31 @@ def test_a_new_category_is_named_and_ids_are_compared_as_one():
     ids = one(np.array([f"id{n}" for n in range(5000)], object), np.array([f"no{n}" for n in range(5000)], object))
     assert not ids.drifted
     assert ids.score is None or "rare categories" in ids.note
+
+
+def test_what_was_frequent_in_a_far_smaller_sample_is_not_lost_among_the_others():
+    """Whichever of the two is the smaller one."""
+    few = np.array(["Bern", "Basel", "Chur"] * 700, object)
+    many = np.array([f"town {at}" for at in range(200_000)], object)
+    for before, now in ((few, many), (np.resize(few, 200_000), np.array(["Chur"] * 25 + ["Bern"] * 5, object))):
+        found = one(before, now)
+        assert found.drifted
+        assert "Chur" in found.distribution.names
+    large = np.array([f"town {at % 900}" for at in range(200_000)], object)
+    small = np.array(["town 7"] * 30, object)
+    assert one(large, small).drifted
+    assert one(small, large).drifted
+
+
+def test_many_rare_categories_of_samples_of_other_sizes_are_no_drift():
+    """Each is expected a few times in the smaller sample, so that chance alone gives some of them many."""
+    rng = np.random.default_rng(23)
+    alarms = 0
+    for _ in range(60):
+        large = np.array([f"c{at}" for at in rng.integers(0, 400, 40_000)], object)
+        small = np.array([f"c{at}" for at in rng.integers(0, 400, 1_600)], object)
+        alarms += one(large, small).drifted + one(small, large).drifted
+    assert alarms == 0
 
 
 def test_pictures_share_their_bins_and_sum_to_one():

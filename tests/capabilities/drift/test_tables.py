@@ -66,7 +66,8 @@ def test_only_what_the_model_takes_and_not_what_is_left_out():
         (np.array([0, 1]), ["prediction"]),
         (np.array([[0], [1]]), ["prediction"]),
         (np.array([[0.1, 0.9], [0.5, 0.5]]), ["prediction_0", "prediction_1"]),
-        (pd.Series([1, 2], name="price"), ["price"]),
+        # Of which column it was made says nothing of what it is.
+        (pd.Series([1, 2], name="age"), ["prediction"]),
         (pd.DataFrame({"a": [1, 2], "b": [3, 4]}), ["a", "b"]),
         ({"label": np.array(["x", "y"]), "score": np.array([[1.0], [2.0]])}, ["label", "score"]),
         (np.ones((2, 500)), []),
@@ -74,6 +75,11 @@ def test_only_what_the_model_takes_and_not_what_is_left_out():
 )
 def test_answers_are_called_as_the_endpoint_calls_them(answers, names):
     assert list(outputs(answers)) == names
+
+
+@pytest.mark.parametrize("answers", [np.array([1, 2]), pd.Series([1, 2], name="age"), [1, 2]])
+def test_the_only_answer_is_called_as_the_signature_calls_it(answers):
+    assert list(outputs(answers, "price")) == ["price"]
 
 
 def test_rows_are_drawn_in_order_and_always_the_same():

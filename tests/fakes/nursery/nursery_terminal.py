@@ -13,6 +13,7 @@ def before_imports() -> None:
     for name in ("mlops_jupyter.faces.terminal", "mlops_jupyter.adapters.mlflow.tracking"):
         import_module(name)
     import_module("mlflow.store.tracking.sqlalchemy_store")
+    mlflow_in_forks.know_tables()
 
 
 def main() -> None:

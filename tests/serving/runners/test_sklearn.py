@@ -16,11 +16,12 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MinMaxScaler, OneHotEncoder, StandardScaler
 from sklearn.svm import SVC
 
-from mlops_jupyter.capabilities.endpoints import Limits, PlannedVersion, runners
+from mlops_jupyter.capabilities.endpoints import Limits, runners
 from mlops_jupyter.errors import ConfigurationError
 from mlops_jupyter.serving import probing, scoring
 from mlops_jupyter.serving.batching import split
 from mlops_jupyter.serving.rows import joined
+from tests.fakes.models import body, planned
 
 RANDOM = np.random.default_rng(7)
 COLUMNS = [f"x{at}" for at in range(6)]
@@ -63,20 +64,7 @@ def stored(model, truth, method, folder: Path, table=TABLE):
         skops_trusted_types=TRUSTED,
         pip_requirements=["scikit-learn"],
     )
-    return version_of(folder)
-
-
-def version_of(folder: Path, **more):
-    told = mlflow.models.Model.load(str(folder)).to_dict()
-    example = (folder / "serving_input_example.json").read_text()
-    signature = {name: text for name, text in told["signature"].items() if text}
-    runner = runners.choose(told["flavors"], folder, signature)
-    more = {"trusted": True, "signature": signature, "example": example, **more}
-    return PlannedVersion("1", str(folder), str(folder), runner, **more)
-
-
-def body(table):
-    return json.dumps({"dataframe_split": json.loads(table.to_json(orient="split", index=False, double_precision=15))})
+    return planned(folder)
 
 
 @pytest.fixture(autouse=True)
@@ -139,15 +127,15 @@ def test_what_runs_code_when_it_is_loaded_needs_trust(tmp_path):
         input_example=TABLE[:2],
     )
     with pytest.raises(ConfigurationError, match="runs the file's own code") as raised:
-        probing.load(version_of(folder, trusted=False), Limits())
+        probing.load(planned(folder, trusted=False), Limits())
     assert "--trust" in raised.value.hint
-    runner, _ = probing.load(version_of(folder), Limits())
+    runner, _ = probing.load(planned(folder), Limits())
     assert runner._short is not None
 
 
 def test_what_is_stored_by_skops_needs_trust_only_for_what_is_not_known(tmp_path):
     plain = stored(LogisticRegression(), TRUTH > 0, "predict", tmp_path / "plain")
-    probing.load(version_of(Path(plain.path), trusted=False), Limits())
+    probing.load(planned(Path(plain.path), trusted=False), Limits())
     forest = stored(RandomForestClassifier(3), TRUTH > 0, "predict", tmp_path / "forest")
     with pytest.raises(ConfigurationError, match=r"sklearn\.tree\._tree\.Tree"):
-        probing.load(version_of(Path(forest.path), trusted=False), Limits())
+        probing.load(planned(Path(forest.path), trusted=False), Limits())

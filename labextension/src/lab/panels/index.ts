@@ -8,5 +8,8 @@ import type { Section } from "./section";
 import { Versions } from "./versions";
 
 export function sections(place: Place): Section[] {
-  return [new RunsSection(place), new ModelsSection(place), new Deployments(place), new Versions(place)];
+  const runs = new RunsSection(place);
+  const others = [new ModelsSection(place), new Deployments(place), new Versions(place)];
+  others.forEach((one) => one.after(runs));
+  return [runs, ...others];
 }

@@ -9,6 +9,7 @@ import { notebookOf } from "../open_notebook";
 import { wrong } from "../words";
 
 const LONGEST_S = 5 * 60;
+const LONGEST_TURN_MS = 1500;
 
 /**
  * Asks while it is seen: at once when it is shown, then every `seconds`, more and more rarely when nobody answers, and
@@ -19,8 +20,14 @@ export abstract class Section extends Widget {
   readonly toolbar = new Toolbar();
   protected readonly api: Api;
   protected readonly body = document.createElement("div");
+  /** Called when there is something to see, or it is said why there is not. */
+  protected answered: () => void = () => undefined;
+  private readonly answer = new Promise<void>((resolve) => {
+    this.answered = resolve;
+  });
   private readonly wrong = document.createElement("div");
   private readonly poll: Poll<void>;
+  private first: Promise<void> | null = null;
 
   constructor(
     protected readonly place: Place,
@@ -73,6 +80,11 @@ export abstract class Section extends Widget {
     await this.poll.refresh();
   }
 
+  /** Ask for the first time when another section has its answer: if all asked at once, all answers would come late. */
+  after(other: Section): void {
+    this.first = other.answer;
+  }
+
   override dispose(): void {
     this.poll.dispose();
     document.removeEventListener("visibilitychange", this.returned);
@@ -105,6 +117,11 @@ export abstract class Section extends Widget {
   };
 
   private async asked(): Promise<void> {
+    if (this.first !== null) {
+      const late = new Promise<void>((go) => window.setTimeout(go, LONGEST_TURN_MS));
+      await Promise.race([this.first, late]);
+      this.first = null;
+    }
     try {
       await this.ask();
       this.wrong.hidden = true;
@@ -114,6 +131,8 @@ export abstract class Section extends Widget {
       // Nobody is to wait for what does not come.
       this.node.querySelectorAll(".mlops-Waiting").forEach((one) => one.remove());
       throw error;
+    } finally {
+      this.answered();
     }
   }
 }
