@@ -19,6 +19,12 @@ def alone(new: ServedVersion) -> Versions:
     return (replace(new, percent=_ALL, shadow=False),)
 
 
+def check_share(percent: float) -> None:
+    """Raise `CommandError` for a share that a canary cannot have."""
+    if not 0 < percent < _ALL:
+        raise CommandError(f"--canary takes a share above 0 and below 100, not {percent:g}", "--canary 10")
+
+
 def with_canary(name: str, present: Versions, new: ServedVersion, percent: float) -> Versions:
     """Return what is served with a new version that gets some of the requests; the others keep their proportions.
 
@@ -29,8 +35,7 @@ def with_canary(name: str, present: Versions, new: ServedVersion, percent: float
     Conflict
         When this version answers already.
     """
-    if not 0 < percent < _ALL:
-        raise CommandError(f"--canary takes a share above 0 and below 100, not {percent:g}", "--canary 10")
+    check_share(percent)
     if any(one.version == new.version and not one.shadow for one in present):
         raise Conflict(f"version {new.version} answers already", f"mlops traffic {name} {new.version}={percent:g}")
     others = [one for one in present if one.version != new.version]

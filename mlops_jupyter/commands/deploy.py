@@ -187,7 +187,12 @@ def _default_name(current: settings.Settings, model: object) -> str:
         return found["name"]
     if isinstance(model, str) and not Path(model).exists() and (newest := packages.newest(current, model)) is not None:
         raise CommandError(f"{model} has several versions, and one is deployed", f"mlops deploy {newest}")
-    raise CommandError("a model that is not registered needs the name of its deployment", "--name churn")
+    if isinstance(model, str) and Path(model).is_file():
+        raise CommandError(f"{model} is a file, and no model", "mlops models; mlops runs")
+    said = model if isinstance(model, str) else "$model"
+    raise CommandError(
+        "a model that is not registered needs the name of its deployment", f"mlops deploy {said} --name NAME"
+    )
 
 
 def _check(workers: int | None, port: int | None, canary: float | None, *, shadow: bool) -> None:
@@ -197,3 +202,5 @@ def _check(workers: int | None, port: int | None, canary: float | None, *, shado
         raise CommandError(f"--port takes 1 to {_HIGHEST_PORT}, not {port}", "leave it out for a free one")
     if canary is not None and shadow:
         raise CommandError("a version is a canary or a shadow, not both", "--canary 10")
+    if canary is not None:
+        rollouts.check_share(canary)

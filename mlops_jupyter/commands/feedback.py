@@ -19,6 +19,9 @@ from ..protocols import DeploymentName, Object
 from ..records import Feedback, Prediction, Quality
 from . import targets
 
+# An endpoint writes its answers down every few seconds.
+_WRITTEN_S = 10.0
+
 
 def feedback(
     name: DeploymentName,
@@ -78,7 +81,7 @@ def feedback(
         When the file is empty or cannot be read.
     """
     current = settings.current()
-    targets.target(current).get(name)
+    deployment = targets.target(current).get(name)
     watch = endpoint_folder(current.state, name).watch
     start = datetime.now(UTC) - timedelta(seconds=stretches.seconds(since, "--since")) if since else None
     wanted = assessing.Wanted(since=start, segment=segments.parsed(segment) if segment else None, by=by or None)
@@ -88,6 +91,9 @@ def feedback(
         found = Feedback(name, 0, 0, 0, 0)
     else:
         labels = given.batches(data, given.Columns(request_id, label, row)) if of is None else _of(of, data)
+        if isinstance(of, Prediction) and deployment.status == "ready":
+            # Its answers may have been given a moment ago.
+            giving.await_answers(watch, of.request_ids, _WRITTEN_S)
         found = giving.give(watch, name, labels)
     quality = assessing.assess(watch, wanted, task)
     notes = (*found.notes, *_remarks(quality, task))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Literal
 
 from .. import settings
@@ -14,7 +15,10 @@ from ..errors import CommandError
 from ..protocols import DeploymentName, Reporter, Silent
 from ..records import Monitored
 from . import monitoring_servers, project, targets
-from .watched import WatchedDeployment
+from .watched import NOTHING_YET, WatchedDeployment
+
+# A history begins within that time after an endpoint has.
+_FIRST_S, _LOOK_S = 15.0, 0.5
 
 
 def monitor(
@@ -57,7 +61,19 @@ def monitor(
     found = watch(settings.current(), name, since_s, source)
     if project.notebook_host().shows_widgets():
         reporter.watch(found)
-    return found.read(since_s)
+        return found.read(since_s)
+    return _recorded(found, since_s, reporter)
+
+
+def _recorded(watched: WatchedDeployment, since_s: float, reporter: Reporter) -> Monitored:
+    """Return how it was once there is anything to show, for a picture that nobody draws anew."""
+    end = time.monotonic() + _FIRST_S
+    while True:
+        found = watched.read(since_s)
+        if NOTHING_YET not in found.notes or found.status != "ready" or time.monotonic() > end:
+            return found
+        reporter.progress(f"{watched.name}: what it does is recorded in some seconds", 0, 1)
+        time.sleep(_LOOK_S)
 
 
 def watch(

@@ -21,6 +21,7 @@ from .traffic import traffic
 # Alerts change no faster than rules are evaluated; a server that fails is left alone as long.
 _ALERTS_EVERY_S = 5.0
 _ENDPOINT = "endpoint"
+NOTHING_YET = "nothing has been recorded in this time; what is asked is seen some seconds later"
 _GONE = frozenset({"stopped", "failed", "unknown"})
 
 
@@ -68,7 +69,7 @@ class WatchedDeployment:
         curves = seen.curves
         if after_s is None and not curves.values:
             if not notes:
-                notes.append("nothing has been recorded in this time")
+                notes.append(NOTHING_YET)
             if self._source_name != _ENDPOINT:
                 notes.append("the endpoint's own history is shown by --source endpoint")
         return Monitored(

@@ -300,7 +300,7 @@ class VersionSeries:
     ----------
     version, variant
         The version, and what it is to the endpoint: ``main``, ``canary`` or ``shadow``; ``past`` when it is served no
-        more.
+        more; ``refused``, without a version, are requests that came to none, such as those without a token.
     requests_per_s, errors_per_s, rows_per_s
         Per second, over the step before the instant.
     p50_s, p95_s, p99_s

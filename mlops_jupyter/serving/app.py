@@ -66,7 +66,8 @@ class App:
                 body = await self._feedback.take(self.endpoint.plan, scoring.media_type(media), length, receive)
             elif scope["method"] not in ("GET", "HEAD") or path in _ONLY_POST or path.endswith("/infer"):
                 more = [(b"allow", _allowed(path))]
-                raise Failure(405, "BAD_REQUEST", f"{scope['method']} is not what this address takes")  # noqa: TRY301
+                takes = _allowed(path).decode().removesuffix(", OPTIONS")
+                raise Failure(405, "BAD_REQUEST", f"this address takes {takes}, not {scope['method']}")  # noqa: TRY301
             else:
                 status, kind, body = await self._get(path, headers.get(b"accept", b""))
         except Failure as failure:

@@ -91,7 +91,7 @@ class Attendants:
         for one in self._all:
             does = one.duty.does(plan) if serving else None
             if does is None or (stopping and not one.duty.outlives):
-                one.kill(signal.SIGTERM)
+                one.tell_to_end()
             elif one.process is None and now >= one.due_at and not stopping:
                 self._start(one, does)
 
@@ -106,7 +106,7 @@ class Attendants:
             self._bury(one)
 
     def _start(self, one: _Attendant, does: str) -> None:
-        one.does = does
+        one.does, one.told_to_end = does, False
         try:
             one.start()
         except OSError as error:
@@ -121,8 +121,9 @@ class Attendants:
         self._output.rest(one)
         if one.handle in self._selector.get_map():
             self._selector.unregister(one.handle)
-        pid = one.pid
-        self._output.log.write(f"the process {pid} that {one.does} {one.ended()}")
+        pid, told = one.pid, one.told_to_end
+        how = one.ended()
+        self._output.log.write(f"the process {pid} that {one.does} {'has ended, as it was told' if told else how}")
 
 
 class _Attendant(Child):
@@ -132,6 +133,12 @@ class _Attendant(Child):
         super().__init__(command)
         self.duty = duty
         self.does = ""
+        self.told_to_end = False
+
+    def tell_to_end(self) -> None:
+        """Let it end what it does."""
+        self.told_to_end = True
+        self.kill(signal.SIGTERM)
 
     def end_by(self, end: float) -> None:
         """Wait until it has ended, and kill it when it has not by a time of the monotonic clock."""

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import traceback
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import chain
-from time import perf_counter
+from time import monotonic, perf_counter
 from typing import Any, Protocol
 
 from ..capabilities.endpoints import Limits
@@ -27,6 +28,8 @@ _SLOW_S = 0.002
 _MANY_ROWS = 4_096
 # A call that nobody waits for any more is given up as well, after twice the requests' time, but not before this.
 _HUNG_S = 5.0
+# Of where a model raised so many frames are told, so often, of so many places.
+_FRAMES, _TOLD_EVERY_S, _PLACES = 6, 60.0, 256
 _LOG = logging.getLogger(__name__)
 
 
@@ -260,6 +263,32 @@ def _late(limits: Limits) -> Failure:
     return Failure(504, "DEADLINE_EXCEEDED", f"the model has not answered within {limits.deadline_s:g} seconds")
 
 
+class Raised:
+    """Says in the log where a model raised: files and lines, without the error's words, which may hold values.
+
+    A place is told once a minute.
+    """
+
+    def __init__(self) -> None:
+        self._told: dict[tuple[str, str], float] = {}
+
+    def tell(self, name: str, error: BaseException) -> None:
+        """Say where an error came from, unless that has been said just now."""
+        # The first frame is that of the call here.
+        frames = traceback.extract_tb(error.__traceback__)[1:][-_FRAMES:]
+        where = " < ".join(f"{frame.filename}:{frame.lineno} in {frame.name}" for frame in reversed(frames))
+        now = monotonic()
+        if now - self._told.get((name, where), float("-inf")) < _TOLD_EVERY_S:
+            return
+        if len(self._told) >= _PLACES:
+            self._told.clear()
+        self._told[name, where] = now
+        _LOG.warning("the model raised %s at %s", name, where or "a place that is not Python's")
+
+
+raised = Raised()
+
+
 def _call_alone(runner: Runner, rows: Rows) -> Any:
     """Return what the model says, or the failure to answer with: MLflow answers 400 to whatever a model raises."""
     try:
@@ -268,7 +297,7 @@ def _call_alone(runner: Runner, rows: Rows) -> Any:
         return failure
     except (Exception, SystemExit) as error:  # noqa: BLE001 -- a model raises what it likes
         name = type(error).__name__
-        _LOG.debug("the model raised %s", name)
+        raised.tell(name, error)
         return Failure(
             400,
             "BAD_REQUEST",

@@ -37,7 +37,7 @@ def answered(watch: Path) -> bool:
 def test_labels_of_a_prediction_are_given_in_its_order(endpoint, project):
     predicted = mlops_jupyter.predict("churn", TABLE)
     assert predicted.rows == (4,)
-    wait_for(lambda: answered(endpoint))
+    # At once, as in the next cell: the answers are waited for.
     found = mlops_jupyter.feedback("churn", np.array([0, 1, 1, 1]), of=predicted)
     assert (found.labels, found.joined, found.unknown, found.duplicates) == (4, 4, 0, 0)
     (quality,) = found.quality

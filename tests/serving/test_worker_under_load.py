@@ -79,6 +79,16 @@ def test_a_value_of_the_model_s_error_is_said_only_on_demand(start, tmp_path):
     assert "0.125" in worker.client().ask(request(scoring([[13, 0.125]]))).json()["message"]
 
 
+def test_where_a_model_raises_is_in_the_log_and_no_value_is(start, tmp_path):
+    worker = start(plan_of(planned("Particular", tmp_path))).ready()
+    for _ in range(3):
+        assert "raised ValueError" in worker.client().ask(request(scoring([[13, 0.125]]))).json()["message"]
+    (line,) = [one for one in worker.log.read_text().splitlines() if "the model raised ValueError" in one]
+    assert "runners.py:" in line
+    assert line.endswith(" in predict")
+    assert "0.125" not in worker.log.read_text()
+
+
 def test_one_answer_for_many_rows_is_what_the_model_said(start, tmp_path):
     worker = start(plan_of(planned("Particular", tmp_path))).ready()
     client = worker.client()

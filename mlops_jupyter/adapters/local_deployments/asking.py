@@ -60,4 +60,6 @@ def _failure(name: str, answer: httpx.Response) -> MlopsError:
         return Unavailable("endpoint", f"{name} has no answer now: {said}", f"mlops deployments {name}")
     if answer.status_code in _REFUSED:
         return Unauthorized("endpoint", f"{name} does not know the token: {said}", f"mlops deployments {name}")
-    return Rejected("endpoint", f"{name} refused the request: {said}", f"mlops deployments {name}")
+    # What the model raised is in no answer, as it may hold values; where it did so is in the log.
+    hint = f"mlops logs {name}" if said.startswith("the model raised") else f"mlops deployments {name}"
+    return Rejected("endpoint", f"{name} refused the request: {said}", hint)

@@ -116,7 +116,7 @@ def version_series(curves: Curves, known: Mapping[str, str]) -> tuple[VersionSer
     return tuple(
         VersionSeries(
             version,
-            known.get(version, "past"),
+            known.get(version, "past" if version else "refused"),
             *(told(_of(curves, what, version)) for what in _OF_A_VERSION),
         )
         for version in (*known, *past)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,6 +20,8 @@ from .assessing import answer_of
 from .labels import Index, Labels
 from .parts import ID, ROW, Within
 from .tallies import alike_to
+
+_LOOK_S = 0.2
 
 
 class _Joined(NamedTuple):
@@ -84,6 +87,35 @@ def give(watch: Path, name: str, batches: Iterable[pa.Table]) -> Feedback:
         labels.count(joined=joined, unknown=unknown, duplicate=duplicates)
     notes = _notes(watch, unknown - beyond, beyond)
     return Feedback(name, counted.rows, joined, duplicates, unknown, notes=notes, foreign=foreign)
+
+
+def await_answers(watch: Path, ids: Sequence[str], limit_s: float) -> bool:
+    """Wait until the answers to requests have been written down, which an endpoint does every few seconds.
+
+    Parameters
+    ----------
+    watch
+        The endpoint's folder ``watch``.
+    ids
+        The ids of the requests.
+    limit_s
+        After so many seconds they are not waited for any more.
+
+    Returns
+    -------
+    bool
+        Whether all are there.
+    """
+    missing = set(ids)
+    end = time.monotonic() + limit_s
+    while missing:
+        within = Within(ID, min(missing), max(missing))
+        for table in parts.tables(parts.files(watch / parts.ANSWERS), (ID,), within):
+            missing.difference_update(pc.unique(table[ID]).to_pylist())
+        if not missing or time.monotonic() > end:
+            break
+        time.sleep(_LOOK_S)
+    return not missing
 
 
 class _Counted:

@@ -22,6 +22,7 @@ _INSTANTS, _FEATURES, _PICTURES = 90, 8, 6
 _FEATURES_SHOWN = 15
 _MINUTE_S = 60.0
 _SERIES = ("requests_per_s", "errors_per_s", "rows_per_s", "p50_s", "p95_s", "p99_s")
+_LONG_S = 90
 _HEAD = ("version", "traffic", "requests/s", "errors/s", "rows/s", "p50", "p95", "p99", "requests over time")
 
 
@@ -205,7 +206,17 @@ def _about(report: DriftReport) -> str:
     which = "" if report.version is None else f" of version {report.version}"
     if not _all(report):
         return f"drift{which}: not known"
-    return f"drift{which}: {report.rows_now:,} rows against {report.baseline}"
+    return f"drift{which}: {report.rows_now:,} rows{_stretch(report)} against {report.baseline}"
+
+
+def _stretch(report: DriftReport) -> str:
+    """Say of how long the rows are, which is less than the rest is shown of."""
+    if report.since is None or report.until is None:
+        return ""
+    length_s = (report.until - report.since).total_seconds()
+    # A window ends when it was looked at last, not to the second.
+    to_s = 60 if length_s >= _LONG_S else 1
+    return f" of the last {stretch(to_s * round(length_s / to_s))}"
 
 
 def _all(report: DriftReport) -> Sequence[tuple[str, FeatureDrift]]:
