@@ -399,14 +399,14 @@ def test_options_that_cannot_be(model):
 
 def test_what_is_no_model_is_told_before_anything_is_fetched(project):
     (project / "train.csv").write_text("a,b\n1,2\n")
-    with pytest.raises(CommandError, match="train.csv is a file, and no model"):
+    with pytest.raises(CommandError, match=r"train\.csv is a file, and no model"):
         mlops_jupyter.deploy("train.csv")
     with pytest.raises(CommandError, match="needs the name") as told:
         mlops_jupyter.deploy("forest")
     assert told.value.hint == "mlops deploy forest --name NAME"
     with pytest.raises(CommandError, match="--canary takes a share above 0 and below 100, not 150"):
         mlops_jupyter.deploy("models:/churn/1", canary=150)
-    with pytest.raises(NotFound, match="there is no file nosuch.csv"):
+    with pytest.raises(NotFound, match=r"there is no file nosuch\.csv"):
         mlops_jupyter.drift("nosuch.csv", "train.csv")
 
 
