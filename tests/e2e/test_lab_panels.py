@@ -331,6 +331,24 @@ def test_a_version_is_put_in_its_place(versions: Locator, page: Page, project: P
     expect(dialog).to_have_count(0)
 
 
+def test_a_long_notebook_that_is_scrolled_shows_the_short_one_in_its_place(versions: Locator, page: Page):
+    page.evaluate(
+        """() => {
+            const cells = Array.from({ length: 80 }, (_, at) => (
+                { cell_type: 'code', source: `# ${at}` + '\\n'.repeat(8), metadata: {} }));
+            const { model, content } = window.jupyterapp.shell.currentWidget;
+            model.sharedModel.insertCells(model.cells.length, cells);
+            content.activeCellIndex = model.cells.length - 1;
+            return content.scrollToItem(model.cells.length - 1, 'end');
+        }"""
+    )
+    expect(page.locator(".jp-Cell .cm-content", has_text="# 79")).to_be_in_viewport()
+    versions.last.get_by_role("button", name="Restore…").click()
+    page.locator(".jp-Dialog").get_by_role("button", name="Put it in its place").click()
+    expect(section(page, "versions").locator(".mlops-Card-outcome")).to_contain_text("is in its place")
+    expect(page.locator(".jp-Cell .cm-content", has_text="depth = 0")).to_be_in_viewport()
+
+
 def test_a_busy_notebook_is_not_replaced(versions: Locator, page: Page, project: Path):
     page.evaluate(f"() => {{ {browser.KERNEL}.requestExecute({{code: 'import time; time.sleep(600)'}}); }}")
     page.wait_for_function(f"() => {browser.KERNEL}.status === 'busy'")

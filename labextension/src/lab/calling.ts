@@ -164,6 +164,11 @@ async function inCell(
   const kernel = await kernelOf(place, panel);
   const shared = cell.model.sharedModel;
   const body = shared.getSource().replace(/^%%mlops\s.*\n?/, "");
+  if (LOADS.test(body)) {
+    throw new Error(
+      place.trans.__("This cell loads mlops_jupyter, without which no cell can be tracked: choose another cell."),
+    );
+  }
   shared.setSource(source ?? `%%mlops ${magicOf(verb, given)}\n${body}`);
   // To have it in a cell makes the notebook run by itself.
   const texts = [...(panel.model?.cells ?? [])].map((one) => one.sharedModel.getSource());

@@ -71,7 +71,11 @@ export async function replaced(
     }
     // From here to the beginning of the save nothing else runs: no save of what was before comes between.
     panel.model?.fromJSON(content);
-    await panel.context.save();
+    const saving = panel.context.save();
+    // A page that is scrolled past the end of what is there now would show nothing.
+    panel.content.activeCellIndex = 0;
+    await panel.content.scrollToItem(0);
+    await saving;
   } finally {
     await contents.delete(copy);
   }
