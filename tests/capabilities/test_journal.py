@@ -364,6 +364,8 @@ def interrupting(handler: Callable[[], None], longest_s: float = 0.002):
     try:
         yield
     finally:
+        # First of all, for one that is handled between the next two lines would set the timer again.
+        signal.signal(signal.SIGALRM, signal.SIG_IGN)
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
         gc.enable()

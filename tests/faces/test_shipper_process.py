@@ -119,7 +119,7 @@ def test_one_a_project_and_it_ends_when_told(folder: Path, process: Callable[[],
     assert first.poll() is None
     assert json.loads((folder / "shipper.json").read_text())["pid"] == first.pid
     first.send_signal(signal.SIGTERM)
-    assert first.wait(10) == 0
+    assert first.wait(60) == 0
     assert not (folder / "shipper.json").exists()
     assert (folder / "shipper.log").read_text() == ""
     again = process()
@@ -145,7 +145,7 @@ def test_it_goes_with_its_folder(folder: Path, process: Callable[[], subprocess.
     first = process()
     wait_for(lambda: _listens(folder))
     shutil.rmtree(folder.parent)
-    assert first.wait(10) == 0
+    assert first.wait(60) == 0
 
 
 def test_told_to_end_in_the_middle_it_loses_nothing(
