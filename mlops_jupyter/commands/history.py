@@ -16,6 +16,7 @@ from ..errors import CommandError, Conflict, ServiceError
 from ..protocols import Destroys, Short, Snapshots, StoredSnapshot
 from ..records import History, Run, Version
 from . import project
+from .snapshot import of_others
 from .snapshot import store as snapshots_in
 from .versions import own_notebook
 
@@ -71,6 +72,7 @@ def history(
             runs, notes = {}, (f"which runs took the snapshots is not known: {away.message}",)
     stored = keeper.taken(directory, path)
     if path is not None:
+        stored = tuple(one for one in stored if one.changed or not of_others(one.title, path.name))
         stored += keeper.commits_of(directory, path, limit)
     versions = [*_now(current, path), *(_version(current, one, path, runs) for one in stored)]
     versions.sort(key=lambda one: one.time or datetime.max.replace(tzinfo=UTC), reverse=True)

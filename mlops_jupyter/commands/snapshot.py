@@ -26,6 +26,9 @@ from .arguments import names, notebook_file
 
 # Bodies that open one right after the other, in a loop or by a function, share a snapshot.
 _SHARED_S = 1.0
+# What a snapshot is called that nobody has given a name.
+_OF = "{} of {}"
+_KINDS = ("run", "snapshot")
 
 
 def snapshot(
@@ -71,7 +74,7 @@ def snapshot(
         notebook, _ = snapshotting.as_it_runs(document, path.name, None)
         check(notebook, path.name)
         kept[path] = snapshotting.kept(notebook)
-    title = message or f"snapshot of {', '.join(path.name for path in paths)}"
+    title = message or _OF.format("snapshot", ", ".join(path.name for path in paths))
     keeper = store(current, paths[0].parent)
     stored, new = keeper.take(paths[0].parent, kept, title)
     origin: Origin = "disk" if any(one.origin == "disk" for one in documents.values()) else "live"
@@ -173,8 +176,14 @@ class _Take:
         git = in_git(notebook.parent)
         if git is None:
             return TakenForRun(content, None, self.document.origin, notes)
-        stored, _ = git.take(notebook.parent, {notebook: content}, f"run of {notebook.name}")
+        stored, _ = git.take(notebook.parent, {notebook: content}, _OF.format("run", notebook.name))
         return TakenForRun(content, stored.commit, self.document.origin, notes)
+
+
+def of_others(title: str, name: str) -> bool:
+    """Tell whether a title that nobody has written names other notebooks alone."""
+    kind, of, said = title.partition(" of ")
+    return bool(of) and kind in _KINDS and said.endswith(".ipynb") and name not in said.split(", ")
 
 
 # The last taking, which a run that opens right after it shares.

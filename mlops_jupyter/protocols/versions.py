@@ -66,7 +66,8 @@ _SHOWN_HASH = 12
 class StoredSnapshot(NamedTuple):
     """A commit that holds versions of notebooks; ``ref`` names a snapshot's own ref, and is empty for a commit.
 
-    ``path`` is where the notebook that was asked for lies in it, relative to the repository's top, with ``/``.
+    ``path`` is where the notebook that was asked for lies in it, relative to the repository's top, with ``/``; it is
+    ``changed`` where the next older snapshot, or the commit below this one, holds another of it, or none.
     """
 
     commit: str
@@ -75,6 +76,7 @@ class StoredSnapshot(NamedTuple):
     title: str
     author: str
     path: str = ""
+    changed: bool = True
 
     @property
     def kind(self) -> Literal["commit", "snapshot"]:

@@ -117,6 +117,17 @@ def test_history_of_everything(repository, notebook):
     assert {one.ref for one in found.versions} == refs
 
 
+def test_what_was_kept_of_another_notebook_is_no_version_of_this_one(repository, notebook):
+    other = write_notebook(repository / "other.ipynb", "y = 1")
+    git(repository, "add", "other.ipynb")
+    git(repository, "commit", "-q", "-m", "other")
+    edit(notebook, "x = 3")
+    mlops_jupyter.snapshot(notebook)
+    named = mlops_jupyter.snapshot(notebook, message="before the fit")
+    assert "snapshot" not in {one.kind for one in mlops_jupyter.history(other).versions}
+    assert named.ref in {one.ref for one in mlops_jupyter.history(notebook).versions}
+
+
 def test_history_without_the_store_says_so(repository, notebook, monkeypatch):
     mlops_jupyter.snapshot(notebook)
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")

@@ -133,9 +133,16 @@ class GitSnapshots:
         if "\n" in path:
             # What cat-file reads ends with the line.
             return tuple(one._replace(path=path) for one in found if _holds(top, one.commit, path))
-        asked = "".join(f"{one.commit}:{path}\n" for one in found).encode(errors="surrogateescape")
-        answers = git(top, "cat-file", "--batch-check=%(objecttype)", content=asked).splitlines()
-        return tuple(one._replace(path=path) for one, answer in zip(found, answers, strict=True) if answer == b"blob")
+        asked = "".join(f"{one.commit}:{path}\n{one.commit}^:{path}\n" for one in found)
+        told = git(top, "cat-file", _BLOBS, content=asked.encode(errors="surrogateescape")).splitlines()
+        # Of each the notebook's blob, and that of the commit below.
+        blobs = [(own, below) for own, below in zip(told[::2], told[1::2], strict=True)]
+        older = [own for own, _ in blobs[1:]] + [b""]
+        return tuple(
+            one._replace(path=path, changed=own not in (before, below))
+            for one, (own, below), before in zip(found, blobs, older, strict=True)
+            if own.startswith(b"blob ")
+        )
 
     def export(self, directory: Path, commit: str, target: Path) -> tuple[str, ...]:
         """Write a commit's files into an empty directory, as a checkout would, and say what is missing there."""
@@ -168,6 +175,7 @@ class GitSnapshots:
 
 # Who the user is does not change while a kernel lives, and to ask is a process more for each snapshot.
 _author = cache(author)
+_BLOBS = "--batch-check=%(objecttype) %(objectname)"
 _FORMAT = "--format=%x01%H%x00%x00%ct%x00%an%x00%s"
 _REF_FORMAT = "--format=%(objectname)%00%(refname)%00%(committerdate:unix)%00%(authorname)%00%(contents:subject)"
 

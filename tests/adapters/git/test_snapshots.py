@@ -307,6 +307,17 @@ def test_snapshots_of_one_notebook(snapshots, tmp_path):
     ]
 
 
+def test_whether_a_notebook_has_changed_in_a_snapshot_of_another(snapshots, tmp_path):
+    root = clean(tmp_path)
+    write(root, "other.ipynb", NOTEBOOK)
+    git(root, "add", "other.ipynb")
+    git(root, "commit", "-q", "-m", "other")
+    unchanged, _ = snapshots.take(root, {root / "train.ipynb": LIVE}, "train")
+    own, _ = snapshots.take(root, {root / "other.ipynb": LIVE}, "other")
+    changed = {one.commit: one.changed for one in snapshots.taken(root, root / "other.ipynb")}
+    assert changed == {unchanged.commit: False, own.commit: True}
+
+
 def test_odd_names_in_histories_and_snapshots(snapshots, tmp_path):
     root = SITUATIONS["odd_names"](tmp_path)
     for name in ("two\nlines.ipynb", ":(top)magic.ipynb", "a b/*.ipynb", "-x.ipynb", "tab\tünï.ipynb"):
