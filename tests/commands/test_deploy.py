@@ -334,7 +334,11 @@ def test_an_alias_is_followed(registered, project):
 
 def test_a_start_that_fails_shows_the_servers_own_error(model, project, terminal):
     (project / "model" / "model.skops").write_bytes(b"damaged")
+    # Nobody can tell whether it is data alone.
     done = terminal("deploy", "model", "--name", "churn")
+    assert done.code == 3
+    assert "model.skops cannot be looked into (BadZipFile)" in done.err
+    done = terminal("deploy", "model", "--name", "churn", "--trust")
     assert done.code == 5
     assert "churn did not become ready: " in done.err
     assert "mlops logs churn" in done.err
