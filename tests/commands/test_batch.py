@@ -28,7 +28,7 @@ from mlops_jupyter.errors import (
 from mlops_jupyter.records import Batch, BatchRow, Run
 from tests.fakes.engines import AtOnce, OneByOne
 from tests.fakes.notebooks import write_notebook
-from tests.fakes.waiting import wait_for
+from tests.fakes.waiting import ended, wait_for
 
 LOAD = "%load_ext mlops_jupyter"
 FIT = "%%mlops track fit --no-autolog\nimport mlops_jupyter\nmlops_jupyter.log(loss=(lr - 0.2) ** 2, accuracy=1 - lr)"
@@ -256,7 +256,7 @@ def test_a_notebook_that_cannot_run_stops_no_other(project, stored_runs, clean_e
     assert runs["text"].error == "ConfigurationError: text.ipynb is no notebook: it is not JSON"
 
 
-def test_ctrl_c_keeps_what_ran(project, stored_runs, clean_environment):
+def test_ctrl_c_keeps_what_ran(project, stored_runs, as_a_user_starts_it):
     write_notebook(
         project / "train.ipynb",
         "import time\nwhile n > 1:\n    open('started', 'w').close()\n    time.sleep(0.05)",
@@ -281,8 +281,7 @@ def test_ctrl_c_keeps_what_ran(project, stored_runs, clean_environment):
     assert said.splitlines()[-1] == "interrupted"
     assert "KILLED  train" in said
     shipper = json.loads((project / ".mlops" / "journal" / "shipper.json").read_text())["pid"]
-    _, alive = psutil.wait_procs([one for one in family if one.pid != shipper], timeout=30)
-    assert not alive
+    wait_for(lambda: all(ended(one) for one in family if one.pid != shipper), 30)
     runs = by_name(stored_runs())
     assert runs["train"].status == "KILLED"
     assert runs["n=1"].status in {"FINISHED", "KILLED"}
