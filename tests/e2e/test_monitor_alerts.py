@@ -108,7 +108,7 @@ def test_the_picture_for_readers_without_a_kernel_has_them_too(page: Page, tmp_p
     for name, _, said in FIRING:
         expect(page.get_by_text(name)).to_be_visible()
         expect(page.get_by_text(said)).to_be_visible()
-    expect(page.get_by_text("accuracy").first).to_be_visible()
+    expect(page.get_by_role("cell", name="accuracy", exact=True).first).to_be_visible()
     expect(page.get_by_text("decisions")).to_be_visible()
     browser.picture(page, "monitor-static")
 
