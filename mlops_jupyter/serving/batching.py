@@ -274,9 +274,10 @@ class Raised:
 
     def tell(self, name: str, error: BaseException) -> None:
         """Say where an error came from, unless that has been said just now."""
-        # The first frame is that of the call here.
-        frames = traceback.extract_tb(error.__traceback__)[1:][-_FRAMES:]
-        where = " < ".join(f"{frame.filename}:{frame.lineno} in {frame.name}" for frame in reversed(frames))
+        # The first frame is that of the call here. No source is read: one bad request may follow the other.
+        frames = list(traceback.walk_tb(error.__traceback__))[1:][-_FRAMES:]
+        codes = [(frame.f_code, line) for frame, line in reversed(frames)]
+        where = " < ".join(f"{code.co_filename}:{line} in {code.co_name}" for code, line in codes)
         now = monotonic()
         if now - self._told.get((name, where), float("-inf")) < _TOLD_EVERY_S:
             return

@@ -89,7 +89,7 @@ def give(watch: Path, name: str, batches: Iterable[pa.Table]) -> Feedback:
     return Feedback(name, counted.rows, joined, duplicates, unknown, notes=notes, foreign=foreign)
 
 
-def await_answers(watch: Path, ids: Sequence[str], limit_s: float) -> bool:
+def await_answers(watch: Path, ids: Sequence[str], limit_s: float) -> None:
     """Wait until the answers to requests have been written down, which an endpoint does every few seconds.
 
     Parameters
@@ -100,22 +100,20 @@ def await_answers(watch: Path, ids: Sequence[str], limit_s: float) -> bool:
         The ids of the requests.
     limit_s
         After so many seconds they are not waited for any more.
-
-    Returns
-    -------
-    bool
-        Whether all are there.
     """
-    missing = set(ids)
+    missing, looked = set(ids), set[Path]()
     end = time.monotonic() + limit_s
     while missing:
-        within = Within(ID, min(missing), max(missing))
-        for table in parts.tables(parts.files(watch / parts.ANSWERS), (ID,), within):
+        # A part does not change once it is there, and may be one of many; the newest are the likeliest.
+        new = [one for one in parts.files(watch / parts.ANSWERS) if one not in looked]
+        looked.update(new)
+        for table in parts.tables(new[::-1], (ID,), Within(ID, min(missing), max(missing))):
             missing.difference_update(pc.unique(table[ID]).to_pylist())
-        if not missing or time.monotonic() > end:
-            break
+            if not missing:
+                return
+        if time.monotonic() > end:
+            return
         time.sleep(_LOOK_S)
-    return not missing
 
 
 class _Counted:

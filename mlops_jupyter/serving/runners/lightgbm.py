@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -40,8 +39,6 @@ def load(version: PlannedVersion) -> Runner:
         model: Any = Booster(model_file=file)
     else:
         model = estimator(file, found.flavor.get("serialization_format", "cloudpickle"), version)
-    # A model that was fitted on an array, with a signature that has names, gets a DataFrame, as it does in MLflow.
-    warnings.filterwarnings("ignore", message="X (has|does not have) (valid )?feature names", category=UserWarning)
     booster = model.booster_ if isinstance(model, LGBMModel) else model
     schema = Schema.from_signature(version.signature)
     # A value that LightGBM does not know is missing to it.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import Any
 
 import numpy as np
@@ -42,8 +41,6 @@ class SklearnRunner:
                 f"version {version.version} is to answer with {method}, which {type(self._model).__name__} does not do"
             )
         self._predict = getattr(self._model, method)
-        # A model that was fitted on an array, with a signature that has names, gets a DataFrame, as it does in MLflow.
-        warnings.filterwarnings("ignore", message="X (has|does not have) (valid )?feature names", category=UserWarning)
         self._schema = Schema.from_signature(version.signature)
         fitted = getattr(self._model, "feature_names_in_", None)
         self._fitted_names = None if fitted is None else tuple(map(str, fitted))

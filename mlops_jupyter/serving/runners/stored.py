@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -58,6 +59,8 @@ def estimator(file: Path, form: str, version: PlannedVersion) -> Any:
     ConfigurationError
         When it is not to be trusted.
     """
+    # A model that was fitted on an array, with a signature that has names, gets a DataFrame, as it does in MLflow.
+    warnings.filterwarnings("ignore", message="X (has|does not have) (valid )?feature names", category=UserWarning)
     if form == "skops":
         import skops.io  # noqa: PLC0415 -- it imports scikit-learn, which native models do without
 

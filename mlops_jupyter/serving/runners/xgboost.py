@@ -11,7 +11,6 @@ from xgboost import Booster, DMatrix
 from ...capabilities.endpoints import PlannedVersion
 from ...errors import ConfigurationError
 from ..batching import Runner
-from ..rows import Array
 from ..schema import Schema
 from .arrays import ArrayRunner
 from .categories import restored
@@ -48,9 +47,10 @@ def load(version: PlannedVersion) -> Runner:
             f"version {version.version} was trained on categories that are not kept in it ({len(missing)} columns)",
             "train it with XGBoost 3.1 or newer, on a DataFrame",
         )
+    own, short = (_booster(model), model.inplace_predict) if model is booster else (model.predict, model.predict)
     return ArrayRunner(
-        _booster(model) if isinstance(model, Booster) else model.predict,
-        _directly(model) if isinstance(model, Booster) else model.predict,
+        own,
+        short,
         int(booster.num_features()),
         Schema.from_signature(version.signature),
         # XGBoost 3.2 takes a text that it does not know for the next one in order.
@@ -66,10 +66,3 @@ def _kinds(booster: Booster) -> dict[int, pd.CategoricalDtype]:
 
 def _booster(model: Booster) -> Any:
     return lambda told: model.predict(DMatrix(told, enable_categorical=True))
-
-
-def _directly(model: Booster) -> Any:
-    def predict(rows: Array) -> Any:
-        return model.inplace_predict(rows)
-
-    return predict

@@ -69,16 +69,13 @@ export class ModelsSection extends Section {
     this.list.replaceChildren(...[...models].map(([name, leading]) => this.model(name, leading)));
     if (models.size === 0) {
       const none = part("div", "mlops-Section-none");
-      const said = part("p", "");
-      said.textContent = trans.__("There are no registered models yet. Register one from a cell that has it:");
-      const code = part("code", "");
-      code.textContent = "%mlops register $model --name churn";
+      const said = part("p", "", trans.__("There are no registered models yet. Register one from a cell that has it:"));
+      const code = part("code", "", "%mlops register $model --name churn");
       none.append(said, code);
       this.list.append(none);
     }
     for (const note of table.notes) {
-      const said = part("div", "mlops-Section-foot");
-      said.textContent = note;
+      const said = part("div", "mlops-Section-foot", note);
       this.list.append(said);
     }
   }
@@ -87,8 +84,7 @@ export class ModelsSection extends Section {
     const { trans } = this.place;
     const all = this.opened.get(name);
     const box = part("section", "mlops-Model");
-    const head = part("h3", "");
-    head.textContent = name;
+    const head = part("h3", "", name);
     box.setAttribute("aria-label", name);
     const versions = part("ul", "");
     versions.append(...(all ?? leading).map((one) => this.version(one)));
@@ -113,12 +109,10 @@ export class ModelsSection extends Section {
     const { trans } = this.place;
     const item = part("li", "mlops-Version");
     const first = part("div", "mlops-Version-first");
-    const title = part("b", "");
-    title.textContent = trans.__("version %1", one.version);
+    const title = part("b", "", trans.__("version %1", one.version));
     first.append(title);
     for (const alias of one.aliases) {
-      const badge = part("span", "mlops-Alias");
-      badge.textContent = alias;
+      const badge = part("span", "mlops-Alias", alias);
       badge.title = `models:/${one.model}@${alias}`;
       first.append(badge);
     }

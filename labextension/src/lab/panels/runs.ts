@@ -136,7 +136,7 @@ export class RunsSection extends Section {
     const renewed = await this.unfinished(first, signal);
     this.last = first;
     this.draw(changed || renewed || other);
-    this.answered();
+    this.answered.resolve();
     while (this.rest !== null && this.rows.size < this.most && !document.hidden) {
       const page = await this.page({ limit: PAGE, page: this.rest }, signal);
       this.rest = page.next_page;

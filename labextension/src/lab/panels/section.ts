@@ -1,5 +1,6 @@
 // A section of the sidebar.
 import { refreshIcon, Toolbar, ToolbarButton } from "@jupyterlab/ui-components";
+import { PromiseDelegate } from "@lumino/coreutils";
 import type { Message } from "@lumino/messaging";
 import { Poll } from "@lumino/polling";
 import { Widget } from "@lumino/widgets";
@@ -20,11 +21,8 @@ export abstract class Section extends Widget {
   readonly toolbar = new Toolbar();
   protected readonly api: Api;
   protected readonly body = document.createElement("div");
-  /** Called when there is something to see, or it is said why there is not. */
-  protected answered: () => void = () => undefined;
-  private readonly answer = new Promise<void>((resolve) => {
-    this.answered = resolve;
-  });
+  /** Resolved when there is something to see, or it is said why there is not. */
+  protected readonly answered = new PromiseDelegate<void>();
   private readonly wrong = document.createElement("div");
   private readonly poll: Poll<void>;
   private first: Promise<void> | null = null;
@@ -82,7 +80,7 @@ export abstract class Section extends Widget {
 
   /** Ask for the first time when another section has its answer: if all asked at once, all answers would come late. */
   after(other: Section): void {
-    this.first = other.answer;
+    this.first = other.answered.promise;
   }
 
   override dispose(): void {
@@ -132,7 +130,7 @@ export abstract class Section extends Widget {
       this.node.querySelectorAll(".mlops-Waiting").forEach((one) => one.remove());
       throw error;
     } finally {
-      this.answered();
+      this.answered.resolve();
     }
   }
 }
