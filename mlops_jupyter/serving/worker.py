@@ -24,6 +24,7 @@ from uvicorn.server import ServerState
 from ..capabilities.endpoints import EndpointPlan
 from ..capabilities.endpoints.folder import EndpointFolder
 from ..errors import MlopsError
+from .accepting import ALONE, AMONG_OTHERS, Door
 from .app import App
 from .endpoint import Endpoint
 from .http import EndpointProtocol, listen_config
@@ -34,7 +35,6 @@ from .watching import Watching
 _LOG = logging.getLogger(__name__)
 _PULSE_S = 0.5
 _KEEP_ALIVE_S = 75
-_BACKLOG = 2_048
 # What is open after so long while draining is given up.
 _DRAIN_S = 30.0
 # Whoever is about to connect is there after so many looks; whoever is let in all the same is not waited for.
@@ -92,17 +92,18 @@ class Worker:
             await self._say({"failed": f"the model cannot be loaded: {type(error).__name__}: {error}"})
             return _FAILED_EXIT
         config = listen_config(App(self._endpoint, self._state / "control.sock"), _KEEP_ALIVE_S)
-        server = await loop.create_server(
+        self._door = Door(
+            self._listening,
             lambda: EndpointProtocol(self._endpoint, config, self._server_state, loop),
-            sock=self._listening,
-            backlog=_BACKLOG,
+            at_once=_at_once(plan),
         )
+        self._door.open()
         _set_aside()
         await self._say({"ready": True})
         for task in (self._listen(reader), self._beat()):
             self._begin(task)
         await self._draining.wait()
-        await self._drain(server)
+        await self._drain()
         return self._code
 
     def _plan(self) -> EndpointPlan:
@@ -158,6 +159,7 @@ class Worker:
             await self._say({"swapped": False, "error": f"{type(error).__name__}: {error}"})
         else:
             self._endpoint.told(plan)
+            self._door.at_once = _at_once(plan)
             self._watch(plan)
             _set_aside()
             await self._say({"swapped": True})
@@ -198,12 +200,12 @@ class Worker:
             empty = 0 if waiting.poll(0) else empty + 1
             await asyncio.sleep(_LOOK_S)
 
-    async def _drain(self, server: asyncio.Server) -> None:
+    async def _drain(self) -> None:
         """Take no new connection; answer what comes on open ones, each time as the last."""
         self._endpoint.draining = True
         if self._last:
             await self._empty()
-        server.close()
+        await self._door.close()
         loop = asyncio.get_running_loop()
         end = loop.time() + (_HUNG_DRAIN_S if self._code else _DRAIN_S)
         while self._server_state.connections and loop.time() < end:
@@ -214,6 +216,10 @@ class Worker:
         await self._say_counted()
         for task in self._tasks:
             task.cancel()
+
+
+def _at_once(plan: EndpointPlan) -> int:
+    return ALONE if plan.workers == 1 else AMONG_OTHERS
 
 
 def _set_aside() -> None:
