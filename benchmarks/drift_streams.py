@@ -13,7 +13,7 @@ import json
 import subprocess
 import tempfile
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -25,6 +25,7 @@ from measuring.stream_detectors import STRETCH
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
 _SEEDS = 5
+_AT_ONCE = 2
 _LEAF = 20
 # More rows than there are.
 _ALL = 10**9
@@ -58,10 +59,16 @@ def main() -> None:
         folder = Path(kept)
         streams = _streams(folder, told.seeds)
         found: dict[str, Found] = {"ours": _ours(streams)}
-        for way, peer in _WAYS.items():
-            if installed(peer):
-                progress(way)
-                found[way] = _ask(peer, "stream_detectors.py", way, folder / "streams.json")
+        ways = {way: peer for way, peer in _WAYS.items() if installed(peer)}
+        progress(", ".join(ways))
+        with ThreadPoolExecutor(_AT_ONCE) as pool:
+            asked = [
+                pool.submit(_ask, peer, "stream_detectors.py", way, folder / "streams.json")
+                for way, peer in ways.items()
+            ]
+            for way, each in zip(ways, asked, strict=True):
+                found[way] = each.result()
+                progress(f"{way}: done")
     for looks_at, head in _HEADS.items():
         print(f"\n{head}\n\n{report(streams, found, looks_at)}")
     write_json(told.json, {"benchmark": "drift_streams", "streams": streams, "alarms": found})

@@ -9,7 +9,6 @@ with a distance for each column.
 from __future__ import annotations
 
 import json
-import resource
 import sys
 import time
 import warnings
@@ -24,19 +23,20 @@ def main() -> None:
     warnings.simplefilter("ignore")
     way, before, now, *more = sys.argv[1:]
     work = WAYS[way](before, now, *more)
-    resident = _resident_kb()
+    # The high-water mark of what was made ready is forgotten, so that only the work's own is measured.
+    Path("/proc/self/clear_refs").write_text("5")
+    resident = _kb("VmRSS")
     began, used = time.perf_counter(), time.process_time()
     work()
     seconds, processor = time.perf_counter() - began, time.process_time() - used
-    extra = max(0, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - resident) / 1024
+    extra = max(0, _kb("VmHWM") - resident) / 1024
     print(json.dumps({"seconds": seconds, "processor_s": processor, "extra_mb": extra}))
 
 
-def _resident_kb() -> int:
-    # The high-water mark of what was made ready is forgotten, so that only the work's own is measured.
-    Path("/proc/self/clear_refs").write_text("5")
+def _kb(name: str) -> int:
+    # Not ru_maxrss, in which the memory of the process lives on that this one was started by.
     status = Path("/proc/self/status").read_text()
-    return int(next(line for line in status.splitlines() if line.startswith("VmRSS")).split()[1])
+    return int(next(line for line in status.splitlines() if line.startswith(name)).split()[1])
 
 
 def _frame(file: str) -> Any:

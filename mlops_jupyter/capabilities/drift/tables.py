@@ -13,8 +13,10 @@ from numpy.typing import NDArray
 from ...errors import CommandError
 from ..conditions import Condition
 from .baseline import Baseline, settled
+from .columns import Column
 from .profiles import Profile
 from .quantities import SKETCH_SIZE
+from .values import is_missing
 from .words import named
 
 # Of larger tables so many rows are drawn.
@@ -101,11 +103,17 @@ def profile_of(
     Columns of an array are called by their numbers; an array of three axes is one embedding.
     """
     made = Profile(size=size)
+    if isinstance(table, pd.DataFrame):
+        wanted = set(map(str, table.columns) if columns is None else columns) - set(without)
+        made.rows += len(table)
+        # Column by column: to take a column out of a DataFrame costs more than to cut it into pieces.
+        for at, name in enumerate(map(str, table.columns)):
+            if name in wanted:
+                _take(made, name, table.iloc[:, at])
+        return made
     for start in range(0, len(table), _BLOCK):
         block = table[start : start + _BLOCK]
-        if isinstance(block, pd.DataFrame):
-            _update(made, block, [str(one) for one in block.columns] if columns is None else list(columns), without)
-        elif np.ndim(block) == _TABLE and np.asarray(block).dtype.kind in "biuf":
+        if np.ndim(block) == _TABLE and np.asarray(block).dtype.kind in "biuf":
             matrix = np.asarray(block)
             names = [str(at) for at in range(matrix.shape[1])]
             kept = [at for at, name in enumerate(names) if name not in without]
@@ -159,15 +167,14 @@ def outputs(answers: Any, only: str | None = None) -> dict[str, NDArray[Any]]:
     return dict(list(told.items())[:_MOST_OUTPUTS])
 
 
-def _update(made: Profile, block: pd.DataFrame, names: list[str], without: Sequence[str]) -> None:
-    made.rows += len(block)
-    for at, name in enumerate(str(one) for one in block.columns):
-        if name in names and name not in without:
-            _take(made, name, block.iloc[:, at])
-
-
 def _take(made: Profile, name: str, series: pd.Series) -> None:
-    column, kind = made.column(name), series.dtype
+    column = made.column(name)
+    for start in range(0, len(series), _BLOCK):
+        _update(column, series.iloc[start : start + _BLOCK])
+
+
+def _update(column: Column, series: pd.Series) -> None:
+    kind = series.dtype
     if isinstance(kind, np.dtype) and kind.kind != "O":
         column.update(series.to_numpy())
     elif isinstance(kind, pd.DatetimeTZDtype):
@@ -182,10 +189,14 @@ def _take(made: Profile, name: str, series: pd.Series) -> None:
 
 
 def _counted(series: pd.Series) -> tuple[dict[str, int], int]:
-    counts = series.value_counts(dropna=True, sort=False)
+    # pandas takes a copy to leave out what is missing.
+    counts = series.value_counts(dropna=False, sort=False)
     told: dict[str, int] = {}
+    missing = 0
     for value, count in zip(counts.index.tolist(), counts.tolist(), strict=True):
-        if count:
+        if is_missing(value):
+            missing += count
+        elif count:
             name = named(value)
             told[name] = told.get(name, 0) + count
-    return told, int(series.isna().sum())
+    return told, missing
