@@ -26,7 +26,7 @@ from mlops_jupyter.capabilities.endpoints.series import SeriesFile
 from mlops_jupyter.capabilities.endpoints.series_rates import instants
 from mlops_jupyter.capabilities.monitoring import from_history
 from mlops_jupyter.capabilities.monitoring.curves import grain
-from mlops_jupyter.widgets import monitor
+from mlops_jupyter.widgets import monitor, monitor_wire
 from tests.fakes import histories
 
 SECONDS = 20
@@ -99,7 +99,7 @@ def told(watch: Path, end_s: float) -> list[dict[str, Any]]:
     first = len(times) - SECONDS
     messages = []
     for place, (start, stop) in enumerate([(0, first), *((first + at, first + at + 1) for at in range(SECONDS))]):
-        data = monitor.packed(times[start:stop], [curves.values[key][start:stop] for key in keys])
+        data = monitor_wire.packed(times[start:stop], [curves.values[key][start:stop] for key in keys])
         content = {
             "kind": "series", "n": place, "range": HOUR_S, "step": 1, "count": stop - start,
             "columns": list(range(len(keys))), "new": new if place == 0 else [], "reset": place == 0,

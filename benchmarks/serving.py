@@ -3,7 +3,8 @@
 .venv/bin/python benchmarks/serving.py [--rounds N] [--only linear] [--peer NAME] [--rows 1] [--seconds S] [--check]
 
 One worker each, the same model and the same rows, by wrk with one thread over loopback, in turn within each round.
-Ours checks the token and the rows against the signature, and counts. Ray Serve is measured when it is named.
+Ours is the whole endpoint: it checks the token and the rows against the signature, counts, compares with the baseline
+and keeps answers. Ray Serve is measured when it is named.
 """
 
 from __future__ import annotations
@@ -89,7 +90,7 @@ def main() -> None:
 def _trained(model: str) -> tuple[Path, dict[str, Any]]:
     folder = CACHE / "serving-models"
     folder.mkdir(parents=True, exist_ok=True)
-    if not (folder / model / "about.json").exists():
+    if not (folder / model / "baseline.json").exists():
         progress("training the models (once)")
         done = ask((sys.executable, HERE / "serving_models.py", folder), cwd=folder, env=environment(CACHE))
         if isinstance(done, Failed):

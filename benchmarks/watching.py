@@ -10,30 +10,28 @@ processor's time of the worker and of the watcher for each request is steadier t
 from __future__ import annotations
 
 import argparse
-import hashlib
-import json
 import os
 import sys
 import tempfile
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from statistics import median
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import numpy as np
 import psutil
 from measuring import CACHE, HERE, Failed, ask, machine, number, options, progress, ratio_of, table, verdict, write_json
 from measuring.serving_load import load, require
+from measuring.serving_ours import plan, written
 from measuring.serving_servers import body
 from serving import _trained
 
 from mlops_jupyter.adapters.local_deployments import starting
-from mlops_jupyter.capabilities.drift import Baseline, Profile
-from mlops_jupyter.capabilities.endpoints import EndpointPlan, MonitoringPlan, PlannedVersion, processes, runners
-from mlops_jupyter.capabilities.endpoints.folder import EndpointFolder
+from mlops_jupyter.capabilities.endpoints import processes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from mlops_jupyter.capabilities.endpoints.folder import EndpointFolder
 
 _WATCHED, _PLAIN = "watched", "not watched"
 _MOST_US, _MOST_LOST = 10.0, 0.10
@@ -79,8 +77,7 @@ def main() -> None:
     values: dict[str, list[dict[str, float]]] = {_WATCHED: [], _PLAIN: []}
     with tempfile.TemporaryDirectory(prefix="bench-") as base, ExitStack() as stack:
         started = {
-            name: stack.enter_context(running(Path(base) / name, place, about, watched=name == _WATCHED))
-            for name in values
+            name: stack.enter_context(running(Path(base) / name, place, watched=name == _WATCHED)) for name in values
         }
         asked = body(about, told.rows, is_v2=False)
         for one in started.values():
@@ -147,40 +144,14 @@ def targets(values: dict[str, list[dict[str, float]]], rows: int) -> list[str]:
 
 
 @contextmanager
-def running(base: Path, place: Path, about: dict[str, Any], *, watched: bool) -> Iterator[Endpoint]:
+def running(base: Path, place: Path, *, watched: bool) -> Iterator[Endpoint]:
     """Start an endpoint, and end it."""
-    folder = EndpointFolder(base / ".mlops" / "endpoints" / "bench")
-    folder.path.mkdir(parents=True, mode=0o700)
-    folder.make()
-    folder.write_plan(_plan(base, place / "model", about, watched=watched))
+    folder = written(base, plan(place / "model", watched=watched))
     state = starting.start(folder, lambda *_: None)
     try:
         yield Endpoint(folder, state.port, state.pid)
     finally:
         processes.end(state.supervisor, 30)
-
-
-def _plan(base: Path, model: Path, about: dict[str, Any], *, watched: bool) -> EndpointPlan:
-    rows = np.random.default_rng(1).standard_normal((20_000, len(about["columns"])))
-    features, predictions = Profile(), Profile()
-    features.update_matrix(about["columns"], rows)
-    predictions.update({"prediction": (rows.sum(axis=1) > 0).astype(np.int64)}, len(rows))
-    baseline = base / "baseline.json"
-    baseline.write_text(Baseline(features, predictions, "a benchmark").to_json(), encoding="utf-8")
-    signature = {name: text for name, text in about["signature"].items() if name in ("inputs", "outputs") and text}
-    version = PlannedVersion(
-        "1",
-        str(model),
-        str(model),
-        runners.choose(["python_function", "sklearn"], model, signature),
-        model="bench",
-        signature=signature,
-        example=json.dumps({"dataframe_split": {"columns": about["columns"], "data": about["rows"][:3]}}),
-        trusted=True,
-        baseline=str(baseline),
-    )
-    token = hashlib.sha256(b"token").hexdigest()
-    return EndpointPlan("bench", (version,), token_sha256=token, monitoring=MonitoringPlan(enabled=watched))
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """Train the two models that the benchmark of serving serves, and print where the payloads and answers lie.
 
-It is run in an environment that has MLflow and scikit-learn: ``serving_models.py FOLDER``.
+It is run in our environment: ``serving_models.py FOLDER``.
 """
 
 from __future__ import annotations
@@ -16,6 +16,8 @@ import numpy as np
 import pandas as pd
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
+
+from mlops_jupyter.capabilities.drift import Baseline, Profile
 
 FEATURES = 20
 MODELS = {"linear": LogisticRegression(), "forest": RandomForestClassifier(100, random_state=0)}
@@ -50,6 +52,11 @@ def main(folder: Path) -> None:
             "rows": asked.to_numpy().tolist(),
             "answers": answers,
         }
+        features, predictions = Profile(), Profile()
+        features.update_matrix(names, table.to_numpy())
+        predictions.update({"prediction": model.predict(table)}, len(table))
+        baseline = Baseline(features, predictions, "a benchmark")
+        (place / "baseline.json").write_text(baseline.to_json(), encoding="utf-8")
         (place / "about.json").write_text(json.dumps(about), encoding="utf-8")
     print(json.dumps(str(folder)))
 

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -171,8 +171,13 @@ def running(name: str, place: Path, about: Mapping[str, Any]) -> Iterator[Runnin
             print(f"{name} does not answer, so its row is missing: see {log.name}")
             yield None
     finally:
+        # BentoML's workers are in a session of their own.
+        family = psutil.Process(process.pid).children(recursive=True)
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
+        for one in family:
+            with suppress(psutil.NoSuchProcess):
+                one.kill()
         log.close()
 
 

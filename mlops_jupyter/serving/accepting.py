@@ -1,7 +1,7 @@
 """Where connections come in: many in one turn of the event loop.
 
 A server of uvloop accepts one connection in each turn. Under load a turn takes as long as a batch: the last of 64
-clients that connect at once would wait for 64 batches, while the first are answered again and again.
+clients that connect at once would wait for 64 batches, while the first are answered again and again: decision 0041.
 """
 
 from __future__ import annotations

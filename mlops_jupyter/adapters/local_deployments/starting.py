@@ -27,6 +27,12 @@ _START_LIMIT_S = 900.0
 _STOP_S = 10.0
 
 
+def command(folder: EndpointFolder, worker: str = _WORKER) -> list[str]:
+    """Return the command that is the supervisor of a folder with a plan."""
+    # Safe path: a file of the project that is called like a module of Python's is not imported here.
+    return [sys.executable, "-P", "-m", _SUPERVISOR, str(folder.path), worker, *_ATTENDANTS]
+
+
 def start(folder: EndpointFolder, waiting: Waiting, worker: str = _WORKER) -> EndpointState:
     """Start the supervisor of a folder with a plan, and return its state as soon as it answers.
 
@@ -41,8 +47,7 @@ def start(folder: EndpointFolder, waiting: Waiting, worker: str = _WORKER) -> En
     folder.state_file.unlink(missing_ok=True)
     with os.fdopen(os.open(folder.log, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600), "ab") as log:
         process = subprocess.Popen(
-            # Safe path: a file of the project that is called like a module of Python's is not imported here.
-            [sys.executable, "-P", "-m", _SUPERVISOR, str(folder.path), worker, *_ATTENDANTS],
+            command(folder, worker),
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,

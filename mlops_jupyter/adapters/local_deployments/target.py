@@ -3,41 +3,27 @@
 from __future__ import annotations
 
 import contextlib
-import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
-from urllib.parse import quote
 
 from ...capabilities import rollouts
 from ...capabilities.canaries import log
-from ...capabilities.endpoints import (
-    EndpointPlan,
-    MonitoringPlan,
-    PlannedVersion,
-    control,
-    history,
-    neutral_examples,
-    processes,
-    runners,
-    scraping,
-    snippets,
-)
+from ...capabilities.endpoints import EndpointPlan, control, history, scraping, snippets
 from ...capabilities.endpoints.folder import ENDPOINTS, EndpointFolder, all_endpoints, endpoint_folder
 from ...capabilities.endpoints.state import EndpointState, current_state
 from ...capabilities.models import folders
 from ...capabilities.private_files import write_private
-from ...errors import CommandError, ConfigurationError, Conflict, MlopsError, NotFound, Rejected, Unavailable
+from ...errors import CommandError, ConfigurationError, Conflict, NotFound, Rejected, Unavailable
 from ...protocols import Answer, Earlier, Waiting, WantedDeployment
-from ...records import Deployment, ServedVersion
+from ...records import Deployment
 from . import asking, log_reading, starting
+from .describing import body, described
+from .ending import end, end_workers
+from .planning import planned, served, with_baseline
 
-# So many of the last decisions about canaries are shown.
-_DECISIONS = 5
-_SWAP_S, _STOP_S, _END_S = 900.0, 45.0, 5.0
+_SWAP_S, _BACK_S = 900.0, 5.0
 
 
 class LocalDeployments:
@@ -75,7 +61,7 @@ class LocalDeployments:
         if wanted.config:
             raise CommandError("the target local takes no --config", "mlops deploy --help lists its options")
         folder.make()
-        wanted = wanted._replace(versions=tuple(_with_baseline(folder, one) for one in wanted.versions))
+        wanted = wanted._replace(versions=tuple(with_baseline(folder, one) for one in wanted.versions))
         state = current_state(folder)
         if state is not None and state.alive:
             plan = self._change(folder, state, wanted, waiting)
@@ -91,28 +77,28 @@ class LocalDeployments:
 
     def all(self) -> tuple[Deployment, ...]:
         """Return all deployments."""
-        return tuple(map(_described, all_endpoints(self._state)))
+        return tuple(map(described, all_endpoints(self._state)))
 
     def get(self, name: str) -> Deployment:
         """Return one."""
-        return _described(self._found(name))
+        return described(self._found(name))
 
     def before(self, name: str) -> Earlier:
         """Return what it served before."""
         entry = history.before(self._found(name).history)
         if entry is None:
             raise NotFound(f"{name} has served nothing before", f"mlops deployments {name}")
-        versions = tuple(map(_served, entry.versions))
+        versions = tuple(map(served, entry.versions))
         return Earlier(entry.number, versions, entry.follows, entry.at, entry.why)
 
     def remove(self, name: str) -> Deployment:
         """End it and leave nothing; return how it was."""
         folder = self._found(name)
         with folder.changing():
-            was = _described(folder)
+            was = described(folder)
             state = current_state(folder)
             if state is not None:
-                _end(folder, state)
+                end(folder, state)
             unused = _digests(folder)
             scraping.withdraw(folder)
             folder.remove()
@@ -124,7 +110,7 @@ class LocalDeployments:
         folder = self._found(name)
         state = current_state(folder)
         if state is None or not state.alive:
-            raise Unavailable("endpoint", f"{name} does not run", rollouts.again(_described(folder)))
+            raise Unavailable("endpoint", f"{name} does not run", rollouts.again(described(folder)))
         return asking.ask(folder, state, body, content_type, timeout_s)
 
     def log_lines(self, name: str, most: int, *, follow: bool) -> Iterator[tuple[str, ...]]:
@@ -162,7 +148,7 @@ class LocalDeployments:
     ) -> EndpointPlan:
         """Start an endpoint that does not run."""
         if state is not None:
-            _end_workers(state)
+            end_workers(state)
         try:
             old = folder.plan()
         except ConfigurationError:
@@ -170,7 +156,7 @@ class LocalDeployments:
             old = None
         token, metrics = folder.digests()
         old = replace(old or EndpointPlan(wanted.name, ()), token_sha256=token, metrics_sha256=metrics)
-        plan = _planned(old, wanted)
+        plan = planned(old, wanted)
         _check_socket(plan.socket)
         folder.write_plan(plan)
         starting.start(folder, waiting, self._worker)
@@ -191,7 +177,7 @@ class LocalDeployments:
                 f"{folder.name} runs already, and listens at {state.socket or state.port}",
                 f"mlops undeploy {folder.name}, then deploy it with the other address",
             )
-        plan = _planned(old, wanted._replace(port=None, socket=None))
+        plan = planned(old, wanted._replace(port=None, socket=None))
         folder.write_plan(plan)
         waiting("the version is loaded and asked for a first prediction", 0.0)
         try:
@@ -203,7 +189,7 @@ class LocalDeployments:
             folder.write_plan(old)
             # Whoever has given up waiting does not wait for this either.
             with contextlib.suppress(Unavailable):
-                control.ask(folder.control, {"do": "plan"}, _END_S)
+                control.ask(folder.control, {"do": "plan"}, _BACK_S)
             raise
         if why is not None:
             folder.write_plan(old)
@@ -228,85 +214,11 @@ def _announce(folder: EndpointFolder) -> None:
 
 def _leave_request(folder: EndpointFolder, plan: EndpointPlan) -> None:
     """Write down the request that the snippets send, where it is too long to stand in them."""
-    body = _body(plan)
-    if body is not None and snippets.is_long(body):
-        write_private(folder.request_file, body)
+    asked = body(plan)
+    if asked is not None and snippets.is_long(asked):
+        write_private(folder.request_file, asked)
     else:
         folder.request_file.unlink(missing_ok=True)
-
-
-def _body(plan: EndpointPlan | None) -> str | None:
-    first = None if plan is None or not plan.versions else plan.versions[0]
-    return None if first is None else snippets.body_of(first.example, first.signature)
-
-
-def _planned(old: EndpointPlan, wanted: WantedDeployment) -> EndpointPlan:
-    monitoring = old.monitoring if wanted.monitoring is None else MonitoringPlan(**wanted.monitoring)
-    changes: dict[str, Any] = {
-        "name": wanted.name,
-        "versions": tuple(_planned_version(one, monitoring.redact) for one in wanted.versions),
-        "monitoring": monitoring,
-        "follows": wanted.follows,
-        "auto": wanted.auto,
-    }
-    if wanted.workers is not None:
-        changes["workers"] = wanted.workers
-    if wanted.verbose_errors is not None:
-        changes["verbose_errors"] = wanted.verbose_errors
-    if wanted.port is not None:
-        changes |= {"port": wanted.port, "socket": None}
-    if wanted.socket is not None:
-        changes |= {"port": 0, "socket": wanted.socket}
-    return replace(old, **changes)
-
-
-def _planned_version(version: ServedVersion, redact: tuple[str, ...]) -> PlannedVersion:
-    return PlannedVersion(
-        version=version.version,
-        source=version.source,
-        path=version.path,
-        runner=runners.choose(version.flavors, Path(version.path), version.signature),
-        model=version.model,
-        percent=version.percent,
-        shadow=version.shadow,
-        digest=version.digest,
-        run_id=version.run_id,
-        flavors=version.flavors,
-        signature=version.signature,
-        # Requests to paste, the description and the page for trying are made of it.
-        example=neutral_examples.neutral(version.example, redact, version.signature),
-        trusted=version.trusted,
-        baseline=version.baseline,
-    )
-
-
-def _with_baseline(folder: EndpointFolder, version: ServedVersion) -> ServedVersion:
-    """Return a version whose baseline lies where it will stay: in the model's folder, or the endpoint's."""
-    if version.baseline is None or Path(version.baseline).is_relative_to(version.path):
-        return version
-    kept = folder.path / "baseline" / f"{quote(version.version, safe='')}.json"
-    if Path(version.baseline) != kept:
-        kept.parent.mkdir(mode=0o700, exist_ok=True)
-        write_private(kept, Path(version.baseline).read_text(encoding="utf-8"))
-    return replace(version, baseline=str(kept))
-
-
-def _served(version: PlannedVersion) -> ServedVersion:
-    return ServedVersion(
-        version=version.version,
-        source=version.source,
-        model=version.model,
-        percent=version.percent,
-        shadow=version.shadow,
-        run_id=version.run_id,
-        digest=version.digest,
-        path=version.path,
-        flavors=version.flavors,
-        signature=version.signature,
-        example=version.example,
-        trusted=version.trusted,
-        baseline=version.baseline,
-    )
 
 
 def _digests(folder: EndpointFolder) -> set[str]:
@@ -321,94 +233,3 @@ def _digests(folder: EndpointFolder) -> set[str]:
 def _check_socket(socket: str | None) -> None:
     if socket is not None and not Path(socket).parent.is_dir():
         raise CommandError(f"there is no folder for the socket {socket}", f"mkdir -p {Path(socket).parent}")
-
-
-def _described(folder: EndpointFolder) -> Deployment:
-    """Describe an endpoint, whatever state its files are in."""
-    notes: tuple[str, ...] = ()
-    try:
-        folder.check()
-        plan = folder.plan()
-    except MlopsError as error:
-        plan, notes = None, (error.message,)
-    state = current_state(folder)
-    found = Deployment(
-        name=folder.name,
-        target="local",
-        status="unknown" if state is None else "stopped",
-        versions=() if plan is None else tuple(map(_served, plan.versions)),
-        workers=None if plan is None else plan.workers,
-        follows=None if plan is None else plan.follows,
-        auto=None if plan is None else plan.auto,
-        decisions=log.decisions(folder.watch, _DECISIONS),
-        token_file=str(folder.token_file),
-        log=str(folder.log),
-        notes=notes,
-    )
-    if state is None:
-        return found
-    status, reason = state.status, state.error
-    if not state.alive and status not in {"failed", "stopped"}:
-        status, reason = "stopped", f"its process {state.pid} was killed, or the machine was started anew"
-    if status == "stopped":
-        notes = (*notes, f"{rollouts.again(found)} starts it again")
-    found = replace(
-        found,
-        status=status,
-        notes=notes,
-        restarts=state.restarts,
-        error=reason,
-        error_at=None if state.error_at is None else datetime.fromtimestamp(state.error_at, UTC),
-        started=datetime.fromtimestamp(state.started_at, UTC),
-        pid=state.pid if state.alive else None,
-    )
-    return _with_address(found, folder, state, plan) if state.alive else found
-
-
-def _with_address(
-    found: Deployment, folder: EndpointFolder, state: EndpointState, plan: EndpointPlan | None
-) -> Deployment:
-    url = asking.url_of(state)
-    body = _body(plan)
-    file = str(folder.request_file) if snippets.is_long(body) and folder.request_file.exists() else None
-    ask = (url, state.socket, str(folder.token_file), None if snippets.is_long(body) else body, file)
-    return replace(
-        found,
-        url=url,
-        socket=state.socket,
-        port=state.port if state.socket is None else None,
-        curl=snippets.curl(*ask),
-        python=snippets.python(*ask),
-    )
-
-
-def _end(folder: EndpointFolder, state: EndpointState) -> None:
-    """End all processes of an endpoint, by asking first."""
-    if state.alive:
-        try:
-            control.ask(folder.control, {"do": "stop"}, _END_S)
-        except Unavailable:
-            # Its guard first, which would start it again; it tells the supervisor.
-            guarded = processes.lives(state.guard)
-            _end_process(state.guard, _STOP_S)
-            _end_process(state.supervisor, 0.0 if guarded else _STOP_S)
-        if not processes.wait(state.supervisor, _STOP_S):
-            _end_process(state.guard, 0.0)
-            _end_process(state.supervisor, _END_S)
-        _end_process(state.guard, _END_S)
-    _end_workers(state)
-    if state.socket is not None:
-        left = Path(state.socket)
-        if left.exists() and stat.S_ISSOCK(left.lstat().st_mode):
-            left.unlink()
-
-
-def _end_workers(state: EndpointState) -> None:
-    """End workers that have outlived their supervisor, as one that hangs does."""
-    for worker in state.workers:
-        _end_process(worker.process, _END_S)
-
-
-def _end_process(process: processes.ProcessId, patience_s: float) -> None:
-    if process.pid:
-        processes.end(process, patience_s)

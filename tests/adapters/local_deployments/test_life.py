@@ -128,7 +128,9 @@ def test_a_unix_socket_is_private_and_goes_with_the_endpoint(endpoints, tmp_path
     assert not place.exists()
 
 
-def test_a_worker_that_is_killed_is_started_again_and_told(endpoints):
+def test_a_worker_that_is_killed_is_started_again_and_told(endpoints, monkeypatch):
+    from mlops_jupyter.adapters.local_deployments import describing
+
     endpoints.deploy()
     (worker,) = endpoints.told().workers
     os.kill(worker.pid, signal.SIGKILL)
@@ -139,6 +141,10 @@ def test_a_worker_that_is_killed_is_started_again_and_told(endpoints):
     assert found.error.startswith(f"worker {worker.pid} was killed by SIGKILL")
     assert found.error_at is not None
     assert endpoints.told().workers[0].pid != worker.pid
+    # What is long over is in the log alone.
+    monkeypatch.setattr(describing, "_OVER_S", 0.0)
+    assert endpoints.get("churn").error is None
+    assert "was killed by SIGKILL" in endpoints.folder().log.read_text()
 
 
 def test_the_others_answer_while_one_is_away(endpoints):
@@ -262,10 +268,10 @@ def test_a_supervisor_is_started_again_and_again_but_not_when_it_is_to_end(endpo
 
 
 def test_a_supervisor_that_hangs_is_ended_with_its_guard(endpoints, monkeypatch):
-    from mlops_jupyter.adapters.local_deployments import target
+    from mlops_jupyter.adapters.local_deployments import ending
 
-    monkeypatch.setattr(target, "_END_S", 0.5)
-    monkeypatch.setattr(target, "_STOP_S", 0.5)
+    monkeypatch.setattr(ending, "_END_S", 0.5)
+    monkeypatch.setattr(ending, "_STOP_S", 0.5)
     endpoints.deploy()
     state = endpoints.told()
     os.kill(state.pid, signal.SIGSTOP)

@@ -1,0 +1,85 @@
+"""What is wanted of an endpoint as its plan, and a plan's versions as others know them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from ...capabilities.endpoints import EndpointPlan, MonitoringPlan, PlannedVersion, neutral_examples, runners
+from ...capabilities.endpoints.folder import EndpointFolder
+from ...capabilities.private_files import write_private
+from ...protocols import WantedDeployment
+from ...records import ServedVersion
+
+
+def planned(old: EndpointPlan, wanted: WantedDeployment) -> EndpointPlan:
+    """Return the plan of an endpoint that does what is wanted; what nobody has said stays as it was."""
+    monitoring = old.monitoring if wanted.monitoring is None else MonitoringPlan(**wanted.monitoring)
+    changes: dict[str, Any] = {
+        "name": wanted.name,
+        "versions": tuple(_planned_version(one, monitoring.redact) for one in wanted.versions),
+        "monitoring": monitoring,
+        "follows": wanted.follows,
+        "auto": wanted.auto,
+    }
+    if wanted.workers is not None:
+        changes["workers"] = wanted.workers
+    if wanted.verbose_errors is not None:
+        changes["verbose_errors"] = wanted.verbose_errors
+    if wanted.port is not None:
+        changes |= {"port": wanted.port, "socket": None}
+    if wanted.socket is not None:
+        changes |= {"port": 0, "socket": wanted.socket}
+    return replace(old, **changes)
+
+
+def _planned_version(version: ServedVersion, redact: tuple[str, ...]) -> PlannedVersion:
+    return PlannedVersion(
+        version=version.version,
+        source=version.source,
+        path=version.path,
+        runner=runners.choose(version.flavors, Path(version.path), version.signature),
+        model=version.model,
+        percent=version.percent,
+        shadow=version.shadow,
+        digest=version.digest,
+        run_id=version.run_id,
+        flavors=version.flavors,
+        signature=version.signature,
+        # Requests to paste, the description and the page for trying are made of it.
+        example=neutral_examples.neutral(version.example, redact, version.signature),
+        trusted=version.trusted,
+        baseline=version.baseline,
+    )
+
+
+def with_baseline(folder: EndpointFolder, version: ServedVersion) -> ServedVersion:
+    """Return a version whose baseline lies where it will stay: in the model's folder, or the endpoint's."""
+    if version.baseline is None or Path(version.baseline).is_relative_to(version.path):
+        return version
+    kept = folder.path / "baseline" / f"{quote(version.version, safe='')}.json"
+    if Path(version.baseline) != kept:
+        kept.parent.mkdir(mode=0o700, exist_ok=True)
+        write_private(kept, Path(version.baseline).read_text(encoding="utf-8"))
+    return replace(version, baseline=str(kept))
+
+
+def served(version: PlannedVersion) -> ServedVersion:
+    """Return a version of a plan as others know it."""
+    return ServedVersion(
+        version=version.version,
+        source=version.source,
+        model=version.model,
+        percent=version.percent,
+        shadow=version.shadow,
+        run_id=version.run_id,
+        digest=version.digest,
+        path=version.path,
+        flavors=version.flavors,
+        signature=version.signature,
+        example=version.example,
+        trusted=version.trusted,
+        baseline=version.baseline,
+    )
