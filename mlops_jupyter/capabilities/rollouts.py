@@ -57,7 +57,7 @@ def with_shadow(present: Versions, new: ServedVersion) -> Versions:
     return (*(one for one in present if one.version != new.version), replace(new, percent=0.0, shadow=True))
 
 
-def parsed_shares(name: str, given: Iterable[str]) -> dict[str, float]:
+def parsed_shares(present: Deployment, given: Iterable[str]) -> dict[str, float]:
     """Return the shares of a deployment's traffic that were given as ``3=90``.
 
     Raises
@@ -65,7 +65,7 @@ def parsed_shares(name: str, given: Iterable[str]) -> dict[str, float]:
     CommandError
         When one is no share, or they do not sum to 100.
     """
-    hint = f"mlops traffic {name} 3=90 4=10"
+    hint = _example(present)
     shares: dict[str, float] = {}
     for one in given:
         version, equals, text = one.rpartition("=")
@@ -81,6 +81,13 @@ def parsed_shares(name: str, given: Iterable[str]) -> dict[str, float]:
     if not math.isclose(sum(shares.values()), _ALL, abs_tol=1e-6):
         raise CommandError(f"the shares sum to {sum(shares.values()):g}, not to 100", hint)
     return shares
+
+
+def _example(present: Deployment) -> str:
+    """Return a command that shares out the traffic of what is served."""
+    first, *others = [one.version for one in present.versions] or ["VERSION"]
+    shares = [f"{first}=90", f"{others[0]}=10"] if others else [f"{first}=100"]
+    return shlex.join(["mlops", "traffic", present.name, *shares])
 
 
 def with_share(present: Versions, version: str, percent: float) -> Versions:

@@ -120,11 +120,12 @@ def deploy(
         if package.model is not None and package.version is not None:
             models.remember(current, package.model, package.version, *([package.alias] if package.alias else []))
         new = targets.served(package)
+        before = targets.existing(place, name)
         alias = f"models:/{package.model}@{package.alias}" if package.alias else None
         if canary is None and not shadow:
             versions, follows = rollouts.alone(new), alias
         else:
-            present = _present(targets.existing(place, name), name, new)
+            present = _present(before, name, new)
             # What stands beside it changes nothing about whom it follows.
             versions, follows = _beside(name, present.versions, new, canary), present.follows
         wanted = WantedDeployment(
@@ -143,7 +144,16 @@ def deploy(
         )
         found = place.apply(wanted, targets.waiting(reporter, name))
     targets.ready(reporter, name)
-    return targets.with_jupyter(replace(found, notes=(*package.notes, *found.notes)))
+    notes = (*package.notes, *found.notes)
+    if before is not None and before.status == "ready" and _same(before) == _same(found):
+        notes = (*notes, f"{name} served this already")
+    return targets.with_jupyter(replace(found, notes=notes))
+
+
+def _same(found: Deployment) -> object:
+    """Return what a deployment serves, and how."""
+    versions = [(one.version, one.digest, one.percent, one.shadow) for one in found.versions]
+    return versions, found.follows, found.workers, found.auto, found.url
 
 
 def _policy(told: Mapping[str, Any], new: ServedVersion, canary: float) -> RolloutPolicy:

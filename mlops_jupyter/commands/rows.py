@@ -65,10 +65,12 @@ def rows(
     watch = endpoint_folder(current.state, name).watch
     start = datetime.now(UTC) - timedelta(seconds=stretches.seconds(since, "--since"))
     chosen = segments.parsed(segment) if segment else None
-    behind = None
+    behind: logged.Moved | None = None
+    notes: tuple[str, ...] = ()
     if feature:
         version = version or _main(found)
-        behind = logged.moved(_of_feature(name, read_drift(watch).get(version), feature))
+        drift = _of_feature(name, read_drift(watch).get(version), feature)
+        behind, notes = logged.moved(drift), _remarks(drift)
     seen = logged.find(watch, Wanted(version=version, since=start, segment=chosen), behind, limit)
     table = seen.table.to_pandas()
     return LoggedRows(
@@ -79,8 +81,15 @@ def rows(
         looked_at=seen.looked_at,
         columns=tuple(map(str, table.columns)),
         rows=tuple(tuple(row.values()) for row in seen.table.slice(0, 100).to_pylist()),
+        notes=notes,
         result=table,
     )
+
+
+def _remarks(drift: FeatureDrift) -> tuple[str, ...]:
+    if drift.drifted or drift.missing_drifted:
+        return ()
+    return (f"{drift.feature} has not drifted: these are the values that have become more frequent all the same",)
 
 
 def _main(found: Deployment) -> str:

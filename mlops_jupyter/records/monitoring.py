@@ -250,6 +250,8 @@ class LoggedRows:
         How many logged rows have, and of how many.
     columns, rows
         The columns' names, and the first rows.
+    notes
+        What else a reader should know.
     result
         The rows as a DataFrame.
     """
@@ -261,6 +263,7 @@ class LoggedRows:
     looked_at: int
     columns: tuple[str, ...]
     rows: tuple[tuple[object, ...], ...]
+    notes: tuple[str, ...] = ()
     result: Any = field(default=None, compare=False, repr=False, metadata=UNSAID)
 
 

@@ -83,7 +83,7 @@ def _integers(values: Values, column: Column) -> Array:
             return type(value) is int or (type(value) is float and value.is_integer())
 
         if not all(map(is_whole, values)):
-            raise _culprit(values, column, is_whole, "must be an integer, and cannot be missing")
+            raise _culprit(values, column, is_whole, "must be an integer")
         values = [int(value) for value in values]
     try:
         return np.array(values, dtype=column.dtype)  # which fails for what is beyond it
@@ -95,9 +95,7 @@ def _integers(values: Values, column: Column) -> Array:
 
 def _booleans(values: Values, column: Column) -> Array:
     if not all(type(value) is bool for value in values):
-        raise _culprit(
-            values, column, lambda value: type(value) is bool, "must be true or false, and cannot be missing"
-        )
+        raise _culprit(values, column, lambda value: type(value) is bool, "must be true or false")
     return np.array(values, dtype=np.bool_)
 
 
@@ -280,6 +278,7 @@ def _objects(values: Values) -> Array:
 
 def _culprit(values: Values, column: Column, fits: Callable[[Any], bool], what: str) -> Failure:
     row, value = next((row, value) for row, value in enumerate(values) if not fits(value))
+    what = f"is missing, and {what}" if value is None else what
     return unfit(f"column {named([column.name])}: {what}", value=value, row=row, columns=(column.name,))
 
 

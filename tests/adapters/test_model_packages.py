@@ -116,8 +116,12 @@ def test_a_folder_that_was_written_to_is_fetched_again(packages, registered, sto
     ("reference", "message", "hint"),
     [
         ("models:/chrun/1", "there is no model chrun", "did you mean churn?"),
-        ("models:/churn/7", "the model churn has no such version or alias", "it has @champion, /1"),
-        ("models:/churn@chamion", "the model churn has no such version or alias", "it has @champion, /1"),
+        ("models:/churn/7", "the model churn has no such version or alias", "models:/churn@champion, models:/churn/1"),
+        (
+            "models:/churn@chamion",
+            "the model churn has no such version or alias",
+            "models:/churn@champion, models:/churn/1",
+        ),
         ("runs:/RUN/modle", "the run RUN8 NAME has no model modle", "did you mean runs:/RUN/model?"),
         ("nowhere", "there is no model nowhere", "mlops models; mlops runs"),
     ],

@@ -235,10 +235,22 @@ def test_undeploy_leaves_nothing(model, project):
     assert [one for one in left if one.is_file()] == []
 
 
+def test_who_deploys_what_is_served_already_is_told(registered, project):
+    said = "churn served this already"
+    assert said not in mlops_jupyter.deploy("models:/churn/1", name="churn").notes
+    assert said in mlops_jupyter.deploy("models:/churn/1", name="churn").notes
+    assert said not in mlops_jupyter.deploy("models:/churn/1", name="churn", workers=2).notes
+    assert said not in mlops_jupyter.deploy("models:/churn/2", name="churn").notes
+
+
 def test_a_canary_traffic_and_back(registered, project):
     mlops_jupyter.deploy("models:/churn/1", name="churn")
     found = mlops_jupyter.deploy("models:/churn/2", name="churn", canary=40)
     assert [(one.version, one.percent) for one in found.versions] == [("1", 60.0), ("2", 40.0)]
+    for shares in (("1=50", "2=60"), ("1=x",)):
+        with pytest.raises(CommandError) as wrong:
+            mlops_jupyter.traffic("churn", *shares)
+        assert wrong.value.hint == "mlops traffic churn 1=90 2=10"
     told = [mlops_jupyter.predict("churn", TABLE) for _ in range(40)]
     assert {(one.versions, one.predictions) for one in told} == {(("1",), (0, 1)), (("2",), (1, 0))}
     assert [one.version for one in mlops_jupyter.traffic("churn", "2=100").versions] == ["2"]

@@ -65,6 +65,7 @@ def test_the_rows_behind_a_drift_in_one_call(endpoint, terminal):
     # Most of the older ones (the bins are of a sketch), and nearly nobody else.
     assert OLDER * 0.7 < found.matching < OLDER * 1.1
     assert (frame["age"] > 60).mean() > 0.95
+    assert found.notes == ()
     assert set(frame.columns) == {"request_id", "row", "at", "version", "age", "income", "plan", "steady", "prediction"}
     assert found.where.startswith("age ")
     new = mlops_jupyter.rows("churn", "plan")
@@ -128,6 +129,24 @@ def test_of_what_nothing_is_known(endpoint):
     with pytest.raises(NotFound) as caught:
         mlops_jupyter.rows("churn")
     assert caught.value.message == "no rows are logged"
+
+
+def test_who_asks_for_rows_behind_what_has_not_drifted_is_told(endpoint):
+    said = "income has not drifted: these are the values that have become more frequent all the same"
+    steady = mlops_jupyter.drift(asked(8_000, 0, 0, 0), asked(ROWS, 0, 0, 0))
+    write_drift(endpoint, replace(steady, version="v"))
+    answered(
+        endpoint,
+        [f"s{at}" for at in range(ROWS)],
+        "v",
+        at_ms=int(time.time() * 1000),
+        kind="payloads",
+        **asked(ROWS, 0, 0, 0).to_dict("list"),
+    )
+    found = mlops_jupyter.rows("churn", "income", version="v")
+    assert found.matching > 0
+    assert found.notes == (said,)
+    assert f"note: {said}" in render.text(found)
 
 
 def test_categories_that_are_not_named_are_those_of_no_other_name():

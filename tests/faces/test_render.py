@@ -22,6 +22,7 @@ from mlops_jupyter.faces.views import columns
 from mlops_jupyter.records import (
     CellFailure,
     Check,
+    Decision,
     Deployment,
     Diagnosis,
     Execution,
@@ -463,6 +464,20 @@ def test_the_data_of_a_table_is_all_rows_and_little_of_each():
     assert (told["metrics"], told["snapshot"]) == ({"acc": "NaN"}, True)
     assert not {"tags", "params", "history"} & set(told)
     assert render.data(one)["history"] == {}
+
+
+def test_the_card_of_a_deployment_forgets_a_rollout_that_is_long_over():
+    versions = (ServedVersion("2", "models:/churn/2", percent=100),)
+    now = datetime.now(UTC)
+    long_ago, lately = (
+        Decision(now - timedelta(hours=hours), "2", "promote", f"{hours} hours ago", 100) for hours in (30, 3)
+    )
+    ended = Deployment("churn", "mlops:/local", "ready", versions, decisions=(long_ago, lately))
+    under_way = dataclasses.replace(ended, auto=RolloutPolicy("2"))
+    for show in (render.text, lambda found: render.mime_bundle(found)["text/html"]):
+        assert "3 hours ago" in show(ended)
+        assert "30 hours ago" not in show(ended)
+        assert "30 hours ago" in show(under_way)
 
 
 def test_nobody_promotes_a_canary_of_an_endpoint_that_is_gone():

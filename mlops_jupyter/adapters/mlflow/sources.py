@@ -92,9 +92,8 @@ class Sources:
             aliases = self._client.get_registered_model(name).aliases
             numbers = sorted((int(one.version) for one in self._versions(name)), reverse=True)
         known = [*(f"@{alias}" for alias in aliases), *(f"/{number}" for number in numbers[:_SHOWN])]
-        raise NotFound(
-            f"the model {name} has no such version or alias", f"it has {', '.join(known)}" if known else "mlops models"
-        )
+        hint = ", ".join(f"models:/{name}{one}" for one in known) or "mlops models"
+        raise NotFound(f"the model {name} has no such version or alias", hint)
 
     def _aliased(self, name: str, alias: str) -> ModelVersion | None:
         return self._client.get_model_version_by_alias(name, alias)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime, timedelta
 from html import escape
 
 from ...records import Decision, Deployment, ServedVersion
 from .columns import CARD, FAINT, badge, html_table, notes_html, text_table, when
 
+_OVER = timedelta(days=1)
 _HEAD = ("version", "traffic", "model", "run")
 LIKE = {"ready": "ok", "starting": "RUNNING", "stopping": "warning", "stopped": "warning", "failed": "failed"}
 
@@ -18,7 +20,7 @@ def text(found: Deployment) -> str:
     lines += [f"  {name}: {value}" for name, value in _facts(found)]
     if found.versions:
         lines.append(text_table(_HEAD, map(_row, found.versions), indent=2))
-    lines += [f"  {_decided(one)}" for one in found.decisions]
+    lines += [f"  {_decided(one)}" for one in _told(found)]
     if found.curl is not None:
         lines += ["", *("  " + line for line in found.curl.splitlines())]
     return "\n".join(lines + [f"note: {note}" for note in found.notes])
@@ -34,7 +36,7 @@ def html(found: Deployment) -> str:
     ]
     if found.versions:
         parts.append(html_table(_HEAD, ([escape(word) for word in _row(one)] for one in found.versions)))
-    parts += [f'<div><span style="{FAINT}">canary</span> {escape(_decided(one))}</div>' for one in found.decisions]
+    parts += [f'<div><span style="{FAINT}">canary</span> {escape(_decided(one))}</div>' for one in _told(found)]
     for title, code in (("curl", found.curl), ("Python", found.python)):
         if code is not None:
             parts.append(
@@ -81,6 +83,12 @@ def _facts(found: Deployment) -> Iterator[tuple[str, str]]:
         yield "process", f"{found.pid}{workers}, since {when(found.started)}"
     if found.token_file is not None:
         yield "token", f"in {found.token_file}"
+
+
+def _told(found: Deployment) -> list[Decision]:
+    """Return the decisions about a rollout under way, and those of one that has ended today; `monitor` has them all."""
+    since = datetime.now(UTC) - _OVER
+    return [one for one in found.decisions if found.auto is not None or one.at > since]
 
 
 def _decided(one: Decision) -> str:

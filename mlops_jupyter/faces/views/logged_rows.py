@@ -7,7 +7,7 @@ from dataclasses import replace
 from html import escape
 
 from ...records import LoggedRows
-from .columns import CARD, FAINT, html_table, shortened, text_table
+from .columns import CARD, FAINT, html_table, notes_html, shortened, text_table
 
 _SHOWN, _KEPT, _LONGEST = 20, 100, 40
 
@@ -22,13 +22,13 @@ def text(found: LoggedRows) -> str:
     lines = [_counts(found)]
     if found.rows:
         lines.append(text_table(found.columns, _rows(found), indent=2))
-    return "\n".join([*lines, *_rest(found)])
+    return "\n".join([*lines, *_rest(found), *(f"note: {note}" for note in found.notes)])
 
 
 def html(found: LoggedRows) -> str:
     """Return the same as a card."""
     table = html_table(found.columns, ([escape(word) for word in row] for row in _rows(found))) if found.rows else ""
-    rest = "".join(f'<div style="{FAINT}">{escape(line)}</div>' for line in _rest(found))
+    rest = "".join(f'<div style="{FAINT}">{escape(line)}</div>' for line in _rest(found)) + notes_html(found.notes)
     return f'<div style="{CARD};max-width:none"><div>{escape(_counts(found))}</div>{table}{rest}</div>'
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import httpx
 import lightgbm
 import mlflow
 import numpy as np
@@ -19,6 +20,8 @@ from mlops_jupyter.serving.batching import split
 from mlops_jupyter.serving.failures import Failure
 from mlops_jupyter.serving.rows import joined
 from tests.fakes.models import body, planned
+from tests.fakes.servers import answers, free_port, plain_environment, serving
+from tests.fakes.workers import plan_of, request
 
 RANDOM = np.random.default_rng(7)
 COLUMNS = [f"x{at}" for at in range(6)]
@@ -106,6 +109,26 @@ def test_answers_are_mlflow_s_to_the_last_digit(name, tmp_path):
     rows = joined([rows for rows, _ in parts])
     cuts = split(runner.predict(rows), [rows.count for rows, _ in parts], rows.count)
     assert [scoring.encode(cut) for cut in cuts] == [expected for _, expected in parts]
+
+
+@pytest.mark.parametrize("name", ["xgboost: missing values", "lightgbm: names of classes"])
+def test_an_endpoint_answers_as_mlflow_models_serve_does(name, start, tmp_path):
+    model, table = MODELS[name](), HOLES if "missing" in name else TABLE
+    folder = tmp_path / "model"
+    endpoint = start(plan_of(stored(model, folder, table, answers_of(model, table)))).ready().client()
+    address = f"http://127.0.0.1:{(port := free_port())}"
+    words = ["mlflow", "models", "serve", "-m", str(folder), "--env-manager", "local", "-p", str(port)]
+    trusting = plain_environment(MLFLOW_ALLOW_PICKLE_DESERIALIZATION="true")
+    log = tmp_path / "mlflow.log"
+    with serving(words, tmp_path, lambda: answers(f"{address}/ping"), log=log, environment=trusting):
+        for count in (1, 40, 300):
+            content = body(table.sample(count, random_state=count) * 1.7).encode()
+            theirs = httpx.post(
+                f"{address}/invocations", content=content, headers={"content-type": "application/json"}, timeout=60
+            )
+            ours = endpoint.ask(request(content))
+            assert (ours.status, theirs.status_code) == (200, 200), (ours.body, theirs.text)
+            assert ours.json() == theirs.json()
 
 
 @pytest.mark.parametrize("make", [xgb_booster, lgb_booster])
