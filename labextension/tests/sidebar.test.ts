@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { RunRow } from "../src/lab/api";
 import { serverPath } from "../src/lab/files";
-import { isQuery, NEWEST_FIRST, RunRows, valueOf } from "../src/lab/panels/run_rows";
+import { isQuery, lasting, NEWEST_FIRST, RunRows, valueOf } from "../src/lab/panels/run_rows";
 import { duration, number, textOf, when, whole } from "../src/lab/panels/run_words";
 
 function run(id: string, more: Partial<RunRow> = {}): RunRow {
@@ -25,6 +25,13 @@ test("runs are taken over once, and it is told what of them is new", () => {
   rows.clear();
   assert.equal(rows.size, 0);
   assert.deepEqual(rows.metrics(), []);
+});
+
+test("a column of a metric stays where it is while more runs are read", () => {
+  assert.deepEqual(lasting([], ["loss", "accuracy", "auc"], 2), ["loss", "accuracy"]);
+  assert.deepEqual(lasting(["loss", "accuracy"], ["auc", "accuracy", "loss"], 2), ["loss", "accuracy"]);
+  assert.deepEqual(lasting(["loss", "accuracy"], ["auc", "accuracy"], 2), ["accuracy", "auc"]);
+  assert.deepEqual(lasting(["loss"], ["loss"], 2), ["loss"]);
 });
 
 test("each column is an order, and what has no value comes last in both directions", () => {

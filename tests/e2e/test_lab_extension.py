@@ -78,7 +78,12 @@ def test_a_headless_run_with_parameters(lab: str, page: Page, project: Path, ter
     page.locator(".jp-NotebookPanel-toolbar").get_by_title("Run the notebook in a kernel of its own").click()
     dialog = page.locator(".jp-Dialog")
     expect(dialog).to_contain_text("how deep a tree may grow [3]")
+    # What is wrong is said beside it, and cannot be sent.
+    dialog.get_by_label("depth").fill("7.5")
+    expect(dialog.get_by_role("alert")).to_contain_text("7 and 8")
+    expect(dialog.get_by_role("button", name="Run")).to_be_disabled()
     dialog.get_by_label("depth").fill("7")
+    expect(dialog.get_by_role("alert")).to_have_text("")
     picture(page, "lab-headless")
     dialog.get_by_role("button", name="Run").click()
     expect(page.locator(".mlops-Result")).to_contain_text("FINISHED", timeout=120_000)

@@ -130,6 +130,7 @@ def test_an_endpoint_that_dies_is_told_and_undeploy_asks(card: Locator, page: Pa
     picture(page, "lab-deployment-stopped")
 
     dialog = page.locator(".jp-Dialog")
+    expect(page.locator(".mlops-Status")).to_have_text("0 of 1 endpoint ready")
     card.get_by_role("button", name="Undeploy…").click()
     expect(dialog).to_contain_text("mlops undeploy churn")
     page.keyboard.press("Enter")  # what is safe
@@ -139,6 +140,7 @@ def test_an_endpoint_that_dies_is_told_and_undeploy_asks(card: Locator, page: Pa
     dialog.get_by_role("button", name="Undeploy").click()
     section_ = section(page, "deployments")
     expect(section_).to_contain_text("Nothing is deployed here.")
+    expect(page.locator(".mlops-Status")).to_be_hidden(timeout=6_000)
     expect(section_).to_contain_text("mlops deploy MODEL --name NAME")
     mlops_jupyter.deploy("models:/churn/1", name="churn")  # the fixture takes it away
     expect(section_.locator(".mlops-Card")).to_have_attribute("data-status", "ready")
@@ -239,6 +241,17 @@ def test_an_endpoint_that_dies_while_it_is_watched_comes_back(monitor: Locator, 
     # A page that is loaded anew has its tab again.
     page.reload()
     expect(page.locator(".mlops-Monitoring .mlops-monitor")).to_have_attribute("data-status", "ready", timeout=60_000)
+
+
+def test_nothing_can_be_done_about_what_is_watched_and_undeployed(monitor: Locator, page: Page):
+    mlops_jupyter.undeploy("churn", yes=True)
+    expect(page.locator(".mlops-Monitoring").get_by_role("alert")).to_contain_text("churn")
+    expect(monitor).to_have_attribute("data-status", "unknown")
+    expect(monitor.locator(".mlops-actions")).to_have_attribute("inert", "")
+    picture(page, "lab-monitor-undeployed")
+    mlops_jupyter.deploy("models:/churn/1", name="churn")  # the fixture takes it away
+    expect(monitor).to_have_attribute("data-status", "ready", timeout=60_000)
+    expect(monitor.locator(".mlops-actions")).not_to_have_attribute("inert", "")
 
 
 NOTEBOOK = "a b/größe 50% .ipynb"

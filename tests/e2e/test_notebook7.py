@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import sysconfig
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.conftest import REPOSITORY
 from tests.e2e import test_jupyterlab as browser
 from tests.e2e.test_jupyterlab import READY, TOKEN, picture
-from tests.fakes.environments import python_with
+from tests.fakes.environments import python_beside
 from tests.fakes.lab_extension import enable
 from tests.fakes.notebooks import write_notebook
 from tests.fakes.servers import answers, free_port, serving
@@ -20,17 +18,11 @@ from tests.fakes.servers import answers, free_port, serving
 pytestmark = browser.pytestmark
 page = browser.page
 
-NOTEBOOK = ("notebook==7.6.5", "--constraint", str(REPOSITORY / "constraints.txt"))
-
 
 @pytest.fixture
 def notebook7(project: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """A Notebook 7 server in the project, with this checkout's extension; its address."""
-    python = python_with(*NOTEBOOK)
-    # Its own packages first, then what this checkout needs, then this checkout.
-    own = Path(sysconfig.get_path("purelib", vars={"base": str(python.parents[1])}))
-    (own / "beside.pth").write_text(f"{sysconfig.get_path('purelib')}\n")
-    monkeypatch.setenv("PYTHONPATH", str(REPOSITORY))
+    python = python_beside(monkeypatch, "notebook==7.6.5")
     enable(monkeypatch, project.parent / "jupyter")
     port = free_port()
     words = [

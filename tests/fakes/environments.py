@@ -6,6 +6,7 @@ import fcntl
 import hashlib
 import subprocess
 import sys
+import sysconfig
 from pathlib import Path
 
 import pytest
@@ -37,4 +38,16 @@ def python_with(*requirements: str) -> Path:
                 said = done.stderr.strip()[-300:]
                 pytest.skip(f"missing, and cannot be had from an index of packages: {' '.join(requirements)} ({said})")
         (folder / "done").touch()
+    return python
+
+
+def python_beside(monkeypatch: pytest.MonkeyPatch, *requirements: str) -> Path:
+    """Return the same for what is to run together with this checkout, which processes find from now on.
+
+    Its own packages come first, then what this checkout needs, then this checkout.
+    """
+    python = python_with(*requirements, "--constraint", str(REPOSITORY / "constraints.txt"))
+    own = Path(sysconfig.get_path("purelib", vars={"base": str(python.parents[1])}))
+    (own / "beside.pth").write_text(f"{sysconfig.get_path('purelib')}\n")
+    monkeypatch.setenv("PYTHONPATH", str(REPOSITORY))
     return python

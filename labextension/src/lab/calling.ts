@@ -7,7 +7,8 @@ import type { IRenderMimeRegistry } from "@jupyterlab/rendermime";
 import type { Kernel } from "@jupyterlab/services";
 import type { TranslationBundle } from "@jupyterlab/translation";
 import { UUID } from "@lumino/coreutils";
-import { Api, type Arguments, type Ended, Refused, type Request, type Scalar, type Verb } from "./api";
+import { record } from "./acting";
+import { Api, type Arguments, type Request, type Scalar, type Verb } from "./api";
 import { Form } from "./form";
 import { contentOf, pathOf } from "./open_notebook";
 import { parametersOf } from "./parameters";
@@ -54,9 +55,12 @@ export async function snapshot(place: Place): Promise<void> {
   }
   const api = new Api(place.app.serviceManager.serverSettings);
   const { trans } = place;
-  const taking = api.run("snapshot", requestOf(place, panel, {}), () => undefined, new AbortController().signal);
-  // The notification says it, also when it goes wrong.
-  Notification.promise(taking.then(textOf), {
+  const taking = record(api, "snapshot", "snapshot", requestOf(place, panel, {}));
+  // The notification says it, also when it goes wrong. It would run the lines of a text together.
+  const said = taking.then(({ ref, notes }) =>
+    [trans.__("%1 is kept: snapshot %2", panel.title.label, ref), ...notes].join(" · "),
+  );
+  Notification.promise(said, {
     pending: { message: trans.__("Taking a snapshot of %1…", panel.title.label) },
     success: { message: (text) => String(text), options: { autoClose: 8000 } },
     // Without a time a quick answer would be found behind the bell alone.
@@ -240,13 +244,6 @@ function requestOf(place: Place, panel: NotebookPanel, given: Arguments): Reques
 /** The notebook's file name: a verb runs in its folder. */
 function fileOf(place: Place, panel: NotebookPanel): string {
   return pathOf(panel, place.app.serviceManager.contents).split("/").pop() ?? "";
-}
-
-function textOf(end: Ended): string {
-  if (end.event !== "result" || end.failed) {
-    throw new Refused(end.status ?? 0, end.error ?? "", end.message ?? end.event, end.hint ?? null);
-  }
-  return end.data?.["text/plain"] ?? "";
 }
 
 /** Do it, and say what goes wrong. */

@@ -61,9 +61,18 @@ export class Form extends Widget implements Dialog.IBodyWidget<Arguments> {
     help.textContent = parameter.help;
     label.htmlFor = input.id;
     label.textContent = parameter.name.replace(/_$/, "").replaceAll("_", " ") + (parameter.required ? " *" : "");
-    input.setAttribute("aria-describedby", help.id);
+    // The dialog's button cannot be pressed while a field is wrong: why, stands below it.
+    const wrong = document.createElement("small");
+    wrong.id = `${input.id}-wrong`;
+    wrong.className = "mlops-Form-wrong";
+    wrong.setAttribute("role", "alert");
+    input.addEventListener("input", () => {
+      wrong.textContent = input.validationMessage;
+      input.setAttribute("aria-invalid", String(!input.validity.valid));
+    });
+    input.setAttribute("aria-describedby", `${help.id} ${wrong.id}`);
     this.inputs.set(parameter, input);
-    row.append(label, input, help);
+    row.append(label, input, help, wrong);
     return row;
   }
 

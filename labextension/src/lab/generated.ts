@@ -442,6 +442,7 @@ export interface LoggedRows {
   readonly looked_at: number;
   readonly columns: readonly string[];
   readonly rows: readonly (readonly unknown[])[];
+  readonly notes: readonly string[];
 }
 
 /** Which cell ended a headless run, and how. */

@@ -57,6 +57,7 @@ export class Monitoring extends Widget {
   }
 
   private told(error: unknown): void {
+    this.view?.setAway(error !== null);
     this.alert.hidden = error === null;
     this.alert.textContent = error === null ? "" : wrong(error);
   }

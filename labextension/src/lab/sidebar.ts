@@ -6,12 +6,16 @@ import { IRenderMimeRegistry } from "@jupyterlab/rendermime";
 import { ITranslator, nullTranslator } from "@jupyterlab/translation";
 import { LabIcon, SidePanel } from "@jupyterlab/ui-components";
 import type { Message } from "@lumino/messaging";
+import { AccordionPanel } from "@lumino/widgets";
 import type { Place } from "./calling";
 
 const ID = "mlops-jupyter:sidebar";
 const CURVE =
   '<svg xmlns="http://www.w3.org/2000/svg" width="16" viewBox="0 0 24 24"><path class="jp-icon3" fill="#616161" d="' +
   'M3 3h2v16h16v2H3zm4.3 11.3 4.2-5 3.4 3L20.2 6l1.6 1.2-6.7 8-3.4-3-3 3.5z"/></svg>';
+
+// Of the height, in the sections' order: of runs there are most.
+const SHARES = [5, 2, 3, 3];
 
 class Sidebar extends SidePanel {
   private filled = false;
@@ -30,7 +34,12 @@ class Sidebar extends SidePanel {
     super.onAfterShow(message);
     if (!this.filled) {
       this.filled = true;
-      void import("./panels").then(({ sections }) => sections(this.place).forEach((one) => this.addWidget(one)));
+      void import("./panels").then(({ sections }) => {
+        sections(this.place).forEach((one) => this.addWidget(one));
+        if (this.content instanceof AccordionPanel) {
+          this.content.setRelativeSizes(SHARES);
+        }
+      });
     }
   }
 }

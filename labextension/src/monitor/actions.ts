@@ -29,6 +29,7 @@ export class Actions {
   }
 
   show(now: NowMessage): void {
+    this.root.hidden = now.served.length === 0;
     const served = JSON.stringify([now.served, now.variants]);
     if (served === this.served) return;
     this.served = served;

@@ -54,19 +54,14 @@ export class Drift {
     // The longest bar fills its place; a threshold never lies beyond the middle.
     const scale = Math.max(2, rows[0]?.excess ?? 0);
     const drifted = rows.filter((row) => row.feature[4] || row.feature[5].length).length;
+    const said = report.rows[1] > 0 ? `${drifted} of ${rows.length} · ${count(report.rows[1])} rows` : "no rows yet";
     this.root.replaceChildren(
       element(
         "header",
         {},
         element("b", {}, "Drift"),
         this.versions(report),
-        element(
-          "span",
-          { class: "mlops-faint" },
-          rows.length
-            ? `${drifted} of ${rows.length} · ${count(report.rows[1])} rows against ${report.baseline}`
-            : "not known",
-        ),
+        element("span", { class: "mlops-faint" }, rows.length ? `${said} against ${report.baseline}` : "not known"),
       ),
       element("div", { class: "mlops-drift-rows", role: "list" }, ...shown.map((row) => this.row(report, row, scale))),
       ...(rows.length > SHOWN ? [this.more(rows.length)] : []),

@@ -99,6 +99,18 @@ export class View {
     this.tell();
   }
 
+  /** Nobody can tell how the deployment is, because it is gone or its teller is: nothing can be done about it. */
+  setAway(away: boolean): void {
+    this.actions.root.inert = away;
+    this.root.classList.toggle("mlops-away", away);
+    if (away) {
+      this.root.dataset.status = this.status.textContent = "unknown";
+      this.status.className = "mlops-badge mlops-badge-warning";
+    } else {
+      this.update();
+    }
+  }
+
   private watch(): void {
     const appears = new IntersectionObserver((entries) => {
       this.visible = entries[entries.length - 1].isIntersecting;
@@ -249,7 +261,8 @@ export class View {
     const requests = sum("requests");
     const errors = sum("errors");
     const failing = requests === null || errors === null ? null : requests > 0 ? errors / requests : errors > 0 ? 1 : 0;
-    const reports = store.now?.reports ?? [];
+    // Of what nobody has asked yet it is not known whether it has drifted.
+    const reports = (store.now?.reports ?? []).filter((report) => report.rows[1] > 0);
     const features = reports.flatMap((report) => [...report.features, ...report.outputs]);
     const drifted = features.filter((feature) => feature[4] || feature[5].length).length;
     const metric = store.now?.qualities[0]?.metrics[0];

@@ -1,6 +1,6 @@
 // Which columns the table of runs has: chosen by a click, and kept in this browser.
 import type { TranslationBundle } from "@jupyterlab/translation";
-import { type Column, metricOf } from "./run_rows";
+import { type Column, lasting, metricOf } from "./run_rows";
 
 const KEY = "mlops-jupyter:run-columns";
 const FACTS: readonly Column[] = ["status", "started", "duration_s"];
@@ -17,6 +17,7 @@ export class RunColumns {
   private readonly list = document.createElement("div");
   private chosen = read();
   private metrics: readonly string[] = [];
+  private usual: readonly string[] = [];
 
   constructor(
     trans: TranslationBundle,
@@ -59,7 +60,11 @@ export class RunColumns {
 
   private shownMetrics(): readonly string[] {
     const { metrics } = this.chosen;
-    return metrics === null ? this.metrics.slice(0, METRICS) : this.metrics.filter((one) => metrics.includes(one));
+    if (metrics !== null) {
+      return this.metrics.filter((one) => metrics.includes(one));
+    }
+    this.usual = lasting(this.usual, this.metrics, METRICS);
+    return this.usual;
   }
 
   private fill(): void {

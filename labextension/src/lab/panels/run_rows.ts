@@ -49,6 +49,15 @@ export function valueOf(run: RunRow, column: Column): number | string | null {
   }
 }
 
+/**
+ * The first metrics of `all`, but those that were `shown` stay as long as they are there: which ones most runs have may
+ * change with each page that is read, and a column that one looks at does not move away.
+ */
+export function lasting(shown: readonly string[], all: readonly string[], most: number): string[] {
+  const stay = shown.filter((one) => all.includes(one));
+  return [...stay, ...all.filter((one) => !stay.includes(one))].slice(0, most);
+}
+
 export class RunRows {
   private readonly known = new Map<string, RunRow>();
   private readonly words = new Map<string, string>();

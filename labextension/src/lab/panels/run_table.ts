@@ -112,6 +112,8 @@ export class RunTable {
       ? (document.activeElement as HTMLElement).dataset.column
       : null;
     const none = document.createElement("span");
+    none.className = "mlops-RunTable-chosen";
+    none.textContent = "☑";
     none.setAttribute("role", "columnheader");
     none.setAttribute("aria-label", this.trans.__("Chosen"));
     this.head.replaceChildren(none, ...this.columns.map((one) => this.headOf(one, sorting)));

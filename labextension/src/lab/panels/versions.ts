@@ -97,6 +97,9 @@ export class Versions extends Section {
     const versions = all.filter((one) => one.kind !== "file" && one.kind !== "live");
     const said = JSON.stringify([notebook, versions, notes]);
     if (said === this.shown) {
+      this.list.querySelectorAll("time").forEach((one) => {
+        one.textContent = ago(one.dateTime);
+      });
       return;
     }
     this.shown = said;
@@ -131,7 +134,7 @@ export class Versions extends Section {
     head.append(part("span", `mlops-Kept-kind mlops-mod-${version.kind}`, version.kind), title);
     const about = part("div", "mlops-Kept-about");
     if (version.time !== null) {
-      const when = part("time", "", Time.formatHuman(new Date(version.time)));
+      const when = part("time", "", ago(version.time));
       when.dateTime = version.time;
       when.title = new Date(version.time).toLocaleString();
       about.append(when);
@@ -240,4 +243,9 @@ export class Versions extends Section {
     this.busy = false;
     void this.refresh();
   }
+}
+
+/** How long ago an instant is, as JupyterLab says it. */
+function ago(instant: string): string {
+  return Time.formatHuman(new Date(instant));
 }

@@ -1,4 +1,4 @@
-"use strict";(self.rspackChunkmlops_jupyter=self.rspackChunkmlops_jupyter||[]).push([[1],{33(o,e,r){var t=r(34),a=r.n(t),l=r(35),n=(r.n(l))()(a());n.push([o.id,`.mlops-Status {
+"use strict";(self.rspackChunkmlops_jupyter=self.rspackChunkmlops_jupyter||[]).push([[1],{33(o,e,r){var t=r(34),a=r.n(t),l=r(35),p=(r.n(l))()(a());p.push([o.id,`.mlops-Status {
   display: flex;
   line-height: var(--jp-private-statusbar-height, 24px);
 }
@@ -43,6 +43,14 @@
 .mlops-Form-field > small {
   grid-column: 2;
   color: var(--jp-ui-font-color2);
+}
+
+.mlops-Form-field > .mlops-Form-wrong {
+  color: var(--jp-error-color1);
+}
+
+.mlops-Form-field > .mlops-Form-wrong:empty {
+  display: none;
 }
 
 .mlops-Form-field > input[type="checkbox"] {
@@ -278,6 +286,7 @@ input.mlops-Runs-search {
   position: absolute;
   inset: 0 0 auto;
   contain: layout style paint;
+  background: var(--jp-layout-color1);
   cursor: default;
   user-select: none;
 }
@@ -295,7 +304,7 @@ input.mlops-Runs-search {
 }
 
 [data-jp-theme-light="false"] .mlops-Row[aria-selected="true"] {
-  background: color-mix(in srgb, var(--jp-brand-color1) 30%, transparent);
+  background: color-mix(in srgb, var(--jp-brand-color1) 30%, var(--jp-layout-color1));
 }
 
 .mlops-RunTable:focus-visible .mlops-Row.mlops-mod-active {
@@ -313,6 +322,25 @@ input.mlops-Runs-search {
 .mlops-Row > .mlops-Row-box {
   padding: 0 0 0 8px;
   cursor: pointer;
+}
+
+.mlops-RunTable-chosen {
+  padding-left: 8px;
+}
+
+/* Whose values they are is seen however far to the right one looks. */
+.mlops-Row > .mlops-Row-box,
+.mlops-Row > .mlops-Row-name,
+.mlops-RunTable-head > :nth-child(-n + 2) {
+  position: sticky;
+  left: 0;
+  z-index: 1;
+  background: inherit;
+}
+
+.mlops-Row > .mlops-Row-name,
+.mlops-RunTable-head > :nth-child(2) {
+  left: 26px;
 }
 
 .mlops-Row-number {
@@ -467,4 +495,4 @@ button.mlops-Badge:hover {
   font-size: var(--jp-ui-font-size0);
   line-height: 20px;
 }
-`,""]),r.d(e,{},{A:n})},35(o){o.exports=function(o){var e=[];return e.toString=function(){return this.map(function(e){var r="",t=void 0!==e[5];return e[4]&&(r+="@supports (".concat(e[4],") {")),e[2]&&(r+="@media ".concat(e[2]," {")),t&&(r+="@layer".concat(e[5].length>0?" ".concat(e[5]):""," {")),r+=o(e),t&&(r+="}"),e[2]&&(r+="}"),e[4]&&(r+="}"),r}).join("")},e.i=function(o,r,t,a,l){"string"==typeof o&&(o=[[null,o,void 0]]);var n={};if(t)for(var p=0;p<this.length;p++){var i=this[p][0];null!=i&&(n[i]=!0)}for(var s=0;s<o.length;s++){var d=[].concat(o[s]);t&&n[d[0]]||(void 0!==l&&(void 0===d[5]||(d[1]="@layer".concat(d[5].length>0?" ".concat(d[5]):""," {").concat(d[1],"}")),d[5]=l),r&&(d[2]&&(d[1]="@media ".concat(d[2]," {").concat(d[1],"}")),d[2]=r),a&&(d[4]?(d[1]="@supports (".concat(d[4],") {").concat(d[1],"}"),d[4]=a):d[4]="".concat(a)),e.push(d))}},e}},34(o){o.exports=function(o){return o[1]}},27(o){var e=[];function r(o){for(var r=-1,t=0;t<e.length;t++)if(e[t].identifier===o){r=t;break}return r}function t(o,t){for(var a={},l=[],n=0;n<o.length;n++){var p=o[n],i=t.base?p[0]+t.base:p[0],s=a[i]||0,d="".concat(i," ").concat(s);a[i]=s+1;var c=r(d),m={css:p[1],media:p[2],sourceMap:p[3],supports:p[4],layer:p[5]};if(-1!==c)e[c].references++,e[c].updater(m);else{var u=function(o,e){var r=e.domAPI(e);return r.update(o),function(e){e?(e.css!==o.css||e.media!==o.media||e.sourceMap!==o.sourceMap||e.supports!==o.supports||e.layer!==o.layer)&&r.update(o=e):r.remove()}}(m,t);t.byIndex=n,e.splice(n,0,{identifier:d,updater:u,references:1})}l.push(d)}return l}o.exports=function(o,a){var l=t(o=o||[],a=a||{});return function(o){o=o||[];for(var n=0;n<l.length;n++){var p=r(l[n]);e[p].references--}for(var i=t(o,a),s=0;s<l.length;s++){var d=r(l[s]);0===e[d].references&&(e[d].updater(),e.splice(d,1))}l=i}}},29(o){var e={};o.exports=function(o,r){var t=function(o){if(void 0===e[o]){var r=document.querySelector(o);if(window.HTMLIFrameElement&&r instanceof window.HTMLIFrameElement)try{r=r.contentDocument.head}catch(o){r=null}e[o]=r}return e[o]}(o);if(!t)throw Error("Couldn't find a style target. This probably means that the value for the 'insert' parameter is invalid.");t.appendChild(r)}},31(o){o.exports=function(o){var e=document.createElement("style");return o.setAttributes(e,o.attributes),o.insert(e,o.options),e}},30(o,e,r){o.exports=function(o){var e=r.nc;e&&o.setAttribute("nonce",e)}},28(o){o.exports=function(o){if("u"<typeof document)return{update:function(){},remove:function(){}};var e=o.insertStyleElement(o);return{update:function(r){var t,a,l;t="",r.supports&&(t+="@supports (".concat(r.supports,") {")),r.media&&(t+="@media ".concat(r.media," {")),(a=void 0!==r.layer)&&(t+="@layer".concat(r.layer.length>0?" ".concat(r.layer):""," {")),t+=r.css,a&&(t+="}"),r.media&&(t+="}"),r.supports&&(t+="}"),(l=r.sourceMap)&&"u">typeof btoa&&(t+="\n/*# sourceMappingURL=data:application/json;base64,".concat(btoa(unescape(encodeURIComponent(JSON.stringify(l))))," */")),o.styleTagTransform(t,e,o.options)},remove:function(){var o;null===(o=e).parentNode||o.parentNode.removeChild(o)}}}},32(o){o.exports=function(o,e){if(e.styleSheet)e.styleSheet.cssText=o;else{for(;e.firstChild;)e.removeChild(e.firstChild);e.appendChild(document.createTextNode(o))}}},26(o,e,r){var t=r(27),a=r.n(t),l=r(28),n=r.n(l),p=r(29),i=r.n(p),s=r(30),d=r.n(s),c=r(31),m=r.n(c),u=r(32),f=r.n(u),v=r(33),g={};g.styleTagTransform=f(),g.setAttributes=d(),g.insert=i().bind(null,"head"),g.domAPI=n(),g.insertStyleElement=m(),a()(v.A,g),v.A&&v.A.locals&&v.A.locals}}]);
+`,""]),r.d(e,{},{A:p})},35(o){o.exports=function(o){var e=[];return e.toString=function(){return this.map(function(e){var r="",t=void 0!==e[5];return e[4]&&(r+="@supports (".concat(e[4],") {")),e[2]&&(r+="@media ".concat(e[2]," {")),t&&(r+="@layer".concat(e[5].length>0?" ".concat(e[5]):""," {")),r+=o(e),t&&(r+="}"),e[2]&&(r+="}"),e[4]&&(r+="}"),r}).join("")},e.i=function(o,r,t,a,l){"string"==typeof o&&(o=[[null,o,void 0]]);var p={};if(t)for(var n=0;n<this.length;n++){var i=this[n][0];null!=i&&(p[i]=!0)}for(var s=0;s<o.length;s++){var d=[].concat(o[s]);t&&p[d[0]]||(void 0!==l&&(void 0===d[5]||(d[1]="@layer".concat(d[5].length>0?" ".concat(d[5]):""," {").concat(d[1],"}")),d[5]=l),r&&(d[2]&&(d[1]="@media ".concat(d[2]," {").concat(d[1],"}")),d[2]=r),a&&(d[4]?(d[1]="@supports (".concat(d[4],") {").concat(d[1],"}"),d[4]=a):d[4]="".concat(a)),e.push(d))}},e}},34(o){o.exports=function(o){return o[1]}},27(o){var e=[];function r(o){for(var r=-1,t=0;t<e.length;t++)if(e[t].identifier===o){r=t;break}return r}function t(o,t){for(var a={},l=[],p=0;p<o.length;p++){var n=o[p],i=t.base?n[0]+t.base:n[0],s=a[i]||0,d="".concat(i," ").concat(s);a[i]=s+1;var c=r(d),m={css:n[1],media:n[2],sourceMap:n[3],supports:n[4],layer:n[5]};if(-1!==c)e[c].references++,e[c].updater(m);else{var u=function(o,e){var r=e.domAPI(e);return r.update(o),function(e){e?(e.css!==o.css||e.media!==o.media||e.sourceMap!==o.sourceMap||e.supports!==o.supports||e.layer!==o.layer)&&r.update(o=e):r.remove()}}(m,t);t.byIndex=p,e.splice(p,0,{identifier:d,updater:u,references:1})}l.push(d)}return l}o.exports=function(o,a){var l=t(o=o||[],a=a||{});return function(o){o=o||[];for(var p=0;p<l.length;p++){var n=r(l[p]);e[n].references--}for(var i=t(o,a),s=0;s<l.length;s++){var d=r(l[s]);0===e[d].references&&(e[d].updater(),e.splice(d,1))}l=i}}},29(o){var e={};o.exports=function(o,r){var t=function(o){if(void 0===e[o]){var r=document.querySelector(o);if(window.HTMLIFrameElement&&r instanceof window.HTMLIFrameElement)try{r=r.contentDocument.head}catch(o){r=null}e[o]=r}return e[o]}(o);if(!t)throw Error("Couldn't find a style target. This probably means that the value for the 'insert' parameter is invalid.");t.appendChild(r)}},31(o){o.exports=function(o){var e=document.createElement("style");return o.setAttributes(e,o.attributes),o.insert(e,o.options),e}},30(o,e,r){o.exports=function(o){var e=r.nc;e&&o.setAttribute("nonce",e)}},28(o){o.exports=function(o){if("u"<typeof document)return{update:function(){},remove:function(){}};var e=o.insertStyleElement(o);return{update:function(r){var t,a,l;t="",r.supports&&(t+="@supports (".concat(r.supports,") {")),r.media&&(t+="@media ".concat(r.media," {")),(a=void 0!==r.layer)&&(t+="@layer".concat(r.layer.length>0?" ".concat(r.layer):""," {")),t+=r.css,a&&(t+="}"),r.media&&(t+="}"),r.supports&&(t+="}"),(l=r.sourceMap)&&"u">typeof btoa&&(t+="\n/*# sourceMappingURL=data:application/json;base64,".concat(btoa(unescape(encodeURIComponent(JSON.stringify(l))))," */")),o.styleTagTransform(t,e,o.options)},remove:function(){var o;null===(o=e).parentNode||o.parentNode.removeChild(o)}}}},32(o){o.exports=function(o,e){if(e.styleSheet)e.styleSheet.cssText=o;else{for(;e.firstChild;)e.removeChild(e.firstChild);e.appendChild(document.createTextNode(o))}}},26(o,e,r){var t=r(27),a=r.n(t),l=r(28),p=r.n(l),n=r(29),i=r.n(n),s=r(30),d=r.n(s),c=r(31),m=r.n(c),u=r(32),f=r.n(u),v=r(33),g={};g.styleTagTransform=f(),g.setAttributes=d(),g.insert=i().bind(null,"head"),g.domAPI=p(),g.insertStyleElement=m(),a()(v.A,g),v.A&&v.A.locals&&v.A.locals}}]);
