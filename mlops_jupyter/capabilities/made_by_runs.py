@@ -6,6 +6,7 @@ Objects are held weakly: to be known here keeps none alive.
 from __future__ import annotations
 
 import re
+import time
 import weakref
 from collections.abc import Mapping, Sequence
 from types import ModuleType
@@ -13,7 +14,8 @@ from typing import NamedTuple
 
 # Methods that make another model of the object that they are called on.
 _TRAINED = re.compile(
-    r"\b([A-Za-z_]\w*)(?:\.\w+|\[[^\]\n]{0,80}\])*\.(?:fit\w*|partial_fit|load_state_dict|train)\s*\("
+    r"\b([A-Za-z_]\w*)(?:\.\w+(?:\([^()\n]{0,200}\))?|\[[^\]\n]{0,80}\]){0,8}"
+    r"\.(?:fit\w*|partial_fit|load_state_dict|train)\s*\("
 )
 _MOST_RUNS = 200
 
@@ -21,6 +23,7 @@ _MOST_RUNS = 200
 class _Made(NamedTuple):
     known: weakref.ref[object]
     run_id: str
+    at: float
 
 
 # By the objects' addresses; another object may have one's address afterwards, and its reference says so.
@@ -57,7 +60,7 @@ def note(
         if name.startswith("_") or isinstance(value, ModuleType):
             continue
         if (before.get(name) != id(value) or name in trained) and (known := _weak(value)) is not None:
-            _made[id(value)] = _Made(known, run_id)
+            _made[id(value)] = _Made(known, run_id, time.monotonic())
     kept = {name: known for name in data if (known := _weak(variables.get(name))) is not None}
     if kept:
         _data[run_id] = kept
@@ -65,6 +68,14 @@ def note(
             del _data[next(iter(_data))]
     for address in [address for address, made in _made.items() if made.known() is None]:
         del _made[address]
+
+
+def forget_trained(source: str, variables: Mapping[str, object], since: float) -> None:
+    """Forget who made the objects that a cell has trained in place since a moment (``time.monotonic``), untracked."""
+    for name in set(_TRAINED.findall(source)) if _made else ():
+        made = _made.get(id(variables.get(name)))
+        if made is not None and made.at < since:
+            del _made[id(variables[name])]
 
 
 def run_of(value: object) -> str | None:

@@ -84,9 +84,12 @@ def parsed_shares(present: Deployment, given: Iterable[str]) -> dict[str, float]
 
 
 def _example(present: Deployment) -> str:
-    """Return a command that shares out the traffic of what is served."""
-    first, *others = [one.version for one in present.versions] or ["VERSION"]
-    shares = [f"{first}=90", f"{others[0]}=10"] if others else [f"{first}=100"]
+    """Return a command that shares out the traffic of what is served: of more than two, as it is now."""
+    answering = [one for one in present.versions if not one.shadow] or present.versions
+    if len(answering) == 2:  # noqa: PLR2004 -- one and the other
+        shares = [f"{answering[0].version}=90", f"{answering[1].version}=10"]
+    else:
+        shares = [f"{one.version}={one.percent:g}" for one in answering] or ["VERSION=100"]
     return shlex.join(["mlops", "traffic", present.name, *shares])
 
 

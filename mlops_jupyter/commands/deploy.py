@@ -131,7 +131,7 @@ def deploy(
         wanted = WantedDeployment(
             name=name,
             versions=versions,
-            why=f"deploy {package.source}: {rollouts.described(versions)}",
+            why=f"deploy {alias or package.source}: {rollouts.described(versions)}",
             who=targets.who(),
             workers=workers,
             port=port,

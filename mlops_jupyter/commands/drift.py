@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import shlex
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -196,7 +197,10 @@ def _way_out(report: DriftReport) -> str:
     gone = [one.feature for one in report.features if one.absent]
     rest = ",".join(one.feature for one in report.features if not one.absent)
     if not gone or not rest:
-        return "look at what has changed, or set --threshold"
+        first = report.drifted[0].feature
+        if report.since is None:
+            return f"look at {first}, or set --threshold"
+        return shlex.join(["mlops", "rows", report.name, first])
     left_out = gone[0] if len(gone) == 1 else f"the {len(gone)} columns"
     it = "it" if len(gone) == 1 else "them"
     listed = rest if len(rest) <= _LONGEST else "a,b,…"

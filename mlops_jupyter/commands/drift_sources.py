@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -204,10 +204,18 @@ def seen(folder: EndpointFolder, version: str, since_s: float, like: Baseline, a
         return _sampled(watch / "payloads", since, like, asked, told)
     found = windows.merged(windows.read(windows.folder_of(watch, version), int(since * 1000), int(until * 1000)))
     if found is None:
-        return Now(
-            features=Profile(), notes=(f"nothing that {name} was asked has been summed up in this time",), **told
-        )
+        said = f"nothing that version {version} of {name} was asked has been summed up in this time"
+        others = () if plan is None else tuple(one.version for one in plan.versions if one.version != version)
+        return Now(features=Profile(), notes=(said, *_others(watch, others, since, until)), **told)
     return Now(features=found.features, predictions=found.predictions, **told)
+
+
+def _others(watch: Path, versions: Iterable[str], since: float, until: float) -> Iterator[str]:
+    """Say what others were asked meanwhile."""
+    for version in versions:
+        found = windows.merged(windows.read(windows.folder_of(watch, version), int(since * 1000), int(until * 1000)))
+        if found is not None:
+            yield f"version {version} was asked about {found.features.rows:,} rows: --version {version}"
 
 
 def of_data(given: object, like: Baseline, asked: Asked) -> Now:

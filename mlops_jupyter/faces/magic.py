@@ -12,6 +12,7 @@ import linecache
 import sys
 from _thread import get_ident
 from importlib import import_module
+from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from IPython.core.getipython import get_ipython
@@ -30,18 +31,19 @@ _OPEN = "__import__('mlops_jupyter').faces.magic.open_cell"
 
 
 class Cell:
-    """A cell that runs now: its id and source, its body if it is tracked, and whether IPython runs it silently.
+    """A cell that runs now: its id and source, since when, its body if it is tracked, and whether IPython is silent.
 
     The cells of ``%run notebook.ipynb`` are silent: only their start and end are told, not their result.
     """
 
-    __slots__ = ("cell_id", "silent", "source", "tracked")
+    __slots__ = ("begun", "cell_id", "silent", "source", "tracked")
 
     def __init__(self) -> None:
         self.cell_id: str | None = None
         self.source: str | None = None
         self.tracked: Any = None
         self.silent = True
+        self.begun = monotonic()
 
 
 class _State:
@@ -183,11 +185,16 @@ def _end_aloud(result: ExecutionResult | None) -> None:
         return
     # The cell that loaded the extension has begun before it could be noted.
     stack = _State.cells.get(get_ident())
-    tracked = stack.pop().tracked if stack else None
+    cell = stack.pop() if stack else Cell()
+    tracked = cell.tracked
     if result is not None and info is not None and info.store_history:
         _executed().ran(info.cell_id, result.execution_count or 0, info.raw_cell, result.success)
     if tracked is not None:
         _kernel().close_cell(tracked, result, _executed())
+    elif info is not None and (made := sys.modules.get("mlops_jupyter.capabilities.made_by_runs")) is not None:
+        # A model that is trained again here is not any more what a tracked cell has made.
+        shell = get_ipython()
+        made.forget_trained(info.raw_cell, {} if shell is None else shell.user_ns, cell.begun)
 
 
 _EVENTS: dict[str, Callable[..., None]] = {

@@ -203,6 +203,27 @@ def test_a_live_model_is_registered_and_served(model, kernel, project):
     assert answer.displayed[-1]["text/plain"] == "[0, 0, 1, 1]"
 
 
+def test_a_model_that_is_trained_again_is_not_the_run_s_any_more(model, kernel, project):
+    made = kernel.run(
+        "%%mlops track shallow --no-autolog\nimport pandas as pd\nfrom sklearn.tree import DecisionTreeClassifier\n"
+        "X = pd.DataFrame({'a': [0.0, 1.0, 2.0, 3.0], 'b': [1.0, 1.0, 0.0, 0.0]})\n"
+        "model = DecisionTreeClassifier(max_depth=1).fit(X, [0, 0, 1, 1])"
+    )
+    (run,) = made.records("run")
+    register = "%mlops register $model --name churn --data $X"
+    (first,) = kernel.run(register, timeout=180).records("registeredversion")
+    assert first["run_id"] == run["run_id"]
+    assert kernel.run("model.set_params(max_depth=2).fit(X, [1, 1, 0, 0])").status == "ok"
+    (second,) = kernel.run(register, timeout=180).records("registeredversion")
+    assert second["run_id"] != run["run_id"]
+    # What is looked at alone stays the run's.
+    again = "model = DecisionTreeClassifier().fit(X, [0, 0, 1, 1])"
+    (run,) = kernel.run(f"%%mlops track deep --no-autolog\n{again}").records("run")
+    assert kernel.run("model.predict(X)").status == "ok"
+    (third,) = kernel.run(register, timeout=180).records("registeredversion")
+    assert third["run_id"] == run["run_id"]
+
+
 def test_an_endpoint_outlives_its_kernel(model, kernel, start_kernel, project):
     reply = kernel.run("%mlops deploy model --name churn")
     assert reply.status == "ok", reply.traceback

@@ -248,6 +248,7 @@ def test_a_deployment_beside_its_training_data(churn, terminal):
     wait_for(lambda: windows.files(folder), 60, "no window was closed")
     done = terminal("drift", "churn", "--since", "15m", "--json")
     assert done.code == 1, done.err
+    assert "→ mlops rows churn age" in done.err
     shown = json.loads(done.out)
     assert (shown["name"], shown["version"], shown["rows_now"]) == ("churn", "1", 3000)
     assert [one["feature"] for one in shown["features"]] == ["age", "pay"]
@@ -266,6 +267,15 @@ def test_a_deployment_beside_its_training_data(churn, terminal):
     assert not mlops_jupyter.drift("churn", "same.parquet").drifted
     with pytest.raises(NotFound, match="does not serve version 7, but 1"):
         mlops_jupyter.drift("churn", version="7")
+    # Of a version that nobody has asked it is said which one was.
+    table = people(2)[["age", "pay"]]
+    model = LogisticRegression(max_iter=1000, C=0.5).fit(table, table["age"] > 40)
+    mlops_jupyter.register(model, name="churn", data=table)
+    mlops_jupyter.deploy("models:/churn/2", name="churn", canary=60)
+    with pytest.raises(CheckFailed) as failed:
+        mlops_jupyter.drift("churn")
+    assert failed.value.record.version == "2"
+    assert "version 1 was asked about 3,000 rows: --version 1" in failed.value.record.notes
 
 
 def test_a_deployment_without_a_baseline_says_how_to_get_one(project, terminal):

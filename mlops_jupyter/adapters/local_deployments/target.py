@@ -67,12 +67,12 @@ class LocalDeployments:
             plan = self._change(folder, state, wanted, waiting)
         else:
             plan = self._begin(folder, state, wanted, waiting)
+        history.note(folder.history, plan, wanted.who, wanted.why, wanted.back_to)
         if wanted.auto is None or not wanted.continues:
             # What was remembered of a canary is of another rollout.
             log.forget(folder.watch)
         _announce(folder)
         _leave_request(folder, plan)
-        history.note(folder.history, plan, wanted.who, wanted.why, wanted.back_to)
         return self.get(wanted.name)
 
     def all(self) -> tuple[Deployment, ...]:
@@ -178,8 +178,9 @@ class LocalDeployments:
                 f"mlops undeploy {folder.name}, then deploy it with the other address",
             )
         plan = planned(old, wanted._replace(port=None, socket=None))
-        folder.write_plan(plan)
+        # Whom it is told may be gone, as the reader of a pipe: then nothing has changed yet.
         waiting("the version is loaded and asked for a first prediction", 0.0)
+        folder.write_plan(plan)
         try:
             answer = control.ask(folder.control, {"do": "plan"}, _SWAP_S)
             why = None if answer.get("swapped") else str(answer.get("error"))

@@ -68,12 +68,13 @@ def entries(file: Path) -> list[Entry]:
 
 
 def before(file: Path) -> Entry | None:
-    """Return the plan before the present one: after a return that is the one before what was returned to."""
+    """Return the plan before the present one: after a return that is the one that came before what was returned to.
+
+    That may itself have been a return: what was left by it is not come back to.
+    """
     every = entries(file)
-    if not every:
-        return None
-    earlier = [one for one in every if one.number < every[-1].number]
-    return max(earlier, key=lambda one: (one.number, one.at)) if earlier else None
+    first = next((at for at, one in enumerate(every) if one.number == every[-1].number), 0)
+    return every[first - 1] if first else None
 
 
 def _lines(file: Path) -> list[bytes]:

@@ -147,6 +147,20 @@ def test_a_worker_that_is_killed_is_started_again_and_told(endpoints, monkeypatc
     assert "was killed by SIGKILL" in endpoints.folder().log.read_text()
 
 
+def test_who_cannot_be_told_how_it_goes_changes_nothing(endpoints):
+    """As the reader of a pipe that is gone, when a deployment changes what it serves."""
+    endpoints.deploy()
+    plan, history = endpoints.folder().plan(), endpoints.folder().history.read_bytes()
+
+    def gone(*_: object) -> None:
+        raise BrokenPipeError
+
+    with pytest.raises(BrokenPipeError):
+        endpoints.deploy("churn", "models:/churn/2", waiting=gone)
+    assert (endpoints.folder().plan(), endpoints.folder().history.read_bytes()) == (plan, history)
+    assert endpoints.get("churn").versions[0].source == "models:/churn/1"
+
+
 def test_the_others_answer_while_one_is_away(endpoints):
     endpoints.deploy(workers=2)
     before = endpoints.told()

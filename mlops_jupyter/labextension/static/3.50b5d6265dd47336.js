@@ -174,7 +174,7 @@ body[data-jp-theme-light="false"] .mlops-monitor {
 .mlops-monitor .mlops-drift-row,
 .mlops-row {
   display: grid;
-  grid-template-columns: minmax(6em, 9em) minmax(80px, 1fr) 3.6em minmax(0, 11.5em) minmax(0, 6em);
+  grid-template-columns: minmax(6em, 9em) minmax(80px, 1fr) 3.6em minmax(0, 13em) minmax(0, 6em);
   align-items: center;
   gap: 0 10px;
   width: 100%;
@@ -191,6 +191,8 @@ body[data-jp-theme-light="false"] .mlops-monitor {
   white-space: nowrap;
 }
 .mlops-drift-row > .mlops-faint {
+  overflow: hidden;
+  text-overflow: ellipsis;
   white-space: nowrap;
 }
 .mlops-row {
