@@ -202,6 +202,11 @@ def test_the_verb_may_come_from_a_variable():
             "{1 / 0} cannot be evaluated: ZeroDivisionError: division by zero",
             "write {{ and }} for plain braces",
         ),
+        (
+            "$model.head(3)",
+            "$model.head(3): a dict is no text that .head(3) could follow",
+            "{model.head(3)} evaluates the expression",
+        ),
         ("{model['x']}", "{model['x']} cannot be evaluated: KeyError: 'x'", "write {{ and }} for plain braces"),
     ],
 )

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
 from .. import registry, settings
 from ..capabilities.notebooks import diffing, reading
+from ..capabilities.notebooks.stripping import strip
 from ..capabilities.references import References
 from ..errors import CommandError, NotFound
 from ..protocols import NotebookDiffer, Snapshots, WebDiff
@@ -16,6 +18,8 @@ from . import project
 from .versions import needs_git, own_notebook, references
 
 _HEAD = "HEAD"
+# What holds a notebook as it is kept: without its outputs.
+_BARE = {"snapshot", "run"}
 _EMPTY = b'{"cells": [], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}'
 
 
@@ -68,7 +72,18 @@ def diff(
 def compared(versions: tuple[Version, Version], contents: tuple[bytes, bytes]) -> NotebookDiff:
     """Read two versions and put them side by side."""
     before, after = (reading.read(content, version.ref) for version, content in zip(versions, contents, strict=True))
+    both = zip(versions, (before, after), strict=True)
+    bare = any(version.kind in _BARE and not _has_outputs(one) for version, one in both)
+    if bare and (_has_outputs(before) or _has_outputs(after)):
+        # That the other has outputs is no change.
+        before, after = strip(before), strip(after)
+        found = diffing.diff(before, after, versions, aligner())
+        return replace(found, notes=(*found.notes, "outputs are left out: what is kept of a notebook has none"))
     return diffing.diff(before, after, versions, aligner())
+
+
+def _has_outputs(notebook: Mapping[str, Any]) -> bool:
+    return any(cell.get("outputs") for cell in notebook["cells"])
 
 
 def content_in(snapshots: Snapshots, directory: Path, commit: str, path: str) -> bytes | None:

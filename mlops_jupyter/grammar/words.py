@@ -5,9 +5,13 @@ from __future__ import annotations
 import difflib
 import shlex
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any, Self
 
 from ..errors import CommandError, MlopsError
+
+# What has a text that others can follow, as in $folder/train.csv.
+_TEXTS = (str, int, float, Path)
 
 
 class LiveText(str):
@@ -139,6 +143,10 @@ def _pieces(word: str, evaluate: Callable[[str], object], known: Callable[[], li
             yield plain
             plain = ""
         value = _value(word[at:end], expression, evaluate, known)
+        if word[at] == "$" and word[end : end + 1] in {".", "[", "("} and not isinstance(value, _TEXTS):
+            # The whole text of a table would be the beginning of a path.
+            said = f"a {type(value).__name__} is no text that {word[end:]} could follow"
+            raise CommandError(f"{word}: {said}", f"{{{word[at + 1 :]}}} evaluates the expression")
         yield LiveText(value if isinstance(value, str) else word[at:end], value)
         at = end
     if plain or not word:

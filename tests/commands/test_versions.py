@@ -274,6 +274,20 @@ def test_outside_git_files_and_snapshots_can_be_compared(project, notebook):
         mlops_jupyter.diff("train.ipynb")
 
 
+def test_outputs_are_no_change_of_what_was_kept_without_them(repository, notebook):
+    edit(notebook, "x = 2")
+    kept = mlops_jupyter.snapshot(notebook).ref
+    same = mlops_jupyter.diff(kept, notebook=notebook)
+    assert (same.cells, same.equal, same.differs) == ((), 2, False)
+    assert same.notes == ("outputs are left out: what is kept of a notebook has none",)
+    edit(notebook, "x = 3")
+    (cell,) = mlops_jupyter.diff(kept, notebook=notebook).cells
+    assert (cell.kind, cell.outputs) == ("changed", ())
+    # Where both have outputs they are compared.
+    (cell,) = mlops_jupyter.diff("HEAD", notebook=notebook).cells
+    assert [one.kind for one in cell.outputs] == ["added"]
+
+
 def test_the_terminal_tells_it_and_json_holds_it(repository, notebook, terminal):
     edit(notebook, "x = 2")
     done = terminal("diff", "train.ipynb", cwd=repository)
