@@ -148,8 +148,10 @@ def badge(word: str, like: str | None = None) -> str:
 
 
 def notes_html(notes: Iterable[str]) -> str:
-    """Make a line of each note."""
-    return "".join(f'<div style="margin-top:4px">⚠ {escape(note)}</div>' for note in notes)
+    """Make a line of each note; as in a terminal, they are no warnings: most say what was done."""
+    return "".join(
+        f'<div style="margin-top:4px"><span style="{FAINT}">note</span> {escape(note)}</div>' for note in notes
+    )
 
 
 def number(value: float) -> str:
