@@ -114,10 +114,24 @@ def clean_environment(
         if name.startswith(_OURS):
             del os.environ[name]
     settings.forget_root()
+    close_mlflow_stores()
     # A test that tracked here leaves MLflow's stores to the next one as MLflow made them, and none of its runs.
     tracking.known.clear()
     plain.cache_clear()
     mlops_jupyter.journaling = False
+
+
+def close_mlflow_stores() -> None:
+    """Close the databases that MLflow keeps open for as long as the process lives: each test has one of its own.
+
+    A test process with more than 1,024 open files is one in which whatever calls ``select`` fails.
+    """
+    for kind in ("tracking", "model_registry", "jobs"):
+        module = sys.modules.get(f"mlflow.store.{kind}.sqlalchemy_store")
+        for store in vars(module).values() if module is not None else ():
+            engines = vars(store).get("_engine_map") if isinstance(store, type) else None
+            while engines:
+                engines.popitem()[1].dispose()
 
 
 @pytest.fixture
