@@ -113,6 +113,13 @@ test("a run whose kernel dies is killed, and one that ends is not", () => {
   assert.deepEqual(shown(dying, cell(source, [], "running"), gone), [["queued", ""]]);
   assert.deepEqual(shown(dying, cell(source), gone), []);
 
+  // The server knows it before the cell does.
+  const known = new CellRuns();
+  const words = [{ "text/plain": "step 1" }];
+  shown(known, cell(source, words, "running"), open({}));
+  assert.deepEqual(shown(known, cell(source, words, "running"), gone), [["running", "r"]]);
+  assert.deepEqual(shown(known, cell(source, words), gone), [["killed", "r"]]);
+
   const ending = new CellRuns();
   shown(ending, cell(source, [], "running"), open({}));
   assert.deepEqual(shown(ending, cell(source, [run({})], "idle", 3), gone), [["finished", ID]]);

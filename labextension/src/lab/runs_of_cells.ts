@@ -63,7 +63,12 @@ export class CellRuns {
     const running = badges.find((one) => one.status === "running") ?? null;
     if (cell.executionState === "running") {
       const waits = badges.some((one) => one.status === "queued");
-      this.running = running ?? (waits ? null : this.running);
+      const { running: before } = this;
+      if (running?.id === "" && before !== null && before.id !== "") {
+        // The run is gone from what the server tells before the cell has heard that its kernel died.
+        return badges.map((one) => (one === running ? before : one));
+      }
+      this.running = running ?? (waits ? null : before);
       return badges;
     }
     if (this.running === null || running !== null) {
