@@ -73,9 +73,9 @@ def note(
 def forget_trained(source: str, variables: Mapping[str, object], since: float) -> None:
     """Forget who made the objects that a cell has trained in place since a moment (``time.monotonic``), untracked."""
     for name in set(_TRAINED.findall(source)) if _made else ():
-        made = _made.get(id(variables.get(name)))
-        if made is not None and made.at < since:
-            del _made[id(variables[name])]
+        address = id(variables.get(name))
+        if (made := _made.get(address)) is not None and made.at < since:
+            del _made[address]
 
 
 def run_of(value: object) -> str | None:

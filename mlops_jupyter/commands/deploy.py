@@ -120,7 +120,9 @@ def deploy(
         if package.model is not None and package.version is not None:
             models.remember(current, package.model, package.version, *([package.alias] if package.alias else []))
         new = targets.served(package)
-        before = targets.existing(place, name)
+        # A target of others is not asked without need: what it says of a deployment may be what is to be mended.
+        asks = target == targets.LOCAL or canary is not None or shadow
+        before = targets.existing(place, name) if asks else None
         alias = f"models:/{package.model}@{package.alias}" if package.alias else None
         if canary is None and not shadow:
             versions, follows = rollouts.alone(new), alias

@@ -202,7 +202,7 @@ def seen(folder: EndpointFolder, version: str, since_s: float, like: Baseline, a
     told["unseen"] = () if plan is None else plan.monitoring.redact
     if asked.segment is not None:
         return _sampled(watch / "payloads", since, like, asked, told)
-    found = windows.merged(windows.read(windows.folder_of(watch, version), int(since * 1000), int(until * 1000)))
+    found = _summed(watch, version, since, until)
     if found is None:
         said = f"nothing that version {version} of {name} was asked has been summed up in this time"
         others = () if plan is None else tuple(one.version for one in plan.versions if one.version != version)
@@ -210,10 +210,14 @@ def seen(folder: EndpointFolder, version: str, since_s: float, like: Baseline, a
     return Now(features=found.features, predictions=found.predictions, **told)
 
 
+def _summed(watch: Path, version: str, since: float, until: float) -> windows.Window | None:
+    return windows.merged(windows.read(windows.folder_of(watch, version), int(since * 1000), int(until * 1000)))
+
+
 def _others(watch: Path, versions: Iterable[str], since: float, until: float) -> Iterator[str]:
     """Say what others were asked meanwhile."""
     for version in versions:
-        found = windows.merged(windows.read(windows.folder_of(watch, version), int(since * 1000), int(until * 1000)))
+        found = _summed(watch, version, since, until)
         if found is not None:
             yield f"version {version} was asked about {found.features.rows:,} rows: --version {version}"
 
