@@ -122,10 +122,15 @@ def clean_environment(
 
 
 def close_mlflow_stores() -> None:
-    """Close the databases that MLflow keeps open for as long as the process lives: each test has one of its own.
+    """Close and forget the stores that MLflow keeps for as long as the process lives.
 
-    A test process with more than 1,024 open files is one in which whatever calls ``select`` fails.
+    Each test has databases of its own, and a test process with more than 1,024 open files is one in which whatever
+    calls ``select`` fails. A server outlives a test that has tracked runs on it: who asks it next must not be given the
+    store that journaled these.
     """
+    service = sys.modules.get("mlflow.tracking._tracking_service.utils")
+    if service is not None:
+        service._tracking_store_registry._get_store_with_resolved_uri.cache_clear()
     for kind in ("tracking", "model_registry", "jobs"):
         module = sys.modules.get(f"mlflow.store.{kind}.sqlalchemy_store")
         for store in vars(module).values() if module is not None else ():
