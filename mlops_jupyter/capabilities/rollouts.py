@@ -147,6 +147,16 @@ def again(found: Deployment) -> str:
     return shlex.join(["mlops", "deploy", source, "--name", found.name])
 
 
+def let_go(before: Deployment, after: Deployment) -> str:
+    """Return in words which canaries and shadows a change has let go; empty for none.
+
+    What had most of the traffic is no rollout: another version takes its place, and that is what was asked for.
+    """
+    stay = {one.version for one in after.versions}
+    main = max(before.versions, key=lambda one: one.percent, default=None)
+    return described([one for one in before.versions if one is not main and one.version not in stay])
+
+
 def described(versions: Sequence[ServedVersion]) -> str:
     """Return the versions and their shares in words."""
     told = (f"{one.version} as a shadow" if one.shadow else f"{one.version} {one.percent:g}%" for one in versions)

@@ -149,6 +149,8 @@ def deploy(
     notes = (*package.notes, *found.notes)
     if before is not None and before.status == "ready" and _same(before) == _same(found):
         notes = (*notes, f"{name} served this already")
+    elif before is not None and (ended := rollouts.let_go(before, found)):
+        notes = (*notes, f"this ends the rollout of {ended}; mlops rollback {name} brings back what was served")
     return targets.with_jupyter(replace(found, notes=notes))
 
 

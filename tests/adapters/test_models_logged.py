@@ -138,8 +138,10 @@ def test_what_skops_cannot_keep_is_pickled(log):
     assert predictions(package, X) == [float(one) for one in model.predict(X)]
 
 
-def test_a_function(log):
-    package = log(lambda rows: rows["a"] * 2, data=X)
+def test_a_function(log, recwarn):
+    package = log(lambda rows: rows["a"] * 2, data=X[["a"]][:1])
+    assert package.notes[0] == "signature (1 column) and example (1 row) inferred from the data"
+    assert not any("type hints" in str(one.message) for one in recwarn)
     assert package.flavors == ("python_function",)
     assert (package.executes, package.trusted) == ("python_model.pkl is a pickle", True)
     assert predictions(package, X) == [0.0, 2.0, 4.0, 6.0]

@@ -281,15 +281,23 @@ def test_a_canary_traffic_and_back(registered, project):
     assert caught.value.message == "churn does not serve version 1; it serves 2"
     back = mlops_jupyter.rollback("churn")
     assert [(one.version, one.percent) for one in back.versions] == [("1", 60.0), ("2", 40.0)]
+    whole = mlops_jupyter.deploy("models:/churn/1", name="churn")
+    said = "this ends the rollout of 2 40%; mlops rollback churn brings back what was served"
+    assert said in whole.notes
+    back = mlops_jupyter.rollback("churn")
+    assert [(one.version, one.percent) for one in back.versions] == [("1", 60.0), ("2", 40.0)]
     assert [one.version for one in mlops_jupyter.rollback("churn").versions] == ["1"]
     with pytest.raises(NotFound) as caught:
         mlops_jupyter.rollback("churn")
     assert caught.value.message == "churn has served nothing before"
+    assert caught.value.hint == "mlops models; mlops deploy MODEL --name churn"
     history = (project / ".mlops" / "endpoints" / "churn" / "history.jsonl").read_text().splitlines()
     assert [json.loads(line)["why"].split()[0] for line in history] == [
         "deploy",
         "deploy",
         "traffic",
+        "rollback:",
+        "deploy",
         "rollback:",
         "rollback:",
     ]

@@ -99,6 +99,10 @@ def test_a_terminal_gives_a_file_with_columns_of_other_names(endpoint, project, 
     )
     done = terminal("feedback", "churn", "truth.csv", "--request-id", "id", "--label", "churned", "--json")
     assert (json.loads(done.out)["labels"], json.loads(done.out)["duplicates"]) == (1, 1)
+    (project / "twice.csv").write_text("request_id,row,label\nsomebody,0,1\nsomebody,0,0\n")
+    done = terminal("feedback", "churn", "twice.csv")
+    said = "churn  2 labels, 0 joined, 1 instead of an earlier one, 1 of unknown requests"
+    assert done.out.splitlines()[0] == said
 
 
 def test_what_cannot_be(endpoint, project):

@@ -87,7 +87,7 @@ class LocalDeployments:
         """Return what it served before."""
         entry = history.before(self._found(name).history)
         if entry is None:
-            raise NotFound(f"{name} has served nothing before", f"mlops deployments {name}")
+            raise NotFound(f"{name} has served nothing before", f"mlops models; mlops deploy MODEL --name {name}")
         versions = tuple(map(served, entry.versions))
         return Earlier(entry.number, versions, entry.follows, entry.at, entry.why)
 

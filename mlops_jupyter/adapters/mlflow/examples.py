@@ -75,14 +75,15 @@ def infer(model: Any, data: object | None, what: str = "the data") -> Inferred:
     rows = _without_categories(rows)
     with quiet():
         signature = infer_signature(rows, answers)
-    shape = "one value a row" if rows.ndim < 2 else f"{rows.shape[1]} columns"  # noqa: PLR2004 -- a table
+    shape = "one value a row" if rows.ndim < 2 else _counted(rows.shape[1], "column")  # noqa: PLR2004 -- a table
     if rows.ndim > 2:  # noqa: PLR2004 -- pictures and the like
         shape = f"{' x '.join(map(str, rows.shape[1:]))} values a row"
     example = rows[:_EXAMPLE_ROWS]
     if tensors.takes(model) and len(example) < _EXAMPLE_ROWS:
         # PyTorch would take the one row of it for the only number of rows.
         example = np.repeat(example, _EXAMPLE_ROWS, axis=0)
-    said = f"signature ({shape}) and example ({len(example)} rows) inferred from {what}"
+    length = _counted(len(example), "row")
+    said = f"signature ({shape}) and example ({length}) inferred from {what}"
     return Inferred(signature, example, (said, *notes), whole, columns, what)
 
 
@@ -237,6 +238,10 @@ def _without_categories(rows: Any) -> Any:
     return made
 
 
+def _counted(count: int, what: str) -> str:
+    return f"{count} {what}{'' if count == 1 else 's'}"
+
+
 def _listed(names: list[str]) -> str:
     return ", ".join(names[:_SHOWN]) + (f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else "")
 
@@ -248,8 +253,8 @@ def quiet() -> Iterator[None]:
     for logger, _ in before:
         logger.setLevel(logging.ERROR)
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
+        # Recorded, not filtered: what MLflow imports meanwhile puts filters of its own before ours.
+        with warnings.catch_warnings(record=True):
             yield
     finally:
         for logger, level in before:

@@ -40,7 +40,7 @@ def _counts(found: Feedback) -> str:
         labelled = sum(one.labelled for one in found.quality)
         return f"{labelled} answers have a label" if labelled else "no answer has a label yet"
     parts = [f"{found.labels} label{'' if found.labels == 1 else 's'}", f"{found.joined} joined"]
-    parts += [f"{found.duplicates} given before"] if found.duplicates else []
+    parts += [f"{found.duplicates} instead of an earlier one"] if found.duplicates else []
     parts += [f"{found.unknown} of unknown requests"] if found.unknown else []
     return ", ".join(parts)
 
