@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,11 +19,12 @@ from playwright.sync_api import ConsoleMessage, Page, expect, sync_playwright
 
 from mlops_jupyter.commands.warm import install_kernelspec
 from tests.conftest import REPOSITORY
-from tests.fakes.lab_extension import enable
+from tests.fakes.jupyter_servers import TOKEN, jupyter
 from tests.fakes.notebooks import write_notebook
-from tests.fakes.servers import answers, free_port, serving
+from tests.fakes.servers import answers
 
-TOKEN = "test-token"
+# The tests ask it whether the kernel is ready.
+EXPOSED = "--LabApp.expose_app_in_browser=True"
 FLAGS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -45,23 +45,13 @@ def lab(request: pytest.FixtureRequest, project: Path, monkeypatch: pytest.Monke
 
     An indirect parameter is one more option of the server.
     """
-    enable(monkeypatch, project.parent / "jupyter")
     (project / "notebooks").mkdir()
     shutil.copy(REPOSITORY / "notebooks" / "01_track.ipynb", project / "notebooks")
-    port = free_port()
     quiet = Path(os.environ["HOME"], ".jupyter/lab/user-settings/@jupyterlab/apputils-extension")
     quiet.mkdir(parents=True)
     (quiet / "notification.jupyterlab-settings").write_text('{"fetchNews": "false", "checkForUpdates": false}')
-    words = [
-        *(sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", f"--port={port}"),
-        f"--ServerApp.root_dir={project}",
-        "--LabApp.expose_app_in_browser=True",  # the tests ask it whether the kernel is ready
-        f"--IdentityProvider.token={TOKEN}",
-        "--ServerApp.base_url=/user/ana/",
-        *([request.param] if hasattr(request, "param") else []),
-    ]
-    base = f"http://127.0.0.1:{port}/user/ana/"
-    with serving(words, project, lambda: answers(f"{base}api/status", token=TOKEN), log=project.parent / "lab.log"):
+    options = [request.param] if hasattr(request, "param") else []
+    with jupyter("jupyterlab", project, monkeypatch, EXPOSED, *options) as base:
         yield base
 
 

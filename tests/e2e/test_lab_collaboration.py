@@ -12,13 +12,12 @@ from playwright.sync_api import Page, expect
 from tests.e2e import test_cells_in_lab as cells_in_lab
 from tests.e2e import test_jupyterlab as browser
 from tests.e2e.test_cells_in_lab import LOAD, TOAST, badges, end_of_cell, track
-from tests.e2e.test_jupyterlab import READY, TOKEN, open_notebook, picture
+from tests.e2e.test_jupyterlab import EXPOSED, READY, open_notebook, picture
 from tests.e2e.test_lab_panels import cells, section, sidebar
 from tests.e2e.test_lab_troubles import headless, newest, runs, snapshot
 from tests.fakes.environments import python_beside
-from tests.fakes.lab_extension import enable
+from tests.fakes.jupyter_servers import jupyter
 from tests.fakes.notebooks import write_notebook
-from tests.fakes.servers import answers, free_port, serving
 from tests.fakes.waiting import wait_for
 
 pytestmark = browser.pytestmark
@@ -31,15 +30,7 @@ TRACKED = "%%mlops track fit\nimport mlops_jupyter\nmlops_jupyter.log(accuracy=0
 def together(project: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """A JupyterLab in which documents are edited by all at once; its address."""
     python = python_beside(monkeypatch, "jupyter-collaboration==5.0.4", "jupyterlab")
-    enable(monkeypatch, project.parent / "jupyter")
-    port = free_port()
-    words = [
-        *(str(python), "-m", "jupyterlab", "--no-browser", "--allow-root", f"--port={port}"),
-        *(f"--ServerApp.root_dir={project}", f"--IdentityProvider.token={TOKEN}"),
-        *("--ServerApp.base_url=/user/ana/", "--LabApp.expose_app_in_browser=True"),
-    ]
-    base = f"http://127.0.0.1:{port}/user/ana/"
-    with serving(words, project, lambda: answers(f"{base}api/status", token=TOKEN), log=project.parent / "lab.log"):
+    with jupyter("jupyterlab", project, monkeypatch, EXPOSED, python=python) as base:
         yield base
 
 

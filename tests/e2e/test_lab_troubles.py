@@ -14,8 +14,9 @@ from tests.conftest import REPOSITORY
 from tests.e2e import test_cells_in_lab as cells_in_lab
 from tests.e2e import test_jupyterlab as browser
 from tests.e2e.test_cells_in_lab import LOAD, TOAST, WAITS, badges, begin_all, end_of_cell, save, track
-from tests.e2e.test_jupyterlab import READY, TOKEN, open_notebook, picture, run_all
+from tests.e2e.test_jupyterlab import READY, open_notebook, picture, run_all
 from tests.e2e.test_lab_extension import palette
+from tests.fakes.jupyter_servers import TOKEN
 from tests.fakes.notebooks import write_notebook
 from tests.fakes.servers import free_port
 from tests.fakes.waiting import wait_for

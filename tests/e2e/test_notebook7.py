@@ -9,11 +9,10 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.e2e import test_jupyterlab as browser
-from tests.e2e.test_jupyterlab import READY, TOKEN, picture
+from tests.e2e.test_jupyterlab import READY, picture
 from tests.fakes.environments import python_beside
-from tests.fakes.lab_extension import enable
+from tests.fakes.jupyter_servers import TOKEN, jupyter
 from tests.fakes.notebooks import write_notebook
-from tests.fakes.servers import answers, free_port, serving
 
 pytestmark = browser.pytestmark
 page = browser.page
@@ -23,17 +22,8 @@ page = browser.page
 def notebook7(project: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """A Notebook 7 server in the project, with this checkout's extension; its address."""
     python = python_beside(monkeypatch, "notebook==7.6.5")
-    enable(monkeypatch, project.parent / "jupyter")
-    port = free_port()
-    words = [
-        *(str(python), "-m", "notebook", "--no-browser", "--allow-root", f"--port={port}"),
-        *(f"--ServerApp.root_dir={project}", f"--IdentityProvider.token={TOKEN}"),
-        *("--ServerApp.base_url=/user/ana/", "--JupyterNotebookApp.expose_app_in_browser=True"),
-    ]
-    base = f"http://127.0.0.1:{port}/user/ana/"
-    with serving(
-        words, project, lambda: answers(f"{base}api/status", token=TOKEN), log=project.parent / "notebook.log"
-    ):
+    exposed = "--JupyterNotebookApp.expose_app_in_browser=True"
+    with jupyter("notebook", project, monkeypatch, exposed, python=python) as base:
         yield base
 
 

@@ -16,7 +16,8 @@ from playwright.sync_api import Page, Request, expect
 
 from tests.conftest import REPOSITORY
 from tests.e2e import test_jupyterlab as browser
-from tests.e2e.test_jupyterlab import TOKEN, open_notebook, picture, run_all
+from tests.e2e.test_jupyterlab import open_notebook, picture, run_all
+from tests.fakes.jupyter_servers import TOKEN
 from tests.fakes.models import small_model
 from tests.fakes.notebooks import write_notebook
 from tests.fakes.servers import free_port

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
 import pytest
 
-from tests.fakes.lab_extension import enable
-from tests.fakes.servers import answers, free_port, serving
-
-TOKEN = "test-token"
+from tests.fakes.jupyter_servers import TOKEN, jupyter
 
 
 @pytest.fixture
@@ -21,18 +17,9 @@ def server(request: pytest.FixtureRequest, project: Path, monkeypatch: pytest.Mo
 
     An indirect parameter is one more option of the server.
     """
-    enable(monkeypatch, project.parent / "jupyter")
-    port = free_port()
-    words = [
-        *(sys.executable, "-m", "jupyter_server", "--no-browser", "--allow-root", f"--port={port}"),
-        *(f"--ServerApp.root_dir={project}", f"--IdentityProvider.token={TOKEN}", "--ServerApp.port_retries=0"),
-        "--ServerApp.base_url=/user/ana/",
-        *([request.param] if hasattr(request, "param") else []),
-    ]
-    base = f"http://127.0.0.1:{port}/user/ana/"
-    # The prefix and the log lie beside the project: nothing of them is seen by a verb in it.
+    options = [request.param] if hasattr(request, "param") else []
     with (
-        serving(words, project, lambda: answers(f"{base}api/status", token=TOKEN), log=project.parent / "server.log"),
+        jupyter("jupyter_server", project, monkeypatch, *options) as base,
         httpx.Client(
             base_url=f"{base}mlops-jupyter/", headers={"Authorization": f"token {TOKEN}"}, timeout=120, trust_env=False
         ) as client,
