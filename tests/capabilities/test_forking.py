@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import itertools
 import json
 import os
 import signal
@@ -10,7 +11,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import Any
 
@@ -210,6 +211,30 @@ def test_a_family_that_is_killed_is_made_anew(server, tmp_path):
     os.kill(family(server)["pid"], signal.SIGKILL)
     assert child.wait(60) == -signal.SIGKILL
     assert said_by(server, "say", tmp_path)[0] == 7
+
+
+def test_a_server_without_files_refuses_and_goes_on(server, tmp_path):
+    child, _ = first_line(server, "wait")
+    base = psutil.Process(server._process.pid)
+    limits = base.rlimit(psutil.RLIMIT_NOFILE)
+    opened = {int(one.name) for one in Path(f"/proc/{base.pid}/fd").iterdir()}
+    free = (number for number in itertools.count() if number not in opened)
+    none, one = next(free), next(free)
+    # Room for who asks, and for nothing that a family needs.
+    base.rlimit(psutil.RLIMIT_NOFILE, (one, limits[1]))
+    assert server.prepare(ENTRY + "say", ["wave"], wait=True)
+    # Not even room for who asks.
+    base.rlimit(psutil.RLIMIT_NOFILE, (none, limits[1]))
+    with ThreadPoolExecutor() as threads:
+        asked = threads.submit(server.state)
+        # It waits in the queue, however often the server looks.
+        assert not wait([asked], 0.5).done
+        base.rlimit(psutil.RLIMIT_NOFILE, limits)
+        assert [one["imports"] for one in asked.result(60)["families"]] == [[]]
+    assert child.poll() is None
+    assert said_by(server, "say", tmp_path, imports=["wave"])[0] == 7
+    child.kill()
+    child.wait(60)
 
 
 @pytest.mark.parametrize(

@@ -31,6 +31,7 @@ _FAMILY_IDLE_S = 1800.0
 # A family that turns out unfit is made again without what made it so; one round finds all, another makes sure.
 _MOST_ROUNDS = 4
 _STOP_WAIT_S = 5.0
+_FULL_WAIT_S = 0.1
 
 
 @dataclass
@@ -99,7 +100,8 @@ class Server:
         """Serve until told to stop, until the owner is gone, or until nobody has come for long."""
         while not self._stopping:
             for key, _ in self._selector.select(self._patience()):
-                if key.fileobj in self._selector.get_map():
+                # What came before it may have closed it, and its number may be another's by now.
+                if self._selector.get_map().get(key.fd) is key:
                     key.data()
             self._tidy()
         self._listening.close()
@@ -133,7 +135,12 @@ class Server:
     # Clients.
 
     def _accept(self) -> None:
-        connection, _ = self._listening.accept()
+        try:
+            connection, _ = self._listening.accept()
+        except OSError:
+            # No more files can be opened: whoever has come waits until others have gone.
+            time.sleep(_FULL_WAIT_S)
+            return
         client = _Client(Channel(connection))
         self._clients.add(client.channel.fileno())
         self._selector.register(client.channel, selectors.EVENT_READ, lambda: self._hear(client))
@@ -234,15 +241,31 @@ class Server:
         return family
 
     def _start(self, family: _Family) -> None:
-        ours, theirs = socket.socketpair()
         base = os.getpid()
         family.rounds += 1
-        family.pid = os.fork()
+        try:
+            ours, theirs = socket.socketpair()
+        except OSError as error:
+            self._not_started(family, error)
+            return
+        try:
+            family.pid = os.fork()
+        except OSError as error:
+            ours.close()
+            theirs.close()
+            self._not_started(family, error)
+            return
         if family.pid == 0:
             self._become_family(theirs, family, base)
         theirs.close()
         family.channel = Channel(ours)
         self._selector.register(family.channel, selectors.EVENT_READ, lambda: self._hear_family(family))
+
+    def _not_started(self, family: _Family, error: OSError) -> None:
+        """Refuse who waits for a family that the system has no process or file for; the next request tries again."""
+        self._give_up(family, f"no process can be started: {error.strerror}")
+        if self._families.get(family.wanted) is family:
+            del self._families[family.wanted]
 
     def _become_family(self, stream: socket.socket, family: _Family, base: int) -> NoReturn:
         try:
