@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from ..errors import Conflict, MlopsError, NotFound, Unauthorized, Unavailable
+from ..errors import Conflict, MlopsError, NotFound, Rejected, Unauthorized, Unavailable
 from ..protocols import MetricMirror, RunSink
 from ..records import RunStart
 from .journal import Batch, Follower, RunFolder, RunFolders, Shipped
@@ -54,7 +54,8 @@ class _Work:
     last_ms: int = 0
     seen_alive: bool = False
     heartbeat: float = field(default_factory=time.monotonic)
-    end_told: bool = False
+    # When artifacts that were set aside are tried again.
+    aside_at: float = 0.0
     blocked_until: float = 0.0
 
 
@@ -107,6 +108,8 @@ class Shipper:
         self._mirror = mirror
         self._work: dict[str, _Work] = {}
         self._pauses: dict[str, _Pause] = {}
+        # Runs of whose stores it was said, while they were shipped, that they are away.
+        self._blamed: set[str] = set()
         self.problems: dict[str, Exception] = {}
 
     def turn(self) -> bool:
@@ -116,6 +119,9 @@ class Shipper:
         for name in self._work.keys() - {folder.name for folder in folders}:
             # Removed by somebody: nothing is left to ship.
             self._work.pop(name).follower.close()
+            self._blamed.discard(name)
+        # It may be the run: when its store is asked again, the others come first.
+        folders.sort(key=lambda folder: folder.name in self._blamed)
         for folder in folders:
             try:
                 busy |= self._turn_of(folder)
@@ -148,7 +154,7 @@ class Shipper:
         """Ask stores that did not answer again at once."""
         self._pauses.clear()
         for work in self._work.values():
-            work.blocked_until = 0.0
+            work.blocked_until = work.aside_at = 0.0
 
     def _turn_of(self, folder: RunFolder) -> bool:
         work = self._work.get(folder.name) or self._take_up(folder)
@@ -168,7 +174,6 @@ class Shipper:
             return False
         else:
             busy = self._ship(work, self._sink_of(work.start.store), local=False)
-            work.shipped = folder.note(work.shipped, error=None)
         if not busy and not alive and work.shipped.status is None:
             if not work.start.ends_with_process:
                 # Somebody else's run, to which only points were logged from here.
@@ -208,6 +213,8 @@ class Shipper:
         work.follower.close()
         if isinstance(error, Unavailable | Unauthorized):
             self._pause(work.start.store, error)
+            if work.shipped.run_id is not None:
+                self._blamed.add(folder.name)
         shipped = work.folder.note(work.folder.shipped(), error=error.message)
         again = self._take_up(folder)
         if again is not None:
@@ -294,11 +301,15 @@ class Shipper:
                 # The segments stay: they are read once more for the run's own store.
                 changes: dict[str, Any] = {"local_position": batch.position}
             else:
-                changes = {"position": batch.position, "error": None}
+                changes = {"position": batch.position}
                 # First: a full disk has no room for the note.
                 for file in batch.finished:
                     file.unlink(missing_ok=True)
             work.shipped = work.folder.note(work.shipped, last_ms=work.last_ms, **changes)
+        if not local:
+            self._send_aside(work, sink)
+            if not work.shipped.aside:
+                work.shipped = work.folder.note(work.shipped, error=None)
         return sent
 
     def _mirrored(self, start: RunStart, points: Sequence[_Point] | None) -> None:
@@ -338,10 +349,11 @@ class Shipper:
     def _send_environment(self, work: _Work, sink: RunSink) -> None:
         """Send what is installed, which waits as a file since the run was created."""
         path = work.folder.files / ENVIRONMENT_ARTIFACT
-        if not work.start.search_path or not path.exists():
+        if not work.start.search_path or not path.exists() or ENVIRONMENT_ARTIFACT in work.shipped.aside:
             return
         self._offer(work, sink, work.shipped.run_id or "", {"artifact": ENVIRONMENT_ARTIFACT})
-        path.unlink()
+        if ENVIRONMENT_ARTIFACT not in work.shipped.aside:
+            path.unlink()
 
     def _tags(self, work: _Work, sink: RunSink) -> dict[str, str]:
         """Return the run's tags, in the store's own ids."""
@@ -379,19 +391,47 @@ class Shipper:
 
     def _send_entry(self, work: _Work, sink: RunSink, run_id: str, entry: Mapping[str, Any]) -> None:
         if "artifact" in entry:
-            file = work.folder.files / entry["artifact"]
-            sink.artifact(run_id, entry["artifact"], file)
-            if entry["artifact"] == NOTEBOOK_ARTIFACT:
-                self._pages.ask(file, lambda page: self._deliver(sink, run_id, page))
+            self._send_artifact(work, sink, run_id, entry["artifact"])
         elif "inputs" in entry:
             sink.inputs(run_id, entry["inputs"])
         elif "name" in entry:
             sink.rename(run_id, entry["name"])
         elif "end" in entry:
-            work.end_told = False
-            work.shipped = work.folder.note(work.shipped, status=entry["end"], end_ms=entry["time_ms"])
+            work.shipped = work.folder.note(work.shipped, status=entry["end"], end_ms=entry["time_ms"], end_told=False)
         elif "garbled" in entry:
             raise MlopsError("the journal is damaged here")
+
+    def _send_artifact(self, work: _Work, sink: RunSink, run_id: str, path: str) -> None:
+        """Store an artifact; where artifacts lie may be away while the store of runs answers, which waits for none."""
+        file = work.folder.files / path
+        if not file.is_file():
+            raise MlopsError(f"the file of {path} is gone")
+        try:
+            sink.artifact(run_id, path, file)
+        except (Rejected, NotFound, Conflict):
+            raise
+        except Exception as error:  # noqa: BLE001 -- each kind of artifact store has errors of its own
+            sink.reach(_REACH_S)
+            said = error.message if isinstance(error, MlopsError) else f"{type(error).__name__}: {error}"
+            aside = (*(one for one in work.shipped.aside if one != path), path)
+            work.aside_at = time.monotonic() + _LONGEST_PAUSE_S
+            work.shipped = work.folder.note(work.shipped, aside=aside, error=f"{path} cannot be stored: {said}")
+            return
+        if path in work.shipped.aside:
+            left = tuple(one for one in work.shipped.aside if one != path)
+            work.shipped = work.folder.note(work.shipped, aside=left, error=None)
+        if path == NOTEBOOK_ARTIFACT:
+            try:
+                self._pages.ask(file, lambda page: self._deliver(sink, run_id, page))
+            except OSError as error:
+                # It has the notebook; the page is a convenience.
+                self.problems[f"page of {run_id}"] = error
+
+    def _send_aside(self, work: _Work, sink: RunSink) -> None:
+        """Try again what was set aside, when it is time."""
+        if work.shipped.aside and time.monotonic() >= work.aside_at:
+            for path in work.shipped.aside:
+                self._offer(work, sink, self._id(work), {"artifact": path})
 
     def _deliver(self, sink: RunSink, run_id: str, page: Path) -> None:
         """Give a run its notebook's page; a store that is away by now does without, as it has the notebook."""
@@ -424,7 +464,8 @@ class Shipper:
     @staticmethod
     def _refuse(work: _Work, what: dict[str, Any], refused: MlopsError) -> None:
         work.folder.refuse(what, refused.message)
-        work.shipped = work.folder.note(work.shipped, refused=work.shipped.refused + 1)
+        aside = tuple(one for one in work.shipped.aside if one != what.get("artifact"))
+        work.shipped = work.folder.note(work.shipped, refused=work.shipped.refused + 1, aside=aside)
 
     # --- how a run ends ---------------------------------------------------------------------------------------
 
@@ -438,9 +479,9 @@ class Shipper:
 
     def _finish(self, work: _Work) -> bool:
         sink = self._sink(self._place(work))
-        if not work.end_told:
+        if not work.shipped.end_told:
             sink.end(self._id(work), work.shipped.status or "KILLED", work.shipped.end_ms)
-            work.end_told = True
+            work.shipped = work.folder.note(work.shipped, end_told=True)
             self._mirrored(work.start, None)
         if work.folder.anyone_writes():
             return False
@@ -449,6 +490,8 @@ class Shipper:
                 return False
             self._copy_home(work, sink)
             return True
+        if work.shipped.aside:
+            return False
         work.shipped = work.folder.note(work.shipped, done=True, error=None)
         return self._forget(work)
 
@@ -470,7 +513,10 @@ class Shipper:
         local.copy_rest(work.start.run_id, home, run_id)
         home.end(run_id, work.shipped.status or "KILLED", work.shipped.end_ms)
         local.write(work.start.run_id, (), {}, {COPIED_TAG: run_id})
-        work.shipped = work.folder.note(work.shipped, done=True, local=False, error=None)
+        error = work.shipped.error if work.shipped.aside else None
+        work.shipped = work.folder.note(
+            work.shipped, done=not work.shipped.aside, local=False, end_told=True, error=error
+        )
 
     def _tell_relatives(self, local_id: str, run_id: str, home: RunSink) -> None:
         """Correct the tags of runs that came to the store first and know this one by its first id."""
@@ -495,6 +541,7 @@ class Shipper:
             return False
         work.follower.close()
         del self._work[work.folder.name]
+        self._blamed.discard(work.folder.name)
         work.folder.remove()
         return False
 

@@ -16,8 +16,6 @@ from . import targets
 def overview(folder: Path) -> Overview:
     """Say which runs are open and how the endpoints are, in the project around a folder.
 
-    To be asked by a process that has no run open itself: asking after a journal's lock gives up the asker's own.
-
     Parameters
     ----------
     folder

@@ -110,6 +110,37 @@ def test_codes_that_only_a_databricks_server_sends(name):
     assert issubclass(type(translate(RestException({"error_code": name, "message": "no"}))), ServiceError)
 
 
+@pytest.mark.parametrize(
+    ("code", "kind"),
+    [
+        *((code, Rejected) for code in (400, 404, 411, 413)),
+        *((code, Unauthorized) for code in (401, 403, 407)),
+        *((code, Unavailable) for code in (408, 425, 429, 500, 502, 503, 504)),
+    ],
+)
+def test_what_an_artifact_store_answers_by_http(code, kind):
+    response = requests.Response()
+    response.status_code = code
+    with pytest.raises(requests.HTTPError) as raised:
+        raise requests.HTTPError("no", response=response)
+    check(raised.value, kind)
+    wrapped = MlflowException("no")
+    wrapped.__cause__ = raised.value
+    check(wrapped, kind)
+
+
+def test_what_a_database_does_not_take_is_not_taken_for_one_that_is_away():
+    class TooLong(Exception):
+        pass
+
+    refused = sqlalchemy.exc.DataError("insert", {}, TooLong("value too long for type character varying(250)"))
+    check(refused, Rejected)
+    check(sqlalchemy.exc.OperationalError("select", {}, TooLong("no connection")), Unavailable)
+    wrapped = MlflowException("no")
+    wrapped.__cause__ = refused
+    check(wrapped, Rejected)
+
+
 @pytest.mark.parametrize("code", [None, "", 0, 999999, "SOMETHING_NEW"])
 def test_codes_that_nobody_knows(code):
     check(RestException({"error_code": code, "message": "no"}), Rejected)

@@ -20,7 +20,7 @@ import hypothesis
 import pytest
 from hypothesis import strategies as st
 
-from mlops_jupyter.capabilities.journal import Follower, RunJournal, slots, writing
+from mlops_jupyter.capabilities.journal import Follower, Journals, RunJournal, slots, writing
 from mlops_jupyter.capabilities.journal.reading import Batch, Position
 from mlops_jupyter.capabilities.journal.series import Series
 from mlops_jupyter.errors import CommandError, Unavailable
@@ -572,3 +572,24 @@ def test_a_picture_keeps_the_extremes_and_the_newest(values: list[float], times:
     if finite:
         assert {min(finite), max(finite)} <= {point.value for point in kept}
     assert all(bits([("", values[-point.step], 0, 0)]) == bits([("", point.value, 0, 0)]) for point in kept)
+
+
+def test_who_asks_after_its_own_run_does_not_let_go_of_it(tmp_path: Path) -> None:
+    """Also by way of another store's journals, which know nothing of it."""
+    run = Journals(tmp_path, "sqlite:////one.db", lambda: None).open(start(), lambda _said: None)
+    run.point("loss", 1.0, 1, 1)
+    assert list(Journals(tmp_path, "sqlite:////two.db", lambda: None).waiting()) == [run.folder.name]
+    assert run.folder.owner_lives()
+
+    def lives() -> list[bool]:
+        """Ask from another process, and from one that this one has forked while it held the locks."""
+        child = os.fork()
+        if child == 0:
+            os._exit(10 + run.folder.owner_lives() + 2 * run.folder.anyone_writes())
+        code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) - 10
+        return [bool(code & 1), bool(code & 2)]
+
+    assert lives() == [True, True]
+    run.close()
+    assert lives() == [False, False]
+    assert not run.folder.owner_lives()

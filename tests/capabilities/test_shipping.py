@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
+from threading import Thread
 
 import pytest
 
@@ -17,7 +18,7 @@ from mlops_jupyter.capabilities.rendering import HTML_ARTIFACT, Renderings
 from mlops_jupyter.capabilities.run_snapshot import NOTEBOOK_ARTIFACT
 from mlops_jupyter.capabilities.shipping import ENVIRONMENT_ARTIFACT, Shipper
 from mlops_jupyter.capabilities.tracking import PARENT_TAG
-from mlops_jupyter.errors import CommandError, MlopsError, Unauthorized
+from mlops_jupyter.errors import CommandError, MlopsError, Unauthorized, Unavailable
 from mlops_jupyter.records import RunStart
 from tests.fakes.journals import STARTED_MS, Elsewhere, closed, start
 from tests.fakes.pages import FakePages
@@ -307,6 +308,107 @@ def test_an_environment_that_is_refused_does_not_hold_up_its_run(harbour: Harbou
     closed(harbour.root, begun, much)
     harbour.ship()
     expect_much(harbour.home.runs[begun.run_id])
+
+
+class NoCredentials(Exception):
+    """What an artifact store's library raises, of which nobody else knows."""
+
+
+@pytest.mark.parametrize("error", [NoCredentials("unable to locate credentials"), Unavailable("MLflow", "no room")])
+def test_artifacts_that_cannot_be_stored_hold_nothing_up(harbour: Harbour, error: Exception) -> None:
+    begun, other = start(HOME, search_path=("/site",)), start(HOME)
+    harbour.home.fails = lambda kind, _name: error if kind == "artifact" else None
+    folder = closed(harbour.root, begun, much)
+    closed(harbour.root, other, lambda run: run.point("loss", 1.0, 1, STARTED_MS))
+    harbour.ship()
+    stored = harbour.home.runs[begun.run_id]
+    assert (stored.steps("loss"), stored.status, stored.artifacts) == (list(range(1501)), "FINISHED", {})
+    assert harbour.home.runs[other.run_id].status == "FINISHED"
+    assert folder.shipped().aside == (ENVIRONMENT_ARTIFACT, "mlops/notes.txt")
+    assert str(error) in str(folder.shipped().error)
+    assert harbour.shipper.left()
+
+    # Also a shipper that is started later knows of them.
+    harbour.new()
+    harbour.home.fails = lambda _kind, _name: None
+    harbour.ship()
+    expect_much(stored)
+    assert ENVIRONMENT_ARTIFACT in stored.artifacts
+    assert harbour.folders == []
+
+
+def test_artifacts_that_are_refused_at_last_are_tried_no_more(harbour: Harbour) -> None:
+    harbour.home.fails = lambda kind, _name: NoCredentials() if kind == "artifact" else None
+    folder = closed(harbour.root, start(HOME), lambda run: run.log_text("notes.txt", "read me"))
+    harbour.ship()
+    harbour.home.fails = lambda _kind, _name: None
+    harbour.home.refuses = lambda kind, _name: kind == "artifact"
+    harbour.clock.now += 31
+    harbour.ship()
+    assert (folder.shipped().aside, folder.shipped().refused, folder.shipped().done) == ((), 1, True)
+
+
+def test_an_artifact_whose_file_is_gone_is_told_and_holds_nothing_up(harbour: Harbour) -> None:
+    begun = start(HOME)
+    folder = closed(harbour.root, begun, lambda run: run.log_text("notes.txt", "read me"))
+    (folder.files / "notes.txt").unlink()
+    harbour.ship()
+    assert harbour.home.runs[begun.run_id].status == "FINISHED"
+    assert "the file of notes.txt is gone" in (folder.path / "refused.jsonl").read_text()
+
+
+def test_artifacts_of_a_run_that_was_copied_home_come_when_they_can(harbour: Harbour) -> None:
+    begun = start(SERVER)
+    harbour.server.is_away(away=True)
+    folder = closed(harbour.root, begun, much)
+    harbour.ship()
+    assert harbour.local.runs[begun.run_id].status == "FINISHED"
+    harbour.server.is_away(away=False)
+    harbour.server.fails = lambda kind, _name: NoCredentials() if kind == "artifact" else None
+    harbour.shipper.hurry()
+    harbour.ship()
+    (stored,) = harbour.server.runs.values()
+    assert (stored.status, stored.artifacts) == ("FINISHED", {})
+    assert not folder.shipped().done
+    harbour.server.fails = lambda _kind, _name: None
+    harbour.clock.now += 31
+    harbour.ship()
+    expect_much(stored)
+    assert harbour.folders == []
+
+
+def test_a_run_that_its_store_fails_on_does_not_keep_the_newer_ones_from_it(harbour: Harbour) -> None:
+    away = Unavailable("MLflow", "the database failed")
+    harbour.home.fails = lambda kind, name: away if (kind, name) == ("point", "bad") else None
+    bad, good = start(HOME), start(HOME)
+    closed(harbour.root, bad, lambda run: run.point("bad", 1.0, 1, STARTED_MS))
+    for _ in range(3):
+        harbour.shipper.turn()
+        harbour.clock.now += 1
+    closed(harbour.root, good, lambda run: run.point("loss", 1.0, 1, STARTED_MS))
+    for _ in range(100):
+        harbour.shipper.turn()
+        harbour.clock.now += 1
+    assert harbour.home.runs[good.run_id].status == "FINISHED"
+    assert harbour.home.runs[bad.run_id].status == "RUNNING"
+
+
+def test_who_waits_for_a_run_that_has_ended_waits_for_its_end(harbour: Harbour) -> None:
+    waiter: list[Thread] = []
+
+    def log(run: RunJournal) -> None:
+        much(run)
+        waiter.append(Thread(target=run.flush, args=(60,)))
+
+    closed(harbour.root, start(HOME), log)
+    waiter[0].start()
+    alive: dict[str, bool] = {}
+    harbour.home.before = lambda call: alive.update({call: waiter[0].is_alive()})
+    harbour.ship()
+    waiter[0].join(10)
+    assert alive["write"]
+    assert alive["end"]
+    assert not waiter[0].is_alive()
 
 
 def test_damage_in_a_journal_is_kept_aside(harbour: Harbour) -> None:

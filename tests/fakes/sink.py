@@ -54,6 +54,8 @@ class FakeSink:
         self.written: list[tuple[int, int, int]] = []
         self.away: Exception | None = None
         self.refuses: Callable[[str, str], bool] = lambda _kind, _name: False
+        # What goes wrong with one thing while the store answers.
+        self.fails: Callable[[str, str], Exception | None] = lambda _kind, _name: None
         # The call at which the process ends, and whether the store has done its work by then.
         self.crash_at = -1
         self.crash_late = True
@@ -103,8 +105,8 @@ class FakeSink:
             self.written.append((len(points), len(params), len(tags)))
             run = self._run(run_id)
             for kind, names in (("point", [point[0] for point in points]), ("param", params), ("tag", tags)):
-                if any(self.refuses(kind, name) for name in names):
-                    raise Rejected("MLflow", f"no {kind} like this")
+                for name in names:
+                    self._refuse(kind, name)
             run.points |= {(name, repr(value), time_ms, step) for name, value, time_ms, step in points}
             run.params |= params
             run.tags |= tags
@@ -147,6 +149,8 @@ class FakeSink:
         return self.runs[run_id]
 
     def _refuse(self, kind: str, name: str) -> None:
+        if (error := self.fails(kind, name)) is not None:
+            raise error
         if self.refuses(kind, name):
             raise Rejected("MLflow", f"no {kind} like this")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import requests
 from mlflow.exceptions import MissingConfigException, MlflowException
 from mlflow.protos.databricks_pb2 import (
     ALREADY_EXISTS,
@@ -23,13 +24,25 @@ from mlflow.protos.databricks_pb2 import (
     UNAUTHENTICATED,
     ErrorCode,
 )
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import DataError, SQLAlchemyError
 
 from ...capabilities.redaction import redacted
-from ...errors import ConfigurationError, Conflict, MlopsError, NotFound, Rejected, Unauthorized, Unavailable
+from ...errors import (
+    ConfigurationError,
+    Conflict,
+    MlopsError,
+    NotFound,
+    Rejected,
+    ServiceError,
+    Unauthorized,
+    Unavailable,
+)
 
 SERVICE = "MLflow"
 
+# What a server that answers says of itself, and not of the request.
+_ITS_OWN = {408, 425, 429}
+_LOGIN = {401, 403, 407}
 _CODES: dict[int, type[MlopsError]] = {
     RESOURCE_DOES_NOT_EXIST: NotFound,
     NOT_FOUND: NotFound,
@@ -53,13 +66,14 @@ def translate(error: Exception) -> MlopsError:
     if isinstance(error, MissingConfigException):
         return ConfigurationError(first_line(error), "mlops doctor")
     if isinstance(error, SQLAlchemyError):
-        return Unavailable(SERVICE, f"MLflow's database failed: {first_line(error)}", "mlops doctor")
+        return _failed(error)(SERVICE, f"MLflow's database failed: {first_line(error)}", "mlops doctor")
     if isinstance(error, MlflowException):
         code = ErrorCode.Value(error.error_code) if isinstance(error.error_code, str) else error.error_code
         kind = _CODES.get(code, Rejected)
         # MLflow reports a connection that failed as its own INTERNAL_ERROR raised from the client's OSError.
-        if kind is Rejected and isinstance(error.__cause__ or error.__context__, OSError | SQLAlchemyError):
-            kind = Unavailable
+        below = error.__cause__ or error.__context__
+        if kind is Rejected and isinstance(below, OSError | SQLAlchemyError):
+            kind = _failed(below)
         if issubclass(kind, Unauthorized):
             return kind(
                 SERVICE, f"MLflow refused: {first_line(error)}", "set MLFLOW_TRACKING_TOKEN or _USERNAME/_PASSWORD"
@@ -67,7 +81,21 @@ def translate(error: Exception) -> MlopsError:
         if issubclass(kind, Unavailable | Rejected):
             return kind(SERVICE, f"MLflow failed: {first_line(error)}", "mlops doctor")
         return kind(first_line(error), "mlops runs")
-    return Unavailable(SERVICE, f"MLflow failed: {type(error).__name__}: {first_line(error)}", "mlops doctor")
+    return _failed(error)(SERVICE, f"MLflow failed: {type(error).__name__}: {first_line(error)}", "mlops doctor")
+
+
+def _failed(error: BaseException) -> type[ServiceError]:
+    """Return what an error of a connection or a database says: of the request, or of the service."""
+    if isinstance(error, DataError):
+        # A value that the column does not take.
+        return Rejected
+    if isinstance(error, requests.HTTPError) and error.response is not None:
+        code = error.response.status_code
+        if code in _LOGIN:
+            return Unauthorized
+        if 400 <= code < 500 and code not in _ITS_OWN:  # noqa: PLR2004 -- what HTTP calls the client's fault
+            return Rejected
+    return Unavailable
 
 
 @contextmanager

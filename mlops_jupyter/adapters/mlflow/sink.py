@@ -66,6 +66,9 @@ class MlflowSink:
             )
             if (there := self._there(start.run_id)) is not None:
                 return there
+            if not isinstance(self._store, sqlalchemy_store.SqlAlchemyStore):
+                # In the same call: a run whose creation is not answered is found by it.
+                tags = {**tags, LOCAL_ID_TAG: start.run_id}
             with _naming_it(start.run_id):
                 run = self._store.create_run(
                     experiment_id=experiment.experiment_id,
@@ -75,7 +78,7 @@ class MlflowSink:
                     run_name=start.name,
                 )
             run_id = str(run.info.run_id)
-            if run_id != start.run_id:
+            if run_id != start.run_id and LOCAL_ID_TAG not in tags:
                 self._store.set_tag(run_id, RunTag(LOCAL_ID_TAG, start.run_id))
         return run_id
 

@@ -208,15 +208,14 @@ class MlflowTracking:
         Conflict
             When it has been deleted.
         """
-        if name not in self._experiments:
-            found = self.client.get_experiment_by_name(name) or self._create_experiment(name)
-            if found.lifecycle_stage != "active":
-                raise Conflict(
-                    f"the experiment {name} has been deleted",
-                    f"mlflow experiments restore --experiment-id {found.experiment_id}",
-                )
-            self._experiments[name] = found
-        return self._experiments[name]
+        # Asked each time: a shipper lives for days, and an experiment may be renamed meanwhile.
+        found = self.client.get_experiment_by_name(name) or self._create_experiment(name)
+        if found.lifecycle_stage != "active":
+            raise Conflict(
+                f"the experiment {name} has been deleted",
+                f"mlflow experiments restore --experiment-id {found.experiment_id}",
+            )
+        return found
 
     def _create_experiment(self, name: str) -> Experiment:
         location = None if self._artifacts is None else (self._artifacts / _folder_name(name)).as_uri()
@@ -231,13 +230,10 @@ class MlflowTracking:
 
     def experiment_by_id(self, experiment_id: str) -> Experiment:
         """Return an experiment by its id."""
-        for experiment in self._experiments.values():
-            if experiment.experiment_id == experiment_id:
-                return experiment
-        with as_ours():
-            experiment = self.client.get_experiment(experiment_id)
-        self._experiments[experiment.name] = experiment
-        return experiment
+        if experiment_id not in self._experiments:
+            with as_ours():
+                self._experiments[experiment_id] = self.client.get_experiment(experiment_id)
+        return self._experiments[experiment_id]
 
     def _record(self, run: MlflowRun) -> Run:
         info, tags = run.info, run.data.tags

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import json
 import os
 import shutil
@@ -14,8 +13,8 @@ from typing import Any
 
 from ...errors import Unavailable
 from ...records import RunStart
+from .locks import Hold, held
 from .reading import Position
-from .writing import hold
 
 _START, _OWNER, _SHIPPED, _FILES = "run.json", "owner.alive", "shipped.json", "files"
 
@@ -40,8 +39,13 @@ class Shipped:
         The instant of the last point that is shipped.
     status, end_ms
         How and when the run ended (milliseconds of the epoch), once that is read.
+    end_told
+        Whether the store that it is in now has been told so.
     done
         Whether all is in the store, the end too.
+    aside
+        Artifacts that could not be stored though the store answers; the run goes on without them, and they are tried
+        again.
     refused
         How many entries the store refused for good; they are kept in ``refused.jsonl``.
     error
@@ -57,7 +61,9 @@ class Shipped:
     last_ms: int = 0
     status: str | None = None
     end_ms: int = 0
+    end_told: bool = False
     done: bool = False
+    aside: tuple[str, ...] = ()
     refused: int = 0
     error: str | None = None
 
@@ -67,7 +73,7 @@ class RunFolder:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._alive: int | None = None
+        self._alive: Hold | None = None
 
     @property
     def name(self) -> str:
@@ -89,7 +95,7 @@ class RunFolder:
         """
         try:
             self.path.mkdir(parents=True, mode=0o700)
-            self._alive = hold(self.path / _OWNER)
+            self._alive = Hold(self.path / _OWNER)
             _write(self.path / _START, asdict(start))
         except OSError as error:
             raise Unavailable("journal", f"cannot write to {self.path}: {error.strerror}", "mlops doctor") from error
@@ -97,16 +103,16 @@ class RunFolder:
     def let_go(self) -> None:
         """Give the lock back: nobody of this process writes any more."""
         if self._alive is not None:
-            os.close(self._alive)
+            self._alive.give_back()
             self._alive = None
 
     def owner_lives(self) -> bool:
-        """Tell whether the process that opened the run is there still; to be asked by another process only."""
-        return _held(self.path / _OWNER)
+        """Tell whether the process that opened the run is there still."""
+        return held(self.path / _OWNER)
 
     def anyone_writes(self) -> bool:
-        """Tell whether the owner, or a process that it forked, may still write; to be asked by another process only."""
-        return any(_held(file) for file in self.path.glob("*.alive"))
+        """Tell whether the owner, or a process that it forked, may still write."""
+        return any(held(file) for file in self.path.glob("*.alive"))
 
     def start(self) -> RunStart | None:
         """Read what the run is; ``None`` while the folder is being made."""
@@ -120,7 +126,7 @@ class RunFolder:
             return Shipped()
         for key in ("position", "local_position"):
             found[key] = {writer: (at[0], at[1]) for writer, at in found[key].items()}
-        return Shipped(**found)
+        return Shipped(**found | {"aside": tuple(found.get("aside", ()))})
 
     def note(self, shipped: Shipped, **changes: Any) -> Shipped:
         """Write how far the run has been shipped."""
@@ -167,21 +173,6 @@ class RunFolders:
     def of(self, name: str) -> RunFolder:
         """Return the folder of a run, which may not be there."""
         return RunFolder(self.root / name)
-
-
-def _held(path: Path) -> bool:
-    # Closing the file gives up every lock that the asking process itself has on it.
-    try:
-        file = os.open(path, os.O_RDWR | os.O_CLOEXEC)
-    except OSError:
-        return False
-    try:
-        fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        return True
-    finally:
-        os.close(file)
-    return False
 
 
 def _write(path: Path, data: dict[str, Any]) -> None:

@@ -32,7 +32,6 @@ class Journals:
         self._root = root
         self._folders = RunFolders(root)
         self._link = ShipperLink(root, start_shipper)
-        self._opened: set[str] = set()
 
     def open(self, start: RunStart, tell: Callable[[str], None]) -> RunJournal:
         """Open the journal of a run.
@@ -43,7 +42,6 @@ class Journals:
             When its folder cannot be made: the disk is full or read-only.
         """
         journal = RunJournal(start, self._folders.of(start.run_id), self._link, tell)
-        self._opened.add(start.run_id)
         self._link.wake()
         return journal
 
@@ -64,8 +62,7 @@ class Journals:
             if shipped.done:
                 continue
             follower = Follower(folder.path, shipped.local_position if shipped.local else shipped.position)
-            # Asking after a lock of this process's own would give it up.
-            dead = folder.name not in self._opened and not folder.owner_lives()
+            dead = not folder.owner_lives()
             wanted = follower.pending() or shipped.run_id is None or shipped.status is not None or dead
             # A folder that is gone by now is a run that has arrived.
             if wanted and folder.path.is_dir():

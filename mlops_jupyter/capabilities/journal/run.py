@@ -194,7 +194,8 @@ class RunJournal:
 
         def done(shipped: Shipped) -> bool:
             position = shipped.local_position if shipped.local else shipped.position
-            return tuple(position.get(writer, (-1, 0))) >= (segment, slot)
+            # Of a run that has ended the store is told so after all else.
+            return tuple(position.get(writer, (-1, 0))) >= (segment, slot) and (self.ended is None or shipped.end_told)
 
         if not done(self.folder.shipped()):
             self._link.wake()

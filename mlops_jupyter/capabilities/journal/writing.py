@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import fcntl
 import itertools
 import json
 import mmap
@@ -21,6 +20,7 @@ from typing import Any
 
 from ...errors import CommandError, Unavailable
 from . import slots
+from .locks import Hold
 from .series import Series
 
 # As MLflow checks a metric's name (mlflow.utils.validation).
@@ -55,7 +55,7 @@ class JournalWriter:
         self._tell = tell
         self._loud = _LOUD_BYTES
         self._full_since: float | None = None
-        self._alive: int | None = None
+        self._alive: Hold | None = None
         self._begin()
         _writers.add(self)
 
@@ -67,6 +67,8 @@ class JournalWriter:
         self._map: Any = None
         # Where the next slot goes, up to where, and up to where with the room kept for the run's end.
         self._at = self._end = self._limit = 0
+        # How far the last segment was written when it was closed.
+        self._closed_at = 0
         self._keys: dict[str, int] = {}
         self._next_key = 0
         self._files = itertools.count()
@@ -126,16 +128,17 @@ class JournalWriter:
 
     def position(self) -> tuple[str, int, int]:
         """Return this process's name in the journal, the segment being written, and how many of its slots are."""
-        return self._name, self._segment, self._at // slots.SIZE
+        return self._name, self._segment, (self._closed_at if self._map is None else self._at) // slots.SIZE
 
     def close(self) -> None:
         """Give memory and lock back; what is appended later goes into a segment of its own."""
         with self._lock:
             if self._alive is not None:
-                os.close(self._alive)
+                self._alive.give_back()
                 self._alive = None
             if self._map is not None:
                 self._map.close()
+                self._closed_at = self._at
             self._map, self._at, self._end, self._limit = None, 0, 0, 0
             self._keys, self._next_key, self.series = {}, 0, {}
 
@@ -197,7 +200,7 @@ class JournalWriter:
         """Begin the next segment; tell whether the disk had room."""
         try:
             if self._alive is None:
-                self._alive = hold(self._folder / f"{self._name}.alive")
+                self._alive = Hold(self._folder / f"{self._name}.alive")
             # An interrupt may have come between a segment's getting its name and its being written to.
             begun = self._segment
             number = begun + 1
@@ -251,17 +254,6 @@ def check_name(name: object) -> None:
         raise CommandError(
             f"no store takes a metric called {name[:60]!r}: as a path it means {plain[:60]!r}", "name it plainly"
         )
-
-
-def hold(path: Path) -> int:
-    """Lock a file for as long as this process lives; return its descriptor, to close when it is done before.
-
-    The lock is the process's own (fcntl, not flock): a forked child does not hold it, and the system gives it back
-    however the process ends.
-    """
-    file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    return file
 
 
 _writers: weakref.WeakSet[JournalWriter] = weakref.WeakSet()
