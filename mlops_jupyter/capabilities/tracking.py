@@ -28,7 +28,7 @@ from ..records import Run, RunStart, RunStatus
 from . import child_runs, made_by_runs
 from .journal import Journals, RunJournal, Shipped
 from .process_end import close_when_the_process_ends, give_signals_back
-from .redaction import without_credentials
+from .redaction import scrubbed, without_credentials
 from .run_snapshot import RunSnapshot, close_after
 from .sources import checksum
 
@@ -196,9 +196,8 @@ class OpenRun:
             if self._dropped:
                 self._notes.append(f"{self._dropped} logged metric values were dropped")
             return self._record("UNTRACKED", error)
-        if self._intent.autolog:
-            self._plain.autolog(on=False, models=False)
         steps: tuple[Callable[[], None], ...] = (
+            self._end_autologging,
             lambda: self._finish_snapshot(_SNAPSHOT_LAST_WAIT_S if hurried else _SNAPSHOT_WAIT_S),
             lambda: self._write_end(journal, status, error, traceback_text),
             self._note_made,
@@ -223,6 +222,10 @@ class OpenRun:
         if self._snapshot is not None:
             _late.append(self._snapshot)
         return record
+
+    def _end_autologging(self) -> None:
+        if self._intent.autolog:
+            self._plain.autolog(on=False, models=False)
 
     def _finish_snapshot(self, wait_s: float) -> None:
         if self._snapshot is not None:
@@ -251,7 +254,7 @@ class OpenRun:
         self._log_data(journal)
         if failure is not None:
             text = traceback_text or "".join(traceback.format_exception(failure))
-            journal.log_text(TRACEBACK_ARTIFACT, text)
+            journal.log_text(TRACEBACK_ARTIFACT, scrubbed(text, os.environ))
 
     def _named_params(self) -> dict[str, str]:
         if not self._intent.params:
@@ -526,13 +529,13 @@ def _cancellations() -> tuple[type[BaseException], ...]:
 
 
 def short_form(error: BaseException) -> str:
-    """Return class and first line of the message, short enough for a tag."""
+    """Return class and first line of the message, short enough for a tag, without the secrets that are known here."""
     try:
         lines = str(error).strip().splitlines()
     except Exception:  # noqa: BLE001 -- the error's own code
         lines = ["it cannot say what it is"]
     said = f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
-    return said[:_SHORT_ERROR]
+    return scrubbed(said, os.environ)[:_SHORT_ERROR]
 
 
 def as_text(value: object) -> str:

@@ -20,7 +20,7 @@ from .batch_parent import Parent
 from .batch_plan import Combination, Grid, Plan, ask_about_many, notebooks_of
 from .batch_results import BATCH_TAG, COMBINATION_TAG, SOURCE_TAG, Results, done_before
 from .batch_telling import Telling
-from .headless import Job, Wanted, children_of, runner
+from .headless import Job, Wanted, children_of, runner, without_secrets
 
 _SHORT = 500
 _UNFIT, _LONGEST_FILE = re.compile(r"[^\w.=+-]+"), 100
@@ -253,6 +253,7 @@ class _Running:
     def _end(self, key: str, outcome: NotebookOutcome) -> None:
         one, job = self._open.pop(key)
         self._shares.pop(key, None)
+        outcome = without_secrets(outcome)
         closed = job.close(outcome, hurried=True)
         run, children = closed.run, closed.children
         self._results.take(key, run, children)

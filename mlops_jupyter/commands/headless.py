@@ -12,6 +12,7 @@ import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple, cast
 
@@ -21,6 +22,7 @@ from ..capabilities.forking import ForkServer, supported
 from ..capabilities.journal import RunFolders
 from ..capabilities.parameters import as_parameters
 from ..capabilities.provenance import process_tags
+from ..capabilities.redaction import scrubbed
 from ..capabilities.run_snapshot import close_after
 from ..capabilities.tracking import (
     ERROR_TAG,
@@ -30,6 +32,8 @@ from ..capabilities.tracking import (
     TRACEBACK_ARTIFACT,
     as_record,
     as_text,
+    short_form,
+    status_of,
 )
 from ..errors import CommandError, ConfigurationError, MlopsError
 from ..protocols import (
@@ -161,6 +165,14 @@ def failure_of(outcome: NotebookOutcome) -> CellFailure | None:
     return None if outcome.kind == "done" else CellFailure(*outcome[1:6])
 
 
+def without_secrets(outcome: NotebookOutcome) -> NotebookOutcome:
+    """Return how a notebook ended without the secrets that are known here: its error may quote them."""
+    clean = partial(scrubbed, environment=os.environ)
+    return outcome._replace(
+        source=clean(outcome.source), evalue=clean(outcome.evalue), traceback=clean(outcome.traceback)
+    )
+
+
 def _target(current: settings.Settings, path: Path, output: Path | None) -> Path | None:
     """Return where an executed notebook shall go, ``None`` for where the settings say; its folder is made."""
     chosen = None if output is None else output.expanduser().absolute()
@@ -218,9 +230,10 @@ def _attempts(loaded: LoadedNotebook, job: Job, reporter: Reporter) -> NotebookO
                 kept=job.kept,
                 on_progress=tell,
             )
-        except MlopsError as error:
+        except BaseException as error:
             job.fail(error)
             raise
+        outcome = without_secrets(outcome)
         if not job.again(outcome):
             break
         reporter.progress(f"{job.path.name} {outcome.kind}, once more", 0, loaded.cells)
@@ -341,11 +354,12 @@ class Job:
         self.attempt += 1
         return True
 
-    def fail(self, error: MlopsError) -> None:
+    def fail(self, error: BaseException) -> None:
         """Close the run of a notebook that could not be executed."""
         self.settle()
-        self._journal.log_tags({ERROR_TAG: error.message[:500]})
-        self._journal.end("FAILED")
+        said = scrubbed(error.message, os.environ)[:500] if isinstance(error, MlopsError) else short_form(error)
+        self._journal.log_tags({ERROR_TAG: said})
+        self._journal.end(status_of(error))
         close_after(self._snapshot, self._journal)
 
     def close(self, outcome: NotebookOutcome, *, hurried: bool = False) -> Closed:
@@ -363,17 +377,12 @@ class Job:
             self._keep_failure(failure)
         if outcome.attempts > 1:
             self._journal.log_tags({ATTEMPTS_TAG: str(outcome.attempts)})
-        page = self.output.with_suffix(".html") if self._wanted.html and self.output.is_file() else None
-        if page is not None:
-            cast("NotebookExport", registry.load("notebook_export", "nbconvert")()).html(self.output, page)
-        for file in filter(None, (self.output, page)):
-            if file.is_file():
-                self._journal.log_file("mlops/executed", file)
-        notes = filter(
-            None, (outcome.note, outcome.kernel if self._wanted.verbose else "", *(() if hurried else self.settle()))
-        )
+        # How it ended is known, whatever becomes of its files.
         status = _STATUS[outcome.kind]
         self._journal.end(status)
+        page, lost = self._keep_executed()
+        kernel = outcome.kernel if self._wanted.verbose else ""
+        notes = filter(None, (outcome.note, kernel, *lost, *(() if hurried else self.settle())))
         if not hurried:
             # A server says the run's id and page a moment later.
             self._journal.home_id(_ID_WAIT_S)
@@ -418,6 +427,25 @@ class Job:
             self._journal.log_text("mlops/failed_cell.txt", failure.source)
         self._journal.log_text(TRACEBACK_ARTIFACT, failure.traceback or json.dumps(failure.evalue))
         self._journal.log_tags(tags)
+
+    def _keep_executed(self) -> tuple[Path | None, list[str]]:
+        """Keep the executed notebook with the run, and its page where one is wanted; say in sentences what is not."""
+        if not self.output.is_file():
+            return None, []
+        page = self.output.with_suffix(".html") if self._wanted.html else None
+        lost = []
+        if page is not None:
+            try:
+                cast("NotebookExport", registry.load("notebook_export", "nbconvert")()).html(self.output, page)
+            except Exception as failed:  # noqa: BLE001 -- templates and outputs are others'
+                lost.append(f"there is no page of {self.output.name}: {short_form(failed)}")
+                page = None
+        for file in filter(None, (self.output, page)):
+            try:
+                self._journal.log_file("mlops/executed", file)
+            except MlopsError as failed:
+                lost.append(f"{file.name} is not kept with the run: {failed.message}")
+        return page, lost
 
     def _stored(self, record: Run, children: tuple[Run, ...] | None) -> tuple[Run, tuple[Run, ...]]:
         """Return the run and its children once all is in the store, which is asked only for what nobody has told."""

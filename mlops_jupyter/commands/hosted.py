@@ -13,7 +13,7 @@ from ..capabilities.notebooks import reading
 from ..protocols import NotebookEngine
 from ..records import Execution
 from . import project
-from .headless import Job, Wanted
+from .headless import Job, Wanted, without_secrets
 from .pushed_metrics import PushedMetrics
 
 
@@ -45,9 +45,14 @@ def hosted(
     job = Job(path, current, wanted, engine.given, engine.declared)
     environment = {name: value for name, value in {**os.environ, **job.environment()}.items() if value is not None}
     cells = len(reading.read(path.read_bytes(), path.name).get("cells", ())) if path.is_file() else 0
-    outcome = engine.execute(kernel_name, environment, cells, dict(options) | {"output_path": output})
+    try:
+        outcome = engine.execute(kernel_name, environment, cells, dict(options) | {"output_path": output})
+    except BaseException as error:
+        # Of its cells nobody can tell: no such kernel, no answer of it, nowhere to write.
+        job.fail(error)
+        raise
     job.cells = cells
-    execution = job.end(outcome)
+    execution = job.end(without_secrets(outcome))
     if outcome.kind == "interrupted":
         return execution
     left = pushed.push([execution])

@@ -150,12 +150,21 @@ class Tracked:
             search_path=[str(Path(entry).absolute()) for entry in sys.path],
             source=source,
         )
-        if self._run.journal is not None and notebook is not None and within is None:
+        if notebook is not None and within is None:
             running = None if cell_id is None or source is None else RunningCell(cell_id, source)
-            if (snapshot := beside_run(current, notebook, self._run.journal, running)) is not None:
-                self._run.attach(snapshot)
+            try:
+                self._keep_notebook(self._run, current, notebook, running)
+            except BaseException as error:
+                # An interrupt, for one: the body does not run, and nothing else may log to its run.
+                self.close(error)
+                raise
         if chosen.experiment is None and experiment_id is None:
             settings.announce("MLFLOW_EXPERIMENT_NAME", current.experiment)
+
+    @staticmethod
+    def _keep_notebook(run: OpenRun, current: settings.Settings, notebook: Path, running: RunningCell | None) -> None:
+        if run.journal is not None and (snapshot := beside_run(current, notebook, run.journal, running)) is not None:
+            run.attach(snapshot)
 
     def _tags(self, current: settings.Settings) -> Mapping[str, str]:
         if not (current.tensorboard if self._choices.tensorboard is None else self._choices.tensorboard):

@@ -129,7 +129,12 @@ def open_cell(shell: InteractiveShell | None, options: str, cell: Cell | None) -
         raise CommandError("the cell was not run, because --help was asked", "take --help out of the first line")
     tracked = _tracked(call)
     _with_debug(call, lambda: tracked.open(lambda: shell.user_ns, cell.cell_id, source=cell.source))
-    cell.tracked = TrackedCell(tracked, cell.cell_id)
+    try:
+        cell.tracked = TrackedCell(tracked, cell.cell_id)
+    except BaseException as error:
+        # An interrupt, for one: the cell does not run, and the next one must not log to its run.
+        tracked.close(error)
+        raise
 
 
 class TrackedCell:

@@ -50,9 +50,11 @@ def plain() -> Plain:
 def begin(tmp_path: Path, plain: Plain) -> Iterator[Callable[..., OpenRun]]:
     opened: list[OpenRun] = []
 
-    def open_one(variables: Mapping[str, object] | None = None, params: tuple[str, ...] = ()) -> OpenRun:
+    def open_one(
+        variables: Mapping[str, object] | None = None, params: tuple[str, ...] = (), *, autolog: bool = False
+    ) -> OpenRun:
         journals = Journals(tmp_path / "journal", "sqlite:////home.db", lambda: None)
-        intent = Intent("churn", params=params)
+        intent = Intent("churn", params=params, autolog=autolog)
         run = tracking.open_run(journals, plain, intent, provenance={}, variables=lambda: variables or {})
         opened.append(run)
         return run
@@ -124,6 +126,32 @@ def test_an_interrupt_while_mlflow_is_told_is_the_runs_end(
     run = begin()
     assert run.close(None).status == "KILLED"
     assert written(run)[0] == ["KILLED"]
+
+
+def test_an_interrupt_while_autologging_ends_is_the_runs_end(
+    begin: Callable[..., OpenRun], plain: Plain, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = begin(autolog=True)
+
+    def autolog(*, on: bool, models: bool) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(plain, "autolog", autolog)
+    assert run.close(None).status == "KILLED"
+    assert written(run)[0] == ["KILLED"]
+    assert plain.said[-1] == "leave KILLED"
+    assert run.journal is not None
+    assert run.journal.closed
+
+
+def test_secrets_in_an_error_are_not_kept(begin: Callable[..., OpenRun], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("API_TOKEN", "s3cr3t-t0ken")
+    run = begin()
+    record = run.close(ValueError("no login with s3cr3t-t0ken at postgresql://ana:hush@host/db"))
+    said = "ValueError: no login with [API_TOKEN] at postgresql://host/db"
+    assert record.error == written(run)[2]["mlops.error"] == said
+    assert run.journal is not None
+    assert (run.journal.folder.files / "mlops/traceback.txt").read_text().splitlines()[-1] == said
 
 
 def test_all_values_are_looked_at_before_any_is_kept(begin: Callable[..., OpenRun]) -> None:

@@ -123,6 +123,24 @@ def test_failing_cell_is_on_the_run(project, terminal, stored_runs, artifact):
     assert not any(cell.get("outputs") for cell in output.cells if cell.source == "b = 2")
 
 
+def test_secrets_of_the_environment_are_in_nothing_that_is_kept_of_a_failure(
+    project, terminal, stored_runs, artifact, monkeypatch
+):
+    monkeypatch.setenv("API_TOKEN", "s3cr3t-t0ken")
+    fails = "import os\nraise ValueError('no login with ' + os.environ['API_TOKEN'])"
+    write_notebook(project / "bad.ipynb", fails)
+    done = terminal("run", "bad.ipynb", "--retries", "1", "--json")
+    assert done.code == 6
+    assert "[API_TOKEN]" in done.err
+    (run,) = stored_runs()
+    assert run.error == "ValueError: no login with [API_TOKEN]"
+    texts = [
+        artifact(run.run_id, path) for path in ("mlops/traceback.txt", "mlops/attempts/1.txt", "mlops/failed_cell.txt")
+    ]
+    assert [("[API_TOKEN]" in one) for one in texts] == [True, True, False]
+    assert not any("s3cr3t" in one for one in (*texts, done.out, done.err))
+
+
 def test_failing_tracked_cell_fails_both_runs(project, terminal, stored_runs):
     write_notebook(project / "train.ipynb", LOAD, "%%mlops track fit\nraise ValueError('no data')")
     assert terminal("run", "train.ipynb").code == 6

@@ -196,6 +196,15 @@ def test_retries_begin_again_in_a_fresh_kernel(project, terminal, stored_runs):
     assert terminal("run", "flaky.ipynb", "--retries", "-1").code == 2
 
 
+def test_a_page_that_cannot_be_written_takes_nothing_from_the_run(project, terminal, stored_runs):
+    write_notebook(project / "train.ipynb", "1")
+    (project / "out.html").mkdir()
+    done = terminal("run", "train.ipynb", "--output", "out.ipynb", "--html")
+    assert done.code == 0, done.err
+    assert "note: there is no page of out.ipynb: " in done.out + done.err
+    assert [run.status for run in stored_runs()] == ["FINISHED"]
+
+
 # --- resuming ----------------------------------------------------------------------------------------------------
 
 SLOW = "import time\ntime.sleep(1.5)\ntotal += 10\nprint('slow', total)"
@@ -320,6 +329,15 @@ def test_the_papermill_command_notices_a_dead_kernel(project, stored_runs, clean
     assert "DeadKernelError: the kernel was killed by SIGKILL" in done.stderr
     (run,) = stored_runs()
     assert run.status == "KILLED"
+
+
+def test_the_papermill_command_without_the_kernel_fails_its_run(project, stored_runs, clean_environment):
+    write_notebook(project / "train.ipynb", "1")
+    done = papermill(project, "train.ipynb", "out.ipynb", "-k", "not-installed")
+    assert done.returncode == 1
+    (run,) = stored_runs()
+    assert run.status == "FAILED"
+    assert run.error.startswith("NoSuchKernel: ")
 
 
 def test_the_papermill_command_interrupted(project, stored_runs, clean_environment):

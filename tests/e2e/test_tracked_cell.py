@@ -189,6 +189,19 @@ def test_an_interrupt_leaves_the_run_killed(desk: Desk) -> None:
     assert run.data.tags["mlops.error"] == "KeyboardInterrupt"
 
 
+def test_an_interrupt_before_the_body_begins_leaves_nothing_open(desk: Desk) -> None:
+    desk.run("import mlflow, mlops_jupyter\nimport mlops_jupyter.faces.kernel as face\nwhole = face.TrackedCell")
+    desk.run("def cut(*_):\n    raise KeyboardInterrupt\nface.TrackedCell = cut")
+    reply = desk.run("%%mlops track cut\nbegun = True")
+    desk.run("face.TrackedCell = whole")
+    assert reply.status == "error"
+    assert desk.run("print('begun' in globals(), mlflow.active_run())").stdout == "False None\n"
+    reply = desk.run("mlops_jupyter.log(loss=1.0)")
+    assert (reply.status, reply.ename) == ("error", "Conflict")
+    (run,) = [one for one in all_runs(desk.store) if one.info.run_name == "cut"]
+    wait_for(lambda: desk.store.get_run(run.info.run_id).info.status == "KILLED")
+
+
 def test_an_interrupted_await_leaves_the_run_killed(desk: Desk) -> None:
     reply = desk.run(
         "%%mlops track\nimport asyncio\nprint('started', flush=True)\nwhile True:\n    await asyncio.sleep(0.02)",
