@@ -41,7 +41,9 @@ class FolderSnapshots:
         """Return the project's directory."""
         return self._root
 
-    def take(self, directory: Path, notebooks: Mapping[Path, bytes], title: str) -> tuple[StoredSnapshot, bool]:
+    def take(
+        self, directory: Path, notebooks: Mapping[Path, bytes], title: str, *, project: Path | None = None
+    ) -> tuple[StoredSnapshot, bool]:
         """Keep notebooks with this content; say whether it is a new snapshot."""
         files = {self._name(path): content for path, content in sorted(notebooks.items())}
         digest = hashlib.sha256()
@@ -99,8 +101,10 @@ class FolderSnapshots:
         """Return nothing: there are no commits."""
         return ()
 
-    def taken(self, directory: Path, notebook: Path | None = None) -> tuple[StoredSnapshot, ...]:
-        """Return all snapshots, newest first, or those that hold a notebook."""
+    def taken(
+        self, directory: Path, notebook: Path | None = None, *, project: Path | None = None
+    ) -> tuple[StoredSnapshot, ...]:
+        """Return all snapshots, newest first, or those that hold a notebook; all are the project's own."""
         found = sorted(map(self._told, self._each()), key=lambda one: one.time, reverse=True)
         if notebook is None:
             return tuple(found)

@@ -13,7 +13,7 @@ from ..capabilities.honesty import verdict_of
 from ..capabilities.run_query import NEWEST_FIRST
 from ..capabilities.run_snapshot import SNAPSHOT_TAG
 from ..errors import CommandError, Conflict, ServiceError
-from ..protocols import Destroys, Short, Snapshots, StoredSnapshot
+from ..protocols import Destroys, Short, Snapshots, StoredSnapshot, Tracking
 from ..records import History, Run, Version
 from . import project
 from .snapshot import of_others
@@ -112,7 +112,10 @@ def _version(
 
 def _runs_by_snapshot(current: settings.Settings) -> dict[str, list[Run]]:
     """Return the runs of each snapshot, by its full hash, of all experiments."""
-    tracking = project.tracking(current, writes=False)
+    return _named_in(project.tracking(current, writes=False))
+
+
+def _named_in(tracking: Tracking) -> dict[str, list[Run]]:
     tracking.reach(_REACH_TIMEOUT_S)
     found: dict[str, list[Run]] = {}
     page: str | None = None
@@ -130,13 +133,19 @@ def _all_runs_by_snapshot(current: settings.Settings) -> dict[str, list[Run]]:
     project.tracking(current, writes=False).reach(_REACH_TIMEOUT_S)
     if left := project.flush(current, answers=True):
         raise Conflict(f"nothing was pruned: {left[0]}, and they may name a snapshot", "mlops doctor --ship")
-    return _runs_by_snapshot(current)
+    named = _runs_by_snapshot(current)
+    if not current.embedded and current.database.is_file():
+        # The runs that the project had before it was given another store are to be reproduced too.
+        named = _named_in(project.embedded_tracking(current)) | named
+    return named
 
 
 def _prune(current: settings.Settings, keeper: Snapshots, directory: Path, named: Mapping[str, list[Run]]) -> str:
     """Let go of old snapshots that no run names."""
     oldest = datetime.now(UTC) - timedelta(days=current.keep_days)
-    unnamed = [one for one in keeper.taken(directory) if one.commit not in named and one.time < oldest]
+    unnamed = [
+        one for one in keeper.taken(directory, project=current.root) if one.commit not in named and one.time < oldest
+    ]
     keeper.forget(directory, unnamed)
     where = project.tracking(current, writes=False).shown_uri
     return (

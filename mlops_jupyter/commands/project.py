@@ -19,7 +19,7 @@ from ..capabilities.journal import Journals
 from ..capabilities.provenance import process_tags, source_tags
 from ..protocols import Datasets, NotebookHost, RunSink, SourceControl, Tracking
 from ..records import Checkout
-from ..settings import Settings, announce
+from ..settings import Settings, announce, embedded_uri
 from .plain import PlainMlflow
 
 # Reading first sees to it that what was logged is there to be read; the first of all has to wait for MLflow's import.
@@ -56,6 +56,15 @@ def prepare(settings: Settings, *, writes: bool = True) -> None:
     announce("MLFLOW_TRACKING_URI", settings.tracking_uri)
     if settings.registry_uri is not None:
         announce("MLFLOW_REGISTRY_URI", settings.registry_uri)
+
+
+def embedded_tracking(settings: Settings) -> Tracking:
+    """Return the project's own sqlite file, to read what was tracked before the project was given another store."""
+    try:
+        return _tracking(embedded_uri(settings.root), None, settings.artifacts)
+    finally:
+        # A store that is made becomes that of plain MLflow code too, which goes on with the project's.
+        _tracking.__wrapped__(settings.tracking_uri, settings.registry_uri, None)
 
 
 @cache

@@ -83,7 +83,8 @@ def _place_of(current: settings.Settings, version: Version, top: Path | None) ->
 def _keep(current: settings.Settings, target: Path) -> str:
     """Keep a file as it is, outputs and all: it is the user's own, and leaves this machine by no push."""
     keeper = snapshots_in(current, target.parent)
-    taken, _ = keeper.take(target.parent, {target: target.read_bytes()}, f"{target.name} before it was replaced")
+    title = f"{target.name} before it was replaced"
+    taken, _ = keeper.take(target.parent, {target: target.read_bytes()}, title, project=current.root)
     return taken.short
 
 

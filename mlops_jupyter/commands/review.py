@@ -14,7 +14,7 @@ from .. import registry, settings
 from ..capabilities.notebooks import reading, told
 from ..capabilities.redaction import without_credentials
 from ..capabilities.remotes import forge_of
-from ..errors import CommandError, Conflict, MlopsError, NotFound
+from ..errors import CommandError, ConfigurationError, Conflict, MlopsError, NotFound
 from ..protocols import CodeReview, Names, Proposal, Publishing, Pushed, Short, Snapshots
 from ..records import Review
 from .arguments import names, notebook_file
@@ -70,7 +70,7 @@ def review(
     notebooks
         Which notebooks to show; else all tracked files that differ.
     branch
-        The branch to push; else ``review/`` with your name and the notebook's.
+        The branch to push; else ``review/`` with your address' name and the notebook's path.
     target
         The branch to merge into; else the remote's own.
     title
@@ -96,7 +96,8 @@ def review(
     NotFound
         Outside a git repository, or without such a remote.
     Conflict
-        When nothing differs from the target, or a notebook holds what looks like a token or a key.
+        When nothing differs from the target, a notebook holds what looks like a token or a key, also in a commit that
+        is pushed along, or somebody else has pushed to the branch.
     Rejected
         When the remote refuses the push; it says why.
     Unavailable
@@ -117,6 +118,7 @@ def review(
         )
     changed_notebooks = [path for path in changed if path.endswith(_NOTEBOOK)]
     _refuse_secrets(current, place, commit, changed_notebooks, names(allow))
+    _refuse_secrets_before(current, place, commit, names(allow))
     proposal = Proposal(
         branch=branch or _branch_for(place.git.branch(place.directory), files, commit, place),
         target=place.target,
@@ -127,7 +129,7 @@ def review(
     host = None if kind is None else host_of(kind, place.url)
     options = () if host is None else host.push_options(proposal)
     pushed = place.git.push(
-        place.directory, remote, commit, proposal.branch, options, force=proposal.branch.startswith(_PREFIX)
+        place.directory, remote, commit, proposal.branch, options, replace=proposal.branch.startswith(_PREFIX)
     )
     link, opened, notes = _open(host, kind, proposal, pushed)
     return Review(
@@ -155,13 +157,31 @@ def _refuse_secrets(
             check(reading.read(content, path), path)
 
 
+def _refuse_secrets_before(current: settings.Settings, place: _Place, commit: str, allowed: tuple[str, ...]) -> None:
+    """Refuse secrets in what notebooks were in commits that the remote does not have yet: they are pushed along."""
+    check = check_secrets(current, allowed)
+    for path, content in place.git.brought_along(place.directory, place.remote, commit, _NOTEBOOK):
+        try:
+            notebook = reading.read(content, path)
+        except ConfigurationError:
+            # With the marks of a conflict, for one; it is text all the same.
+            notebook = {"cells": [{"cell_type": "raw", "source": content.decode(errors="replace"), "metadata": {}}]}
+        try:
+            check(notebook, f"{path}, as an earlier commit has it,")
+        except Conflict as held:
+            out = f"git reset --soft {place.remote}/{place.target}, so that no commit has it any more"
+            raise Conflict(held.message, f"{out}; {held.hint}") from held
+
+
 def _branch_for(own: str | None, files: Sequence[Path], commit: str, place: _Place) -> str:
     """Return the user's own branch if it is what is pushed, else one of ours."""
     head = place.snapshots.resolve(place.directory, "HEAD")
     if own is not None and own != place.target and head is not None and head.commit == commit:
         return own
-    stem = files[0].stem if files else own or commit[:8]
-    return _PREFIX + _NOT_IN_A_BRANCH.sub("-", f"{getpass.getuser()}-{stem}").strip("-.")
+    top = place.snapshots.top(place.directory) or place.directory
+    what = files[0].relative_to(top).with_suffix("").as_posix() if files else own or commit[:8]
+    who = place.git.who(place.directory) or getpass.getuser()
+    return _PREFIX + _NOT_IN_A_BRANCH.sub("-", f"{who}-{what}").strip("-.")
 
 
 def _text(place: _Place, commit: str, notebooks: Sequence[str], runs: Sequence[str]) -> str:

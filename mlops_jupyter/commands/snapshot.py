@@ -76,7 +76,7 @@ def snapshot(
         kept[path] = snapshotting.kept(notebook)
     title = message or _OF.format("snapshot", ", ".join(path.name for path in paths))
     keeper = store(current, paths[0].parent)
-    stored, new = keeper.take(paths[0].parent, kept, title)
+    stored, new = keeper.take(paths[0].parent, kept, title, project=current.root)
     origin: Origin = "disk" if any(one.origin == "disk" for one in documents.values()) else "live"
     return Snapshot(
         ref=stored.short,
@@ -176,7 +176,9 @@ class _Take:
         git = in_git(notebook.parent)
         if git is None:
             return TakenForRun(content, None, self.document.origin, notes)
-        stored, _ = git.take(notebook.parent, {notebook: content}, _OF.format("run", notebook.name))
+        stored, _ = git.take(
+            notebook.parent, {notebook: content}, _OF.format("run", notebook.name), project=current.root
+        )
         return TakenForRun(content, stored.commit, self.document.origin, notes)
 
 

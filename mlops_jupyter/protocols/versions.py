@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, Protocol
@@ -100,8 +100,13 @@ class Snapshots(Protocol):
     def top(self, directory: Path) -> Path | None:
         """Return the working tree's top, ``None`` outside a repository or in one that has no working tree."""
 
-    def take(self, directory: Path, notebooks: Mapping[Path, bytes], title: str) -> tuple[StoredSnapshot, bool]:
-        """Keep notebooks with this content, and all tracked files as they are; say whether it is a new one."""
+    def take(
+        self, directory: Path, notebooks: Mapping[Path, bytes], title: str, *, project: Path | None = None
+    ) -> tuple[StoredSnapshot, bool]:
+        """Keep notebooks with this content, and all tracked files as they are, for the project with this root.
+
+        Say whether it is a new one.
+        """
 
     def resolve(self, directory: Path, name: str) -> StoredSnapshot | None:
         """Return the snapshot or commit that a name means, a snapshot's own hash first; ``None`` for no such one."""
@@ -115,8 +120,13 @@ class Snapshots(Protocol):
     def commits_of(self, directory: Path, path: Path, limit: int) -> tuple[StoredSnapshot, ...]:
         """Return the commits that changed a file, newest first, renames followed."""
 
-    def taken(self, directory: Path, notebook: Path | None = None) -> tuple[StoredSnapshot, ...]:
-        """Return all snapshots, newest first, or those that hold a notebook, with its ``path`` in them."""
+    def taken(
+        self, directory: Path, notebook: Path | None = None, *, project: Path | None = None
+    ) -> tuple[StoredSnapshot, ...]:
+        """Return all snapshots, newest first, or those that hold a notebook, with its ``path`` in them.
+
+        With a project's root, those that it has taken.
+        """
 
     def export(self, directory: Path, commit: str, target: Path) -> tuple[str, ...]:
         """Write a commit's files into an empty directory, and say in sentences what is missing there."""
@@ -166,10 +176,20 @@ class Publishing(Protocol):
     def changed(self, directory: Path, base: str, commit: str) -> tuple[str, ...]:
         """Return the files that a commit has changed since it and another parted, relative to the top."""
 
+    def who(self, directory: Path) -> str | None:
+        """Return what tells the user from others in an e-mail address: the part before the @, if one is set."""
+
+    def brought_along(self, directory: Path, remote: str, commit: str, suffix: str) -> Iterator[tuple[str, bytes]]:
+        """Yield the files with a suffix in the commits below that a push brings along: their paths, and contents."""
+
     def push(
-        self, directory: Path, remote: str, commit: str, branch: str, options: Sequence[str], *, force: bool
+        self, directory: Path, remote: str, commit: str, branch: str, options: Sequence[str], *, replace: bool
     ) -> Pushed:
-        """Push a commit to a branch; errors: `Rejected` with the remote's words, `Unauthorized`, `Unavailable`."""
+        """Push a commit to a branch; what was pushed there from here before may be replaced, and nothing else.
+
+        Errors: `Rejected` with the remote's words, `Unauthorized`, `Unavailable`; `Conflict` where a branch that may be
+        replaced has something that was not pushed from here.
+        """
 
 
 class Proposal(NamedTuple):

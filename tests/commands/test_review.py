@@ -50,7 +50,7 @@ def test_gitlab_opens_the_merge_request_at_the_push(repository, origin):
     assert told(origin) == [
         "merge_request.create", "merge_request.target=main", "merge_request.title=A better model",
     ]  # fmt: skip
-    assert (found.branch, found.target, found.opened) == ("review/root-train", "main", True)
+    assert (found.branch, found.target, found.opened) == ("review/ana-train", "main", True)
     assert found.link == "https://gitlab.example.org/ml/churn/-/merge_requests/7"
     assert found.notebooks == ("train.ipynb",)
     assert "x = 2" in git(origin, "show", f"{found.branch}:train.ipynb")
@@ -114,7 +114,7 @@ def test_a_forge_that_is_not_known_gets_the_push_alone(repository, origin, termi
     assert done.code == 0
     assert "the remote is on no forge that is known" in done.out
     assert not (origin / "options").exists()
-    assert git(origin, "rev-parse", "--verify", "review/root-train")
+    assert git(origin, "rev-parse", "--verify", "review/ana-train")
 
 
 def test_what_cannot_be_reviewed(repository, origin, tmp_path, monkeypatch):
@@ -146,3 +146,59 @@ def test_a_notebook_with_a_token_in_an_output_is_not_pushed(repository, origin):
     assert token not in str(refused.value)
     assert "cell 0 output" in refused.value.message
     assert git(origin, "for-each-ref", "refs/heads/review") == ""
+
+
+def with_output(path: Path, text: str) -> None:
+    notebook = json.loads(path.read_text())
+    notebook["cells"][0]["outputs"] = [{"output_type": "stream", "name": "stdout", "text": text}]
+    path.write_text(json.dumps(notebook))
+
+
+@pytest.mark.parametrize("broken", [False, True])
+def test_a_token_in_a_commit_that_is_pushed_along_is_not_pushed(repository, origin, broken):
+    token = "ghp_" + "aB3dE5fG7hJ9kL1mN3pQ5rS7tU9vW1xY3zA5"[:36]
+    with_output(repository / "train.ipynb", f"token {token}\n")
+    if broken:
+        (repository / "train.ipynb").write_text("<<<<<<< HEAD\n" + (repository / "train.ipynb").read_text())
+    git(repository, "commit", "-q", "-a", "-m", "with a token")
+    git(repository, "checkout", "-q", "HEAD~1", "train.ipynb")
+    with_output(repository / "train.ipynb", "no token\n")
+    git(repository, "commit", "-q", "-a", "-m", "without")
+    with pytest.raises(Conflict, match=r"train\.ipynb, as an earlier commit has it, holds") as refused:
+        mlops_jupyter.review()
+    assert token not in str(refused.value)
+    assert refused.value.hint.startswith("git reset --soft origin/main")
+    assert git(origin, "for-each-ref", "refs/heads/review") == ""
+    # As it says.
+    git(repository, "reset", "-q", "--soft", "origin/main")
+    git(repository, "commit", "-q", "-m", "in one")
+    assert mlops_jupyter.review().branch == "review/ana-main"
+
+
+def test_somebody_elses_branch_of_the_same_name_stays(repository, origin, tmp_path):
+    found = mlops_jupyter.review(Path("train.ipynb"))
+    # Again, and after it has been merged and removed.
+    edited = json.loads((repository / "train.ipynb").read_text())
+    edited["cells"][0]["source"] = "x = 3"
+    (repository / "train.ipynb").write_text(json.dumps(edited))
+    assert mlops_jupyter.review(Path("train.ipynb")).commit == git(origin, "rev-parse", found.branch)
+    git(origin, "update-ref", "-d", f"refs/heads/{found.branch}")
+    assert mlops_jupyter.review(Path("train.ipynb")).branch == found.branch
+    # A colleague of the same name.
+    theirs = git(origin, "rev-parse", "main")
+    git(origin, "update-ref", f"refs/heads/{found.branch}", theirs)
+    with pytest.raises(Conflict, match=f"the branch {found.branch} of origin holds what was not pushed from here"):
+        mlops_jupyter.review(Path("train.ipynb"))
+    git(repository, "fetch", "-q", "origin")
+    with pytest.raises(Conflict) as refused:
+        mlops_jupyter.review(Path("train.ipynb"))
+    assert refused.value.hint == "mlops review --branch NAME"
+    assert git(origin, "rev-parse", found.branch) == theirs
+    assert mlops_jupyter.review(Path("train.ipynb"), branch="review/mine").branch == "review/mine"
+
+
+def test_notebooks_of_one_name_have_branches_of_their_own(repository, origin):
+    (repository / "fraud").mkdir()
+    other = write_notebook(repository / "fraud" / "train.ipynb", "y = 1")
+    assert mlops_jupyter.review(other).branch == "review/ana-fraud-train"
+    assert mlops_jupyter.review(Path("train.ipynb")).branch == "review/ana-train"

@@ -6,6 +6,7 @@ import json
 from datetime import datetime, timedelta
 from pathlib import Path
 
+import mlflow
 import pytest
 from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
@@ -162,6 +163,42 @@ def test_pruning_lets_go_of_what_is_old_and_unnamed(place, notebook, monkeypatch
     found = mlops_jupyter.history(notebook, prune=True)
     assert {one.ref for one in found.versions if one.kind == "snapshot"} == named
     assert "1 snapshots were let go" in found.notes[0]
+
+
+def test_pruning_leaves_the_snapshots_of_other_projects_in_the_repository(repository, notebook, monkeypatch):
+    other = repository / "fraud"
+    other.mkdir()
+    (other / "mlops.toml").write_text('experiment = "fraud"\n')
+    theirs = write_notebook(other / "score.ipynb", "z = 1")
+    git(repository, "add", ".")
+    git(repository, "commit", "-q", "-m", "fraud")
+    own = mlops_jupyter.snapshot(notebook).ref
+    monkeypatch.chdir(other)
+    settings.forget_root()
+    named = mlops_jupyter.snapshot(theirs).ref
+    edit(theirs, "z = 2")
+    unnamed = mlops_jupyter.snapshot(theirs).ref
+    age(monkeypatch, 91)
+    found = mlops_jupyter.history(prune=True)
+    assert "2 snapshots were let go" in found.notes[0]
+    assert [one.ref for one in found.versions] == [own]
+    assert own not in {named, unnamed}
+
+
+def test_pruning_knows_the_runs_from_before_the_project_had_a_server(repository, notebook, monkeypatch, tmp_path):
+    monkeypatch.setenv("MLOPS_JUPYTER_NOTEBOOK", str(notebook))
+    with mlops_jupyter.track("one"):
+        pass
+    assert ship(repository) == {}
+    (kept,) = {one.ref for one in mlops_jupyter.history(notebook).versions if one.kind == "snapshot"}
+    uri = f"sqlite:///{tmp_path}/moved.db"
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
+    settings.forget_root()
+    age(monkeypatch, 91)
+    found = mlops_jupyter.history(notebook, prune=True)
+    assert kept in {one.ref for one in found.versions}
+    assert "0 snapshots were let go" in found.notes[0]
+    assert mlflow.get_tracking_uri() == uri
 
 
 def test_settings_say_how_long_snapshots_stay(place, notebook, monkeypatch):

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from ...capabilities.redaction import redacted, without_credentials
 from ...capabilities.remotes import hosted
-from ...errors import ConfigurationError, MlopsError, NotFound, Rejected, Unauthorized, Unavailable
+from ...errors import ConfigurationError, Conflict, MlopsError, NotFound, Rejected, Unauthorized, Unavailable
 from ...protocols import Pushed
 from .command import GitRefused, git
 from .trees import (
@@ -25,6 +25,8 @@ from .trees import (
 
 # A large push over a slow line.
 _PUSH_S, _ASK_S = 600.0, 30.0
+# Names what was pushed from here to branches of our own.
+_OWN = "refs/mlops/pushed/"
 _NO_OPTIONS = "does not support push options"
 _DENIED = (
     "Authentication failed",
@@ -127,26 +129,79 @@ class GitPublishing:
             told = git(directory, "ls-tree", "-r", "-z", "--name-only", "--full-tree", commit)
         return tuple(one.decode(errors="surrogateescape") for one in told.split(b"\0") if one)
 
+    def who(self, directory: Path) -> str | None:
+        """Return the part before the @ of the user's address, if git knows one."""
+        try:
+            ident = git(directory, "var", "GIT_AUTHOR_IDENT").decode(errors="replace")
+        except GitRefused:
+            return None
+        return ident.rpartition(" <")[2].partition(">")[0].partition("@")[0] or None
+
+    def brought_along(self, directory: Path, remote: str, commit: str, suffix: str) -> Iterator[tuple[str, bytes]]:
+        """Yield what files were in the commits below that the remote, as far as is known here, does not have yet."""
+        parents = git(directory, "rev-parse", f"{commit}^@").decode().split()
+        if not parents:
+            return
+        listed = git(directory, "rev-list", "--objects", *parents, "--not", f"--remotes={remote}")
+        for line in listed.split(b"\n"):
+            name, _, path = line.partition(b" ")
+            if path.endswith(suffix.encode()):
+                yield path.decode(errors="surrogateescape"), git(directory, "cat-file", "blob", name.decode())
+
     def push(
-        self, directory: Path, remote: str, commit: str, branch: str, options: Sequence[str], *, force: bool
+        self, directory: Path, remote: str, commit: str, branch: str, options: Sequence[str], *, replace: bool
     ) -> Pushed:
         """Push a commit to a branch of a remote; options that the remote cannot take are left out, and that is told."""
-        target = f"{'+' if force else ''}{commit}:refs/heads/{branch}"
         told = [word for option in options for word in ("--push-option", option)]
+        own = f"{_OWN}{remote}/{branch}"
+        target = [f"{commit}:refs/heads/{branch}"]
+        if replace:
+            # Somebody may have pushed since it was asked for: the remote looks once more.
+            target = [f"--force-with-lease=refs/heads/{branch}:{_replaced(directory, remote, branch, own)}", *target]
         try:
-            return Pushed(_push(directory, remote, target, told), options_taken=bool(options))
+            pushed = Pushed(_push(directory, remote, target, told), options_taken=bool(options))
         except GitRefused as refused:
             if not options or _NO_OPTIONS not in refused.words:
                 raise _ours(refused, remote) from refused
-        try:
-            return Pushed(_push(directory, remote, target, ()), options_taken=False)
-        except GitRefused as refused:
-            raise _ours(refused, remote) from refused
+            try:
+                pushed = Pushed(_push(directory, remote, target, ()), options_taken=False)
+            except GitRefused as again:
+                raise _ours(again, remote) from again
+        git(directory, "update-ref", own, commit)
+        return pushed
 
 
-def _push(directory: Path, remote: str, target: str, options: Sequence[str]) -> str:
+def _replaced(directory: Path, remote: str, branch: str, own: str) -> str:
+    """Return the commit that a remote's branch has, and that was pushed from here; empty where there is no branch.
+
+    Raises
+    ------
+    Conflict
+        When somebody else has pushed there.
+    """
+    try:
+        # Where it is pushed to, which may be elsewhere than where it is fetched from.
+        place = git(directory, "remote", "get-url", "--push", remote).decode().strip()
+        told = git(directory, "ls-remote", place, f"refs/heads/{branch}", timeout_s=_ASK_S).decode(errors="replace")
+    except GitRefused as refused:
+        raise _ours(refused, remote) from refused
+    there = told.partition("\t")[0].strip()
+    try:
+        ours = git(directory, "rev-parse", "--verify", "--quiet", own).decode().strip()
+    except GitRefused:
+        ours = ""
+    if there and there != ours:
+        raise Conflict(
+            f"the branch {branch} of {remote} holds what was not pushed from here, and stays as it is",
+            "mlops review --branch NAME",
+        )
+    return there
+
+
+def _push(directory: Path, remote: str, target: Sequence[str], options: Sequence[str]) -> str:
     # The user's hooks do run: git-lfs brings its files along by one, and whoever checks pushes means this one too.
-    words = ("push", "--no-follow-tags", *options, remote, target)
+    *leases, refspec = target
+    words = ("push", "--no-follow-tags", *leases, *options, remote, refspec)
     said = git(directory, *words, timeout_s=_PUSH_S, as_user=True, errors_too=True)
     return redacted(said.decode(errors="replace").strip())
 

@@ -1,10 +1,12 @@
 """Snapshots as commits under a private ref: ``refs/mlops/snapshots/<tree>-<parent>``.
 
-The ref's name says what the commit holds, so that the same state is kept once.
+The ref's name says what the commit holds, so that the same state is kept once. Of a project below the repository's top
+it says too whose it is: several projects may share a repository, and each lets go of its own snapshots.
 """
 
 from __future__ import annotations
 
+import hashlib
 import re
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -23,6 +25,8 @@ _ROOT = "root"
 _FIELDS = 5
 _SUBMODULE = b"160000 "
 _NOTEBOOK = ".ipynb"
+# What stands before it in the name of a ref.
+_OWNER = re.compile(r"[^-]*-[^-]*")
 _HASH = re.compile(r"[0-9a-f]{40,64}")
 _ONE_COMMIT = re.compile(r"\x01[0-9a-f]{40,64}")
 # What git says when a commit has no such path, or there is no such commit.
@@ -36,7 +40,9 @@ class GitSnapshots:
         """Return the working tree's top."""
         return top_of(directory)
 
-    def take(self, directory: Path, notebooks: Mapping[Path, bytes], title: str) -> tuple[StoredSnapshot, bool]:
+    def take(
+        self, directory: Path, notebooks: Mapping[Path, bytes], title: str, *, project: Path | None = None
+    ) -> tuple[StoredSnapshot, bool]:
         """Keep notebooks with this content, and all tracked files as they are; say whether it is a new snapshot."""
         top, users, parent, sparse = needed_tree(directory)
         contents = {path_in(top, path): content for path, content in notebooks.items()}
@@ -49,7 +55,7 @@ class GitSnapshots:
             raise ConfigurationError(
                 f"git cannot take the files of {top} as they are: {refused.words}", "git status"
             ) from refused
-        ref = f"{REFS}{tree[:16]}-{_ROOT if parent is None else parent[:8]}"
+        ref = f"{REFS}{tree[:16]}-{_ROOT if parent is None else parent[:8]}{_whose(top, project)}"
         if (known := _named(top, ref)) is not None:
             return known, False
         who, seconds = _author(top), int(time.time())
@@ -123,10 +129,15 @@ class GitSnapshots:
         )  # fmt: skip
         return tuple(_commits(told))
 
-    def taken(self, directory: Path, notebook: Path | None = None) -> tuple[StoredSnapshot, ...]:
-        """Return all snapshots, newest first, or those that hold a notebook."""
+    def taken(
+        self, directory: Path, notebook: Path | None = None, *, project: Path | None = None
+    ) -> tuple[StoredSnapshot, ...]:
+        """Return all snapshots, newest first, or those that hold a notebook, or that one project has taken."""
         top = needed_tree(directory).top
         found = _all(top)
+        if project is not None:
+            whose = _whose(top, project)
+            found = [one for one in found if _OWNER.sub("", one.ref.removeprefix(REFS), count=1) == whose]
         if notebook is None or not found:
             return tuple(found)
         path = path_in(top, notebook)
@@ -183,6 +194,13 @@ _REF_FORMAT = "--format=%(objectname)%00%(refname)%00%(committerdate:unix)%00%(a
 def _stored(fields: Sequence[str]) -> StoredSnapshot:
     commit, ref, seconds, author, title = fields[:_FIELDS]
     return StoredSnapshot(commit, ref, datetime.fromtimestamp(int(seconds), UTC), title.strip(), author)
+
+
+def _whose(top: Path, project: Path | None) -> str:
+    """Return the end of the names of a project's refs: empty at the repository's top, and where none is told."""
+    if project is None or (root := project.resolve()) == top.resolve() or not root.is_relative_to(top.resolve()):
+        return ""
+    return "-" + hashlib.sha256(root.relative_to(top.resolve()).as_posix().encode(errors="replace")).hexdigest()[:8]
 
 
 def _all(top: Path) -> list[StoredSnapshot]:

@@ -57,7 +57,7 @@ def options_of(origin: Path) -> list[str]:
 def test_a_push_with_options_reaches_the_remote(publishing, root, origin):
     before = state(root)
     commit, differs = publishing.commit(root, [root / "train.ipynb"], {}, "to review")
-    pushed = publishing.push(root, "origin", commit, "review/train", OPTIONS, force=False)
+    pushed = publishing.push(root, "origin", commit, "review/train", OPTIONS, replace=False)
     after = state(root)
     assert (differs, pushed.options_taken) == (True, True)
     assert options_of(origin) == list(OPTIONS)
@@ -94,14 +94,14 @@ def test_a_first_commit_is_one_too(publishing, tmp_path, origin):
     commit, differs = publishing.commit(root, [root / "train.ipynb"], {}, "to review")
     assert differs
     assert publishing.changed(root, "origin/main", commit) == ("train.ipynb",)
-    publishing.push(root, "origin", commit, "review/train", (), force=False)
+    publishing.push(root, "origin", commit, "review/train", (), replace=False)
     assert git(origin, "log", "--format=%s", "review/train") == "to review"
 
 
 def test_a_remote_that_takes_no_options_gets_the_push_all_the_same(publishing, root, origin):
     git(origin, "config", "receive.advertisePushOptions", "false")
     commit, _ = publishing.commit(root, None, {}, "to review")
-    pushed = publishing.push(root, "origin", commit, "review/train", OPTIONS, force=False)
+    pushed = publishing.push(root, "origin", commit, "review/train", OPTIONS, replace=False)
     assert pushed.options_taken is False
     assert git(origin, "rev-parse", "review/train") == commit
 
@@ -110,14 +110,14 @@ def test_a_remote_that_rejects_says_why(publishing, root, origin):
     (origin / "refuse").write_text("Notebooks need two approvals.\n")
     commit, _ = publishing.commit(root, None, {}, "to review")
     with pytest.raises(Rejected, match="Notebooks need two approvals"):
-        publishing.push(root, "origin", commit, "review/train", OPTIONS, force=False)
+        publishing.push(root, "origin", commit, "review/train", OPTIONS, replace=False)
 
 
 def test_a_rejection_is_one_whatever_its_words(publishing, root, origin):
     (origin / "refuse").write_text("Permission denied: error 403, see https://ana:a-password@example.org/why\n")
     commit, _ = publishing.commit(root, None, {}, "to review")
     with pytest.raises(Rejected, match=r"Permission denied: error 403, see https://example\.org/why") as told:
-        publishing.push(root, "origin", commit, "review/train", (), force=False)
+        publishing.push(root, "origin", commit, "review/train", (), replace=False)
     assert told.value.exit_code == 5
     assert "a-password" not in str(told.value)
 
@@ -138,7 +138,7 @@ def test_a_remote_that_wants_a_login(publishing, root, code):
         Thread(target=server.serve_forever, daemon=True).start()
         git(root, "remote", "add", "closed", f"http://ana:a-password@127.0.0.1:{server.server_port}/churn.git")
         with pytest.raises(Unauthorized, match="does not let git in") as told:
-            publishing.push(root, "closed", git(root, "rev-parse", "HEAD"), "review/train", (), force=False)
+            publishing.push(root, "closed", git(root, "rev-parse", "HEAD"), "review/train", (), replace=False)
         with pytest.raises(Unauthorized):
             publishing.default_branch(root, "closed")
         server.shutdown()
@@ -150,7 +150,7 @@ def test_what_the_remote_says_is_told_without_credentials(publishing, root, orig
     hook.write_text("#!/bin/sh\necho To create a merge request: https://ana:a-password@example.org/new\n")
     hook.chmod(0o755)
     commit, _ = publishing.commit(root, None, {}, "to review")
-    said = publishing.push(root, "origin", commit, "review/train", (), force=False).said
+    said = publishing.push(root, "origin", commit, "review/train", (), replace=False).said
     assert "To create a merge request: https://example.org/new" in said
     assert "a-password" not in said
 
@@ -167,7 +167,7 @@ def test_tags_stay_at_home(publishing, root, origin):
     git(root, "tag", "-a", "-m", "mine", "mine")
     git(root, "config", "push.followTags", "true")
     commit, _ = publishing.commit(root, None, {}, "to review")
-    publishing.push(root, "origin", commit, "review/train", (), force=False)
+    publishing.push(root, "origin", commit, "review/train", (), replace=False)
     assert git(origin, "tag") == ""
 
 
@@ -192,12 +192,12 @@ def test_a_commit_touches_nothing(publishing, tmp_path, name):
 
 def test_a_branch_that_has_gone_on_is_replaced_only_when_told(publishing, root, origin):
     commit, _ = publishing.commit(root, None, {}, "to review")
-    publishing.push(root, "origin", commit, "review/train", (), force=False)
+    publishing.push(root, "origin", commit, "review/train", (), replace=False)
     write(root, "train.ipynb", CHANGED + "\n")
     other, _ = publishing.commit(root, None, {}, "once more")
     with pytest.raises(Rejected, match="rejected"):
-        publishing.push(root, "origin", other, "review/train", (), force=False)
-    publishing.push(root, "origin", other, "review/train", (), force=True)
+        publishing.push(root, "origin", other, "review/train", (), replace=False)
+    publishing.push(root, "origin", other, "review/train", (), replace=True)
     assert git(origin, "rev-parse", "review/train") == other
 
 
@@ -208,7 +208,7 @@ def test_the_user_s_own_check_of_pushes_runs(publishing, root):
     hook.chmod(0o755)
     commit, _ = publishing.commit(root, None, {}, "to review")
     with pytest.raises(Rejected):
-        publishing.push(root, "origin", commit, "review/train", (), force=False)
+        publishing.push(root, "origin", commit, "review/train", (), replace=False)
 
 
 def test_remotes_that_are_not_there(publishing, root, tmp_path):
@@ -218,7 +218,7 @@ def test_remotes_that_are_not_there(publishing, root, tmp_path):
     git(root, "remote", "add", "away", "http://ana:a-password@127.0.0.1:9/ml/churn.git")
     for remote in ("gone", "away"):
         with pytest.raises(Unavailable, match="does not answer") as told:
-            publishing.push(root, remote, git(root, "rev-parse", "HEAD"), "review/train", (), force=False)
+            publishing.push(root, remote, git(root, "rev-parse", "HEAD"), "review/train", (), replace=False)
         assert "a-password" not in str(told.value)
         with pytest.raises(Unavailable):
             publishing.default_branch(root, remote)
