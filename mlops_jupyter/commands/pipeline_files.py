@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import NamedTuple
@@ -11,6 +9,7 @@ from typing import NamedTuple
 from ..capabilities.pipelines import marking
 from ..capabilities.pipelines.marking import NotWhole, Piece
 from ..capabilities.pipelines.merging import Renewal
+from ..capabilities.whole_files import replacing
 from ..errors import ConfigurationError, Conflict
 from ..protocols import PipelinePart, Pipelines
 
@@ -88,25 +87,12 @@ def refuse_clashes(found: WrittenFile, shown: str, renewal: Renewal, command: st
 
 
 def write(path: Path, text: str, newline: str) -> None:
-    """Write a file at one stroke, where it really lies, with the rights that it had."""
-    target = path.resolve()
+    """Write a file at one stroke."""
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(
-            "w", encoding="utf-8", newline=newline, dir=target.parent, prefix=f".{target.name}.", delete=False
-        ) as file:
-            file.write(text)
-        mode = target.stat().st_mode & 0o7777 if target.exists() else 0o666 & ~_umask()
-        Path(file.name).chmod(mode)
-        Path(file.name).replace(target)
+        with replacing(path) as unfinished:
+            unfinished.write_text(text, encoding="utf-8", newline=newline)
     except OSError as error:
         raise ConfigurationError(f"cannot write {path}: {error.strerror}", f"make {path.parent} writable") from error
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
 
 
 def forget_new(path: Path) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -17,6 +16,7 @@ from ..capabilities.notebooks import reading
 from ..capabilities.plain_text import Clean
 from ..capabilities.redaction import scrubbed
 from ..capabilities.run_summary import Change, Told
+from ..capabilities.whole_files import replacing
 from ..errors import CommandError, ConfigurationError, MlopsError, NotFound
 from ..protocols import CaseReport
 from ..records import Execution
@@ -182,29 +182,11 @@ def _write_summary(file: Path, text: str) -> None:
 
 
 def _replace(file: Path, write: Callable[[Path], object]) -> None:
-    """Write a file so that it is there as a whole or not at all."""
-    target = file.expanduser().absolute()
-    unfinished: Path | None = None
     try:
-        handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
-        os.close(handle)
-        unfinished = Path(name)
-        write(unfinished)
-        # A temporary file is its owner's alone; a report is for whoever may read the folder.
-        unfinished.chmod(0o666 & ~_umask())
-        unfinished.replace(target)
+        with replacing(file.expanduser()) as unfinished:
+            write(unfinished)
     except OSError as error:
         raise _unwritable(file, error) from error
-    finally:
-        if unfinished is not None:
-            unfinished.unlink(missing_ok=True)
-
-
-def _umask() -> int:
-    # It can only be read by being set.
-    mask = os.umask(0o077)
-    os.umask(mask)
-    return mask
 
 
 def _posted(text: str, shown: Sequence[str]) -> tuple[str, ...]:

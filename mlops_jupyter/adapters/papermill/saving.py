@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 import time
 from pathlib import Path
 from typing import Any
@@ -11,6 +9,8 @@ from typing import Any
 import nbformat
 from papermill.engines import NotebookExecutionManager
 from papermill.iorw import papermill_io
+
+from ...capabilities.whole_files import replacing
 
 # Between two writings at least so long, and at least so many times what the last one took.
 _PAUSE_S, _SHARE = 0.5, 20.0
@@ -29,22 +29,10 @@ class AtomicFile:
     def write(self, text: str, path: str) -> None:
         """Replace the file."""
         try:
-            self._replace(text)
+            with replacing(self._path) as unfinished:
+                unfinished.write_text(text, encoding="utf-8")
         except OSError as error:
             raise Unwritable(f"cannot write to {self._path}: {error.strerror}") from error
-
-    def _replace(self, text: str) -> None:
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor, name = tempfile.mkstemp(dir=self._path.parent, prefix=f".{self._path.name}.", suffix=".new")
-        try:
-            with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-                file.write(text)
-            mode = self._path.stat().st_mode if self._path.exists() else 0o666 & ~_umask()
-            Path(name).chmod(mode)
-            Path(name).replace(self._path)
-        except BaseException:
-            Path(name).unlink(missing_ok=True)
-            raise
 
     def read(self, path: str) -> str:
         """Read the file."""
@@ -92,9 +80,3 @@ class Saving(NotebookExecutionManager):  # type: ignore[misc]
         """Settle what Papermill says of the notebook; it writes that itself in a moment."""
         super().notebook_complete(**options)
         self.save(force=True)
-
-
-def _umask() -> int:
-    current = os.umask(0o022)
-    os.umask(current)
-    return current

@@ -19,7 +19,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 
-from .linux import file_mask
+from ..whole_files import file_mask
 from .request import circumstances
 from .wire import Channel, Closed, Message
 
