@@ -6,7 +6,6 @@ alone: what else belongs to the project, nobody has said here.
 
 from __future__ import annotations
 
-import getpass
 import hashlib
 import json
 import shutil
@@ -15,6 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
 
+from ..capabilities.provenance import user
 from ..errors import CommandError, Conflict, NotFound
 from ..protocols import StoredSnapshot
 
@@ -63,7 +63,7 @@ class FolderSnapshots:
             note = {
                 "time": datetime.now(UTC).isoformat(),
                 "title": title,
-                "author": getpass.getuser(),
+                "author": user(),
                 "notebooks": list(files),
             }
             (unfinished / _NOTE).write_text(json.dumps(note, ensure_ascii=False, indent=1), encoding="utf-8")

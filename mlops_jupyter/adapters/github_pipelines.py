@@ -34,10 +34,10 @@ on:
 permissions:
   contents: read
 
-# A newer push ends the run of an older one.
+# A newer push ends the run of an older one{but}.
 concurrency:
-  group: notebooks-${{{{ github.ref }}}}
-  cancel-in-progress: true
+  group: notebooks-${{{{ github.ref }}}}{group}
+  cancel-in-progress: {cancel}
 
 env:
   # Where a runner or an image has everything installed, write "false".
@@ -142,7 +142,8 @@ _REVIEW = """\
           NUMBER: ${{{{ github.event.pull_request.number }}}}
         run: |
           echo '<!-- mlops -->' >review.md
-          find artifacts -path '*{results}/*.md' -exec cat {{}} + | head -c 60000 >>review.md # GitHub takes 65536
+          # Of one folder alone an artifact has what is in it. GitHub takes 65536.
+          find artifacts -name '*.md' -not -path '*/.mlops/*' -exec cat {{}} + | head -c 60000 >>review.md
           # The comment of an earlier push is written anew: a pull request has one.
           old=$(gh api --paginate "repos/$GH_REPO/issues/$NUMBER/comments" --jq \
             '.[] | select(.user.type == "Bot" and (.body | startswith("<!-- mlops -->"))) | .id' | tail -n 1)
@@ -160,6 +161,14 @@ _INPUTS = """\
         type: boolean
         default: false
 """
+
+# One deployment at a time, and none that is cut short by a newer push.
+_APART = {
+    "but": ", but no deployment",
+    "group": "${{ inputs.deploy && '-deploy' || '' }}",
+    "cancel": "${{ !inputs.deploy }}",
+}
+_TOGETHER = {"but": "", "group": "", "cancel": "true"}
 
 _DEPLOY = """\
   # Deploys when somebody starts the workflow with "deploy" set, on the default branch alone; reviewers can be asked for
@@ -188,7 +197,8 @@ class GitHubPipelines:
         """Return the file's parts."""
         steps = self._steps(plan)
         root = "" if plan.root == "." else f"  MLOPS_JUPYTER_ROOT: {json.dumps(plan.root, ensure_ascii=False)}\n"
-        kept, inputs = kept_paths(plan), "" if plan.deploy is None else _INPUTS
+        kept = kept_paths(plan)
+        inputs, concurrency = ("", _TOGETHER) if plan.deploy is None else (_INPUTS, _APART)
         words = [
             'mlops run "$NOTEBOOK"',
             "${{ matrix.gates }}",
@@ -197,7 +207,9 @@ class GitHubPipelines:
             '${AGAINST:+--against "$AGAINST"}',
         ]
         return (
-            PipelinePart("setup", _HEAD.format(install_variable=INSTALL_VARIABLE, root=root, inputs=inputs)),
+            PipelinePart(
+                "setup", _HEAD.format(install_variable=INSTALL_VARIABLE, root=root, inputs=inputs, **concurrency)
+            ),
             PipelinePart(LINT, _LINT.format(lint=LINT, steps=steps, lines=indented(lint_lines(plan), 10))),
             PipelinePart("notebooks", _NOTEBOOKS.format(lint=LINT)),
             *(PipelinePart(f"run/{job.name}", self._job(job, plan)) for job in plan.jobs),
@@ -207,7 +219,7 @@ class GitHubPipelines:
                     steps=steps, results=RESULTS, lines=indented(continued(words), 10), kept=indented(kept, 12)
                 ),
             ),
-            PipelinePart(REVIEW, _REVIEW.format(review=REVIEW, results=RESULTS)),
+            PipelinePart(REVIEW, _REVIEW.format(review=REVIEW)),
             *(() if plan.deploy is None else (PipelinePart(DEPLOY, self._deploy(plan, plan.deploy)),)),
         )
 

@@ -86,8 +86,6 @@ _REVIEW = """\
 {needs}  rules:
     - if: $CI_PIPELINE_SOURCE == "merge_request_event"
       when: always # also when a gate was not met
-  variables:
-    GIT_STRATEGY: none
   before_script: []
   script:
     - |

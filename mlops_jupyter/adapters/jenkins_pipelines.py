@@ -123,6 +123,10 @@ _POST = """\
 """
 
 
+def _install(plan: PipelinePlan) -> tuple[str, ...]:
+    return ("# What an earlier build has left in the workspace.", f"rm -rf {RESULTS}", *install_lines(plan))
+
+
 class JenkinsPipelines:
     """A declarative pipeline with one stage for each notebook, in parallel."""
 
@@ -136,7 +140,7 @@ class JenkinsPipelines:
         kept = ",".join(f"{_groovy(path)}**" for path in kept_paths(plan))
         return (
             PipelinePart("setup", self._head(plan, root)),
-            PipelinePart("install", _STAGE.format(name="install", lines=_script(install_lines(plan), 20))),
+            PipelinePart("install", _STAGE.format(name="install", lines=_script(_install(plan), 20))),
             PipelinePart(LINT, _STAGE.format(name=LINT, lines=_script(lint_lines(plan), 20))),
             PipelinePart("notebooks", _BEGIN),
             *(PipelinePart(f"run/{job.name}", self._job(job, plan)) for job in plan.jobs),

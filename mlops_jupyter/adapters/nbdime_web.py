@@ -73,6 +73,6 @@ class NbdimeWeb:
 
 def _answers(address: str) -> bool:
     try:
-        return httpx.get(address, timeout=2).is_success
+        return httpx.get(address, timeout=2, trust_env=False).is_success
     except httpx.TransportError:
         return False

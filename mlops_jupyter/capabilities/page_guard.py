@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from http.cookies import CookieError, SimpleCookie
 from typing import Literal
 from urllib.parse import parse_qs, urlsplit
 
@@ -63,11 +62,10 @@ class PageGuard:
         return "refuse"
 
     def _knows(self, headers: Mapping[str, str]) -> bool:
-        try:
-            cookie = SimpleCookie(headers.get("cookie", "")).get(self.cookie)
-        except CookieError:
-            cookie = None
-        shown = cookie.value if cookie is not None else ""
+        # Not by `http.cookies`, which drops what follows a cookie that is not as the standard has it: cookies of other
+        # programs on this host come along.
+        pairs = (one.strip().partition("=") for one in headers.get("cookie", "").split(";"))
+        shown = next((value for name, _, value in pairs if name == self.cookie), "")
         bearer = headers.get("authorization", "").removeprefix("Bearer ")
         return tickets.same(shown, self.session) or tickets.same(bearer, self._secret)
 

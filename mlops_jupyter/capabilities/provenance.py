@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import getpass
+import json
+import os
 from collections.abc import Mapping
 from pathlib import Path
 
 from ..records import Checkout
+
+CONTEXT_VARIABLE = "MLFLOW_RUN_CONTEXT"
 
 
 def source_tags(root: Path, notebook: Path | None, checkout: Checkout | None) -> dict[str, str]:
@@ -31,6 +36,23 @@ def source_tags(root: Path, notebook: Path | None, checkout: Checkout | None) ->
             if value is not None:
                 tags[f"mlflow.source.git.{name}"] = value
     return tags
+
+
+def user() -> str:
+    """Return the name of whoever runs this process; in a container that knows none, the user's number."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError, ImportError):
+        return str(os.getuid())
+
+
+def told_from_outside(environment: Mapping[str, str]) -> dict[str, object]:
+    """Return the tags in ``MLFLOW_RUN_CONTEXT``; as with MLflow itself, none where it is no JSON object."""
+    try:
+        told = json.loads(environment.get(CONTEXT_VARIABLE) or "{}")
+    except ValueError:
+        return {}
+    return told if isinstance(told, dict) else {}
 
 
 def process_tags(user: str, script: str | None, told: Mapping[str, object]) -> dict[str, str]:

@@ -137,5 +137,7 @@ _DRAWN: Mapping[str, _Draw] = {
     "IntProgress": _progress,
     "FloatProgress": _progress,
     "Image": _image,
+    # As on the screen.
+    "Password": lambda state, _: _labelled(state, "••••••••"),
     "Output": _output,
 }

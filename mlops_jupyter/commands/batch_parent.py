@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import getpass
 import time
 import uuid
 import warnings
 from collections.abc import Iterator, Mapping
 
 from .. import settings
-from ..capabilities.provenance import process_tags
+from ..capabilities.provenance import process_tags, user
 from ..capabilities.tracking import ERROR_TAG, KIND_TAG, PARENT_TAG, as_record
 from ..records import Batch, Run, RunStart, RunStatus
 from . import project
@@ -44,7 +43,7 @@ class Parent:
     ) -> None:
         self._experiment = experiment or current.experiment
         only = plan.notebooks[0] if len(plan.notebooks) == 1 else None
-        tags = process_tags(getpass.getuser(), None, {})
+        tags = process_tags(user(), None, {})
         tags |= project.notebook_tags(current, None) if only is None else only.tags
         tags[KIND_TAG] = BATCH_KIND
         if outer := outer_run():

@@ -89,7 +89,9 @@ def export(
         batches_url=_url(current.pushgateway),
     )
     files = cast("MonitoringFiles", registry.load("monitoring_files", system)())
-    command = shlex.join(["mlops", "export", system, *([name] if name else []), *_options(output, slow, objective)])
+    command = shlex.join(
+        ["mlops", "export", system, *([name] if name else []), *_options(output, slow, objective, require)]
+    )
     written = exported_files.write(folder, files.files(plan), command, current.state, whole=not name)
     notes = [note for _, told in watched for note in told]
     return Exported(
@@ -101,9 +103,10 @@ def export(
     )
 
 
-def _options(output: Path | None, slow: float, objective: float) -> list[str]:
+def _options(output: Path | None, slow: float, objective: float, require: Sequence[str]) -> list[str]:
     told = [] if output is None else ["--output", str(output)]
-    return [*told, "--slow", f"{slow:g}", "--objective", f"{objective:g}"]
+    gates = [word for gate in require for word in ("--require", gate)]
+    return [*told, "--slow", f"{slow:g}", "--objective", f"{objective:g}", *gates]
 
 
 def _written(path: Path, folder: Path, root: Path) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import hashlib
 import json
 import os
@@ -21,7 +20,7 @@ from ..capabilities import child_runs
 from ..capabilities.forking import ForkServer, supported
 from ..capabilities.journal import RunFolders
 from ..capabilities.parameters import as_parameters
-from ..capabilities.provenance import process_tags
+from ..capabilities.provenance import CONTEXT_VARIABLE, process_tags, told_from_outside, user
 from ..capabilities.redaction import scrubbed
 from ..capabilities.run_snapshot import close_after
 from ..capabilities.tracking import (
@@ -54,7 +53,6 @@ from .track import PARENT_VARIABLE
 
 OVERRIDES_TAG, ATTEMPTS_TAG = "mlops.overrides", "mlops.attempts"
 PARAMETERS_ARTIFACT = "mlops/parameters.json"
-_CONTEXT_VARIABLE = "MLFLOW_RUN_CONTEXT"
 _ID_WAIT_S = 5.0
 _SNAPSHOT_WAIT_S = 10.0
 # A warm process keeps so many sets of imports.
@@ -290,7 +288,7 @@ class Job:
         self._snapshot = beside_run(current, path, self._journal) if path.is_file() else None
 
     def _start(self, source: Mapping[str, str]) -> RunStart:
-        tags = process_tags(getpass.getuser(), None, {})
+        tags = process_tags(user(), None, {})
         tags |= source
         tags[KIND_TAG] = NOTEBOOK_KIND
         if outer := self._wanted.parent or outer_run():
@@ -339,8 +337,8 @@ class Job:
         }
         if self._wanted.tags:
             # MLflow itself gives these tags to each run that a process opens, as we do.
-            context = json.loads(os.environ.get(_CONTEXT_VARIABLE) or "{}") | dict(self._wanted.tags)
-            told[_CONTEXT_VARIABLE] = json.dumps(context)
+            context = told_from_outside(os.environ) | dict(self._wanted.tags)
+            told[CONTEXT_VARIABLE] = json.dumps(context)
         if self._experiment_id is None:
             told["MLFLOW_EXPERIMENT_NAME"] = self._experiment
         return told

@@ -41,7 +41,10 @@ class Place(NamedTuple):
 
 
 class _Install(NamedTuple):
+    """How a project is installed; ``apart`` is the same without a word of where it lies."""
+
     lines: tuple[str, ...]
+    apart: tuple[str, ...]
     locks: tuple[str, ...]
     notes: tuple[str, ...] = ()
 
@@ -74,6 +77,7 @@ def plan(
         gates=gates,
         python=python or f"{sys.version_info.major}.{sys.version_info.minor}",
         install=install.lines,
+        install_apart=install.apart,
         ruff=_ruff(place),
         locks=install.locks,
         root=place.shown(place.project),
@@ -126,11 +130,16 @@ def _install(place: Place, notebooks: Sequence[Path]) -> _Install:
 
 
 def _by_uv(place: Place, folder: Path, pyproject: dict[str, Any]) -> _Install:
-    project = "" if folder == place.top else f" --project {shlex.quote(place.shown(folder))}"
-    lines = ["python -m pip install uv", f"uv sync --frozen --inexact --active{project}"]
-    if not _is_ours(pyproject) and not _needs_us(_dependencies(pyproject)):
-        lines.append(f"uv pip install {_pinned()}")
-    return _Install(tuple(lines), (place.shown(folder / "uv.lock"),))
+    sync = "uv sync --frozen --inexact --active"
+    if (extra := _extra(pyproject)) is not None:
+        # uv installs no extra that is not asked for.
+        sync += f" --extra {shlex.quote(extra)}"
+    if folder != place.top:
+        sync += f" --project {shlex.quote(place.shown(folder))}"
+    more = () if _is_ours(pyproject) or _needs_us(_dependencies(pyproject)) else (f"uv pip install {_pinned()}",)
+    before = "python -m pip install uv"
+    lines, apart = ((before, words, *more) for words in (sync, f"{sync} --no-editable"))
+    return _Install(lines, apart, (place.shown(folder / "uv.lock"),))
 
 
 def _by_pip(place: Place, folder: Path, pyproject: dict[str, Any], requirements: Path) -> _Install:
@@ -143,17 +152,18 @@ def _by_pip(place: Place, folder: Path, pyproject: dict[str, Any], requirements:
         words += ["-r", place.shown(requirements)]
         locks.append(place.shown(requirements))
         needed += requirements.read_text(encoding="utf-8", errors="replace").splitlines()
+    package: list[str] = []
     if pyproject:
-        words += ["-e", _editable(place.shown(folder), pyproject)]
+        package = [_package(place.shown(folder), pyproject)]
         locks.append(place.shown(folder / "pyproject.toml"))
-    if not _is_ours(pyproject) and not _needs_us(needed):
-        words.append(_pinned())
-    return _Install((shlex.join(words),), tuple(locks))
+    more = [] if _is_ours(pyproject) or _needs_us(needed) else [_pinned()]
+    lines = shlex.join([*words, *(["-e"] if package else []), *package, *more])
+    return _Install((lines,), (shlex.join([*words, *package, *more]),), tuple(locks))
 
 
 def _by_imports(place: Place, notebooks: Sequence[Path]) -> _Install:
     """Pin what the notebooks import, as it is installed here."""
-    known, pins = packages_distributions(), {}
+    known, pins, builds = packages_distributions(), {}, set()
     for notebook in notebooks:
         content = reading.read(notebook.read_bytes(), notebook.name)
         for cell in content["cells"]:
@@ -162,13 +172,18 @@ def _by_imports(place: Place, notebooks: Sequence[Path]) -> _Install:
             for module in _imported(reading.source(cell)):
                 providers = known.get(module, ())
                 for distribution in [one for one in providers if _normal(one) == _normal(module)] or providers:
-                    pins[distribution] = f"{distribution}=={version(distribution)}"
+                    # Builds of one's own, as 2.3.0+cu121, are in no index.
+                    release, local, _ = version(distribution).partition("+")
+                    pins[distribution] = f"{distribution}=={release}"
+                    builds |= {f"{distribution} {release}"} if local else set()
     pins[_PACKAGE] = _pinned()
     line = shlex.join(["python", "-m", "pip", "install", *(pins[name] for name in sorted(pins))])
     note = "there is no pyproject.toml and no requirements.txt: what the notebooks import is installed as it is here"
     if any((folder / "environment.yml").is_file() for folder in (place.project, place.top)):
         note += "; for environment.yml write conda's commands into the file"
-    return _Install((line,), (), (note,))
+    if builds:
+        note += f"; of {', '.join(sorted(builds))} the build is another here"
+    return _Install((line,), (line,), (), (note,))
 
 
 def _imported(source: str) -> set[str]:
@@ -178,13 +193,19 @@ def _imported(source: str) -> set[str]:
     return found
 
 
-def _editable(folder: str, pyproject: dict[str, Any]) -> str:
+def _package(folder: str, pyproject: dict[str, Any]) -> str:
     """Return what pip installs of a package, with the extra that brings us along."""
     place = folder if folder == "." else f"./{folder}"
+    extra = _extra(pyproject)
+    return place if extra is None else f"{place}[{extra}]"
+
+
+def _extra(pyproject: dict[str, Any]) -> str | None:
+    """Return the extra that brings us along, ``None`` where none does or has to."""
+    if _needs_us(pyproject["project"].get("dependencies", ())):
+        return None
     extras = pyproject["project"].get("optional-dependencies", {})
-    ours = next((name for name, needed in extras.items() if _needs_us(needed)), None)
-    always = _needs_us(pyproject["project"].get("dependencies", ()))
-    return place if ours is None or always else f"{place}[{ours}]"
+    return next((str(name) for name, needed in extras.items() if _needs_us(needed)), None)
 
 
 def _dependencies(pyproject: dict[str, Any]) -> list[str]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
-import json
 import os
 import subprocess
 import sys
@@ -16,7 +14,7 @@ import mlops_jupyter
 from .. import registry
 from ..capabilities import tracking as tracking_of_runs
 from ..capabilities.journal import Journals
-from ..capabilities.provenance import process_tags, source_tags
+from ..capabilities.provenance import process_tags, source_tags, told_from_outside, user
 from ..protocols import Datasets, NotebookHost, RunSink, SourceControl, Tracking
 from ..records import Checkout
 from ..settings import Settings, announce, embedded_uri
@@ -154,7 +152,7 @@ def provenance(settings: Settings) -> tuple[Path | None, str, dict[str, str]]:
     """Say where a run from here comes from: its notebook, a stem for its name, its tags in MLflow's own words."""
     notebook = notebook_host().notebook()
     script = None if notebook is not None else _script()
-    tags = process_tags(getpass.getuser(), script, json.loads(os.environ.get("MLFLOW_RUN_CONTEXT") or "{}"))
+    tags = process_tags(user(), script, told_from_outside(os.environ))
     tags |= notebook_tags(settings, notebook)
     tags |= plain().context_tags()
     stem = notebook.stem if notebook is not None else Path(script).stem if script else "run"

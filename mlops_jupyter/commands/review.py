@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import os
 import re
 from collections.abc import Sequence
@@ -12,6 +11,7 @@ from typing import Annotated, cast
 
 from .. import registry, settings
 from ..capabilities.notebooks import reading, told
+from ..capabilities.provenance import user
 from ..capabilities.redaction import without_credentials
 from ..capabilities.remotes import forge_of
 from ..errors import CommandError, ConfigurationError, Conflict, MlopsError, NotFound
@@ -180,7 +180,7 @@ def _branch_for(own: str | None, files: Sequence[Path], commit: str, place: _Pla
         return own
     top = place.snapshots.top(place.directory) or place.directory
     what = files[0].relative_to(top).with_suffix("").as_posix() if files else own or commit[:8]
-    who = place.git.who(place.directory) or getpass.getuser()
+    who = place.git.who(place.directory) or user()
     return _PREFIX + _NOT_IN_A_BRANCH.sub("-", f"{who}-{what}").strip("-.")
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import getpass
 from dataclasses import replace
 from pathlib import Path
 from typing import cast
 
 from .. import registry, settings
+from ..capabilities.provenance import user
 from ..errors import NotFound
 from ..protocols import DeploymentTarget, Reporter, Waiting
 from ..records import Deployment, ModelPackage, ServedVersion
@@ -82,7 +82,7 @@ def path(given: str) -> Path:
 
 def who() -> str:
     """Return whose doing it is."""
-    return getpass.getuser()
+    return user()
 
 
 def waiting(reporter: Reporter, name: str) -> Waiting:

@@ -5,6 +5,7 @@ MLflow loads this module for the target ``mlops`` and looks for one client class
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -114,7 +115,9 @@ class MlopsDeployments(BaseDeploymentClient):
         self, name: str, config: Mapping[str, Any] | None = None, endpoint: str | None = None
     ) -> None:
         _check(None, endpoint)
-        undeploy(name, target=self._target)
+        # Whoever tries again finds it done, as MLflow asks of its plugins.
+        with contextlib.suppress(NotFound):
+            undeploy(name, target=self._target)
 
     @_as_mlflows()
     def list_deployments(self, endpoint: str | None = None) -> list[dict[str, Any]]:

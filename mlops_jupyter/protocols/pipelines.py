@@ -36,6 +36,8 @@ class PipelinePlan(NamedTuple):
         The version of Python, as 3.11.
     install
         Commands of a shell that fill a fresh environment of Python, which is active.
+    install_apart
+        The same for an environment that outlives the checkout: nothing in it points there.
     ruff
         What pip installs to get ruff, where the project has settings for it.
     locks
@@ -52,6 +54,7 @@ class PipelinePlan(NamedTuple):
     gates: tuple[str, ...]
     python: str
     install: tuple[str, ...]
+    install_apart: tuple[str, ...]
     ruff: str | None
     locks: tuple[str, ...]
     root: str

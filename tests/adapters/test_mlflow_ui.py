@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import signal
+import socket
 import stat
 import subprocess
 import sys
@@ -85,6 +86,13 @@ def test_the_cookie_lets_in(pages):
         found = browser.post(SEARCH, json={"max_results": 10}, headers={"Origin": base})
         assert found.status_code == 200
         assert [one["name"] for one in found.json()["experiments"]] == ["Default"]
+
+
+def test_cookies_of_other_programs_on_the_host_do_no_harm(pages):
+    base, *_ = pages.open()
+    own = pages.cookie()["Cookie"]
+    for others in ('prefs={"a":1}; ', "a,b=c; =; ", "x" * 3000 + "=1; "):
+        assert httpx.get(base, headers={"Cookie": f"{others}{own}; last=1"}).status_code == 200
 
 
 def test_an_old_link_with_the_cookie_goes_on_to_the_page(pages):
@@ -222,6 +230,18 @@ def test_another_store_gets_a_server_of_its_own_and_a_bad_one_says_why(pages, tm
     assert (caught.value.hint, caught.value.exit_code) == (f"less {tmp_path}/ui/mlflow.log", 5)
     assert "hunter2" not in str(caught.value)
     assert not (tmp_path / "ui" / "mlflow.json").exists()
+
+
+def test_a_proxy_is_not_asked_for_what_is_here(pages, tmp_path, monkeypatch):
+    with socket.create_server(("127.0.0.1", 0)) as proxy:
+        proxy.setblocking(False)
+        for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY"):
+            monkeypatch.setenv(name, f"http://127.0.0.1:{proxy.getsockname()[1]}")
+        file = tmp_path / "mlflow.json"
+        file.write_text(json.dumps(pages.server))
+        assert served_pages.running(file, pages.uri, "/health") is not None
+        with pytest.raises(BlockingIOError):
+            proxy.accept()
 
 
 def test_a_state_file_of_a_server_that_is_gone_is_not_believed(pages, tmp_path):

@@ -114,12 +114,17 @@ def test_its_steps_run_a_notebook_and_a_gate_fails_the_job(project, tmp_path):
     assert "accuracy >= 0.99" in (tmp_path / "bad" / "summary.md").read_text()
 
 
+# An artifact has its files from the folder on that all of its paths have in common.
+@pytest.mark.parametrize("folder", ["mlops-results", "."])
 @pytest.mark.parametrize(("known", "last"), [("", "pr comment 12"), ("345", "api --method PATCH")])
-def test_the_review_job_writes_one_comment(project, tmp_path, known, last):
+def test_the_review_job_writes_one_comment(project, tmp_path, known, last, folder):
     root = repository(project)
     mlops_jupyter.ci("github", "notebooks/train.ipynb")
-    left = root / "artifacts" / "notebook-train" / "mlops-results"
-    left.mkdir(parents=True)
+    left = root / "artifacts" / "notebook-train" / folder
+    left.mkdir(parents=True, exist_ok=True)
+    theirs = root / "artifacts" / "notebook-train" / ".mlops" / "artifacts"
+    theirs.mkdir(parents=True)
+    (theirs / "card.md").write_text("A model's card.\n")
     (left / "train.md").write_text("All is well.\n")
     tools = tmp_path / "tools"
     tools.mkdir()
@@ -134,3 +139,14 @@ def test_the_review_job_writes_one_comment(project, tmp_path, known, last):
     assert (root / "review.md").read_text() == "<!-- mlops -->\nAll is well.\n"
     assert told.read_text().splitlines()[-1].startswith(last)
     assert ("comments/345" in told.read_text()) == bool(known)
+
+
+def test_a_push_ends_no_deployment(project):
+    root = repository(project)
+    mlops_jupyter.ci("github", "notebooks/train.ipynb")
+    assert workflow(root)["concurrency"] == {"group": "notebooks-${{ github.ref }}", "cancel-in-progress": True}
+    mlops_jupyter.ci("github", "notebooks/train.ipynb", deploy="models:/churn@champion")
+    assert workflow(root)["concurrency"] == {
+        "group": "notebooks-${{ github.ref }}${{ inputs.deploy && '-deploy' || '' }}",
+        "cancel-in-progress": "${{ !inputs.deploy }}",
+    }

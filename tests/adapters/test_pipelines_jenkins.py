@@ -63,6 +63,9 @@ def test_it_passes_npm_groovy_lint(project):
 def test_its_steps_run_the_notebooks(project, tmp_path):
     root = repository(project, train=GOOD, other=GOOD)
     mlops_jupyter.ci("jenkins", "notebooks/train.ipynb", "notebooks/other.ipynb", require=["accuracy >= 0.9"])
+    # The workspace has what the last build left.
+    (root / "mlops-results").mkdir()
+    (root / "mlops-results" / "gone.md").write_text("of a notebook that is gone")
     told = execute(root, tmp_path / "result.json", CHANGE_ID="12")
     assert told["stages"] == dict.fromkeys(("install", "lint", "notebooks", "train", "other"), "passed"), told["said"]
     assert (told["junit"], told["archived"]) == (["mlops-results/*.xml"], ["mlops-results/**,.mlops/**"])

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 
-from mlops_jupyter.capabilities.provenance import source_tags
+import mlops_jupyter
+from mlops_jupyter.capabilities.provenance import source_tags, told_from_outside, user
 from mlops_jupyter.records import Checkout
 
 ROOT = Path("/p")
@@ -37,6 +39,21 @@ def test_what_is_not_known_is_no_tag():
     bare = Checkout("/p", None, None, dirty=False, remote=None)
     assert source_tags(ROOT, None, bare) == {"mlflow.source.git.dirty": "false"}
     assert source_tags(ROOT, None, None) == {}
+
+
+def test_a_container_that_knows_no_name_of_the_user_has_the_number(monkeypatch, project, stored_runs):
+    for name in ("LOGNAME", "USER", "LNAME", "USERNAME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(os, "getuid", lambda: 54321)
+    assert user() == "54321"
+    with mlops_jupyter.track("one"):
+        pass
+    assert [run.tags["mlflow.user"] for run in stored_runs()] == ["54321"]
+
+
+@pytest.mark.parametrize(("told", "tags"), [('{"team": "risk"}', {"team": "risk"}), ("{", {}), ("[1]", {}), ("", {})])
+def test_what_is_no_json_object_tells_nothing(told, tags):
+    assert told_from_outside({"MLFLOW_RUN_CONTEXT": told}) == tags
 
 
 def test_the_names_are_mlflow_s():

@@ -42,6 +42,12 @@ def test_controls_are_readable_without_a_kernel(widget, words):
     assert [word for word in words if word not in html] == []
 
 
+def test_a_password_is_not_written_out():
+    html = shown(ipywidgets.Password("hunter2secret", description="DB"))["text/html"]
+    assert "DB" in html
+    assert "hunter2" not in html
+
+
 def test_what_has_a_form_already_keeps_it_and_what_nobody_knows_has_none():
     unknown = {"output_type": "display_data", "data": {VIEW: {"model_id": "nowhere"}}}
     own = {"output_type": "display_data", "data": {VIEW: {"model_id": "nowhere"}, "text/html": "mine"}}

@@ -12,6 +12,7 @@ import yaml
 
 import mlops_jupyter
 from mlops_jupyter import settings
+from mlops_jupyter.commands import planned_pipeline
 from mlops_jupyter.errors import CommandError, ConfigurationError, Conflict, NotFound
 from tests.fakes.notebooks import write_notebook
 from tests.fakes.pipelines import GOOD, repository
@@ -295,6 +296,13 @@ def installed(root: Path) -> str:
             {"pyproject.toml": '[project]\nname = "churn"\n', "uv.lock": ""},
             "uv sync --frozen --inexact --active\n  uv pip install mlops-jupyter==0.1.0\n",
         ),
+        (
+            {
+                "pyproject.toml": '[project]\nname = "churn"\noptional-dependencies.lab = ["mlops-jupyter"]\n',
+                "uv.lock": "",
+            },
+            "uv sync --frozen --inexact --active --extra lab\n",
+        ),
     ],
 )
 def test_the_project_is_installed_in_its_own_way(root, files, line):
@@ -311,6 +319,34 @@ def test_without_a_list_what_the_notebooks_import_is_pinned(root):
     line = installed(root)
     assert re.search(r"pip install mlops-jupyter==0\.1\.0 numpy==[\d.]+ scikit-learn==[\d.]+\n", line)
     assert any("no requirements.txt" in note for note in told.notes)
+
+
+def test_a_build_of_one_s_own_is_pinned_by_its_release(root, monkeypatch):
+    write_notebook(root / TRAIN, "import numpy")
+    monkeypatch.setattr(planned_pipeline, "version", lambda _distribution: "2.3.0+cu121")
+    told = mlops_jupyter.ci("gitlab", TRAIN)
+    assert "numpy==2.3.0\n" in installed(root)
+    assert any("of numpy 2.3.0 the build is another here" in note for note in told.notes)
+
+
+@pytest.mark.parametrize(
+    ("files", "apart"),
+    [
+        ({"pyproject.toml": '[project]\nname = "churn"\n'}, "pip install . mlops-jupyter==0.1.0\n"),
+        (
+            {"pyproject.toml": '[project]\nname = "churn"\n', "uv.lock": ""},
+            "uv sync --frozen --inexact --active --no-editable\n",
+        ),
+    ],
+)
+def test_what_is_deployed_needs_nothing_of_the_checkout(root, files, apart):
+    for name, text in files.items():
+        (root / name).write_text(text)
+    settings.forget_root()
+    mlops_jupyter.ci("gitlab", TRAIN, deploy="models:/churn@champion")
+    (script,) = yaml.safe_load((root / ".gitlab-ci.yml").read_text())["notebooks:deploy"]["script"]
+    assert apart in script
+    assert " -e " not in script
 
 
 def test_ruff_looks_at_the_notebooks_where_the_project_has_settings_for_it(root):

@@ -223,6 +223,16 @@ def test_edits_that_clash_leave_everything_as_it_was(deployed):
     }
 
 
+def test_what_is_to_be_called_after_a_clash_has_the_gates(deployed):
+    gate = "accuracy >= 0.9"
+    mlops_jupyter.export("prometheus", require=[gate])
+    file = deployed / "prometheus" / "churn.rules.yml"
+    file.write_text(file.read_text().replace("> 0.072", "> 0.5"))
+    with pytest.raises(Conflict) as raised:
+        mlops_jupyter.export("prometheus", objective=99.9, require=[gate])
+    assert raised.value.hint.endswith("--objective 99.9 --require 'accuracy >= 0.9'")
+
+
 def test_edits_without_what_was_generated_once_are_not_lost_either(deployed):
     """As in a fresh clone, where the project's state is missing."""
     mlops_jupyter.export("prometheus")

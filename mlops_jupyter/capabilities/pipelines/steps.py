@@ -60,13 +60,18 @@ def lint_lines(plan: PipelinePlan) -> tuple[str, ...]:
     return tuple(lines)
 
 
-def install_lines(plan: PipelinePlan, place: str = ".venv") -> tuple[str, ...]:
-    """Make the environment, unless the image or the agent has it; ``place`` is the shell's word for its directory."""
+def install_lines(plan: PipelinePlan) -> tuple[str, ...]:
+    """Make the environment, unless the image or the agent has it."""
+    return _installed(plan.install, ".venv")
+
+
+def _installed(lines: Iterable[str], place: str) -> tuple[str, ...]:
+    """Fill an environment by commands; ``place`` is the shell's word for its directory."""
     return (
         f'if [ "${{{INSTALL_VARIABLE}:-true}}" != false ]; then',
         f"  python3 -m venv {place}",
         f"  . {place}/bin/activate",
-        *(f"  {line}" for line in plan.install),
+        *(f"  {line}" for line in lines),
         "fi",
     )
 
@@ -105,7 +110,7 @@ def deploy_lines(plan: PipelinePlan, deploy: DeployJob, spared_by: str) -> tuple
         "for file in mlops.toml pyproject.toml; do",
         f'  if [ -f {settings} ]; then cp {settings} "$place"; fi',
         "done",
-        *install_lines(plan, '"$place/.venv"'),
+        *_installed(plan.install_apart, '"$place/.venv"'),
         'export MLOPS_JUPYTER_ROOT="$place"',
         *(("# Else it would be ended with the job.", f"export {spared_by}") if spared_by else ()),
         command,
