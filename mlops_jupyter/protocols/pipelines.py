@@ -36,8 +36,6 @@ class PipelinePlan(NamedTuple):
         The version of Python, as 3.11.
     install
         Commands of a shell that fill a fresh environment of Python, which is active.
-    install_apart
-        The same for an environment that outlives the checkout: nothing in it points there.
     ruff
         What pip installs to get ruff, where the project has settings for it.
     locks
@@ -48,18 +46,20 @@ class PipelinePlan(NamedTuple):
         Whether the runs are kept in the project's own store, unless a variable names another.
     deploy
         What is deployed from the default branch, by hand; ``None`` for nothing.
+    install_apart
+        As ``install``, for the environment of what is deployed: nothing in it points to the checkout.
     """
 
     jobs: tuple[NotebookJob, ...]
     gates: tuple[str, ...]
     python: str
     install: tuple[str, ...]
-    install_apart: tuple[str, ...]
     ruff: str | None
     locks: tuple[str, ...]
     root: str
     embedded: bool
     deploy: DeployJob | None = None
+    install_apart: tuple[str, ...] = ()
 
 
 class PipelinePart(NamedTuple):

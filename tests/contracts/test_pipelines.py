@@ -21,6 +21,7 @@ def plan(*notebooks: str, gates: tuple[str, ...] = ("accuracy >= 0.9",), root: s
         gates=gates,
         python="3.11",
         install=("python -m pip install -e .",),
+        install_apart=("python -m pip install .",),
         ruff=None,
         locks=("pyproject.toml",),
         root=root,

@@ -123,8 +123,9 @@ def about(recorded: Recorded, comment: str, words: Sequence[str]) -> PipelinePar
     """Write the part that says where a file comes from, for a reader and for the next call."""
     told = recorded.plan._asdict() | {"jobs": [list(job) for job in recorded.plan.jobs]}
     # A file without such a job is written as before there were any.
-    if (deploy := told.pop("deploy")) is not None:
-        told["deploy"] = list(deploy)
+    deploy, apart = told.pop("deploy"), told.pop("install_apart")
+    if deploy is not None:
+        told |= {"deploy": list(deploy), "install_apart": apart}
     told["parts"] = recorded.parts
     lines = [*words, _PLAN + json.dumps(told, ensure_ascii=False, separators=(",", ":"))]
     return PipelinePart(ABOUT, "".join(f"{comment} {line}".rstrip() + "\n" for line in lines))
