@@ -54,6 +54,8 @@ class Condition(NamedTuple):
             return self.holds(values.cast(kind.value_type))
         if pa.types.is_null(kind):
             return pa.array([False] * len(values), pa.bool_())
+        if pa.types.is_timestamp(kind) and self.sign not in {"=", "!="}:
+            return _COMPARED[self.sign](values, self._moment(kind)).fill_null(False)  # noqa: FBT003 -- Arrow's
         if pa.types.is_boolean(kind):
             values = values.cast(pa.int8())
         elif not (pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind)):
@@ -63,6 +65,15 @@ class Condition(NamedTuple):
         numbers = values.cast(pa.float64())
         there = pc.invert(pc.is_null(numbers, nan_is_null=True))
         return pc.and_(_COMPARED[self.sign](numbers, self._number()).fill_null(False), there)  # noqa: FBT003 -- Arrow's
+
+    def _moment(self, kind: pa.DataType) -> pa.Scalar:
+        try:
+            return pa.scalar(self.value).cast(kind)
+        except pa.ArrowInvalid:
+            moment = "2026-01-31T12:00" + ("" if kind.tz is None else "Z")
+            raise CommandError(
+                f"{self.column} holds times, and {self.value!r} is none", f"{self.column}>={moment}"
+            ) from None
 
     def _number(self) -> float:
         lowered = self.value.lower()

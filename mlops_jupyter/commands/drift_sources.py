@@ -22,7 +22,7 @@ from ..capabilities.drift.sketching import profile_of
 from ..capabilities.drift.tables import baseline_of, within
 from ..capabilities.drift.tables import profile_of as profile_of_table
 from ..capabilities.endpoints import PlannedVersion, windows
-from ..capabilities.endpoints.folder import EndpointFolder, endpoint_folder
+from ..capabilities.endpoints.folder import PART_S, EndpointFolder, endpoint_folder
 from ..errors import CommandError, ConfigurationError, NotFound
 from . import packages
 
@@ -292,13 +292,14 @@ def _sampled(payloads: Path, since: float, like: Baseline, asked: Asked, told: d
             f"{told['name']} has kept no rows, so that those of a segment cannot be told",
             "sample = 1.0 under [monitoring]",
         )
-    files = find(payloads).from_name(f"{int(since * 1000):013d}")
-    version = Condition("version", "=", told["version"])
-    features = _sketched(files, like.features.like(), asked, like.features.names, (version,))
+    # A file may have begun a while before, and rows of the time all the same.
+    files = find(payloads).from_name(f"{int((since - PART_S) * 1000):013d}")
+    also = Condition("version", "=", told["version"]), Condition("at", ">=", told["since"].isoformat())
+    features = _sketched(files, like.features.like(), asked, like.features.names, also)
     predictions = None
     if like.predictions is not None:
         outputs = [one for one in like.predictions.names if one in files.types]
-        predictions = _sketched(files, like.predictions.like(), asked, outputs, (version,))
+        predictions = _sketched(files, like.predictions.like(), asked, outputs, also)
     notes = ("the rows of the segment are those whose values were kept; the baseline is of all rows",)
     return Now(features=features, predictions=predictions, notes=notes, **told)
 

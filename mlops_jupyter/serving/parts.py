@@ -11,13 +11,14 @@ import logging
 import math
 import os
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from ..capabilities.endpoints.folder import PART_S
 from .frames import Frame
 from .rows import Array
 
@@ -47,6 +48,8 @@ class Parts:
         self._since = time.monotonic()
         self._tidied = -_TIDY_S
         self._last_ms = 0
+        # What began before has been put together as far as it can be.
+        self._settled_ms = 0
         self._failing = False
         self._forget_merged()
 
@@ -104,18 +107,34 @@ class Parts:
             raise
 
     def _remove_old(self) -> None:
-        oldest_ms = (time.time() - self._keep_s) * 1_000
+        oldest_s = time.time() - self._keep_s
         found = [(one, one.stat().st_size) for one in self.files()]
         total = sum(size for _, size in found)
         for one, size in found:
-            if total <= self._most_bytes and _start(one) >= oldest_ms:
+            # Those of several versions overlap, by a part's length at the most.
+            if total <= self._most_bytes and _start(one) >= oldest_s * 1_000:
                 return
-            one.unlink(missing_ok=True)
-            total -= size
+            if total > self._most_bytes or _end_s(one) < oldest_s:
+                one.unlink(missing_ok=True)
+                total -= size
 
     def _compact(self) -> None:
-        """Put small files together, a run of one form at a time."""
-        for run in _runs([one for one in self.files() if one.stat().st_size < _SMALL_BYTES]):
+        """Put small files together that have begun within one time."""
+        small = [one for one in self.files() if _start(one) >= self._settled_ms and one.stat().st_size < _SMALL_BYTES]
+        *over, last = list(_spans(small)) or [[]]
+        for span in over:
+            merged = self._merge(_runs(span[:_TOGETHER], 2))
+            if merged and len(span) > _TOGETHER:
+                return
+            self._settled_ms = _start(span[-1]) + 1
+        if len(last) >= _MANY:
+            self._merge(_runs(last[:_TOGETHER], _MANY // 2))
+
+    def _merge(self, runs: Iterable[Sequence[Path]]) -> bool:
+        """Make one file of each run; tell whether there was any."""
+        merged = False
+        for run in runs:
+            merged = True
             table = pa.concat_tables([pq.read_table(one).replace_schema_metadata(None) for one in run])
             first, *others = run
             metadata = {_MERGED: json.dumps([one.name for one in run]).encode()}
@@ -123,6 +142,7 @@ class Parts:
             self._write(table.replace_schema_metadata(metadata), path)
             for one in others if first == path else run:
                 one.unlink(missing_ok=True)
+        return merged
 
     def _forget_merged(self) -> None:
         """Remove what a process that was killed had begun, or had put together and not removed."""
@@ -201,12 +221,24 @@ def _together(tables: Sequence[pa.Table]) -> Iterator[pa.Table]:
         yield pa.concat_tables(each).combine_chunks()
 
 
-def _runs(small: Sequence[Path]) -> Iterator[list[Path]]:
-    """Yield files that are to be one: many of one form."""
-    if len(small) < _MANY:
+def _spans(files: Iterable[Path]) -> Iterator[list[Path]]:
+    """Yield files in their order, apart where they begin too late to be one part with the first."""
+    span: list[Path] = []
+    for one in files:
+        if span and _start(one) - _start(span[0]) > (PART_S - _FLUSH_S) * 1_000:
+            yield span
+            span = []
+        span.append(one)
+    if span:
+        yield span
+
+
+def _runs(small: Sequence[Path], least: int) -> Iterator[list[Path]]:
+    """Yield files that are to be one: so many of one form."""
+    if len(small) < least:
         return
     forms: list[tuple[pa.Schema, list[Path]]] = []
-    for one in small[:_TOGETHER]:
+    for one in small:
         schema = pq.read_schema(one).remove_metadata()
         known = next((each for other, each in forms if other.equals(schema)), None)
         if known is None:
@@ -214,7 +246,7 @@ def _runs(small: Sequence[Path]) -> Iterator[list[Path]]:
         else:
             known.append(one)
     for _, run in forms:
-        if len(run) >= _MANY // 2:
+        if len(run) >= least:
             yield run
 
 
@@ -225,3 +257,14 @@ def _is_part(name: str) -> bool:
 def _start(part: Path) -> int:
     digits = part.name.partition("-")[0]
     return int(digits) if digits.isdigit() else 0
+
+
+def _end_s(part: Path) -> float:
+    """Return when the last row of a part was answered, in seconds of the epoch, else when the part begins."""
+    try:
+        told = pq.read_metadata(part)
+        at = told.schema.names.index("at")
+        ends = [told.row_group(group).column(at).statistics for group in range(told.num_row_groups)]
+        return max(float(one.max.timestamp()) for one in ends)
+    except (OSError, pa.ArrowException, ValueError, AttributeError):
+        return _start(part) / 1_000

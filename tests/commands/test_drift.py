@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -261,6 +262,15 @@ def test_a_deployment_beside_its_training_data(churn, terminal):
     assert 0 < old.rows_now < 3000
     assert [one.feature for one in old.features] == ["pay"]
     assert any("choose the rows" in note and note.endswith(": age") for note in old.notes)
+    # Their file may have begun long before them.
+    (part,) = (churn / "payloads").glob("[!.]*.parquet")
+    part.rename(part.with_name(f"{int((time.time() - 3_000) * 1000):013d}-1.parquet"))
+    with pytest.raises(CheckFailed) as failed:
+        mlops_jupyter.drift("churn", segment="age>=50", since="15m")
+    assert failed.value.record.rows_now == old.rows_now
+    with pytest.raises(CheckFailed) as failed:
+        mlops_jupyter.drift("churn", segment="age>=50", since="1s")
+    assert failed.value.record.rows_now == 0
     # The same model, and what it was deployed with, as a baseline of a file.
     people(2)[["age", "pay"]].to_parquet("same.parquet")
     assert not mlops_jupyter.drift("models:/churn/1", "same.parquet").drifted

@@ -102,6 +102,44 @@ def test_many_small_files_become_one_and_no_row_is_lost_or_doubled(tmp_path):
     assert sorted(row["prediction"] for row in written(tmp_path)) == list(range(225))
 
 
+def test_a_file_holds_the_rows_of_an_hour_at_the_most_however_few_they_are(tmp_path):
+    made = Parts(tmp_path)
+    fill(made, 60)
+    now_ms = int(time.time() * 1000)
+    # One each ten minutes, up to now.
+    for ago, one in enumerate(reversed(made.files())):
+        one.rename(one.with_name(f"{now_ms - ago * 600_000:013d}-1.parquet"))
+    for _ in range(2):
+        made.bound(1e9, 1e9)
+        made.tick()
+        assert [pq.read_metadata(one).num_rows // 3 for one in made.files()] == [6] * 9 + [1] * 6
+        assert [row["prediction"] for row in written(tmp_path)] == list(range(180))
+    # The hour that goes on is put together when it is over.
+    fill(made, 1)
+    late, newest = made.files()[-2:]
+    newest.rename(late.with_name(f"{now_ms + 7_200_000:013d}-1.parquet"))
+    made.bound(1e9, 1e9)
+    made.tick()
+    assert [pq.read_metadata(one).num_rows // 3 for one in made.files()] == [6] * 10 + [1]
+
+
+def test_a_file_goes_when_its_last_row_is_too_old_and_not_before(tmp_path):
+    made = Parts(tmp_path)
+    now_s = time.time()
+    for ago in (3_000, 1_000, 100):
+        told = frame()
+        told.at_us = int((now_s - ago) * 1_000_000)
+        made.add(parts.answers(told))
+    made.tick(now=True)
+    (whole,) = made.files()
+    whole.rename(whole.with_name(f"{int((now_s - 3_000) * 1000):013d}-1.parquet"))
+    (whole,) = made.files()
+    for keep_s, left in ((2_000, [whole]), (500, [whole]), (50, [])):
+        made.bound(1e9, keep_s)
+        made.tick()
+        assert made.files() == left
+
+
 def test_what_a_killed_process_left_is_put_right(tmp_path):
     made = Parts(tmp_path)
     fill(made, 3)

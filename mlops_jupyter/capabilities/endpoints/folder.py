@@ -18,6 +18,8 @@ from ..private_files import write_private
 from .plan import EndpointPlan
 
 ENDPOINTS = "endpoints"
+# The rows of one part in the folder `watch` are of so many seconds at the most.
+PART_S = 3_600.0
 METRICS_TOKEN = "metrics.token"  # noqa: S105 -- a file's name
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,62}")
 _WRITABLE_BY_OTHERS = stat.S_IWGRP | stat.S_IWOTH

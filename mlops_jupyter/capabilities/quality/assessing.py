@@ -14,6 +14,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from ...records import Quality
+from ..endpoints.folder import PART_S
 from . import parts, requests, segments
 from .labels import Index, Labels
 from .parts import AT, KEYS, VERSION
@@ -152,8 +153,9 @@ def _qualities(tallies: Tallies, listed: list[str], task: Task | None) -> tuple[
 def _tables(folder: Path, wanted: Wanted) -> Iterator[pa.Table]:
     files = parts.files(folder)
     if wanted.since is not None:
-        # A part is over when the next one has begun, but for a clock that was set back a little.
-        start = wanted.since.timestamp() - _CLOCK_S
+        # A part is over when the next one has begun, but for one of another version beside it and for a clock that was
+        # set back a little.
+        start = wanted.since.timestamp() - PART_S - _CLOCK_S
         files = [
             file
             for file, after in zip(files, [*files[1:], None], strict=True)
