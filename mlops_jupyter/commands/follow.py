@@ -6,7 +6,7 @@ from typing import cast
 
 from .. import registry, settings
 from ..capabilities import rollouts
-from ..errors import ConfigurationError
+from ..errors import ConfigurationError, Conflict, Unavailable
 from ..protocols import ModelRegistry, Silent, WantedDeployment
 from ..records import Deployment
 from . import packages, project, targets
@@ -33,7 +33,8 @@ class Follower:
     def follow(self) -> Deployment | None:
         """Serve what the alias points to, if that has changed; return what is served then.
 
-        A version that fails is tried again only when the alias moves again.
+        A version that cannot be served is tried again only when the alias moves again; when somebody else changes the
+        deployment just then, or a service is away, the next call tries again.
 
         Raises
         ------
@@ -45,13 +46,17 @@ class Follower:
             return None
         model, _, alias = found.follows.removeprefix("models:/").rpartition("@")
         version = self._registry.aliased(model, alias).version
-        first, moved = self._seen is None, self._seen not in {None, version}
-        self._seen = version
+        before, self._seen = self._seen, version
+        first, moved = before is None, before not in {None, version}
         answering = {one.version for one in found.versions if not one.shadow and one.model == model}
         # At first sight it may have moved while nobody looked; later a canary beside it is no reason to do anything.
         if not moved and not (first and version not in answering):
             return None
-        return self._move(found.follows, version)
+        try:
+            return self._move(found.follows, version)
+        except (Conflict, Unavailable):
+            self._seen = before
+            raise
 
     def _move(self, follows: str, version: str) -> Deployment | None:
         with self._place.changing(self._name):

@@ -358,7 +358,10 @@ def test_an_alias_is_followed(registered, project):
     found = mlops_jupyter.deploy("models:/churn@champion", name="churn")
     assert (found.follows, found.versions[0].version) == ("models:/churn@champion", "1")
     wait_for(lambda: "follows models:/churn@champion" in "".join(mlops_jupyter.logs("churn").lines))
-    registered.set_registered_model_alias("churn", "champion", "2")
+    # It moves while somebody else changes the deployment.
+    with EndpointFolder(project / ".mlops" / "endpoints" / "churn").changing():
+        registered.set_registered_model_alias("churn", "champion", "2")
+        wait_for(lambda: "churn is being changed by" in "".join(mlops_jupyter.logs("churn").lines), 60)
     wait_for(lambda: mlops_jupyter.predict("churn", TABLE).versions == ("2",), 60)
     now = mlops_jupyter.deployments("churn")
     assert (now.pid, now.restarts, now.follows) == (found.pid, 0, "models:/churn@champion")
