@@ -219,7 +219,7 @@ class Worker(Child):
         pid, how = self.pid, self.ended()
         if self.control is not None:
             self.control.close()
-        self.control, self.status = None, "waiting"
+        self.control, self.status, self.snapshot = None, "waiting", None
         why = self.failed or self.reason()
         return f"worker {pid} {how}" + (f": {why}" if why else "")
 

@@ -13,7 +13,7 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -38,7 +38,8 @@ _TICK_S = 0.5
 _START_AGAIN_S = 5.0
 # Loading a model may take minutes; a worker that has not said a word for so long never will.
 _START_LIMIT_S = 900.0
-_SNAPSHOT_S, _SWAP_S = 1.0, 900.0
+# How long workers may take for an answer.
+_LIMITS_S = {"snapshot": 1.0, "swapped": 900.0}
 _DRAIN_S = 30.0
 
 
@@ -189,7 +190,7 @@ class Supervisor:
                 worker.snapshot = message["snapshot"]
                 self._answered(worker, "snapshot", {})
             elif "swapped" in message:
-                self._answered(worker, "swapped", message)
+                self._swapped(worker, message)
             elif "failed" in message:
                 worker.failed = str(message["failed"])
             elif message.get("ready"):
@@ -200,12 +201,16 @@ class Supervisor:
     def _ready(self, worker: Worker) -> None:
         worker.status = "ready"
         self._log.write(f"worker {worker.pid} is ready")
+        self._begun = self._begun or all(one.status == "ready" for one in self._workers)
+        self._status = "ready" if self._begun and self._status != "stopping" else self._status
         if worker.plan_number != self._plan_number:
             # It may have read the plan before it was changed.
             worker.plan_number = self._plan_number
             worker.tell({"do": "plan"})
-        self._begun = self._begun or all(one.status == "ready" for one in self._workers)
-        self._status = "ready" if self._begun and self._status != "stopping" else self._status
+        else:
+            # Who has waited for it looks at the state next.
+            self._tell()
+            self._answered(worker, "swapped", {"swapped": True})
 
     def _bury(self, worker: Worker) -> None:
         """Take leave of a worker that has ended."""
@@ -220,19 +225,28 @@ class Supervisor:
         wanted = worker in self._workers and self._status != "stopping"
         said = worker.leave()
         self._log.write(said)
-        for question in list(self._questions):
-            question.gone(worker, said)
-            self._finish_if_done(question)
+        self._gone(worker, said, late=wanted and worker.plan_number != self._plan_number)
         if not wanted:
             self._leaving = [one for one in self._leaving if one is not worker]
         elif not self._begun:
-            self._note(worker.failed or said)
+            # The first says why; those that are killed then only that they were.
+            if self._status != "failed":
+                self._note(worker.failed or said)
             self._status = "failed"
         else:
             self._restarts += 1
             self._note(said)
             if not any(one.status == "ready" for one in self._workers):
                 self._status = "starting"
+
+    def _gone(self, worker: Worker, said: str, *, late: bool) -> None:
+        """Let nobody wait for a worker that has ended, unless it is one that had not heard of the plan yet."""
+        if late:
+            # The next process begins with the plan, and at once: somebody may wait for it.
+            worker.due_at = 0.0
+        for question in [one for one in self._questions if not (late and one.kind == "swapped")]:
+            question.gone(worker, said)
+            self._finish_if_done(question)
 
     def _resize(self) -> None:
         """Have as many workers as the plan says."""
@@ -256,7 +270,7 @@ class Supervisor:
         if do == "state":
             self._desk.reply(visitor, asdict(self._state()))
         elif do in ("metrics", "snapshot"):
-            self._ask(visitor, "snapshot", {"do": "snapshot"}, _SNAPSHOT_S, request)
+            self._ask(visitor, "snapshot", {"do": "snapshot"}, request)
         elif do == "levels":
             self._desk.reply(visitor, self._told_levels(request.get("levels")))
         elif do == "plan":
@@ -278,20 +292,39 @@ class Supervisor:
             self._desk.reply(visitor, {"swapped": False, "error": "there is no plan"})
             return
         self._plan, self._plan_number = plan, self._plan_number + 1
-        self._ask(visitor, "swapped", {"do": "plan"}, _SWAP_S)
+        # Who does not answer just now begins with it, and may fail to.
+        away = [] if self._status == "stopping" else self._workers[: plan.workers]
+        away = [one for one in away if one.status != "ready"]
+        for worker in away:
+            worker.due_at = 0.0
+        self._ask(visitor, "swapped", {"do": "plan"}, also=away)
         self._resize()
 
     def _ask(
-        self, visitor: Visitor, kind: str, message: dict[str, Any], limit_s: float, asked: dict[str, Any] | None = None
+        self,
+        visitor: Visitor,
+        kind: str,
+        message: dict[str, Any],
+        asked: dict[str, Any] | None = None,
+        also: Sequence[Worker] = (),
     ) -> None:
-        """Ask all workers that can answer; the visitor is answered when they all have, or time is up."""
+        """Ask all workers that can answer; the visitor is answered when they and the others have, or time is up."""
         ready = [one for one in self._workers if one.status == "ready"]
-        question = Question(visitor, kind, set(ready), time.monotonic() + limit_s, asked or {})
+        question = Question(visitor, kind, {*ready, *also}, time.monotonic() + _LIMITS_S[kind], asked or {})
         self._questions.append(question)
         for worker in ready:
             worker.plan_number = self._plan_number
             worker.tell(message)
         self._finish_if_done(question)
+
+    def _swapped(self, worker: Worker, message: dict[str, Any]) -> None:
+        """Take a worker's word about the plan; one that cannot take it up must not go on with another unnoticed."""
+        asked = any(one.kind == "swapped" and worker in one.waiting for one in self._questions)
+        if message["swapped"] or asked:
+            self._answered(worker, "swapped", message)
+        else:
+            worker.failed = f"it could not take the plan up: {message.get('error')}"
+            worker.kill()
 
     def _answered(self, worker: Worker, kind: str, message: dict[str, Any]) -> None:
         for question in [one for one in self._questions if one.kind == kind]:
@@ -316,7 +349,8 @@ class Supervisor:
 
     def _counted(self) -> dict[str, Any]:
         """Return what all workers have counted, the levels that were told, and what is counted here."""
-        total = merged([one.snapshot for one in self._workers if one.snapshot is not None], self._ended)
+        every = (*self._workers, *self._leaving)
+        total = merged([one.snapshot for one in every if one.snapshot is not None], self._ended)
         total["counters"]["restarts"] = [[[], self._restarts]]
         total["gauges"]["workers_ready"] = sum(one.status == "ready" for one in self._workers)
         total["levels"] = self._levels.now(time.monotonic())

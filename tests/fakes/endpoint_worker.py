@@ -2,7 +2,8 @@
 
 ``python -m tests.fakes.endpoint_worker STATE LISTEN_FD CONTROL_FD``. What a version's source says, it does:
 ``broken:words`` fails to load, ``deaf`` stops its pulse when it is asked, ``slow:seconds`` takes so long for an answer;
-``alone:file`` does not start once there is that file.
+``alone:file`` does not start once there is that file; of those of ``first:file`` the first makes it and fails, and the
+others load for long.
 A row's prediction is its first value.
 """
 
@@ -37,6 +38,12 @@ class Worker:
         kind, _, file = self.plan.versions[0].source.partition(":")
         if kind == "alone" and Path(file).exists():
             raise ValueError("there is room for one")
+        if kind == "first":
+            try:
+                Path(file).touch(exist_ok=False)
+            except FileExistsError:
+                time.sleep(60)
+            raise ValueError("I was the first")
 
     def load(self) -> None:
         plan = EndpointPlan.from_json((self.state / "plan.json").read_bytes())

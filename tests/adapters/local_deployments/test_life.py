@@ -195,6 +195,37 @@ def test_a_first_start_that_fails_says_why_and_leaves_no_process(endpoints):
     assert endpoints.deploy().status == "ready"
 
 
+def test_of_several_that_start_the_one_that_fails_says_why(endpoints, tmp_path):
+    with pytest.raises(Unavailable) as caught:
+        endpoints.deploy("churn", f"first:{tmp_path / 'first'}", workers=3)
+    assert caught.value.message == "churn did not become ready: ValueError: I was the first"
+    assert left_of(endpoints.told()) == []
+
+
+def test_a_change_while_nobody_answers_waits_for_who_begins_with_it(endpoints, tmp_path):
+    endpoints.deploy()
+    (worker,) = endpoints.told().workers
+    os.kill(worker.pid, signal.SIGKILL)
+    wait_for(lambda: endpoints.told().restarts == 1)
+    with pytest.raises(Rejected) as caught:
+        endpoints.deploy("churn", "broken:wrong shape")
+    assert "could not take the change up and serves what it did: " in caught.value.message
+    assert caught.value.message.endswith("wrong shape")
+    assert endpoints.get("churn").versions[0].source == "models:/churn/1"
+    wait_for(lambda: endpoints.told().status == "ready")
+    assert endpoints.asked() == ([1.5, 2.5], "1")
+    # What cannot be started any more is no reason against what can.
+    endpoints.deploy("churn", f"alone:{tmp_path / 'no-more'}")
+    (tmp_path / "no-more").touch()
+    (worker,) = endpoints.told().workers
+    restarts = endpoints.told().restarts
+    os.kill(worker.pid, signal.SIGKILL)
+    wait_for(lambda: endpoints.told().restarts >= restarts + 2)
+    found = endpoints.deploy("churn", "models:/churn/2")
+    assert (found.status, found.versions[0].source) == ("ready", "models:/churn/2")
+    assert endpoints.asked() == ([1.5, 2.5], "1")
+
+
 def test_a_change_is_taken_up_and_one_that_fails_is_not(endpoints):
     first = endpoints.deploy()
     state = endpoints.told()
@@ -429,6 +460,9 @@ def test_what_workers_have_counted_is_added_up_and_kept(endpoints):
     labels = '{model="churn",version="1"}'
     assert counted().splitlines()[0] == f"mlops_requests_total{labels} 5.0"
     os.kill(endpoints.told().workers[0].pid, signal.SIGKILL)
+    wait_for(lambda: endpoints.told().restarts == 1)
+    # Before the next is there, too.
+    assert counted().splitlines()[0] == f"mlops_requests_total{labels} 5.0"
     wait_for(lambda: endpoints.told().restarts == 1 and {one.status for one in endpoints.told().workers} == {"ready"})
     endpoints.asked()
     assert counted().splitlines() == [
@@ -436,6 +470,30 @@ def test_what_workers_have_counted_is_added_up_and_kept(endpoints):
         "mlops_worker_restarts_total 1.0",
         "mlops_workers_ready 2.0",
     ]
+
+
+def test_what_a_worker_has_counted_stays_while_it_finishes(endpoints):
+    from mlops_jupyter.capabilities.endpoints import control
+
+    def counted() -> int:
+        told = control.ask(endpoints.folder().control, {"do": "snapshot"}, 5)["snapshot"]
+        return sum(count for _, count in told["counters"]["requests"])
+
+    endpoints.deploy("churn", "slow:1.5", workers=2)
+    asking = [threading.Thread(target=endpoints.asked) for _ in range(8)]
+    for one in asking:
+        one.start()
+    wait_for(lambda: counted() == 8)
+    open_one = threading.Thread(target=endpoints.asked)
+    last = threading.Thread(target=endpoints.asked)
+    for one in (open_one, last):
+        one.start()
+    endpoints.deploy("churn", "slow:1.5", workers=1)
+    while len(endpoints.told().workers) > 1:
+        assert counted() >= 8
+    assert counted() >= 8
+    for one in (*asking, open_one, last):
+        one.join()
 
 
 def test_how_it_is_watched_stays_as_it_was_until_it_is_told_otherwise(endpoints):
