@@ -223,7 +223,7 @@ def _form(piece: Piece) -> tuple[Any, ...]:
 def _frame(first: Held, told: list[Piece], redact: frozenset[str]) -> Frame:
     planned, schema = first.version.planned, first.version.schema
     names, matrix, columns = _features([one.rows for one in told], schema, redact)
-    answers = _predictions([one.said for one in told], sum(one.rows.count for one in told), schema)
+    answers = _predictions([one.said for one in told], sum(one.rows.count for one in told), schema, redact)
     return Frame(
         model=planned.model or "",
         version=planned.version,
@@ -234,7 +234,7 @@ def _frame(first: Held, told: list[Piece], redact: frozenset[str]) -> Frame:
         names=names,
         matrix=matrix,
         columns=columns,
-        predictions={name: each for name, each in answers.items() if name not in redact},
+        predictions=answers,
     )
 
 
@@ -291,8 +291,11 @@ def _embedding(values: Array) -> Array | None:
     return made.reshape(len(made), -1)
 
 
-def _predictions(said: list[Any], count: int, schema: Schema) -> dict[str, Array]:
-    """Return the answers by the output's name: ``prediction`` for one without, numbered where a row has several."""
+def _predictions(said: list[Any], count: int, schema: Schema, redact: frozenset[str]) -> dict[str, Array]:
+    """Return the answers by the output's name: ``prediction`` for one without, numbered where a row has several.
+
+    Who redacts an output names it as the signature does, or one of its numbers.
+    """
     first = said[0]
     if isinstance(first, dict):
         found = {str(name): _joined_answers([one[name] for one in said]) for name in first}
@@ -302,14 +305,15 @@ def _predictions(said: list[Any], count: int, schema: Schema) -> dict[str, Array
         found = {_only_output(schema): _joined_answers(said)}
     told = {}
     for name, values in found.items():
-        if values is None or len(values) != count:
+        if name in redact or values is None or len(values) != count:
             continue
         flat = values.reshape(count, -1) if values.size else values
         if flat.ndim == 1 or flat.shape[1] == 1:
             told[name] = flat.reshape(count)
         elif flat.shape[1] <= _MOST_OUTPUTS:
             told |= {f"{name}_{at}": np.ascontiguousarray(flat[:, at]) for at in range(flat.shape[1])}
-    return {name: values for name, values in list(told.items())[:_MOST_OUTPUTS] if values.dtype.kind in "fiubMO"}
+    kept = list(told.items())[:_MOST_OUTPUTS]
+    return {name: values for name, values in kept if values.dtype.kind in "fiubMO" and name not in redact}
 
 
 def _only_output(schema: Schema) -> str:
@@ -329,7 +333,10 @@ def _joined_answers(said: list[Any]) -> Array | None:
         if not values.ndim:
             return None
         parts.append(values.astype(object) if values.dtype.kind == "U" else values)
-    return _concatenated(parts)
+    try:
+        return _concatenated(parts)
+    except (ValueError, TypeError):  # lists of other lengths from one request to the next, or of other kinds
+        return None
 
 
 def _concatenated(parts: list[Array]) -> Array:

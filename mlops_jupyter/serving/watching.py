@@ -57,6 +57,7 @@ class Watching:
         self._transport: asyncio.Transport | None = None
         self._connecting: asyncio.Task[None] | None = None
         self._connect_at = 0.0
+        self._failing = False
 
     def told(self, plan: MonitoringPlan) -> None:
         """Take a plan's settings."""
@@ -129,10 +130,22 @@ class Watching:
             for one in taken:
                 self._telemetry.unwatched(one.version.labels[:2], one.count)
         else:
-            for frame in self._frames(taken):
-                transport.write(frame.to_bytes())
+            for message in self._packed(taken):
+                transport.write(message)
         if self._held:
             self._timer = self._loop.call_soon(self._turn)
+
+    def _packed(self, taken: list[Held | Stretch]) -> list[bytes]:
+        """Return what is sent of them: nothing where an answer of the model's own kind cannot be looked at."""
+        try:
+            return [frame.to_bytes() for frame in self._frames(taken)]
+        except Exception:  # noqa: BLE001 -- an answer is what the model likes, and so is what its parts raise
+            for one in taken:
+                self._telemetry.unwatched(one.version.labels[:2], one.count)
+            if not self._failing:
+                self._failing = True
+                _LOG.exception("rows cannot be told to the watcher, and are counted as dropped from here on")
+            return []
 
     def _frames(self, taken: list[Held | Stretch]) -> Iterator[Frame]:
         for one in taken:

@@ -146,10 +146,12 @@ def test_a_request_of_many_rows_is_cut_and_its_rows_keep_their_numbers():
     assert found == {("r0", at): ({"a": 1_000.0 + at, "b": 0.5}, {"prediction": 1_000.5 + at}) for at in range(5_000)}
 
 
-def of(rows: Rows, said: Any, schema: Schema = SCHEMA, count: int = 1) -> list[Frame]:
+def of(
+    rows: Rows, said: Any, schema: Schema = SCHEMA, count: int = 1, redact: frozenset[str] = frozenset()
+) -> list[Frame]:
     requests = [Request(f"r{at}", rows) for at in range(count)]
     held = Held(Version(schema), 0, pieces(requests, [said] * count, None))  # type: ignore[arg-type]
-    return [Frame.from_bytes(*_parts(frame.to_bytes())) for frame in frames_of([held], frozenset())]
+    return [Frame.from_bytes(*_parts(frame.to_bytes())) for frame in frames_of([held], redact)]
 
 
 def _parts(data: bytes) -> tuple[bytes, bytes]:
@@ -182,6 +184,64 @@ def test_answers_of_all_kinds(said, wanted):
     for frame in (*of(TWO, said), *of(TWO, said, count=2)):
         assert {name: values.tolist()[:2] for name, values in frame.predictions.items()} == wanted
         assert frame.matrix is not None
+
+
+@pytest.mark.parametrize("named", [True, False])
+def test_a_redacted_output_of_several_numbers_does_not_leave_the_worker(named):
+    scores = [{"type": "tensor", "name": "scores", "tensor-spec": {"dtype": "float64", "shape": [-1, 2]}}]
+    schema = Schema.from_signature({**SIGNATURE, "outputs": json.dumps(scores)})
+    values = np.array([[0.1, 0.9], [0.8, 0.2]])
+    said = {"scores": values} if named else values
+    (frame,) = of(TWO, said, schema, redact=frozenset({"scores"}))
+    assert frame.predictions == {}
+    (frame,) = of(TWO, said, schema, redact=frozenset({"scores_0"}))
+    assert list(frame.predictions) == ["scores_1"]
+
+
+def test_answers_of_other_lengths_are_left_out_and_their_rows_are_told():
+    one = Rows(1, SCHEMA.names, np.array([[1.0, 2.0]]))
+    requests = [Request(f"r{at}", one) for at in range(3)]
+    held = Held(Version(), 0, pieces(requests, [[[1, 2, 3]], [[1, 2]], [[1, 2, 3]]], None))  # type: ignore[arg-type]
+    frames = list(frames_of([held], frozenset()))
+    assert set(told(frames)) == {("r0", 0), ("r1", 0), ("r2", 0)}
+    assert [frame.predictions for frame in frames] == [{}]
+
+
+class Odd:
+    """An answer that cannot be looked at."""
+
+    def to_numpy(self) -> np.ndarray:
+        raise RuntimeError("no array")
+
+
+def test_what_cannot_be_packed_is_counted_and_the_rest_is_sent(caplog):
+    one = Rows(1, SCHEMA.names, np.array([[1.0, 2.0]]))
+    heard = bytearray()
+
+    async def sent() -> Telemetry:
+        async def hear(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            heard.extend(await reader.read())
+            writer.close()
+            done.set()
+
+        done = asyncio.Event()
+        with tempfile.TemporaryDirectory() as folder:
+            server = await asyncio.start_unix_server(hear, Path(folder) / "rows.sock")
+            telemetry = Telemetry()
+            watching = Watching(Path(folder) / "rows.sock", telemetry)
+            for at, said in enumerate((Odd(), [1.5])):
+                watching.observe(Version(), [Request(f"r{at}", one)], [said], None)  # type: ignore[arg-type, list-item]
+                await watching._connect()
+                watching._turn()
+            await watching.close()
+            await done.wait()
+            server.close()
+        return telemetry
+
+    telemetry = asyncio.run(sent())
+    assert telemetry.dropped == {("m", "1"): 1}
+    assert "RuntimeError: no array" in caplog.text
+    assert list(told([Frame.from_bytes(*_parts(bytes(heard)))])) == [("r1", 0)]
 
 
 def test_columns_of_all_kinds():

@@ -54,7 +54,7 @@ def baseline_of(
     output
         What the signature calls the only output of the model, if it does.
     without
-        Columns that are left out.
+        Columns and outputs that are left out.
     size
         The size of the sketches of numbers; that of a baseline that is kept stays as it is.
     """
@@ -64,9 +64,9 @@ def baseline_of(
         table = drawn(table, MOST_ROWS)
         said += f", {MOST_ROWS:,} of {rows:,} rows"
     features = settled(profile_of(table, columns, without, size=size))
-    predictions = None if answers is None else settled(profile_of_answers(answers, output))
+    predictions = None if answers is None else settled(profile_of_answers(answers, output, without))
     present = [one for one in without if columns is None or one in columns]
-    return Baseline(features, predictions, said, present)
+    return Baseline(features, predictions if predictions is not None and predictions.names else None, said, present)
 
 
 def drawn(table: Any, most: int) -> Any:
@@ -127,16 +127,16 @@ def profile_of(
     return made
 
 
-def profile_of_answers(answers: Any, output: str | None = None) -> Profile:
+def profile_of_answers(answers: Any, output: str | None = None, without: Sequence[str] = ()) -> Profile:
     """Return the profile of what a model has answered, by the names that `outputs` gives."""
     made = Profile()
-    told = outputs(answers, output)
+    told = outputs(answers, output, without)
     rows = max((len(values) for values in told.values()), default=0)
     made.update({name: values for name, values in told.items() if len(values) == rows}, rows)
     return made
 
 
-def outputs(answers: Any, only: str | None = None) -> dict[str, NDArray[Any]]:
+def outputs(answers: Any, only: str | None = None, without: Sequence[str] = ()) -> dict[str, NDArray[Any]]:
     """Return the answers of a model as the endpoint calls them: by the outputs' names, or ``prediction``.
 
     An array with several values a row is ``prediction_0``, ``prediction_1`` ….
@@ -147,6 +147,8 @@ def outputs(answers: Any, only: str | None = None) -> dict[str, NDArray[Any]]:
         What the model has answered. A series' own name is that of whatever it was made of, and says nothing.
     only
         What the signature calls the only output, if it does.
+    without
+        Outputs that are left out, by the signature's names or by those of their numbers.
     """
     if isinstance(answers, pd.DataFrame):
         found: Mapping[str, Any] = {str(name): answers[name] for name in answers.columns}
@@ -157,14 +159,14 @@ def outputs(answers: Any, only: str | None = None) -> dict[str, NDArray[Any]]:
     told: dict[str, NDArray[Any]] = {}
     for name, values in found.items():
         array = np.asarray(values)
-        if not array.ndim or not len(array):
+        if name in without or not array.ndim or not len(array):
             continue
         flat = array.reshape(len(array), -1)
         if flat.shape[1] == 1:
             told[name] = flat.reshape(-1)
         elif flat.shape[1] <= _MOST_OUTPUTS:
             told |= {f"{name}_{at}": flat[:, at] for at in range(flat.shape[1])}
-    return dict(list(told.items())[:_MOST_OUTPUTS])
+    return {name: each for name, each in list(told.items())[:_MOST_OUTPUTS] if name not in without}
 
 
 def _take(made: Profile, name: str, series: pd.Series) -> None:

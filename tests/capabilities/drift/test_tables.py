@@ -58,6 +58,12 @@ def test_only_what_the_model_takes_and_not_what_is_left_out():
     assert made.without == ("email",)
     assert "x@y" not in made.to_json()
     assert profile_of(np.ones((2, 3)), without=["1"]).names == ("0", "2")
+    answers = {"scores": np.array([[0.1, 0.9]]), "label": np.array([1])}
+    for without, names in ((["scores"], ("label",)), (["scores_1"], ("scores_0", "label"))):
+        made = baseline_of(table, ["a"], "X", answers=answers, without=without)
+        assert made.predictions is not None
+        assert made.predictions.names == names
+    assert baseline_of(table, ["a"], "X", answers=np.array([0.7]), without=["prediction"]).predictions is None
 
 
 @pytest.mark.parametrize(
