@@ -286,8 +286,11 @@ def _tally(
 
 
 def answer_of(answers: pa.Table) -> tuple[NDArray[Any], Scores | None]:
-    """Return what was answered, and how likely the classes were where that was answered."""
+    """Return what was answered, None where that is not kept, and how likely the classes were where that is."""
     names = [name for name in answers.column_names if name not in KEYS]
+    if not names:
+        # Too wide to be kept, or redacted.
+        return np.full(answers.num_rows, None, dtype=object), None
     scored = [name for name in names if name != _PREDICTION and pa.types.is_floating(answers[name].type)]
     if _PREDICTION in names:
         return parts.values(answers[_PREDICTION]), _scores(answers, scored)

@@ -78,7 +78,7 @@ def give(watch: Path, name: str, batches: Iterable[pa.Table]) -> Feedback:
             joined += int(found.answered.sum())
             foreign += int(found.foreign.sum())
             beyond += int((found.known & ~found.answered).sum())
-    except CommandError:
+    except BaseException:
         for file in written:
             file.unlink(missing_ok=True)
         raise

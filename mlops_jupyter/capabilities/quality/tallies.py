@@ -250,7 +250,7 @@ def alike_to(answers: NDArray[Any], labels: NDArray[Any]) -> NDArray[np.bool_]:
     """Tell which labels can be answers of a model that answers so.
 
     Where it answers numbers these are numbers and truth values, also written as text; where it answers text, text, and
-    numbers and truth values if some of its answers are such words.
+    numbers and truth values if some of its answers are such words. Of answers that are not known all can be.
     """
     if answers.dtype != object:
         return np.isfinite(_numbers(labels)) if labels.dtype == object else np.ones(len(labels), dtype=np.bool_)
@@ -258,6 +258,8 @@ def alike_to(answers: NDArray[Any], labels: NDArray[Any]) -> NDArray[np.bool_]:
     if texts.all():
         return texts
     said = set(answers[~pd.isna(answers)].tolist())
+    if not said:
+        return np.ones(len(labels), dtype=np.bool_)
     truths = np.asarray([isinstance(one, bool) for one in labels.tolist()], dtype=np.bool_)
     numbers = bool(np.isfinite(_numbers(np.asarray(list(said), dtype=object))).any())
     return texts | np.where(truths, bool(said & {"True", "False"}), numbers)

@@ -15,7 +15,7 @@ from hypothesis import given as drawn
 from hypothesis import strategies as st
 from sklearn import metrics as theirs
 
-from mlops_jupyter.capabilities.quality import given, labels, parts
+from mlops_jupyter.capabilities.quality import given, giving, labels, parts
 from mlops_jupyter.capabilities.quality.assessing import Wanted, assess, assess_lately
 from mlops_jupyter.capabilities.quality.giving import give
 from mlops_jupyter.capabilities.quality.keeping import QualityKeeper, read_quality
@@ -46,6 +46,28 @@ def test_labels_join_in_any_order_and_the_last_counts(tmp_path):
     assert (again.labels, again.joined, again.duplicates, again.unknown) == (3, 2, 3, 0)
     (quality,) = assess(tmp_path)
     assert (quality.labelled, measures(quality)["accuracy"]) == (100, 0.99)
+
+
+def test_labels_of_answers_that_are_not_kept(tmp_path):
+    """As those of an output that is redacted, or of more numbers than are kept."""
+    answered(tmp_path, ["a", "b"])
+    for told in ([{"request_id": "a", "label": 1}], [{"request_id": "b", "label": "x"}]):
+        found = fed(tmp_path, told)
+        assert (found.joined, found.unknown, found.foreign) == (1, 0, 0)
+    (quality,) = assess(tmp_path)
+    assert (quality.rows, quality.labelled, quality.metrics, quality.foreign) == (2, 0, (), 0)
+
+
+def test_labels_that_cannot_be_joined_are_not_kept(tmp_path, monkeypatch):
+    answered(tmp_path, ["a"], prediction=[1])
+
+    def broken(*_: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(giving, "answer_of", broken)
+    with pytest.raises(MemoryError):
+        fed(tmp_path, [{"request_id": "a", "label": 1}])
+    assert parts.files(tmp_path / "labels") == []
 
 
 def test_labels_before_their_answers_and_a_year_late(tmp_path):
