@@ -56,7 +56,7 @@ def described(folder: EndpointFolder) -> Deployment:
         status, reason = "stopped", f"its process {state.pid} was killed, or the machine was started anew"
     if status == "ready" and datetime.now(UTC).timestamp() - (state.error_at or 0.0) > _OVER_S:
         reason = None
-    if status == "stopped":
+    if status == "stopped" or (status == "failed" and folder.history.exists()):
         notes = (*notes, f"{rollouts.again(found)} starts it again")
     found = replace(
         found,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -59,10 +60,14 @@ def with_baseline(folder: EndpointFolder, version: ServedVersion) -> ServedVersi
     """Return a version whose baseline lies where it will stay: in the model's folder, or the endpoint's."""
     if version.baseline is None or Path(version.baseline).is_relative_to(version.path):
         return version
-    kept = folder.path / "baseline" / f"{quote(version.version, safe='')}.json"
-    if Path(version.baseline) != kept:
-        kept.parent.mkdir(mode=0o700, exist_ok=True)
-        write_private(kept, Path(version.baseline).read_text(encoding="utf-8"))
+    place = folder.path / "baseline"
+    if Path(version.baseline).parent == place:
+        return version
+    text = Path(version.baseline).read_text(encoding="utf-8")
+    # Another baseline of the same version is another file: who has taken up the first keeps it, and can go back to it.
+    kept = place / f"{quote(version.version, safe='')}-{hashlib.sha256(text.encode()).hexdigest()[:16]}.json"
+    place.mkdir(mode=0o700, exist_ok=True)
+    write_private(kept, text)
     return replace(version, baseline=str(kept))
 
 

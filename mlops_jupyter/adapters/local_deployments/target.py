@@ -155,11 +155,18 @@ class LocalDeployments:
             # Damaged, and nobody runs by it: the new one takes its place.
             old = None
         token, metrics = folder.digests()
-        old = replace(old or EndpointPlan(wanted.name, ()), token_sha256=token, metrics_sha256=metrics)
-        plan = planned(old, wanted)
+        known = replace(old or EndpointPlan(wanted.name, ()), token_sha256=token, metrics_sha256=metrics)
+        plan = planned(known, wanted)
         _check_socket(plan.socket)
         folder.write_plan(plan)
-        starting.start(folder, waiting, self._worker)
+        try:
+            starting.start(folder, waiting, self._worker)
+        except BaseException:
+            # Of one that has never served anything the plan stays, as its log does.
+            if old is not None:
+                folder.write_plan(old)
+                self._forget({one.digest for one in plan.versions if one.digest is not None})
+            raise
         return plan
 
     def _change(

@@ -195,6 +195,42 @@ def test_a_first_start_that_fails_says_why_and_leaves_no_process(endpoints):
     assert endpoints.deploy().status == "ready"
 
 
+def test_a_start_that_fails_leaves_what_a_stopped_one_served(endpoints):
+    endpoints.deploy()
+    endpoints.deploy("churn", "models:/churn/2")
+    kill_all(endpoints.told())
+    plan = endpoints.folder().plan()
+    with pytest.raises(Unavailable):
+        endpoints.deploy("churn", "broken:no module named xgboost", workers=2)
+    found = endpoints.get("churn")
+    assert (found.status, found.error) == ("failed", "ValueError: no module named xgboost")
+    assert found.notes == ("mlops deploy models:/churn/2 --name churn starts it again",)
+    assert endpoints.folder().plan() == plan
+    assert [one.source for one in endpoints.before("churn").versions] == ["models:/churn/1"]
+
+
+def test_another_baseline_of_a_version_leaves_the_first_where_it_is(endpoints, tmp_path):
+    def deploy(baseline: str, source: str = "models:/churn/1") -> Path:
+        (tmp_path / "given.json").write_text(baseline)
+        given = str(tmp_path / "given.json")
+        version = ServedVersion(version="1", source=source, path="/nowhere", percent=100, baseline=given)
+        with endpoints.changing("churn"):
+            found = endpoints.apply(WantedDeployment("churn", (version,), "a test", "me"), lambda *_: None)
+        return Path(found.versions[0].baseline)
+
+    first = deploy("first")
+    with pytest.raises(Rejected):
+        deploy("second", "broken:wrong shape")
+    assert first.read_text() == "first"
+    second = deploy("second")
+    assert (second != first, second.read_text()) == (True, "second")
+    (earlier,) = endpoints.before("churn").versions
+    with endpoints.changing("churn"):
+        found = endpoints.apply(WantedDeployment("churn", (earlier,), "a test", "me"), lambda *_: None)
+    assert Path(found.versions[0].baseline) == first == deploy("first")
+    assert first.read_text() == "first"
+
+
 def test_of_several_that_start_the_one_that_fails_says_why(endpoints, tmp_path):
     with pytest.raises(Unavailable) as caught:
         endpoints.deploy("churn", f"first:{tmp_path / 'first'}", workers=3)
