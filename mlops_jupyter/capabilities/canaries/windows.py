@@ -182,12 +182,15 @@ def _slow_bounds(before: Sequence[int], bounds: Sequence[float], least: int) -> 
 
 
 def _increase(before: Sequence[int], now: Sequence[int]) -> list[int]:
-    """Return what has been added; counts that are lower than before began anew, with their process."""
+    """Return what has been added; counts that are lower than before began anew, with their process.
+
+    Those of labels did not: they are of what lies in files.
+    """
     if len(before) != len(now):
         # It has answered for the first time, or labels have come for the first time.
         before = [*before, *([0] * (len(now) - len(before)))]
     if now[0] < before[0]:
-        return list(now)
+        before = [0, 0, *before[2:_PLAIN], *([0] * (len(now) - _PLAIN))]
     return [max(0, after - one) for one, after in zip(before, now, strict=False)]
 
 

@@ -202,9 +202,13 @@ def test_counters_that_begin_anew_are_no_evidence():
         seen = traffic.window(10)
         state = decide(POLICY, state, seen["main"], seen["canary"], number * 10).state
     before = state.step_counts
-    small = {name: Seen(5, 0, DURATION_BOUNDS, (5, *(0,) * len(DURATION_BOUNDS))) for name in ("main", "canary")}
+    counts = (5, *(0,) * len(DURATION_BOUNDS))
+    # Labels lie in files, and are those of before.
+    small = {name: Seen(5, 0, DURATION_BOUNDS, counts, quality=one.quality) for name, one in seen.items()}
     after = decide(POLICY, state, small["main"], small["canary"], 80).state.step_counts
     assert {name: after[name][0] - before[name][0] for name in after} == {"main": 5, "canary": 5}
+    assert {name: after[name][2:4] for name in after} == {name: before[name][2:4] for name in before}
+    assert before["canary"][2] > 0
 
 
 def test_drift_that_cannot_be_compared_makes_one_wait():
