@@ -105,6 +105,33 @@ def test_texts_that_are_watched_as_lengths(endpoint):
         assert behind.words().startswith("length of email ")
 
 
+def test_truth_values_whole_numbers_and_long_texts_as_categories(endpoint):
+    long = ["a" * 200, "b" * 200]
+    before = pd.DataFrame(
+        {
+            "churned": [at % 10 == 0 for at in range(2_000)],
+            "address": [long[at % 10 == 0] for at in range(2_000)],
+            "code": np.asarray([1_234_567 + (at % 10 == 0) for at in range(2_000)], dtype=object),
+        }
+    )
+    before["code"] = before["code"].astype(str)
+    now = pd.DataFrame(
+        {
+            "churned": [at % 2 == 0 for at in range(2_000)],
+            "address": [long[at % 2 == 0] for at in range(2_000)],
+            "code": [1_234_567 + (at % 2 == 0) for at in range(2_000)],
+        }
+    )
+    with pytest.raises(CheckFailed) as caught:
+        mlops_jupyter.drift(before, now.astype({"code": str}))
+    report = {one.feature: one for one in caught.value.record.features}
+    columns = now.to_dict("list") | {"churned": [None, *now["churned"].tolist()[1:]]}
+    answered(endpoint, [f"e{at}" for at in range(2_000)], "t", kind="payloads", at_ms=10**12, **columns)
+    for name, count in (("churned", 999), ("address", 1_000), ("code", 1_000)):
+        assert report[name].kind == "category"
+        assert find(endpoint, Wanted(version="t"), moved(report[name]), 5).matching == count, name
+
+
 def test_of_what_nothing_is_known(endpoint):
     for arguments, said in (
         ({"feature": "steady"}, "no values of steady have become more frequent"),

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from ...errors import NotFound
 from ...records import FeatureDrift
+from ..drift.words import named
 from . import parts, segments
 from .assessing import Wanted
 from .parts import VERSION
@@ -39,6 +40,8 @@ class Moved(NamedTuple):
         Whether it is missing values.
     lengths
         Whether what is compared is the lengths of its texts, in characters.
+    categories
+        Whether it is categories, which truth values and whole numbers may be too.
     """
 
     feature: str
@@ -47,6 +50,7 @@ class Moved(NamedTuple):
     apart_from: tuple[str, ...] = ()
     missing: bool = False
     lengths: bool = False
+    categories: bool = False
 
     def words(self) -> str:
         """Return which values these are."""
@@ -58,7 +62,8 @@ class Moved(NamedTuple):
 
     def mask(self, table: pa.Table) -> NDArray[np.bool_]:
         """Tell which rows have such a value."""
-        column = parts.values(segments.column_of(table, self.feature))
+        told = segments.column_of(table, self.feature)
+        column = parts.values(told)
         if self.lengths and column.dtype == object:
             column = np.asarray([np.nan if one is None else len(one) for one in column], dtype=np.float64)
         missing = np.asarray([one is None for one in column]) if column.dtype == object else np.isnan(column)
@@ -66,7 +71,8 @@ class Moved(NamedTuple):
         for low, high in self.between:
             found |= (column >= low) & (column < high)
         if self.names or self.apart_from:
-            said = _said(column)
+            truths = pa.types.is_boolean(told.type)
+            said = _said(column.astype(bool) if truths else column, categories=truths or self.categories)
             found |= ~missing & np.isin(said, self.names)
             if self.apart_from:
                 found |= ~missing & ~np.isin(said, self.apart_from)
@@ -113,7 +119,8 @@ def moved(drift: FeatureDrift) -> Moved:
         others = tuple(name for name in shown.names if name != _OTHERS) if _OTHERS in names else ()
         kept = tuple(name for name in names if name != _OTHERS)
         apart = tuple(one for one in others if one not in kept)
-        return Moved(drift.feature, names=kept, apart_from=apart, lengths=lengths)
+        categories = drift.kind == "category"
+        return Moved(drift.feature, names=kept, apart_from=apart, lengths=lengths, categories=categories)
     # The outermost bins hold what lies beyond, too.
     edges = [-np.inf, *shown.edges[1:-1], np.inf]
     stretches: list[tuple[float, float]] = []
@@ -178,9 +185,10 @@ def _nothing(wanted: Wanted, versions: set[str]) -> NotFound:
     return NotFound(f"no rows{where} are logged in this time", "--since 7d looks further back")
 
 
-def _said(column: NDArray[Any]) -> NDArray[Any]:
-    if column.dtype == object:
-        return np.asarray(["" if one is None else str(one) for one in column])
+def _said(column: NDArray[Any], *, categories: bool) -> NDArray[Any]:
+    """Return values by the names that drift knows them by."""
+    if column.dtype == object or categories:
+        return np.asarray(["" if one is None else named(one) for one in column.tolist()])
     return np.asarray([f"{one:g}" for one in column.tolist()])
 
 
