@@ -5,11 +5,11 @@ from __future__ import annotations
 import csv
 import json
 import os
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from io import BytesIO
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import IO, Any, NamedTuple
 
 import pandas as pd
 import pyarrow as pa
@@ -90,7 +90,7 @@ def of_body(body: bytes, kind: str, most: int) -> Iterator[pa.Table]:
     count = 0
     with _blaming(CommandError):
         if kind == "text/csv":
-            read = _csv(BytesIO(body), "the body", columns)
+            read = _csv(lambda: BytesIO(body), "the body", columns)
         elif kind == "application/vnd.apache.parquet":
             read = _parquet(BytesIO(body), "the body", columns, len(body) * _UNPACKED)
         else:
@@ -128,7 +128,7 @@ def _file(path: Path, columns: Columns) -> Iterator[pa.Table]:
             if os.fstat(file.fileno()).st_size == 0:
                 raise _Unreadable(f"{path} is empty")
             if suffix == ".csv":
-                yield from _csv(file, str(path), columns)
+                yield from _csv(lambda: path.open("rb"), str(path), columns)
             elif suffix == ".parquet":
                 yield from _parquet(file, str(path), columns)
             elif suffix == ".json":
@@ -141,16 +141,41 @@ def _file(path: Path, columns: Columns) -> Iterator[pa.Table]:
         raise ConfigurationError(f"cannot read {path}: {error.strerror or error}", "check the path") from error
 
 
-def _csv(file: Any, what: str, columns: Columns) -> Iterator[pa.Table]:
-    # An id of digits alone is text as well.
-    types = {columns.request_id: pa.string()}
+def _csv(opened: Callable[[], IO[bytes]], what: str, columns: Columns) -> Iterator[pa.Table]:
+    """Read CSV; the beginning tells the types, of which whole numbers may become others later, and nothing anything."""
     try:
-        with pa_csv.open_csv(file, convert_options=pa_csv.ConvertOptions(column_types=types)) as reader:
-            _there(reader.schema.names, columns)
+        with opened() as file, pa_csv.open_csv(file) as first:
+            schema = first.schema
+        _there(schema.names, columns)
+        kinds = {name: schema.field(name).type for name in dict.fromkeys(columns) if name in schema.names}
+        types = {name: _later(kind) for name, kind in kinds.items()}
+        # An id of digits alone is text as well.
+        types[columns.request_id] = pa.string()
+        unsaid = [name for name, kind in kinds.items() if pa.types.is_null(kind) and name != columns.request_id]
+        options = pa_csv.ConvertOptions(column_types=types, include_columns=list(kinds))
+        with opened() as file, pa_csv.open_csv(file, convert_options=options) as reader:
             for batch in reader:
-                yield pa.table(batch)
+                yield _emptied(pa.table(batch), unsaid, options.null_values)
     except (pa.ArrowInvalid, csv.Error) as error:
         raise _Unreadable(f"{what} is no CSV that can be read") from error
+
+
+def _later(kind: pa.DataType) -> pa.DataType:
+    if pa.types.is_integer(kind):
+        return pa.float64()
+    return pa.string() if pa.types.is_null(kind) else kind
+
+
+def _emptied(table: pa.Table, names: Sequence[str], empty: Sequence[str]) -> pa.Table:
+    """Return a table in whose columns of text nothing stands where it is missing; numbers in them are numbers."""
+    for name in names:
+        texts = table[name]
+        kept = pc.if_else(pc.is_in(texts, pa.array(empty)), None, texts)
+        # Words stay words.
+        with suppress(pa.ArrowInvalid):
+            kept = kept.cast(pa.float64())
+        table = table.set_column(table.column_names.index(name), name, kept)
+    return table
 
 
 def _parquet(file: Any, what: str, columns: Columns, most_bytes: int | None = None) -> Iterator[pa.Table]:

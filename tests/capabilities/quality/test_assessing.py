@@ -309,6 +309,22 @@ def test_segments_stand_in_the_order_of_their_values(tmp_path):
     assert narrower == [f"plan=p, age={age}" for age in (9, 20, 100)]
 
 
+@pytest.mark.parametrize(
+    ("first", "last", "wanted"),
+    [("1", "12.5", 12.5), ("", "12.5", 12.5), ("", "yes", "yes"), ("1", "2", 2.0), ("no", "yes", "yes")],
+)
+def test_labels_of_a_long_file_that_begins_with_others(tmp_path, first, last, wanted):
+    many = 120_000
+    lines = [f"request{at},{first},,{at}\n" for at in range(many)]
+    text = "".join(["request_id,label,row,else\n", *lines, f"last,{last},3,0.5\n"])
+    assert len(text) > 2 * 1024 * 1024
+    (tmp_path / "a.csv").write_text(text)
+    for found in (given.batches(tmp_path / "a.csv"), given.of_body(text.encode(), "text/csv", 10**6)):
+        told = list(found)
+        assert told[-1].to_pylist()[-1] == {"request_id": "last", "row": 3, "label": wanted}
+        assert sum(one.num_rows for one in told) == (many + 1 if first else 1)
+
+
 def test_all_columns_are_named_where_one_is_missing(tmp_path):
     frame = pd.DataFrame({"row": [0], "churned": [1], "id": ["a"]})
     frame.to_parquet(tmp_path / "a.parquet", index=False)
