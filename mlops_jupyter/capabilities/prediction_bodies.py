@@ -145,11 +145,13 @@ def _frame(frame: Any) -> Asked:
             yield Body(_split(names, list(zip(*columns, strict=True))), JSON)
 
     def like(values: list[Any]) -> Any:
+        # A model may give one answer for many rows.
+        index = frame.index if len(values) == len(frame) else None
         if values and all(isinstance(one, dict) for one in values):
-            return type(frame)(values, index=frame.index)
+            return type(frame)(values, index=index)
         if values and all(isinstance(one, list) for one in values):
-            return type(frame)(values, index=frame.index)
-        return type(frame)({"prediction": values}, index=frame.index)
+            return type(frame)(values, index=index)
+        return type(frame)({"prediction": values}, index=index)
 
     return Asked(bodies(), like)
 

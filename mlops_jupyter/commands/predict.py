@@ -72,7 +72,15 @@ def _predictions(name: str, answer: Answer) -> list[Any]:
         told = json.loads(answer.body)["predictions"]
     except (ValueError, KeyError, TypeError) as error:
         raise Rejected("endpoint", f"{name} answered something that is no prediction", f"mlops logs {name}") from error
-    return told if isinstance(told, list) else [told]
+    if isinstance(told, list):
+        return told
+    lengths = (
+        {len(one) if isinstance(one, list) else None for one in told.values()} if isinstance(told, dict) else set()
+    )
+    if len(lengths) != 1 or None in lengths:
+        return [told]
+    # Columns, as a model answers that says them in a dict.
+    return [dict(zip(told, row, strict=True)) for row in zip(*told.values(), strict=True)]
 
 
 def _columns(found: Deployment) -> tuple[str, ...]:

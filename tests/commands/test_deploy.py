@@ -25,7 +25,7 @@ from mlops_jupyter import grammar, settings
 from mlops_jupyter.capabilities.endpoints.folder import EndpointFolder
 from mlops_jupyter.capabilities.endpoints.state import read_state
 from mlops_jupyter.errors import CommandError, Conflict, MlopsError, NotFound
-from tests.fakes.models import choosy_model, small_model
+from tests.fakes.models import behaving_model, choosy_model, small_model
 from tests.fakes.waiting import wait_for
 
 PAGES = ("/openapi.json", "/docs")
@@ -352,6 +352,19 @@ def test_no_request_is_lost_while_versions_change(registered, project):
         one.join()
     assert wrong == []
     assert count[0] > 50
+
+
+def test_answers_of_columns_and_one_answer_for_many_rows(project):
+    behaving_model(project / "columns", "return {'p': model_input['a'].to_numpy() / 10, 'q': list(model_input['b'])}")
+    mlops_jupyter.deploy("columns", name="churn", trust=True)
+    found = mlops_jupyter.predict("churn", TABLE)
+    assert found.predictions == ({"p": 0.0, "q": 1.0}, {"p": 0.3, "q": 0.0})
+    assert found.rows == (2,)
+    assert found.result.equals(pd.DataFrame({"p": [0.0, 0.3], "q": [1.0, 0.0]}, index=["x", "y"]))
+    behaving_model(project / "one", "return [float(model_input['a'].sum())]")
+    mlops_jupyter.deploy("one", name="churn", trust=True)
+    found = mlops_jupyter.predict("churn", TABLE)
+    assert found.result.equals(pd.DataFrame({"prediction": [3.0]}))
 
 
 def test_an_alias_is_followed(registered, project):
