@@ -67,7 +67,8 @@ class Rollout:
         if outcome.verdict == "hold":
             log.write_state(self._folder.watch, policy.version, canary.percent, outcome.state)
             return policy.window_s, self._hold(decision)
-        self._act(found, policy, outcome)
+        if not self._act(found, policy, outcome):
+            return policy.window_s, None
         log.write_state(self._folder.watch, policy.version, outcome.percent, outcome.state)
         log.note(self._folder.watch, decision)
         return policy.window_s, decision
@@ -99,13 +100,13 @@ class Rollout:
         log.note(self._folder.watch, decision)
         return decision
 
-    def _act(self, before: Deployment, policy: RolloutPolicy, outcome: Outcome) -> None:
-        """Share the traffic out as was decided, unless somebody has changed it meanwhile."""
+    def _act(self, before: Deployment, policy: RolloutPolicy, outcome: Outcome) -> bool:
+        """Share the traffic out as was decided, unless somebody has changed it meanwhile; tell which."""
         self._held = ""
         with self._place.changing(self._name):
             present = self._place.get(self._name)
             if (present.auto, present.versions) != (before.auto, before.versions):
-                return
+                return False
             over = outcome.percent in {0.0, _ALL}
             wanted = WantedDeployment(
                 name=self._name,
@@ -118,6 +119,7 @@ class Rollout:
                 continues=True,
             )
             self._place.apply(wanted, targets.waiting(Silent(), self._name))
+        return True
 
 
 def _canary(found: Deployment, version: str) -> ServedVersion | None:

@@ -125,11 +125,12 @@ def deploy(
         before = targets.existing(place, name) if asks else None
         alias = f"models:/{package.model}@{package.alias}" if package.alias else None
         if canary is None and not shadow:
-            versions, follows = rollouts.alone(new), alias
+            versions, follows, policy = rollouts.alone(new), alias, None
         else:
             present = _present(before, name, new)
-            # What stands beside it changes nothing about whom it follows.
+            # What stands beside it changes nothing about whom it follows, and a shadow nothing about a canary.
             versions, follows = _beside(name, present.versions, new, canary), present.follows
+            policy = present.auto if shadow else _policy(current.rollout, new, canary) if auto and canary else None
         wanted = WantedDeployment(
             name=name,
             versions=versions,
@@ -142,7 +143,8 @@ def deploy(
             verbose_errors=verbose_errors,
             monitoring=current.monitoring,
             config=config,
-            auto=_policy(current.rollout, new, canary) if auto and canary is not None else None,
+            auto=policy,
+            continues=shadow,
         )
         found = place.apply(wanted, targets.waiting(reporter, name))
     targets.ready(reporter, name)

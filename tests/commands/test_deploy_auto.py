@@ -14,9 +14,12 @@ import pytest
 
 import mlops_jupyter
 from mlops_jupyter import settings
+from mlops_jupyter.capabilities.canaries.decisions import Outcome
+from mlops_jupyter.capabilities.canaries.windows import RolloutState
+from mlops_jupyter.commands import attend
 from mlops_jupyter.errors import CommandError, ConfigurationError
 from mlops_jupyter.faces import render
-from mlops_jupyter.records import Deployment
+from mlops_jupyter.records import Deployment, RolloutPolicy
 from tests.fakes.models import TRAINING, behaving_model
 from tests.fakes.waiting import wait_for
 
@@ -204,6 +207,39 @@ def test_whoever_shares_the_traffic_out_by_hand_ends_it(served, project):
     gone = re.compile(rf"the process \d+ that decides about version {canary} ")
     wait_for(lambda: gone.search("\n".join(mlops_jupyter.logs("churn").lines)), 60, "it goes on")
     assert not state.exists()
+
+
+def test_a_shadow_beside_a_canary_leaves_it_to_be_decided_about(served, project):
+    behaving_model(project / "other", "time.sleep(0.002)  # as fast")
+    behaving_model(project / "third", "time.sleep(0.002)  # as fast as the other")
+    auto = mlops_jupyter.deploy("other", name="churn", canary=20, auto=True, trust=True).auto
+    wait_for(lambda: mlops_jupyter.deployments("churn").decisions)
+    state = project / ".mlops" / "endpoints" / "churn" / "watch" / "rollout.json"
+    wait_for(state.exists)
+    found = mlops_jupyter.deploy("third", name="churn", shadow=True, trust=True)
+    assert (found.auto, [one.shadow for one in found.versions]) == (auto, [False, False, True])
+    assert state.exists()
+    with asking(served):
+        ended = wait_for(lambda: (now := mlops_jupyter.deployments("churn")).auto is None and now, 120)
+    assert [(one.version, one.percent) for one in ended.versions] == [
+        (auto.version, 100),
+        (found.versions[2].version, 0),
+    ]
+
+
+def test_what_somebody_else_has_changed_meanwhile_is_not_noted_as_decided(served, project, monkeypatch):
+    behaving_model(project / "other", "time.sleep(0.002)  # as fast")
+    main, canary = mlops_jupyter.deploy("other", name="churn", canary=20, auto=True, trust=True).versions
+
+    def decided(policy: RolloutPolicy, state: RolloutState, *_: object) -> Outcome:
+        mlops_jupyter.traffic("churn", f"{main.version}=50", f"{canary.version}=50")
+        return Outcome("promote", "it is as good", 50, state)
+
+    monkeypatch.setattr(attend, "decide", decided)
+    assert attend.Rollout("churn").look()[1] is None
+    found = mlops_jupyter.deployments("churn")
+    assert {one.verdict for one in found.decisions} <= {"hold"}
+    assert [one.percent for one in found.versions] == [50, 50]
 
 
 def test_options_and_settings_that_cannot_be(project):
