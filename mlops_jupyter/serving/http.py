@@ -91,7 +91,9 @@ class EndpointProtocol(HttpToolsProtocol):
             self._refuse(_INVALID)
             return
         if self.head_bytes >= 0:
-            self.head_bytes += len(data)
+            # Begun in this chunk, it may have come behind a request: the next chunk shows whether it is too long.
+            behind = self.head_bytes == 0 and self.order
+            self.head_bytes += min(len(data), _HEAD_BYTES) if behind else len(data)
             if self.head_bytes > _HEAD_BYTES:
                 self._refuse(Failure(431, "BAD_REQUEST", "the request's head is too long"))
 

@@ -98,6 +98,19 @@ def test_what_grows_too_long_is_refused(start, tmp_path):
     assert other.answer().status == 431
 
 
+def test_a_head_behind_a_long_request_is_no_long_head(start, tmp_path):
+    client = start(plan_of(planned("Runner", tmp_path))).ready().client()
+    long, short = scoring([[1, 2]]).replace(b"[[", b"[" + b" " * 100_000 + b"["), request(scoring([[3, 4]]))
+    client.say(request(long) + short[:20])
+    assert client.answer().json() == {"predictions": [3.0]}
+    client.say(short[20:])
+    assert client.answer().json() == {"predictions": [7.0]}
+    client.say(request(long) + b"GET /ping HTTP/1.1\r\nx: ")
+    assert client.answer().status == 200
+    client.say(b"y" * 70_000)
+    assert client.answer().status == 431
+
+
 @pytest.mark.parametrize("authorization", ["", "authorization: Bearer wrong", "authorization: Basic right", "x: right"])
 def test_only_the_token_opens(client, authorization):
     body = scoring([[1, 2]])
