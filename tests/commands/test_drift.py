@@ -9,6 +9,8 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from scipy.stats import ks_2samp
 from sklearn.linear_model import LogisticRegression
@@ -268,6 +270,13 @@ def test_a_deployment_beside_its_training_data(churn, terminal):
     with pytest.raises(CheckFailed) as failed:
         mlops_jupyter.drift("churn", segment="age>=50", since="15m")
     assert failed.value.record.rows_now == old.rows_now
+    # Another version takes other columns.
+    rows = pq.read_table(next((churn / "payloads").glob("[!.]*.parquet")))
+    more = rows.append_column("plan", pa.array(["premium"] * rows.num_rows))
+    pq.write_table(more, churn / "payloads" / f"{int(time.time() * 1000):013d}-2.parquet")
+    with pytest.raises(CheckFailed) as failed:
+        mlops_jupyter.drift("churn", segment="plan=premium", since="15m")
+    assert failed.value.record.rows_now == rows.num_rows
     with pytest.raises(CheckFailed) as failed:
         mlops_jupyter.drift("churn", segment="age>=50", since="1s")
     assert failed.value.record.rows_now == 0

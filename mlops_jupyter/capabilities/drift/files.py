@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet as pq
 
-from ...errors import CommandError, ConfigurationError, NotFound
+from ...errors import ConfigurationError, NotFound
 from ..conditions import Condition
 from . import arrow
 from .profiles import Profile
@@ -254,5 +254,6 @@ def _later(kind: pa.DataType) -> pa.DataType:
 def _within(batch: Any, segment: Condition) -> Any:
     at = batch.schema.get_field_index(segment.column)
     if at < 0:
-        raise CommandError(f"there is no column {segment.column}", "--segment column=value")
+        # A column need not be in all of the files, as where another version takes other ones: nothing is so there.
+        return pa.repeat(pa.scalar(value=False), batch.num_rows)
     return segment.holds(batch.column(at))
