@@ -10,7 +10,9 @@ from collections.abc import Mapping
 from dataclasses import MISSING, fields, is_dataclass
 from datetime import datetime
 from functools import cache
+from pathlib import Path
 from typing import Any, TypeVar
+from urllib.parse import unquote
 
 Record = TypeVar("Record")
 
@@ -32,6 +34,17 @@ def from_json(kind: type[Record], text: str | bytes) -> Record:
         return typing.cast("Record", _read(kind, json.loads(text)))
     except (TypeError, KeyError, AttributeError) as error:
         raise ValueError(f"no {kind.__name__}: {error}") from error
+
+
+def of_versions(kind: type[Record], folder: Path) -> dict[str, Record]:
+    """Return the records that a folder holds, one a version as ``VERSION.json``; what is damaged is passed over."""
+    found = {}
+    for file in sorted(folder.glob("[!.]*.json")) if folder.is_dir() else ():
+        try:
+            found[unquote(file.stem)] = from_json(kind, file.read_bytes())
+        except (OSError, ValueError):
+            continue
+    return found
 
 
 def _plain(value: Any) -> Any:

@@ -193,7 +193,7 @@ def seen(folder: EndpointFolder, version: str, since_s: float, like: Baseline, a
     NotFound
         When there is a segment, and no values were kept.
     """
-    name, watch = folder.name, folder.path / "watch"
+    name, watch = folder.name, folder.watch
     until = time.time()
     since = until - since_s
     told: dict[str, Any] = {"name": name, "version": version, "until": datetime.fromtimestamp(until, UTC)}

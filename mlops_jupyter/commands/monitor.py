@@ -82,7 +82,7 @@ def watch(
     """Return a deployment of a project to be looked at; raises as `monitor` does."""
     place = targets.target(current)
     place.get(name)
-    folder = WatchFolder(endpoint_folder(current.state, name).path / "watch")
+    folder = WatchFolder(endpoint_folder(current.state, name).watch)
     metrics = None if source == "endpoint" else monitoring_servers.metrics(current)
     if metrics is None and source == "prometheus":
         raise CommandError(

@@ -10,6 +10,7 @@ from secrets import token_urlsafe
 from typing import Any
 
 from ..capabilities.endpoints import metrics_text
+from ..capabilities.endpoints.folder import EndpointFolder
 from . import failures, inference, openapi, scoring
 from .asking import asked
 from .endpoint import Endpoint, find
@@ -46,7 +47,7 @@ class App:
     def __init__(self, endpoint: Endpoint, control: Path | None = None) -> None:
         self.endpoint = endpoint
         self.control = control
-        self._feedback = None if control is None else FeedbackDesk(control.parent / "watch")
+        self._feedback = None if control is None else FeedbackDesk(EndpointFolder(control.parent).watch)
         self._nonce = token_urlsafe(16)
         self._policy = openapi.policy(self._nonce).encode()
 

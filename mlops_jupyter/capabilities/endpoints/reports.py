@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
-from typing import Any
-from urllib.parse import quote, unquote
+from urllib.parse import quote
 
-from ...records import Distribution, DriftReport, FeatureDrift
+from ...records import DriftReport
 from ..private_files import write_private
+from ..stored_records import of_versions
 
 _FOLDER = "drift"
 
@@ -32,30 +31,10 @@ def write_drift(watch: Path, report: DriftReport) -> None:
 
 def read_drift(watch: Path) -> dict[str, DriftReport]:
     """Return the last report of each version; what is damaged is passed over."""
-    folder = watch / _FOLDER
-    found = {}
-    for file in sorted(folder.glob("[!.]*.json")) if folder.is_dir() else ():
-        try:
-            found[unquote(file.stem)] = _report(json.loads(file.read_bytes()))
-        except (OSError, ValueError, TypeError, KeyError, AttributeError):
-            continue
-    return found
+    return of_versions(DriftReport, watch / _FOLDER)
 
 
 def _moment(value: object) -> str:
     if isinstance(value, datetime):
         return value.isoformat()
     raise TypeError(f"a report holds a {type(value).__name__}")
-
-
-def _report(told: Mapping[str, Any]) -> DriftReport:
-    moments = {name: datetime.fromisoformat(told[name]) if told[name] else None for name in ("since", "until")}
-    parts = {name: tuple(map(_drift, told[name])) for name in ("features", "predictions")}
-    return DriftReport(**{**told, **moments, **parts, "notes": tuple(told["notes"])})
-
-
-def _drift(told: Mapping[str, Any]) -> FeatureDrift:
-    picture = told["distribution"]
-    if picture is not None:
-        picture = Distribution(**{name: tuple(values) for name, values in picture.items()})
-    return FeatureDrift(**{**told, "distribution": picture})

@@ -8,10 +8,11 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote, unquote
+from urllib.parse import quote
 
-from ...records import Quality, QualityMetric
+from ...records import Quality
 from ..private_files import write_private
+from ..stored_records import of_versions
 from . import parts
 from .assessing import assess_lately
 from .labels import Labels
@@ -96,13 +97,4 @@ def _write(watch: Path, quality: Quality) -> None:
 
 def read_quality(watch: Path) -> dict[str, Quality]:
     """Return the last quality of each version; what is damaged is passed over."""
-    folder = watch / _QUALITY
-    found = {}
-    for file in sorted(folder.glob("[!.]*.json")) if folder.is_dir() else ():
-        try:
-            told = json.loads(file.read_bytes())
-            metrics = tuple(QualityMetric(**one) for one in told["metrics"])
-            found[unquote(file.stem)] = Quality(**{**told, "metrics": metrics})
-        except (OSError, ValueError, TypeError, KeyError, AttributeError):
-            continue
-    return found
+    return of_versions(Quality, watch / _QUALITY)
