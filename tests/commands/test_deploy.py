@@ -354,6 +354,7 @@ def test_no_request_is_lost_while_versions_change(registered, project):
     assert count[0] > 50
 
 
+@pytest.mark.usefixtures("model")
 def test_answers_of_columns_and_one_answer_for_many_rows(project):
     behaving_model(project / "columns", "return {'p': model_input['a'].to_numpy() / 10, 'q': list(model_input['b'])}")
     mlops_jupyter.deploy("columns", name="churn", trust=True)
