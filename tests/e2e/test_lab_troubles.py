@@ -7,6 +7,7 @@ import os
 import signal
 from pathlib import Path
 
+import nbformat
 import pytest
 from playwright.sync_api import Page, expect
 
@@ -311,3 +312,36 @@ def test_two_tabs_on_one_notebook(lab: str, page: Page, project: Path, terminal)
     expect(other.locator(".mlops-Result")).to_have_count(0)
     assert "first page" in file.read_text()
     other.close()
+
+
+def test_a_notebook_that_is_larger_than_a_message_may_be_is_tracked_all_the_same(lab: str, page: Page, project: Path):
+    """A server closes the connection to the kernel upon a message of more than 10 MiB, and a cell is lost with it."""
+    large = "x" * 12_000_000
+    file = write_notebook(project / "large.ipynb", LOAD, TRACKED, "'plain'")
+    notebook = nbformat.read(file, as_version=4)
+    data = {"text/plain": "a large one", "application/x-large": large}
+    notebook.cells[2].outputs = [nbformat.v4.new_output("display_data", data)]
+    nbformat.write(notebook, file)
+    open_notebook(page, lab, "large.ipynb")
+    end_of_cell(page, 1)
+    page.keyboard.type("  # typed, not saved")
+    last = page.locator(".jp-CodeCell .jp-InputPrompt").last
+    begin_all(page)
+    expect(last).to_have_text("[3]:")
+    begin_all(page)
+    expect(last).to_have_text("[6]:")
+    expect(badges(page)).to_contain_text("✓ finished")
+    card = page.locator(".jp-OutputArea-output", has_text="FINISHED")
+    # Its outputs are no part of a snapshot: nothing is missing.
+    expect(card).not_to_contain_text("maybe unsaved")
+
+    # What is too large without its outputs, too, is not told; nor is what was told before told any more.
+    page.evaluate(
+        """large => window.jupyterapp.shell.currentWidget.model.sharedModel.addCell(
+            { cell_type: 'markdown', source: '', attachments: { 'a.png': { 'image/png': large } } })""",
+        large,
+    )
+    begin_all(page)
+    expect(last).to_have_text("[9]:")
+    expect(card).to_contain_text("maybe unsaved")
+    expect(badges(page)).to_contain_text("✓ finished")

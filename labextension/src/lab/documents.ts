@@ -10,6 +10,8 @@ import { contentOf, pathOf } from "./open_notebook";
 
 const TARGET = "mlops-jupyter:document";
 const OURS = /mlops|mlflow/;
+// A server takes no message of more than 10 MiB: it closes the connection, and the cell is lost that comes next.
+const MOST_BYTES = 8_000_000;
 
 /** What one kernel has been told. */
 class Told {
@@ -30,6 +32,14 @@ class Told {
     } else if (ours && this.kernel.handleComms) {
       this.attempt(path, content);
     }
+  }
+
+  /** Let what was told be forgotten: it is out of date, and what is so cannot be told. */
+  forget(): void {
+    if (this.comm !== null && !this.comm.isDisposed) {
+      this.comm.close();
+    }
+    this.comm = null;
   }
 
   private attempt(path: string, content: string): void {
@@ -74,13 +84,27 @@ function tell(
 ): void {
   const kernel = panel.sessionContext.session?.kernel;
   const python = /python/i.test(kernel?.name ?? "") || /python/i.test(panel.model?.defaultKernelLanguage ?? "");
-  // A cell of ours may look at the outputs, too.
-  const ours = OURS.test(cell.model.sharedModel.getSource());
-  const content = kernel && python ? contentOf(panel, ours) : null;
-  if (!kernel || content === null) {
+  if (!kernel || !python || panel.isDisposed) {
     return;
   }
   const known = told.get(kernel) ?? new Told(kernel);
   told.set(kernel, known);
-  known.tell(pathOf(panel, contents), content, ours);
+  // A cell of ours may look at the outputs, too.
+  const ours = OURS.test(cell.model.sharedModel.getSource());
+  const content = (ours ? sendable(panel, true) : null) ?? sendable(panel, false);
+  if (content === null) {
+    known.forget();
+  } else {
+    known.tell(pathOf(panel, contents), content, ours);
+  }
+}
+
+/** The notebook's content, unless it makes a message that is too large: there it is a text in JSON, longer than it is. */
+function sendable(panel: NotebookPanel, outputs: boolean): string | null {
+  const content = contentOf(panel, outputs);
+  const fits =
+    content !== null &&
+    content.length < MOST_BYTES &&
+    new TextEncoder().encode(JSON.stringify(content)).length < MOST_BYTES;
+  return fits ? content : null;
 }
