@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Overview } from "../src/lab/api";
 import { checksum, checksumOf } from "../src/lab/checksum";
-import { badgesOf, CellRuns, isTracked, type Looked, runsIn } from "../src/lab/runs_of_cells";
+import { badgesOf, bodyOf, CellRuns, isTracked, type Looked, runsIn } from "../src/lab/runs_of_cells";
 
 const RUN = "application/vnd.mlops-jupyter.run+json";
 const ID = "0123456789abcdef0123456789abcdef";
@@ -49,6 +49,20 @@ test("a cell is tracked by its first line", () => {
   assert.equal(isTracked(cell("\n  %%mlops   track")), true);
   assert.equal(isTracked(cell("x\n%%mlops track")), false);
   assert.equal(isTracked(cell("%%mlops tracker")), false);
+  assert.equal(isTracked(cell("%%mlops track-it")), false);
+  assert.equal(isTracked(cell("")), false);
+});
+
+// tests/e2e/test_tracked_cell.py runs the same in a kernel.
+test("comments and empty lines may stand above the magic, and a cell may be indented", () => {
+  for (const above of ["# a comment\n", "\n\n", "\n# one\n\n    # two\n\n", "#%% a cell marker\n"]) {
+    assert.equal(isTracked(cell(`${above}%%mlops track fit\nx`)), true);
+    assert.equal(bodyOf(`${above}%%mlops track fit\nx`), `${above}x`);
+  }
+  assert.equal(isTracked(cell("    # fit\n    %%mlops track\n    x")), true);
+  assert.equal(isTracked(cell("# fit\n    %%mlops track\n    x")), false);
+  assert.equal(bodyOf("%%mlops runs"), "");
+  assert.equal(bodyOf("x\n%%mlops track"), "x\n%%mlops track");
 });
 
 test("a saved cell tells its runs", () => {
@@ -95,6 +109,23 @@ test("a run of this cell that another tab has begun is seen, a headless one is n
   assert.deepEqual(badgesOf(cell(source), open({ parent: "p" })), []);
   assert.equal(badgesOf(cell(source, [], "running"), open({ parent: "p" }))[0]?.status, "running");
   assert.equal(badgesOf(cell(source, [run({})]), open({ run_id: ID })).length, 1);
+});
+
+test("a run of a notebook's copy is not shown in the original", () => {
+  const found = { ...open({ notebook: "/home/ana/work/copies/train.ipynb" }), directory: "/elsewhere" };
+  const shown = (path: string) => badgesOf(cell("%%mlops track\nx"), found, path).length;
+  assert.deepEqual(["copies/train.ipynb", "train.ipynb", "train-copy.ipynb", "rain.ipynb"].map(shown), [1, 1, 0, 0]);
+  const seen = { ...found, directory: "/home/ana/work" };
+  assert.equal(badgesOf(cell("%%mlops track\nx"), seen, "copies/train.ipynb").length, 1);
+  assert.equal(badgesOf(cell("%%mlops track\nx"), seen, "train.ipynb").length, 0);
+  assert.equal(badgesOf(cell("%%mlops track\nx"), open({ notebook: null }), "train.ipynb").length, 1);
+});
+
+test("a run that began before one that has ended here is over", () => {
+  const ended = run({ started: "2026-01-01T10:00:05+00:00" });
+  const runs = (started: string) => badgesOf(cell("%%mlops track\nx", [ended]), open({ started })).length;
+  assert.equal(runs("2026-01-01T10:00:00+00:00"), 1);
+  assert.equal(runs("2026-01-01T12:00:09+02:00"), 2);
 });
 
 test("a run whose kernel dies is killed, and one that ends is not", () => {

@@ -165,6 +165,18 @@ def test_the_toolbar_tracks_a_cell(lab: str, page: Page, project: Path, terminal
     expect(cells.nth(2)).to_have_text("y = x + 1")
 
 
+def test_a_tracked_cell_below_a_comment_is_run_again_as_it_is(lab: str, page: Page, project: Path):
+    source = "# fit\n\n%%mlops track commented\nimport mlops_jupyter\nmlops_jupyter.log(loss=0.5)"
+    write_notebook(project / "train.ipynb", LOAD, source)
+    open_notebook(page, lab, "train.ipynb")
+    end_of_cell(page, 1)
+    page.keyboard.press("Escape")
+    track(page)
+    expect(badges(page)).to_contain_text("✓ finishedcommented")
+    model = "window.jupyterapp.shell.currentWidget.model"
+    assert page.evaluate(f"() => {model}.cells.get(1).sharedModel.getSource()") == source
+
+
 @pytest.fixture
 def foreign(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A kernel that says it is of another language."""

@@ -4,6 +4,7 @@ import { type Cell, CodeCell } from "@jupyterlab/cells";
 import { INotebookTracker, NotebookActions, type NotebookPanel } from "@jupyterlab/notebook";
 import { ITranslator, nullTranslator, type TranslationBundle } from "@jupyterlab/translation";
 import { type PanelLayout, Widget } from "@lumino/widgets";
+import { pathOf } from "./open_notebook";
 import { IOverview } from "./overview";
 import { type Badge, CellRuns, isTracked, type Shown } from "./runs_of_cells";
 
@@ -36,6 +37,7 @@ class CellBadges {
   constructor(
     private readonly cell: CodeCell,
     private readonly shared: Shared,
+    private readonly notebook: () => string,
   ) {
     const ask = (): void => {
       this.ask();
@@ -71,7 +73,7 @@ class CellBadges {
     if (this.cell.isDisposed || this.cell.isPlaceholder()) {
       return;
     }
-    const badges = this.runs.look(this.cell.model, this.shared.overview?.found ?? null);
+    const badges = this.runs.look(this.cell.model, this.shared.overview?.found ?? null, this.notebook());
     const told = JSON.stringify(badges);
     if (told === this.shown) {
       return;
@@ -197,7 +199,7 @@ export const badges: JupyterFrontEndPlugin<void> = {
       for (const cell of panel.content.widgets) {
         if (cell instanceof CodeCell && !seen.has(cell)) {
           seen.add(cell);
-          new CellBadges(cell, shared);
+          new CellBadges(cell, shared, () => pathOf(panel, app.serviceManager.contents));
         }
       }
     };

@@ -13,7 +13,7 @@ import { Form } from "./form";
 import { contentOf, pathOf } from "./open_notebook";
 import { parametersOf } from "./parameters";
 import { inTab, Result } from "./result";
-import { isTracked } from "./runs_of_cells";
+import { bodyOf, isTracked } from "./runs_of_cells";
 import { lineOf, magicOf, wrong } from "./words";
 
 const LOAD = "%load_ext mlops_jupyter";
@@ -167,7 +167,7 @@ async function inCell(
   }
   const kernel = await kernelOf(place, panel);
   const shared = cell.model.sharedModel;
-  const body = shared.getSource().replace(/^%%mlops\s.*\n?/, "");
+  const body = bodyOf(shared.getSource());
   if (LOADS.test(body)) {
     throw new Error(
       place.trans.__("This cell loads mlops_jupyter, without which no cell can be tracked: choose another cell."),

@@ -2,10 +2,12 @@
 import type { ICodeCellModel } from "@jupyterlab/cells";
 import { checksum } from "./checksum";
 import type { Overview } from "./api";
-import type { Run } from "./generated";
+import { isNamed } from "./files";
+import type { OpenRunSeen as OpenRun, Run } from "./generated";
 
 const RUN = "application/vnd.mlops-jupyter.run+json";
-const TRACKED = /^\s*%%mlops\s+track\b/;
+const MAGIC = /^%%mlops(?!\S)/;
+const TRACKS = /^%%mlops\s+track(?!\S)/;
 const ID = /^[0-9a-zA-Z_-]{1,64}$/;
 
 export type Shown = "queued" | "running" | "finished" | "failed" | "killed" | "untracked";
@@ -33,22 +35,49 @@ export type Looked = Pick<ICodeCellModel, "id" | "executionState" | "executionCo
 
 /** Whether a cell's body is a run. */
 export function isTracked(cell: Pick<Looked, "sharedModel">): boolean {
-  return TRACKED.test(cell.sharedModel.getSource());
+  return TRACKS.test(magicOf(cell.sharedModel.getSource()).line);
 }
 
-/** What a cell shows: its ended runs; and while it runs, that. */
-export function badgesOf(cell: Looked, found: Overview | null): Badge[] {
+/** A cell's source without its line `%%mlops …`, if it has one. */
+export function bodyOf(source: string): string {
+  const { lines, place, line } = magicOf(source);
+  return MAGIC.test(line) ? lines.filter((_, at) => at !== place).join("\n") : source;
+}
+
+/** The line in which a magic may stand, as the kernel finds it: comments may be above it, and all may be indented. */
+function magicOf(source: string): { lines: string[]; place: number; line: string } {
+  const lines = source.split("\n");
+  const indent = /^[ \t]*/.exec(lines.find((line) => line.trim() !== "") ?? "")?.[0] ?? "";
+  const place = lines.findIndex((line) => line.trim() !== "" && !line.trimStart().startsWith("#"));
+  const line = lines[place] ?? "";
+  return { lines, place, line: line.startsWith(indent) ? line.slice(indent.length) : line };
+}
+
+/** What a cell of a notebook shows: its ended runs; and while it runs, that. Without a notebook's path it is any one's. */
+export function badgesOf(cell: Looked, found: Overview | null, notebook: string | null = null): Badge[] {
   const source = checksum(cell.sharedModel.getSource());
-  const ended = runsIn(cell).map((run) => badgeOf(run, source));
+  const records = runsIn(cell);
+  const ended = records.map((run) => badgeOf(run, source));
+  // A kernel runs a cell once at a time: what began before a run that has ended here, is known from an old look.
+  const last = Math.max(...records.map((run) => Date.parse(text(run.started)) || 0));
   const here = cell.executionState === "running" && isTracked(cell);
   // A headless run of the same notebook has the same cells, and its notebook's run above them.
-  const open = found?.open_runs.filter((run) => run.cell_id === cell.id && (here || run.parent === null)) ?? [];
+  const open = (found === null ? [] : openIn(found, notebook))
+    .filter((run) => run.cell_id === cell.id && (here || run.parent === null))
+    .filter((run) => here || !(Date.parse(run.started) < last));
   const known = new Set(ended.map((one) => one.id));
   const running = open.filter((run) => !known.has(run.run_id)).map((run) => waiting("running", run.run_id, run.name));
   if (here && running.length === 0 && ended.length === 0) {
     running.push(waiting(cell.outputs.length > 0 ? "running" : "queued", "", ""));
   }
   return [...ended, ...running];
+}
+
+/** The open runs that may be of a notebook: the cells of its copies have the same ids. */
+function openIn(found: Overview, notebook: string | null): readonly OpenRun[] {
+  return found.open_runs.filter(
+    (run) => notebook === null || run.notebook === null || isNamed(found, run.notebook, notebook),
+  );
 }
 
 /**
@@ -58,8 +87,8 @@ export function badgesOf(cell: Looked, found: Overview | null): Badge[] {
 export class CellRuns {
   private running: Badge | null = null;
 
-  look(cell: Looked, found: Overview | null): Badge[] {
-    const badges = badgesOf(cell, found);
+  look(cell: Looked, found: Overview | null, notebook: string | null = null): Badge[] {
+    const badges = badgesOf(cell, found, notebook);
     const running = badges.find((one) => one.status === "running") ?? null;
     if (cell.executionState === "running") {
       const waits = badges.some((one) => one.status === "queued");

@@ -6,6 +6,7 @@ import { ITranslator, nullTranslator, type TranslationBundle } from "@jupyterlab
 import { Signal } from "@lumino/signaling";
 import { Widget } from "@lumino/widgets";
 import type { Overview } from "./api";
+import { isNamed } from "./files";
 import { Kept } from "./kept";
 import { pathOf } from "./open_notebook";
 import { IOverview } from "./overview";
@@ -68,7 +69,7 @@ class StatusItem extends Widget {
   private runs(found: Overview | null, notebook: string | null): Part[] {
     const open = found?.open_runs ?? [];
     // The notebook's own run before any other.
-    const own = open.filter((one) => notebook !== null && one.notebook?.endsWith(`/${notebook}`));
+    const own = open.filter((one) => found && notebook !== null && isNamed(found, one.notebook ?? "", notebook));
     const [first, ...others] = [...own, ...open.filter((one) => !own.includes(one))];
     if (first === undefined) {
       return [];
