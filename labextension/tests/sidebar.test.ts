@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { RunRow } from "../src/lab/api";
+import { Asker } from "../src/lab/asker";
 import { serverPath } from "../src/lab/files";
 import { isQuery, lasting, NEWEST_FIRST, RunRows, valueOf } from "../src/lab/panels/run_rows";
 import { duration, number, textOf, when, whole } from "../src/lab/panels/run_words";
@@ -127,4 +128,47 @@ test("a file of the project is known by its path below the server's directory", 
   );
   assert.equal(serverPath({ root: "/home/ana/work", directory: "/home/ana/work/notebooks" }, "x.ipynb"), null);
   assert.equal(serverPath({ root: "/srv", directory: "/" }, "x.ipynb"), "srv/x.ipynb");
+});
+
+test("a notebook that comes to the front meanwhile is asked about next", async () => {
+  let front = "a.ipynb";
+  let seen = true;
+  const asked: (string | null)[] = [];
+  const answers: ((error?: Error) => void)[] = [];
+  const asker = new Asker(
+    () => front,
+    () => seen,
+    (notebook) => {
+      asked.push(notebook);
+      return new Promise((resolve, reject) => answers.push((error) => (error ? reject(error) : resolve())));
+    },
+  );
+  const answer = async (error?: Error) => {
+    answers.shift()?.(error);
+    await new Promise((resolve) => setImmediate(resolve));
+  };
+  assert.equal(asker.again(), false);
+  let ended = asker.run();
+  front = "b.ipynb";
+  await answer();
+  assert.deepEqual(asked, ["a.ipynb", "b.ipynb"]);
+  // What went wrong is nothing to the notebook that is in front now.
+  front = "c.ipynb";
+  await answer(new Error("b.ipynb has no project"));
+  assert.equal(asker.again(), true);
+  await answer();
+  assert.deepEqual(asked.splice(0), ["a.ipynb", "b.ipynb", "c.ipynb", "c.ipynb"]);
+  await answer();
+  await ended;
+  assert.equal(asker.again(), false);
+
+  const refused = assert.rejects(asker.run(), /no/);
+  await answer(new Error("no"));
+  await refused;
+  // Nobody looks any more.
+  ended = asker.run();
+  [front, seen] = ["d.ipynb", false];
+  await answer();
+  await ended;
+  assert.deepEqual(asked, ["c.ipynb", "c.ipynb"]);
 });

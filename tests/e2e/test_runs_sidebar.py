@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import subprocess
 import sys
@@ -12,7 +13,8 @@ from pathlib import Path
 from urllib.parse import quote, urlsplit
 
 import pytest
-from playwright.sync_api import Page, Request, expect
+from playwright.sync_api import Error as PlaywrightError
+from playwright.sync_api import Page, Request, Route, expect
 
 from tests.conftest import REPOSITORY
 from tests.e2e import test_jupyterlab as browser
@@ -22,6 +24,7 @@ from tests.fakes.models import small_model
 from tests.fakes.notebooks import write_notebook
 from tests.fakes.servers import free_port
 from tests.fakes.store import WritableStore
+from tests.fakes.waiting import wait_for
 
 pytestmark = browser.pytestmark
 lab, page = browser.lab, browser.page
@@ -274,6 +277,58 @@ def test_other_sections_ask_when_the_first_rows_are_there(lab: str, page: Page, 
     expect(page.locator("#mlops-models")).to_contain_text("no registered models")
     # They do not wait for long: a store may be slow.
     assert began["models"] - began["runs"] >= min(ended["runs"] - began["runs"], 1) - 0.2
+
+
+def test_a_notebook_that_comes_to_the_front_while_another_is_asked_about(lab: str, page: Page, project: Path, terminal):
+    """What is shown, and what is done with it, is of one project: in the end of that of the notebook in front."""
+    model = small_model(project.parent / "model")
+    for name in ("one", "two", "three"):
+        folder = project / name
+        folder.mkdir()
+        (folder / "mlops.toml").write_text(f'experiment = "{name}"\ntracking_uri = "sqlite:///{folder}/mlflow.db"\n')
+        write_notebook(folder / f"{name}.ipynb", "x = 1")
+        done = terminal("register", str(model), "--name", f"model-{name}", cwd=folder)
+        assert done.code == 0, done.err
+    page.set_viewport_size({"width": 1280, "height": 800})
+    show(page, lab, "one/one.ipynb")
+    models = page.locator(".mlops-Model h3")
+    expect(models).to_contain_text(["model-one"])
+    expect(foot(page)).to_contain_text("1 run in one")
+    # Answers about the second project are held up until the third notebook is in front.
+    held: list[Route] = []
+
+    def hold(asking: Route) -> None:
+        if '"two/two.ipynb"' in (asking.request.post_data or ""):
+            held.append(asking)
+        else:
+            asking.continue_()
+
+    page.route("**/mlops-jupyter/verbs/**", hold)
+
+    def front(path: str) -> None:
+        page.evaluate("path => window.jupyterapp.commands.execute('docmanager:open', { path })", path)
+
+    front("two/two.ipynb")
+    wait_for(lambda: page.wait_for_timeout(50) or len(held) >= 3, what="the sections do not ask")
+    expect(page.locator("#mlops-versions")).to_contain_text("Looking…")
+    front("three/three.ipynb")
+    for asking in held:
+        with contextlib.suppress(PlaywrightError):  # one that the page has aborted
+            asking.continue_()
+    page.unroute("**/mlops-jupyter/verbs/**")
+    expect(foot(page)).to_contain_text("1 run in three", timeout=5_000)
+    expect(models).to_contain_text(["model-three"], timeout=5_000)
+    expect(page.locator("#mlops-versions")).to_contain_text("three.ipynb", timeout=5_000)
+
+    # What is done with a model is done where the model is, whatever is in front when it is clicked.
+    page.route("**/mlops-jupyter/verbs/models*", lambda asking: held.append(asking))  # noqa: PLW0108 -- it takes no built-in
+    front("one/one.ipynb")
+    deploys = "**/mlops-jupyter/verbs/deploy*"
+    page.route(deploys, lambda asking: asking.abort() if asking.request.method == "POST" else asking.continue_())
+    with page.expect_request(lambda one: "/verbs/deploy" in one.url and one.method == "POST") as deploying:
+        page.locator(".mlops-Version").get_by_role("button", name="Deploy").click()
+        page.locator(".jp-Dialog").get_by_role("button", name="Run").click()
+    assert '"three/three.ipynb"' in (deploying.value.post_data or "")
 
 
 def test_no_run_yet_says_the_next_command(lab: str, page: Page, project: Path):

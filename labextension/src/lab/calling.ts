@@ -2,6 +2,7 @@
 import type { JupyterFrontEnd } from "@jupyterlab/application";
 import type { Cell } from "@jupyterlab/cells";
 import { Dialog, Notification, showDialog, showErrorMessage } from "@jupyterlab/apputils";
+import { PathExt } from "@jupyterlab/coreutils";
 import { type INotebookTracker, NotebookActions, type NotebookPanel } from "@jupyterlab/notebook";
 import type { IRenderMimeRegistry } from "@jupyterlab/rendermime";
 import type { Kernel } from "@jupyterlab/services";
@@ -10,7 +11,7 @@ import { UUID } from "@lumino/coreutils";
 import { record } from "./acting";
 import { Api, type Arguments, type Request, type Scalar, type Verb } from "./api";
 import { Form } from "./form";
-import { contentOf, pathOf } from "./open_notebook";
+import { contentOf, notebookOf, panelOf, pathOf } from "./open_notebook";
 import { parametersOf } from "./parameters";
 import { inTab, Result } from "./result";
 import { bodyOf, isTracked } from "./runs_of_cells";
@@ -30,19 +31,28 @@ export interface Place {
   trans: TranslationBundle;
 }
 
-/** Call a verb. With `given` and without `ask` no form is shown. */
-export async function call(place: Place, name: string, given: Arguments = {}, ask = true): Promise<void> {
+/**
+ * Call a verb, in the project of a notebook: of the one in front, unless another is said. With `given` and without `ask`
+ * no form is shown.
+ */
+export async function call(
+  place: Place,
+  name: string,
+  given: Arguments = {},
+  ask = true,
+  notebook: string | null = notebookOf(place),
+): Promise<void> {
   const api = new Api(place.app.serviceManager.serverSettings);
   await told(place, name, async () => {
     const verb = await api.verb(name);
-    const filled = ask && verb.parameters.length > 0 ? await fill(place, verb, prepared(place, verb, given)) : given;
+    const filled = ask && verb.parameters.length > 0 ? await fill(place, verb, prepared(verb, given, notebook)) : given;
     if (filled === null) {
       return;
     }
     if (verb.place === "kernel") {
       await inCell(place, verb, filled);
     } else if (verb.effect !== "destroys" || (await confirm(place, `mlops ${lineOf(verb, filled)}`))) {
-      start(place, api, verb, filled, verb.effect === "destroys");
+      start(place, api, verb, filled, notebook, verb.effect === "destroys");
     }
   });
 }
@@ -111,18 +121,19 @@ export async function headless(place: Place): Promise<void> {
     if (Object.keys(values).length > 0) {
       given.parameters = values;
     }
-    start(place, api, await api.verb("run"), given, false);
+    start(place, api, await api.verb("run"), given, pathOf(panel, place.app.serviceManager.contents), false);
   });
 }
 
-function start(place: Place, api: Api, verb: Verb, given: Arguments, yes: boolean): void {
-  const panel = place.tracker?.currentWidget ?? null;
+function start(place: Place, api: Api, verb: Verb, given: Arguments, notebook: string | null, yes: boolean): void {
+  const panel = panelOf(place, notebook);
   const line = lineOf(verb, given);
-  const request = panel === null ? { arguments: given, yes } : { ...requestOf(place, panel, given), yes };
+  const where = notebook === null ? {} : { notebook };
+  const request = panel === null ? { arguments: given, ...where, yes } : { ...requestOf(place, panel, given), yes };
   let close = (): void => undefined;
   const again = (): void => {
     close();
-    void call(place, verb.name, given);
+    void call(place, verb.name, given, true, notebook);
   };
   const result = new Result(
     api,
@@ -205,14 +216,13 @@ async function kernelOf(place: Place, panel: NotebookPanel): Promise<Kernel.IKer
   return kernel;
 }
 
-/** What a form begins with: the notebook that is open, where a verb takes one. */
-function prepared(place: Place, verb: Verb, given: Arguments): Arguments {
-  const panel = place.tracker?.currentWidget;
+/** What a form begins with: the notebook that is meant, where a verb takes one. */
+function prepared(verb: Verb, given: Arguments, notebook: string | null): Arguments {
   const taken = verb.parameters.find((one) => one.name === "notebooks" && one.kind === "paths");
-  if (!panel || !taken || taken.name in given) {
+  if (notebook === null || !taken || taken.name in given) {
     return given;
   }
-  return { ...given, [taken.name]: [fileOf(place, panel)] };
+  return { ...given, [taken.name]: [PathExt.basename(notebook)] };
 }
 
 function fill(place: Place, verb: Verb, given: Arguments): Promise<Arguments | null> {

@@ -32,6 +32,16 @@ function withoutOutputs(cell: ICellModel): object {
   return { cell_type: "code", id, metadata, source, execution_count: null, outputs: [] };
 }
 
+/** The panel that shows a notebook; of several the one in front. */
+export function panelOf(
+  { app, tracker }: Pick<Place, "app" | "tracker">,
+  notebook: string | null,
+): NotebookPanel | null {
+  const shows = (panel: NotebookPanel): boolean => pathOf(panel, app.serviceManager.contents) === notebook;
+  const current = tracker?.currentWidget;
+  return (current && shows(current) ? current : tracker?.find(shows)) ?? null;
+}
+
 /** The path of the notebook that is current, if there is one: its project is the one that is meant. */
 export function notebookOf(place: Pick<Place, "app" | "tracker">): string | null {
   const panel = place.tracker?.currentWidget;

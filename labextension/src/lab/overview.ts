@@ -6,7 +6,8 @@ import { Token } from "@lumino/coreutils";
 import { Poll } from "@lumino/polling";
 import { type ISignal, Signal } from "@lumino/signaling";
 import { acted, Api, type Overview } from "./api";
-import { pathOf } from "./open_notebook";
+import { Asker } from "./asker";
+import { notebookOf } from "./open_notebook";
 
 const ID = "mlops-jupyter:overview";
 const SECONDS = 10;
@@ -34,17 +35,15 @@ class Watching implements IOverview {
   found: Overview | null = null;
   readonly changed = new Signal<this, void>(this);
   readonly poll: Poll;
+  private readonly asker: Asker;
 
-  constructor(ask: () => Promise<Overview>) {
-    this.poll = new Poll({
-      auto: false,
-      name: ID,
-      // Nobody looks at a hidden page; and a server that does not answer is asked more and more rarely.
-      standby: "when-hidden",
-      frequency: { interval: SECONDS * 1000, backoff: true, max: LONGEST_MS },
-      factory: async () => {
+  constructor(notebook: () => string | null, ask: (notebook: string | null) => Promise<Overview>) {
+    this.asker = new Asker(
+      notebook,
+      () => !document.hidden,
+      async (about) => {
         try {
-          this.found = await ask();
+          this.found = await ask(about);
         } catch (error) {
           this.found = null;
           throw error;
@@ -52,11 +51,21 @@ class Watching implements IOverview {
           this.changed.emit();
         }
       },
+    );
+    this.poll = new Poll({
+      auto: false,
+      name: ID,
+      // Nobody looks at a hidden page; and a server that does not answer is asked more and more rarely.
+      standby: "when-hidden",
+      frequency: { interval: SECONDS * 1000, backoff: true, max: LONGEST_MS },
+      factory: () => this.asker.run(),
     });
   }
 
   refresh(): void {
-    void this.poll.refresh();
+    if (!this.asker.again()) {
+      void this.poll.refresh();
+    }
   }
 }
 
@@ -68,10 +77,10 @@ export const overview: JupyterFrontEndPlugin<IOverview> = {
   optional: [INotebookTracker, ISettingRegistry],
   activate: (app: JupyterFrontEnd, tracker: INotebookTracker | null, registry: ISettingRegistry | null): IOverview => {
     const api = new Api(app.serviceManager.serverSettings);
-    const watching = new Watching(() => {
-      const panel = tracker?.currentWidget;
-      return api.status(panel ? pathOf(panel, app.serviceManager.contents) : null);
-    });
+    const watching = new Watching(
+      () => notebookOf({ app, tracker }),
+      (notebook) => api.status(notebook),
+    );
     const refresh = (): void => {
       watching.refresh();
     };

@@ -172,7 +172,8 @@ export class DeploymentCard {
 
   private form(): void {
     const shares = this.found.versions.filter((one) => !one.shadow).map((one) => `${one.version}=${one.percent}`);
-    void import("../calling").then(({ call }) => call(this.around.place, "traffic", { name: this.found.name, shares }));
+    const [{ place }, given, notebook] = [this.around, { name: this.found.name, shares }, this.around.notebook()];
+    void import("../calling").then(({ call }) => call(place, "traffic", given, true, notebook));
   }
 
   private async shift(percent: number): Promise<void> {

@@ -11,17 +11,15 @@ const SECONDS = 5;
 export class Deployments extends Section {
   private readonly cards = new Map<string, DeploymentCard>();
   private readonly around: Around;
-  /** The notebook that was current when it was asked: cards act on the project that they were found in. */
-  private askedFor: string | null = null;
 
   constructor(place: Place) {
     super(place, "deployments", place.trans.__("Deployments"), SECONDS);
     this.around = {
       place,
       api: this.api,
-      notebook: () => this.askedFor,
+      notebook: () => this.about,
       changed: () => void this.refresh(),
-      logs: (name) => logsTab(place, this.api, name, this.askedFor),
+      logs: (name) => logsTab(place, this.api, name, this.about),
     };
     place.tracker?.currentChanged.connect(this.moved, this);
   }
@@ -31,10 +29,9 @@ export class Deployments extends Section {
     super.dispose();
   }
 
-  protected async ask(): Promise<void> {
-    const { notebook } = this;
+  protected async ask(notebook: string | null): Promise<void> {
     const found = await this.api.deployments(notebook);
-    this.askedFor = notebook;
+    this.about = notebook;
     this.draw(found);
   }
 
@@ -71,7 +68,7 @@ export class Deployments extends Section {
   private nothing(): HTMLElement {
     const { trans } = this.place;
     const deploy = button(trans.__("Deploy a model…"), trans.__("Fill in a form"), () => {
-      void import("../calling").then(({ call }) => call(this.place, "deploy"));
+      void import("../calling").then(({ call }) => call(this.place, "deploy", {}, true, this.about));
     });
     return empty(trans.__("Nothing is deployed here."), "mlops deploy MODEL --name NAME", deploy);
   }

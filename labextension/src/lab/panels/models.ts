@@ -38,16 +38,17 @@ export class ModelsSection extends Section {
     super.dispose();
   }
 
-  protected async ask(): Promise<void> {
-    const table = await this.api.data<ModelTable>("models", {}, this.notebook);
+  protected async ask(notebook: string | null): Promise<void> {
+    const table = await this.api.data<ModelTable>("models", {}, notebook);
     const models = new Set(table.versions.map((one) => one.model));
     for (const name of [...this.opened.keys()]) {
       if (models.has(name)) {
-        this.opened.set(name, await this.versionsOf(name));
+        this.opened.set(name, await this.versionsOf(name, notebook));
       } else {
         this.opened.delete(name);
       }
     }
+    this.about = notebook;
     const told = JSON.stringify([table, [...this.opened]]);
     if (told !== this.shown) {
       // What is the same stays as it is, with the focus that is in it.
@@ -56,8 +57,8 @@ export class ModelsSection extends Section {
     }
   }
 
-  private async versionsOf(name: string): Promise<readonly ModelVersion[]> {
-    return (await this.api.data<ModelTable>("models", { name }, this.notebook)).versions;
+  private async versionsOf(name: string, notebook: string | null): Promise<readonly ModelVersion[]> {
+    return (await this.api.data<ModelTable>("models", { name }, notebook)).versions;
   }
 
   private draw(table: ModelTable): void {
@@ -99,7 +100,7 @@ export class ModelsSection extends Section {
   private async toggled(name: string): Promise<void> {
     await this.told("models", async () => {
       if (!this.opened.delete(name)) {
-        this.opened.set(name, await this.versionsOf(name));
+        this.opened.set(name, await this.versionsOf(name, this.about));
       }
     });
     await this.refresh();
@@ -128,7 +129,7 @@ export class ModelsSection extends Section {
     const promote = small(trans.__("Promote…"), trans.__("Point an alias to version %1 of %2", one.version, one.model));
     promote.onclick = () => void this.promote(one);
     const deploy = small(trans.__("Deploy…"), trans.__("Deploy version %1 of %2", one.version, one.model));
-    deploy.onclick = () => void call(this.place, "deploy", { model: one.uri, name: one.model });
+    deploy.onclick = () => void call(this.place, "deploy", { model: one.uri, name: one.model }, true, this.about);
     const acts = part("span", "mlops-Version-acts");
     acts.append(promote, deploy);
     first.append(acts);
@@ -139,16 +140,17 @@ export class ModelsSection extends Section {
   /** Point an alias to a version, after a question when it points to another. */
   private async promote(one: ModelVersion): Promise<void> {
     const { trans } = this.place;
+    const { about } = this;
     await this.told("promote", async () => {
       const verb = await this.api.verb("promote");
       const form = new Form(verb, { model: `${one.model}/${one.version}`, to: one.aliases[0] ?? "champion" }, trans);
       const buttons = [Dialog.cancelButton(), Dialog.okButton({ label: trans.__("Promote") })];
       const answer = await showDialog({ title: "mlops promote", body: form, buttons });
       const given: Arguments = answer.value ?? {};
-      if (!answer.button.accept || !(await this.moves(given))) {
+      if (!answer.button.accept || !(await this.moves(given, about))) {
         return;
       }
-      const done = await this.api.data<Promoted>("promote", given, this.notebook);
+      const done = await this.api.data<Promoted>("promote", given, about);
       const before =
         done.before === null || done.before === done.version ? "" : trans.__(" (before: version %1)", done.before);
       const said = trans.__("%1@%2 is version %3 now%4", done.model, done.alias, done.version, before);
@@ -158,11 +160,11 @@ export class ModelsSection extends Section {
   }
 
   /** Ask whether an alias is to move, when it points to another version now. */
-  private async moves(given: Arguments): Promise<boolean> {
+  private async moves(given: Arguments, notebook: string | null): Promise<boolean> {
     const { trans } = this.place;
     const [model, alias] = [words(given.model), words(given.to)];
     const [, name = "", version] = /^(?:models:\/)?([^@]+?)(?:\/(\d+)|@.+)?$/.exec(model) ?? [];
-    const now = (await this.versionsOf(name)).find((one) => one.aliases.includes(alias));
+    const now = (await this.versionsOf(name, notebook)).find((one) => one.aliases.includes(alias));
     if (now === undefined || now.version === version) {
       return true;
     }

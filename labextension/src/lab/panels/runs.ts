@@ -21,6 +21,13 @@ const MOST_COMPARED = 20;
 const WATCHED = 50;
 const TRACK = "mlops:call-track";
 
+/** Of what runs are asked for: the same in every page of them. */
+interface Asked {
+  notebook: string | null;
+  query: string;
+  signal: AbortSignal;
+}
+
 export class RunsSection extends Section {
   private readonly rows = new RunRows();
   private readonly table: RunTable;
@@ -39,7 +46,6 @@ export class RunsSection extends Section {
   private rest: string | null = null;
   private most = MOST;
   private reading: AbortController | null = null;
-  private again = false;
   private said = "";
 
   constructor(place: Place) {
@@ -100,26 +106,23 @@ export class RunsSection extends Section {
     super.onBeforeHide(message);
   }
 
-  protected async ask(): Promise<void> {
-    do {
-      this.again = false;
-      const reading = (this.reading = new AbortController());
-      try {
-        await this.read(reading.signal);
-      } catch (error) {
-        if (!reading.signal.aborted) {
-          throw error;
-        }
-      } finally {
-        this.reading = null;
+  protected async ask(notebook: string | null): Promise<void> {
+    const reading = (this.reading = new AbortController());
+    try {
+      await this.read({ notebook, query: this.query, signal: reading.signal });
+    } catch (error) {
+      if (!reading.signal.aborted) {
+        throw error;
       }
-    } while (this.again && this.seen);
+    } finally {
+      this.reading = null;
+    }
   }
 
   /** Read the newest runs, then those that are not known yet, page by page. */
-  private async read(signal: AbortSignal): Promise<void> {
-    const first = await this.page({ limit: FIRST }, signal);
-    const of = [first.experiment, first.tracking_uri, this.query].join("\n");
+  private async read(asked: Asked): Promise<void> {
+    const first = await this.page({ limit: FIRST }, asked);
+    const of = [first.experiment, first.tracking_uri, asked.query].join("\n");
     const other = of !== this.of;
     if (other) {
       this.of = of;
@@ -133,12 +136,13 @@ export class RunsSection extends Section {
       // Between these and those that were known there may be more.
       this.rest = first.next_page;
     }
-    const renewed = await this.unfinished(first, signal);
+    this.about = asked.notebook;
+    const renewed = await this.unfinished(first, asked);
     this.last = first;
     this.draw(changed || renewed || other);
     this.answered.resolve();
     while (this.rest !== null && this.rows.size < this.most && !document.hidden) {
-      const page = await this.page({ limit: PAGE, page: this.rest }, signal);
+      const page = await this.page({ limit: PAGE, page: this.rest }, asked);
       this.rest = page.next_page;
       this.rows.add(page.runs);
       this.draw();
@@ -146,7 +150,7 @@ export class RunsSection extends Section {
   }
 
   /** Read anew what was running when it was read, and is not among the newest. */
-  private async unfinished(first: RunPage, signal: AbortSignal): Promise<boolean> {
+  private async unfinished(first: RunPage, asked: Asked): Promise<boolean> {
     const newest = new Set(first.runs.map((run) => run.run_id));
     const ids = this.rows
       .unfinished()
@@ -156,12 +160,12 @@ export class RunsSection extends Section {
       return false;
     }
     const query = `attributes.run_id IN (${ids.map((id) => `'${id}'`).join(", ")})`;
-    return this.rows.add((await this.page({ query, limit: WATCHED }, signal)).runs).changed;
+    return this.rows.add((await this.page({ query, limit: WATCHED }, asked)).runs).changed;
   }
 
-  private page(given: Arguments, signal: AbortSignal): Promise<RunPage> {
-    const all: Arguments = this.query ? { query: this.query, ...given } : given;
-    return this.api.data<RunPage>("runs", all, this.notebook, signal);
+  private page(given: Arguments, { notebook, query, signal }: Asked): Promise<RunPage> {
+    const all: Arguments = query ? { query, ...given } : given;
+    return this.api.data<RunPage>("runs", all, notebook, signal);
   }
 
   /** Show what is known; unless something has changed, only what is said below. */
@@ -262,16 +266,13 @@ export class RunsSection extends Section {
 
   /** Ask anew, whatever is being read. */
   private restart(): void {
-    if (this.reading === null) {
-      void this.refresh();
-    } else {
-      this.again = true;
-      this.reading.abort();
-    }
+    this.reading?.abort();
+    void this.refresh();
   }
 
   private elsewhere(): void {
-    void this.refresh();
+    // Of another project's runs no more has to be read.
+    this.restart();
   }
 
   private get chosen(): RunRow[] {
@@ -293,7 +294,7 @@ export class RunsSection extends Section {
     const one = (): RunRow | undefined => (this.chosen.length === 1 ? this.chosen[0] : undefined);
     this.command("mlops:compare-runs", trans.__("Compare"), trans.__("Put the chosen runs side by side"), {
       able: () => this.chosen.length >= FEWEST_COMPARED && this.chosen.length <= MOST_COMPARED,
-      act: () => call(this.place, "compare", { runs: this.chosen.map((run) => run.run_id) }, false),
+      act: () => call(this.place, "compare", { runs: this.chosen.map((run) => run.run_id) }, false, this.about),
     });
     this.command(
       "mlops:open-run-notebook",
@@ -314,7 +315,7 @@ export class RunsSection extends Section {
     });
     this.command("mlops:register-run", trans.__("Register…"), trans.__("Register the run's model"), {
       able: () => one() !== undefined,
-      act: () => call(this.place, "register", { model: one()?.run_id ?? "" }),
+      act: () => call(this.place, "register", { model: one()?.run_id ?? "" }, true, this.about),
     });
     app.contextMenu.addItem({ type: "separator", selector: ".mlops-Runs .mlops-Row", rank: 10 });
   }
@@ -340,10 +341,11 @@ export class RunsSection extends Section {
       return;
     }
     const { app, trans } = this.place;
+    const { about } = this;
     try {
-      const found = await this.api.status(this.notebook);
+      const found = await this.api.status(about);
       const own: Arguments = run.notebook === null ? {} : { notebook: `${found.root}/${run.notebook}` };
-      const restored = await this.api.data<{ path: string }>("restore", { ref: run.run_id, ...own }, this.notebook);
+      const restored = await this.api.data<{ path: string }>("restore", { ref: run.run_id, ...own }, about);
       const path = serverPath(found, restored.path);
       this.foot.textContent = trans.__("%1 is a copy of the notebook as it was in %2", restored.path, run.name);
       if (path !== null) {

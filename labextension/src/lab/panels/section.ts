@@ -5,6 +5,7 @@ import type { Message } from "@lumino/messaging";
 import { Poll } from "@lumino/polling";
 import { Widget } from "@lumino/widgets";
 import { Api } from "../api";
+import { Asker } from "../asker";
 import type { Place } from "../calling";
 import { notebookOf } from "../open_notebook";
 import { wrong } from "../words";
@@ -23,8 +24,11 @@ export abstract class Section extends Widget {
   protected readonly body = document.createElement("div");
   /** Resolved when there is something to see, or it is said why there is not. */
   protected readonly answered = new PromiseDelegate<void>();
+  /** The notebook that was in front when what is shown was asked for: what is done is done in its project. */
+  protected about: string | null = null;
   private readonly wrong = document.createElement("div");
   private readonly poll: Poll<void>;
+  private readonly asker: Asker;
   private first: Promise<void> | null = null;
 
   constructor(
@@ -51,6 +55,11 @@ export abstract class Section extends Widget {
         onClick: () => void this.refresh(),
       }),
     );
+    this.asker = new Asker(
+      () => this.notebook,
+      () => !this.isDisposed && this.seen,
+      (notebook) => this.ask(notebook),
+    );
     this.poll = new Poll<void>({
       auto: false,
       name: `mlops-jupyter:${name}`,
@@ -60,8 +69,8 @@ export abstract class Section extends Widget {
     });
   }
 
-  /** Ask the server, and show what it says. */
-  protected abstract ask(): Promise<void>;
+  /** Ask the server about a notebook's project, note that in `about`, and show what it says. */
+  protected abstract ask(notebook: string | null): Promise<void>;
 
   /** Whether anybody can see it. */
   protected get seen(): boolean {
@@ -73,9 +82,11 @@ export abstract class Section extends Widget {
     return notebookOf(this.place);
   }
 
-  /** Ask now; nothing happens while an earlier one is still asked, or nobody sees it. */
+  /** Ask now, or once more after what is asked now; nothing happens while nobody sees it. */
   async refresh(): Promise<void> {
-    await this.poll.refresh();
+    if (!this.asker.again()) {
+      await this.poll.refresh();
+    }
   }
 
   /** Ask for the first time when another section has its answer: if all asked at once, all answers would come late. */
@@ -121,7 +132,7 @@ export abstract class Section extends Widget {
       this.first = null;
     }
     try {
-      await this.ask();
+      await this.asker.run();
       this.wrong.hidden = true;
     } catch (error) {
       this.wrong.textContent = wrong(error);

@@ -33,7 +33,7 @@ export class Versions extends Section {
       this.limit *= 2;
       void this.refresh();
     });
-    this.body.append(part("div", "mlops-Empty mlops-Waiting", place.trans.__("Looking…")));
+    this.looking();
     place.tracker?.currentChanged.connect(this.moved, this);
     this.follow(place.tracker?.currentWidget ?? null);
   }
@@ -44,9 +44,10 @@ export class Versions extends Section {
     super.dispose();
   }
 
-  protected async ask(): Promise<void> {
-    const { notebook, limit } = this;
+  protected async ask(notebook: string | null): Promise<void> {
+    const { limit } = this;
     if (notebook === null) {
+      this.about = null;
       this.shown = "";
       this.body.replaceChildren(empty(this.place.trans.__("Open a notebook to see its versions."), ""));
       return;
@@ -55,6 +56,7 @@ export class Versions extends Section {
     const found = await this.api.data<History>("history", given, notebook);
     // Another notebook may have become current meanwhile; it is asked about next.
     if (notebook === this.notebook) {
+      this.about = notebook;
       this.draw(notebook, found.versions, found.notes);
     }
   }
@@ -63,9 +65,18 @@ export class Versions extends Section {
     this.follow(this.place.tracker?.currentWidget ?? null);
     this.limit = FIRST;
     this.outcome.textContent = "";
+    if (this.about !== this.notebook) {
+      // What can be done with a version is done to the notebook in front, which these are not of.
+      this.looking();
+    }
     if (this.seen) {
       void this.refresh();
     }
+  }
+
+  private looking(): void {
+    this.shown = "";
+    this.body.replaceChildren(part("div", "mlops-Empty mlops-Waiting", this.place.trans.__("Looking…")));
   }
 
   /** Listen to one notebook: a save and a new name are worth a look. */
@@ -174,11 +185,8 @@ export class Versions extends Section {
   }
 
   private diff(notebook: string, version: Version): void {
-    // What is on the screen is meant: another notebook may have become current meanwhile.
-    if (notebook === this.notebook) {
-      const given = { a: version.ref, notebook: PathExt.basename(notebook) };
-      void import("../calling").then(({ call }) => call(this.place, "diff", given, false));
-    }
+    const given = { a: version.ref, notebook: PathExt.basename(notebook) };
+    void import("../calling").then(({ call }) => call(this.place, "diff", given, false, notebook));
   }
 
   private take(): Promise<void> {
@@ -192,6 +200,8 @@ export class Versions extends Section {
     const { place, api, panel } = this;
     const { trans } = place;
     if (panel === null || pathOf(panel, place.app.serviceManager.contents) !== notebook) {
+      // It was renamed a moment ago.
+      void this.refresh();
       return;
     }
     const chosen = await choice(place, notebook, version.title, version.ref);
