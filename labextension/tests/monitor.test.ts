@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import test from "node:test";
+import { sharesOf } from "../src/monitor/actions";
 import { sorted } from "../src/monitor/drift";
 import { Store } from "../src/monitor/store";
 import { decode, type Declared, type Feature, type SeriesMessage } from "../src/monitor/wire";
@@ -86,6 +87,14 @@ test("what is older than the range is dropped", () => {
   store.take(series(0, 300, [0], [[0, "requests", "1", ""]], true), [buffer(times, [times])]);
   assert.equal(store.times[0], 199);
   assert.deepEqual(store.of("requests")[0].values, store.times);
+});
+
+test("a shadow stays one when traffic is shared out, unless it is given some", () => {
+  const served = ["3", "4", "5"].map((version) => ({ version, shadow: version === "5" }));
+  const given = (...shares: number[]) => new Map(shares.map((share, place) => [String(place + 3), share]));
+  assert.deepEqual(sharesOf(served, given(80, 20, 0)), { 3: 80, 4: 20 });
+  assert.deepEqual(sharesOf(served, given(100, 0, 0)), { 3: 100, 4: 0 });
+  assert.deepEqual(sharesOf(served, given(80, 0, 20)), { 3: 80, 4: 0, 5: 20 });
 });
 
 test("the feature furthest beyond its threshold comes first, whatever its method", () => {

@@ -38,6 +38,7 @@ class Server {
   readonly asked: string[] = [];
   readonly signals: AbortSignal[] = [];
   fails: Error | null = null;
+  spreadFails: Error | null = null;
   spread: unknown = { edges: [0, 1], names: [], baseline: [1], now: [1], scores: {} };
 
   api(): Api {
@@ -60,6 +61,7 @@ class Server {
       },
       json: (path: string) => {
         this.asked.push(path);
+        if (this.spreadFails) return Promise.reject(this.spreadFails);
         const spread = { version: "1", feature: "a b", output: false, spread: this.spread };
         return Promise.resolve(path.includes("/distribution") ? spread : { words: "acknowledged" });
       },
@@ -158,6 +160,19 @@ test("a feature that is opened brings its distributions", async () => {
     "monitor/churn/distribution?notebook=a+b%2F50%25.ipynb&version=1&feature=a+b&output=0",
   );
   assert.deepEqual(watch.store.distribution?.spread, server.spread);
+  watch.end();
+});
+
+test("distributions that do not come are told, and the rest goes on", async () => {
+  const server = new Server();
+  const { watch, told, send } = watched(server);
+  send({ ask: "seen", view: "x", seen: true });
+  await settled();
+  server.spreadFails = new Error("no distribution");
+  send({ ask: "open", version: "1", feature: "a b", output: false });
+  await settled();
+  assert.deepEqual([watch.store.done?.what, watch.store.done?.words], ["distribution", "no distribution"]);
+  assert.deepEqual(told, [null]);
   watch.end();
 });
 

@@ -17,6 +17,7 @@ from ..protocols import Watched
 from ..records import Monitored
 from .monitor_telling import ALIVE_EVERY_S, LONGEST_S, SHORTEST_S, Telling, acknowledge
 from .monitor_wire import distribution
+from .viewers import Viewers
 
 _HERE = Path(__file__).parent
 TICK_S = 1.0
@@ -49,7 +50,7 @@ class MonitorDashboard(anywidget.AnyWidget):
         self._lock = RLock()
         self._wakes, self._ended = Event(), False
         self._acting: Thread | None = None
-        self._seen_by: set[str] = set()
+        self._viewers = Viewers()
         self._open: tuple[str, str, bool] | None = None
         self._spread: dict[str, Any] | None = None
         self._last: Monitored | None = None
@@ -64,6 +65,7 @@ class MonitorDashboard(anywidget.AnyWidget):
     def finish(self) -> None:
         """End the thread and close the widget: front ends take it off their pages."""
         self._ended = True
+        self._viewers.end()
         self._wakes.set()
         with self._lock:
             layout = self.layout
@@ -90,10 +92,14 @@ class MonitorDashboard(anywidget.AnyWidget):
 
     def _tick_until_ended(self) -> None:
         while not self._ended:
-            if self._seen_by:
+            if self._is_seen():
                 self._tick()
-            self._wakes.wait(self._tick_s if self._seen_by else None)
+            self._wakes.wait(self._tick_s if self._is_seen() else None)
             self._wakes.clear()
+
+    def _is_seen(self) -> bool:
+        with self._lock:
+            return self._viewers.any()
 
     def _tick(self) -> None:
         """Tell the pages what is new."""
@@ -158,7 +164,7 @@ class MonitorDashboard(anywidget.AnyWidget):
 
     def _on_seen(self, told: dict[str, Any]) -> None:
         """Note which views somebody can see."""
-        (self._seen_by.add if told.get("seen") else self._seen_by.discard)(str(told.get("view")))
+        self._viewers.note(str(told.get("view")), seen=bool(told.get("seen")))
 
     def _on_range(self, told: dict[str, Any]) -> None:
         wanted = told.get("range")

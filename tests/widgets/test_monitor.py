@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from IPython.core.events import EventManager
 
-from mlops_jupyter.widgets import monitor
+from mlops_jupyter.widgets import monitor, viewers
 from mlops_jupyter.widgets.monitor import MonitorDashboard
 from mlops_jupyter.widgets.monitor_wire import alert_id, packed
 from tests.fakes.churn import ALERT, Churn
@@ -99,6 +100,39 @@ def test_nobody_looks_while_nobody_is_looking(dashboard, churn):
     assert len(churn.reads) == reads
     ask(dashboard, ask="seen", view="a", seen=True)
     wait_for(lambda: len(churn.reads) > reads, 10, "it does not wake")
+
+
+def test_a_view_that_is_heard_no_more_is_seen_by_nobody(dashboard, churn, monkeypatch):
+    monkeypatch.setattr(viewers, "LEASE_S", 0.3)
+    ask(dashboard, ask="seen", view="a", seen=True)
+    for _ in range(5):
+        reads = len(churn.reads)
+        ask(dashboard, ask="seen", view="a", seen=True)
+        wait_for(lambda reads=reads: len(churn.reads) > reads + 5, 10, "it rests though it is seen")
+    wait_for(lambda: not dashboard._is_seen(), 10, "it is seen for ever")
+    reads = len(churn.reads)
+    time.sleep(0.2)
+    assert len(churn.reads) <= reads + 1  # one that was under way
+    ask(dashboard, ask="seen", view="a", seen=True)
+    wait_for(lambda: len(churn.reads) > reads + 3, 10, "it does not wake")
+
+
+def test_while_a_cell_runs_nobody_needs_to_be_heard(monkeypatch):
+    monkeypatch.setattr(viewers, "LEASE_S", 0.1)
+    events = EventManager(None, {"pre_run_cell": None, "post_run_cell": None})
+    seen = viewers.Viewers(events)
+    seen.note("a", seen=True)
+    time.sleep(0.2)
+    assert seen.any()  # the cell that has made it runs still
+    events.trigger("post_run_cell", None)
+    assert seen.any()
+    events.trigger("pre_run_cell", None)
+    time.sleep(0.2)
+    assert seen.any()
+    events.trigger("post_run_cell", None)
+    wait_for(lambda: not seen.any(), 10, "it is seen for ever")
+    seen.end()
+    assert events.callbacks == {"pre_run_cell": [], "post_run_cell": []}
 
 
 def test_another_range_begins_anew_and_nonsense_is_none(dashboard, churn):

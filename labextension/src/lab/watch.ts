@@ -147,7 +147,8 @@ export class Watch {
         this.store.put({ kind: "distribution", n: 0, ...found });
       }
     } catch (error) {
-      this.told(error);
+      // The rest of the dashboard is none the worse for it.
+      this.done("distribution", wrong(error), true);
     }
   }
 

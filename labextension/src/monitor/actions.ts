@@ -3,6 +3,12 @@
 import { element } from "../live_chart/controls";
 import type { DoneMessage, NowMessage } from "./wire";
 
+/** The shares that are asked for: of a shadow that is given none nothing is said, so that it stays one. */
+export function sharesOf(served: readonly { version: string; shadow: boolean }[], given: ReadonlyMap<string, number>) {
+  const asked = served.filter(({ version, shadow }) => !shadow || given.get(version) !== 0);
+  return Object.fromEntries(asked.map(({ version }) => [version, given.get(version) ?? 0]));
+}
+
 export class Actions {
   readonly root = element("section", { class: "mlops-panel mlops-actions", "aria-label": "Traffic" });
   private shares = element("div", { class: "mlops-shares" });
@@ -10,6 +16,7 @@ export class Actions {
   private outcome = element("div", { class: "mlops-outcome", role: "status" });
   private buttons: HTMLButtonElement[] = [];
   private served = "";
+  private offered: NowMessage["served"] = [];
   private inputs = new Map<string, HTMLInputElement>();
   private asking: HTMLElement | null = null;
 
@@ -33,6 +40,7 @@ export class Actions {
     const served = JSON.stringify([now.served, now.variants]);
     if (served === this.served) return;
     this.served = served;
+    this.offered = now.served;
     this.inputs.clear();
     this.shares.replaceChildren(
       ...now.served.map((one) => {
@@ -52,7 +60,8 @@ export class Actions {
   }
 
   told(done: DoneMessage): void {
-    this.busy(false);
+    // What is asked beside has its words here, too, and ends nothing that is being done.
+    if (done.what !== "distribution") this.busy(false);
     this.outcome.textContent = done.words;
     this.outcome.classList.toggle("mlops-alarm", done.failed);
   }
@@ -63,7 +72,8 @@ export class Actions {
   }
 
   private shift(): void {
-    const shares = Object.fromEntries([...this.inputs].map(([version, input]) => [version, Number(input.value)]));
+    const given = new Map([...this.inputs].map(([version, input]) => [version, Number(input.value)]));
+    const shares = sharesOf(this.offered, given);
     const sum = Object.values(shares).reduce((total, one) => total + one, 0);
     if (Math.abs(sum - 100) > 1e-6) {
       this.outcome.textContent = `the shares sum to ${Number(sum.toFixed(6))}, not to 100`;
