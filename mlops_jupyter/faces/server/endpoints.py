@@ -13,7 +13,7 @@ from jupyter_server.base.handlers import JupyterHandler
 from tornado.httpclient import HTTPRequest, HTTPResponse
 from tornado.httputil import HTTPHeaders
 from tornado.netutil import Resolver
-from tornado.simple_httpclient import HTTPTimeoutError, SimpleAsyncHTTPClient
+from tornado.simple_httpclient import HTTPStreamClosedError, HTTPTimeoutError, SimpleAsyncHTTPClient
 from tornado.web import authenticated
 
 from ... import settings
@@ -109,7 +109,7 @@ class EndpointRoute(JupyterHandler):
                 ),
                 raise_error=False,
             )
-        except (OSError, HTTPTimeoutError) as error:
+        except (OSError, HTTPTimeoutError, HTTPStreamClosedError) as error:
             raise Unavailable("endpoint", f"{name} did not answer: {error}", f"mlops deployments {name}") from error
         finally:
             client.close()

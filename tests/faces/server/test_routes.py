@@ -340,7 +340,9 @@ def test_a_card_of_a_verb_links_through_the_server(endpoint, server):
     assert record["jupyter_url"] == "/user/ana/mlops-jupyter/endpoints/churn/"
 
 
-def test_nothing_of_the_browser_s_login_reaches_an_endpoint(server, login, project):
+@contextlib.contextmanager
+def spy(project: Path, answer: bytes) -> Iterator[list[str]]:
+    """Be an endpoint that answers one request, and collect what it was asked."""
     folder = project / ".mlops" / "endpoints" / "spy"
     folder.mkdir(parents=True, mode=0o700)
     (folder.parent).chmod(0o700)
@@ -353,18 +355,23 @@ def test_nothing_of_the_browser_s_login_reaches_an_endpoint(server, login, proje
         (folder / "state.json").write_text(json.dumps(state))
         heard: list[str] = []
 
-        def answer() -> None:
+        def answers() -> None:
             connection, _ = listening.accept()
             with connection:
                 heard.append(connection.recv(65536).decode())
-                connection.sendall(b"HTTP/1.1 200 OK\r\nSet-Cookie: a=b\r\nContent-Length: 2\r\n\r\nok")
+                connection.sendall(answer)
 
-        thread = threading.Thread(target=answer)
+        thread = threading.Thread(target=answers)
         thread.start()
+        yield heard
+        thread.join(30)
+
+
+def test_nothing_of_the_browser_s_login_reaches_an_endpoint(server, login, project):
+    with spy(project, b"HTTP/1.1 200 OK\r\nSet-Cookie: a=b\r\nContent-Length: 2\r\n\r\nok") as heard:
         got = login.get(
             "endpoints/spy/x%20y/z", params={"token": "test-token", "q": "a b"}, headers={"X-Request-Id": "r1"}
         )
-        thread.join(30)
     assert (got.text, "set-cookie" in got.headers) == ("ok", False)
     lines = heard[0].split("\r\n")
     assert lines[0] == "GET /x%20y/z?q=a+b HTTP/1.1"
@@ -373,3 +380,11 @@ def test_nothing_of_the_browser_s_login_reaches_an_endpoint(server, login, proje
     assert told["x-request-id"] == "r1"
     assert not {"cookie", "x-xsrftoken", "referer", "origin"} & set(told)
     assert "test-token" not in heard[0]
+
+
+def test_an_endpoint_that_closes_the_connection_did_not_answer(server, project):
+    with spy(project, b""):
+        lost = server.get("endpoints/spy/ping")
+    told = lost.json()
+    assert (lost.status_code, told["error"], told["hint"]) == (502, "Unavailable", "mlops deployments spy")
+    assert told["message"].startswith("spy did not answer: ")
