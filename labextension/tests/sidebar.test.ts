@@ -86,6 +86,18 @@ test("metrics are offered by use, those of autologging last", () => {
   assert.equal(textOf(run("1"), "metrics.constructor", new Date()), "");
 });
 
+test("runs that the store has no more are known by their absence, and forgotten", () => {
+  const rows = new RunRows();
+  rows.add(["1", "2", "3", "4"].map((id) => run(id, { metrics: id === "3" ? { rare: 1 } : {} })));
+  assert.deepEqual(rows.missing({ runs: [run("4"), run("2")], next_page: "more" }), ["3"]);
+  assert.deepEqual(rows.missing({ runs: [run("4"), run("3"), run("2")], next_page: null }), ["1"]);
+  assert.deepEqual(rows.missing({ runs: [], next_page: null }), ["1", "2", "3", "4"]);
+  assert.equal(rows.drop(["3", "none"]), true);
+  assert.equal(rows.drop(["3"]), false);
+  assert.equal(ids(rows.view("", NEWEST_FIRST)), "4 2 1");
+  assert.deepEqual(rows.metrics(), []);
+});
+
 test("runs that have not ended are known", () => {
   const rows = new RunRows();
   rows.add([run("1"), run("2", { status: "RUNNING", duration_s: null })]);

@@ -17,6 +17,7 @@ from tests.e2e import test_jupyterlab as browser
 from tests.e2e import test_monitor
 from tests.e2e.test_jupyterlab import open_notebook, picture
 from tests.e2e.test_monitor import Load, told, until
+from tests.fakes.models import small_model
 from tests.fakes.notebooks import saved, write_notebook
 from tests.fakes.repositories import git
 from tests.fakes.waiting import wait_for
@@ -144,6 +145,32 @@ def test_an_endpoint_that_dies_is_told_and_undeploy_asks(card: Locator, page: Pa
     expect(section_).to_contain_text("mlops deploy MODEL --name NAME")
     mlops_jupyter.deploy("models:/churn/1", name="churn")  # the fixture takes it away
     expect(section_.locator(".mlops-Card")).to_have_attribute("data-status", "ready")
+
+
+def test_logs_of_deployments_of_the_same_name_in_two_projects(lab: str, page: Page, project: Path, terminal):
+    projects = [project / name for name in ("one", "two")]
+    try:
+        for folder in projects:
+            folder.mkdir()
+            (folder / "mlops.toml").write_text(f'experiment = "{folder.name}"\n')
+            write_notebook(folder / "train.ipynb", "x = 1")
+            done = terminal("deploy", str(small_model(folder / "model")), "--name", "churn", cwd=folder)
+            assert done.code == 0, done.err
+        open_notebook(page, lab, "one/train.ipynb")
+        sidebar(page)
+        logs = section(page, "deployments").get_by_role("button", name="Logs")
+        logs.click()
+        with page.expect_response(lambda one: "/deployments?" in one.url and "two%2Ftrain.ipynb" in one.url):
+            page.evaluate(
+                "() => { window.jupyterapp.commands.execute('docmanager:open', { path: 'two/train.ipynb' }); }"
+            )
+        tabs = page.locator(".lm-TabBar-tab", has_text="Log of churn")
+        expect(tabs).to_have_count(1)
+        logs.click()
+        expect(tabs).to_have_count(2)
+    finally:
+        for folder in projects:
+            terminal("undeploy", "churn", "--yes", cwd=folder)
 
 
 def asked_of(page: Page, path: str) -> list[str]:

@@ -234,6 +234,22 @@ def test_an_mlflow_server_that_is_away_holds_nothing_up(lab: str, page: Page, pr
     expect(page.locator(TOAST).last).to_contain_text("snapshot", timeout=60_000)
 
 
+def test_a_sidebar_that_could_not_be_loaded_is_loaded_when_it_is_shown_again(lab: str, page: Page):
+    page.goto(f"{lab}lab?token={TOKEN}&reset")
+    page.wait_for_function("() => window.jupyterapp?.commands.hasCommand('mlops:show-sidebar')")
+    page.evaluate("() => window.jupyterapp.restored")
+    chunks = "**/mlops-jupyter/static/*.js*"
+    page.route(chunks, lambda asking: asking.abort())
+    show_sidebar(page)
+    dialog = page.locator(".jp-Dialog")
+    expect(dialog).to_contain_text("The MLOps sidebar could not be loaded")
+    page.unroute(chunks)
+    dialog.get_by_role("button", name="Close").click()
+    page.evaluate("() => window.jupyterapp.shell.collapseLeft()")
+    show_sidebar(page)
+    expect(page.locator("#mlops-runs")).to_contain_text("There are no runs in churn yet.")
+
+
 # --- the notebook -----------------------------------------------------------------------------------------------
 
 
@@ -268,6 +284,32 @@ def test_a_notebook_without_a_name_and_one_with_another(lab: str, page: Page, pr
     snapshot(page)
     expect(page.locator(TOAST, has_text=name).last).to_contain_text("snapshot", timeout=60_000)
     assert "x = 1" not in (project / name).read_text()
+
+
+def test_a_notebook_on_another_drive_is_not_taken_for_the_server_s_own(lab: str, page: Page, project: Path, terminal):
+    write_notebook(project / "train.ipynb", "x = 1")
+    open_notebook(page, lab, "train.ipynb")
+    # As another extension brings one; its files happen to be the same.
+    page.evaluate(
+        """() => {
+            const { contents } = window.jupyterapp.serviceManager;
+            const { serverSettings, constructor: Drive } = contents.defaultDrive;
+            contents.addDrive(new Drive({ name: 'Other', serverSettings }));
+            window.jupyterapp.commands.execute('docmanager:open', { path: 'Other:train.ipynb' });
+        }"""
+    )
+    page.wait_for_function("() => window.jupyterapp.shell.currentWidget?.context?.path === 'Other:train.ipynb'")
+    snapshot(page)
+    where = "train.ipynb is on the drive Other, of which the server has no files."
+    expect(page.locator(f"{TOAST}--error", has_text=where)).to_be_visible()
+    headless(page)
+    page.locator(".jp-Dialog").get_by_role("button", name="Run").click()
+    expect(page.locator(".jp-Dialog")).to_contain_text(where)
+    page.locator(".jp-Dialog").get_by_role("button", name="OK").click()
+    show_sidebar(page)
+    expect(page.locator("#mlops-versions")).to_contain_text("This notebook is on another drive")
+    versions = json.loads(terminal("history", "train.ipynb", "--json", cwd=project).out)["versions"]
+    assert [one for one in versions if one["kind"] == "snapshot"] == []
 
 
 def newest(terminal, project: Path, name: str) -> str:
@@ -333,7 +375,13 @@ def test_a_notebook_that_is_larger_than_a_message_may_be_is_tracked_all_the_same
     expect(badges(page)).to_contain_text("✓ finished")
     card = page.locator(".jp-OutputArea-output", has_text="FINISHED")
     # Its outputs are no part of a snapshot: nothing is missing.
-    expect(card).not_to_contain_text("maybe unsaved")
+    expect(card).not_to_contain_text("from disk")
+    # Nor does a click send them.
+    with page.expect_request(lambda one: "/verbs/runs" in one.url and one.method == "POST") as asking:
+        badges(page).click()
+    assert "typed, not saved" in (asking.value.post_data or "")
+    assert len(asking.value.post_data or "") < 100_000
+    page.locator(".lm-DockPanel-tabBar .lm-TabBar-tab", has_text="large.ipynb").click()
 
     # What is too large without its outputs, too, is not told; nor is what was told before told any more.
     page.evaluate(
@@ -343,5 +391,5 @@ def test_a_notebook_that_is_larger_than_a_message_may_be_is_tracked_all_the_same
     )
     begin_all(page)
     expect(last).to_have_text("[9]:")
-    expect(card).to_contain_text("maybe unsaved")
+    expect(card).to_contain_text("from disk")
     expect(badges(page)).to_contain_text("✓ finished")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 import subprocess
 import sys
 import time
@@ -13,6 +14,7 @@ from pathlib import Path
 from urllib.parse import quote, urlsplit
 
 import pytest
+from mlflow import MlflowClient
 from playwright.sync_api import Error as PlaywrightError
 from playwright.sync_api import Page, Request, Route, expect
 
@@ -181,8 +183,18 @@ def test_very_many_runs_are_read_page_by_page(lab: str, page: Page, project: Pat
     assert before is not None
     assert after is not None
     assert abs(before["y"] - after["y"]) < 2
+    # Who hears the page is told of the run where the keys are, and of none while that is out of sight.
+    table.focus()
+    page.keyboard.press("End")
+    expect(page.locator(f"#{table.get_attribute('aria-activedescendant')}")).to_contain_text("fit-0")
+    table.evaluate("table => { table.scrollTop = 0; }")
+    expect(page.locator(ROWS, has_text="newest")).to_be_visible()
+    assert table.get_attribute("aria-activedescendant") is None
+    page.keyboard.press("End")
+    expect(table).to_have_attribute("aria-activedescendant", re.compile("mlops-run-"))
     page.get_by_label("Search runs").fill("newest")
     assert names(page) == ["newest"]
+    assert table.get_attribute("aria-activedescendant") is None
 
 
 def test_a_run_that_ends_is_shown_as_ended(lab: str, page: Page, project: Path, made):
@@ -191,6 +203,18 @@ def test_a_run_that_ends_is_shown_as_ended(lab: str, page: Page, project: Path, 
     expect(page.locator(ROWS, has_text="long")).to_contain_text("RUNNING")
     WritableStore(f"sqlite:///{project}/.mlops/mlflow.db").finish_run(running, "FINISHED")
     expect(page.locator(ROWS, has_text="long")).to_contain_text("FINISHED", timeout=60_000)
+
+
+def test_a_run_that_is_deleted_is_gone(lab: str, page: Page, project: Path, made):
+    made("old")
+    gone = made("gone", "RUNNING")
+    made("new")
+    show(page, lab)
+    expect(foot(page)).to_have_text("3 runs in churn")
+    MlflowClient(f"sqlite:///{project}/.mlops/mlflow.db").delete_run(gone)
+    page.get_by_title("Refresh Runs").first.click()
+    expect(foot(page)).to_have_text("2 runs in churn")
+    assert names(page) == ["new", "old"]
 
 
 def test_keys(lab: str, page: Page, made):

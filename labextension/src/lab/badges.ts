@@ -199,7 +199,7 @@ export const badges: JupyterFrontEndPlugin<void> = {
       for (const cell of panel.content.widgets) {
         if (cell instanceof CodeCell && !seen.has(cell)) {
           seen.add(cell);
-          new CellBadges(cell, shared, () => pathOf(panel, app.serviceManager.contents));
+          new CellBadges(cell, shared, () => pathOf(panel, app.serviceManager.contents) ?? panel.context.path);
         }
       }
     };

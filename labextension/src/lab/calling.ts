@@ -22,6 +22,8 @@ const LOADS = /^%(load|reload)_ext\s+mlops_jupyter\b/m;
 // What JupyterLab throws when its user, asked about another's change to the file, does not want to save.
 const CANCELLED = "ModalCancelError";
 const FAILED_MS = 20_000;
+// A notebook's outputs may be many times as large as all else of it: only these verbs get them.
+const LOOK_AT_OUTPUTS = new Set(["diff", "restore"]);
 
 /** What commands share: JupyterLab's services, as far as there are any. */
 export interface Place {
@@ -65,7 +67,8 @@ export async function snapshot(place: Place): Promise<void> {
   }
   const api = new Api(place.app.serviceManager.serverSettings);
   const { trans } = place;
-  const taking = record(api, "snapshot", "snapshot", requestOf(place, panel, {}));
+  const take = async () => record(api, "snapshot", "snapshot", requestOf(place, panel, {}));
+  const taking = take();
   // The notification says it, also when it goes wrong. It would run the lines of a text together.
   const said = taking.then(({ ref, notes }) =>
     [trans.__("%1 is kept: snapshot %2", panel.title.label, ref), ...notes].join(" · "),
@@ -121,7 +124,7 @@ export async function headless(place: Place): Promise<void> {
     if (Object.keys(values).length > 0) {
       given.parameters = values;
     }
-    start(place, api, await api.verb("run"), given, pathOf(panel, place.app.serviceManager.contents), false);
+    start(place, api, await api.verb("run"), given, serverPathOf(place, panel), false);
   });
 }
 
@@ -129,7 +132,8 @@ function start(place: Place, api: Api, verb: Verb, given: Arguments, notebook: s
   const panel = panelOf(place, notebook);
   const line = lineOf(verb, given);
   const where = notebook === null ? {} : { notebook };
-  const request = panel === null ? { arguments: given, ...where, yes } : { ...requestOf(place, panel, given), yes };
+  const request =
+    panel === null ? { arguments: given, ...where, yes } : { ...requestOf(place, panel, given, verb.name), yes };
   let close = (): void => undefined;
   const again = (): void => {
     close();
@@ -245,15 +249,26 @@ async function confirm(place: Place, question: string): Promise<boolean> {
   return answer.button.accept;
 }
 
-function requestOf(place: Place, panel: NotebookPanel, given: Arguments): Request {
-  const content = contentOf(panel, true);
-  const path = pathOf(panel, place.app.serviceManager.contents);
+function requestOf(place: Place, panel: NotebookPanel, given: Arguments, verb = ""): Request {
+  const content = contentOf(panel, LOOK_AT_OUTPUTS.has(verb));
+  const path = serverPathOf(place, panel);
   return content === null ? { arguments: given, notebook: path } : { arguments: given, notebook: path, content };
 }
 
 /** The notebook's file name: a verb runs in its folder. */
 function fileOf(place: Place, panel: NotebookPanel): string {
-  return pathOf(panel, place.app.serviceManager.contents).split("/").pop() ?? "";
+  return PathExt.basename(serverPathOf(place, panel));
+}
+
+/** The notebook's path. Throws when the server does not have it. */
+function serverPathOf({ app, trans }: Place, panel: NotebookPanel): string {
+  const { contents } = app.serviceManager;
+  const path = pathOf(panel, contents);
+  if (path === null) {
+    const drive = contents.driveName(panel.context.path);
+    throw new Error(trans.__("%1 is on the drive %2, of which the server has no files.", panel.title.label, drive));
+  }
+  return path;
 }
 
 /** Do it, and say what goes wrong. */

@@ -84,7 +84,8 @@ function tell(
 ): void {
   const kernel = panel.sessionContext.session?.kernel;
   const python = /python/i.test(kernel?.name ?? "") || /python/i.test(panel.model?.defaultKernelLanguage ?? "");
-  if (!kernel || !python || panel.isDisposed) {
+  const path = panel.isDisposed ? null : pathOf(panel, contents);
+  if (!kernel || !python || path === null) {
     return;
   }
   const known = told.get(kernel) ?? new Told(kernel);
@@ -95,7 +96,7 @@ function tell(
   if (content === null) {
     known.forget();
   } else {
-    known.tell(pathOf(panel, contents), content, ours);
+    known.tell(path, content, ours);
   }
 }
 

@@ -78,7 +78,8 @@ export class Kept {
     }
     let found: KeptSources | null = null;
     try {
-      found = await this.api.kept(pathOf(panel, this.app.serviceManager.contents));
+      const path = pathOf(panel, this.app.serviceManager.contents);
+      found = path === null ? null : await this.api.kept(path);
     } catch (error) {
       console.warn("mlops-jupyter: whether the notebook is kept is not known", error);
     }

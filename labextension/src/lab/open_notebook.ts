@@ -4,9 +4,16 @@ import type { NotebookPanel } from "@jupyterlab/notebook";
 import type { Contents } from "@jupyterlab/services";
 import type { Place } from "./calling";
 
-/** The path below the server's directory, also for a notebook that is edited by several people at once. */
-export function pathOf(panel: NotebookPanel, contents: Contents.IManager): string {
-  return contents.localPath(panel.context.path);
+// Of what several people edit at once, which is the server's own.
+const TOGETHER = "RTC";
+
+/**
+ * The path below the server's directory, also for a notebook that is edited by several people at once; null for one on
+ * another drive, of which the server knows nothing: a file of its own may have the same path.
+ */
+export function pathOf(panel: NotebookPanel, contents: Contents.IManager): string | null {
+  const { path } = panel.context;
+  return ["", TOGETHER].includes(contents.driveName(path)) ? contents.localPath(path) : null;
 }
 
 /**
@@ -37,6 +44,9 @@ export function panelOf(
   { app, tracker }: Pick<Place, "app" | "tracker">,
   notebook: string | null,
 ): NotebookPanel | null {
+  if (notebook === null) {
+    return null;
+  }
   const shows = (panel: NotebookPanel): boolean => pathOf(panel, app.serviceManager.contents) === notebook;
   const current = tracker?.currentWidget;
   return (current && shows(current) ? current : tracker?.find(shows)) ?? null;

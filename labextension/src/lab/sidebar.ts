@@ -1,6 +1,6 @@
 // The sidebar: empty until it is shown for the first time.
 import { ILayoutRestorer, type JupyterFrontEnd, type JupyterFrontEndPlugin } from "@jupyterlab/application";
-import { ICommandPalette } from "@jupyterlab/apputils";
+import { ICommandPalette, showErrorMessage } from "@jupyterlab/apputils";
 import { INotebookTracker } from "@jupyterlab/notebook";
 import { IRenderMimeRegistry } from "@jupyterlab/rendermime";
 import { ITranslator, nullTranslator } from "@jupyterlab/translation";
@@ -8,6 +8,7 @@ import { LabIcon, SidePanel } from "@jupyterlab/ui-components";
 import type { Message } from "@lumino/messaging";
 import { AccordionPanel } from "@lumino/widgets";
 import type { Place } from "./calling";
+import { wrong } from "./words";
 
 const ID = "mlops-jupyter:sidebar";
 const CURVE =
@@ -34,12 +35,19 @@ class Sidebar extends SidePanel {
     super.onAfterShow(message);
     if (!this.filled) {
       this.filled = true;
-      void import("./panels").then(({ sections }) => {
-        sections(this.place).forEach((one) => this.addWidget(one));
-        if (this.content instanceof AccordionPanel) {
-          this.content.setRelativeSizes(SHARES);
-        }
+      this.fill().catch((error: unknown) => {
+        // The next time that it is shown it is tried again.
+        this.filled = false;
+        void showErrorMessage(this.place.trans.__("The MLOps sidebar could not be loaded"), wrong(error));
       });
+    }
+  }
+
+  private async fill(): Promise<void> {
+    const { sections } = await import("./panels");
+    sections(this.place).forEach((one) => this.addWidget(one));
+    if (this.content instanceof AccordionPanel) {
+      this.content.setRelativeSizes(SHARES);
     }
   }
 }

@@ -1,5 +1,6 @@
 // A tab that follows what an endpoint's processes write.
 import { MainAreaWidget } from "@jupyterlab/apputils";
+import { PathExt } from "@jupyterlab/coreutils";
 import type { Message } from "@lumino/messaging";
 import { Widget } from "@lumino/widgets";
 import { recordType } from "../acting";
@@ -127,7 +128,8 @@ class Logs extends Widget {
 
 /** Show the log of a deployment, in the tab that shows it already if there is one. */
 export function logsTab(place: Place, api: Api, name: string, notebook: string | null): void {
-  const id = `mlops-logs-${encodeURIComponent(name)}`;
+  // Another project may have a deployment of the same name.
+  const id = `mlops-logs-${encodeURIComponent(`${PathExt.dirname(notebook ?? "")}/${name}`)}`;
   let tab = [...place.app.shell.widgets("main")].find((one) => one.id === id) as MainAreaWidget<Logs> | undefined;
   if (tab === undefined) {
     tab = new MainAreaWidget({ content: new Logs(place, api, name, notebook) });

@@ -57,6 +57,9 @@ export async function replaced(
   const { trans } = place;
   const { contents } = place.app.serviceManager;
   const notebook = pathOf(panel, contents);
+  if (notebook === null) {
+    throw new Error(trans.__("The notebook is on another drive, of which the server has no files."));
+  }
   ready(place, panel);
   const before = contentOf(panel, false) ?? "";
   const request = { arguments: { message: trans.__("before %1 was restored", ref) }, notebook, content: before };

@@ -1,5 +1,5 @@
 // Runs as they come, page by page: which there are, in which order, and which of them are meant by a search.
-import type { RunRow } from "../api";
+import type { RunPage, RunRow } from "../api";
 
 export type Column = "status" | "name" | "started" | "duration_s" | `metrics.${string}`;
 
@@ -95,6 +95,26 @@ export class RunRows {
       this.count(run, 1);
     }
     return { known, changed };
+  }
+
+  /** The known runs that are not in a page of the newest ones, though it goes back beyond them: they were deleted. */
+  missing({ runs, next_page }: Pick<RunPage, "runs" | "next_page">): string[] {
+    const there = new Set(runs.map((run) => run.run_id));
+    const oldest = Date.parse(runs.at(-1)?.started ?? "");
+    return [...this.known.values()]
+      .filter((run) => !there.has(run.run_id) && (next_page === null || Date.parse(run.started ?? "") > oldest))
+      .map((run) => run.run_id);
+  }
+
+  /** Forget runs; whether any of them was known. */
+  drop(ids: readonly string[]): boolean {
+    const runs = ids.map((id) => this.known.get(id)).filter((run) => run !== undefined);
+    for (const run of runs) {
+      this.count(run, -1);
+      this.known.delete(run.run_id);
+      this.words.delete(run.run_id);
+    }
+    return runs.length > 0;
   }
 
   /** The runs that were not at their end when they were read. */

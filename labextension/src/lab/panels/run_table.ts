@@ -72,6 +72,9 @@ export class RunTable {
     const first = row === 0 && above === 0 ? undefined : this.runs[row];
     this.runs = runs;
     this.places = new Map(runs.map((run, place) => [run.run_id, place]));
+    if (!this.places.has(this.active ?? "")) {
+      this.node.removeAttribute("aria-activedescendant");
+    }
     this.now = new Date();
     this.columns = columns;
     this.layOut(sorting);
@@ -179,6 +182,9 @@ export class RunTable {
     element.classList.toggle("mlops-mod-active", active);
     if (active) {
       this.node.setAttribute("aria-activedescendant", element.id);
+    } else if (this.node.getAttribute("aria-activedescendant") === element.id) {
+      // It was the row of the active run, which is not among those that are drawn any more.
+      this.node.removeAttribute("aria-activedescendant");
     }
     const [box, ...cells] = element.children as unknown as HTMLElement[] & Iterable<HTMLElement>;
     if (box) {

@@ -131,6 +131,7 @@ export class RunsSection extends Section {
       this.table.scrollToTop();
       this.most = MOST;
     }
+    const dropped = this.rows.drop(this.rows.missing(first));
     const { known, changed } = this.rows.add(first.runs);
     if (other || known === 0) {
       // Between these and those that were known there may be more.
@@ -139,7 +140,7 @@ export class RunsSection extends Section {
     this.about = asked.notebook;
     const renewed = await this.unfinished(first, asked);
     this.last = first;
-    this.draw(changed || renewed || other);
+    this.draw(changed || dropped || renewed || other);
     this.answered.resolve();
     while (this.rest !== null && this.rows.size < this.most && !document.hidden) {
       const page = await this.page({ limit: PAGE, page: this.rest }, asked);
@@ -160,7 +161,11 @@ export class RunsSection extends Section {
       return false;
     }
     const query = `attributes.run_id IN (${ids.map((id) => `'${id}'`).join(", ")})`;
-    return this.rows.add((await this.page({ query, limit: WATCHED }, asked)).runs).changed;
+    const { runs } = await this.page({ query, limit: WATCHED }, asked);
+    const found = new Set(runs.map((run) => run.run_id));
+    // A run that was deleted runs no more.
+    const dropped = this.rows.drop(ids.filter((id) => !found.has(id)));
+    return this.rows.add(runs).changed || dropped;
   }
 
   private page(given: Arguments, { notebook, query, signal }: Asked): Promise<RunPage> {

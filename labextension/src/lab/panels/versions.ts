@@ -49,7 +49,11 @@ export class Versions extends Section {
     if (notebook === null) {
       this.about = null;
       this.shown = "";
-      this.body.replaceChildren(empty(this.place.trans.__("Open a notebook to see its versions."), ""));
+      const { trans, tracker } = this.place;
+      const said = tracker?.currentWidget
+        ? trans.__("This notebook is on another drive: the server has no versions of it.")
+        : trans.__("Open a notebook to see its versions.");
+      this.body.replaceChildren(empty(said, ""));
       return;
     }
     const given = { notebook: PathExt.basename(notebook), limit };
