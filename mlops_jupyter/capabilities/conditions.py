@@ -62,7 +62,10 @@ class Condition(NamedTuple):
             if self.sign not in {"=", "!="}:
                 raise CommandError(f"{self.column} holds text, which is equal or not", f"{self.column}={self.value}")
             return _COMPARED[self.sign](values.cast(pa.string()), self.value).fill_null(False)  # noqa: FBT003 -- Arrow's
-        numbers = values.cast(pa.float64())
+        if pa.types.is_integer(kind) and (whole := self._whole(kind)) is not None:
+            # Of ids beyond 2^53 a floating number is another.
+            return _COMPARED[self.sign](values, whole).fill_null(False)  # noqa: FBT003 -- Arrow's
+        numbers = values.cast(pa.float64(), safe=False)
         there = pc.invert(pc.is_null(numbers, nan_is_null=True))
         return pc.and_(_COMPARED[self.sign](numbers, self._number()).fill_null(False), there)  # noqa: FBT003 -- Arrow's
 
@@ -74,6 +77,12 @@ class Condition(NamedTuple):
             raise CommandError(
                 f"{self.column} holds times, and {self.value!r} is none", f"{self.column}>={moment}"
             ) from None
+
+    def _whole(self, kind: pa.DataType) -> pa.Scalar | None:
+        try:
+            return pa.scalar(int(self.value), kind)
+        except (ValueError, OverflowError, pa.ArrowInvalid):
+            return None
 
     def _number(self) -> float:
         lowered = self.value.lower()
