@@ -33,9 +33,10 @@ def with_canary(name: str, present: Versions, new: ServedVersion, percent: float
     CommandError
         When the share is none.
     Conflict
-        When this version answers already.
+        When this version answers already, or one of another model with its number is served.
     """
     check_share(percent)
+    _check_number(present, new)
     if any(one.version == new.version and not one.shadow for one in present):
         raise Conflict(f"version {new.version} answers already", f"mlops traffic {name} {new.version}={percent:g}")
     others = [one for one in present if one.version != new.version]
@@ -50,11 +51,23 @@ def with_shadow(present: Versions, new: ServedVersion) -> Versions:
     Raises
     ------
     Conflict
-        When this version answers already.
+        As of `with_canary`.
     """
+    _check_number(present, new)
     if any(one.version == new.version and not one.shadow for one in present):
         raise Conflict(f"version {new.version} answers already", "a shadow is another version")
     return (*(one for one in present if one.version != new.version), replace(new, percent=0.0, shadow=True))
+
+
+def _check_number(present: Versions, new: ServedVersion) -> None:
+    """Raise `Conflict` for another model's version of the same number: by it they are told apart."""
+    for one in present:
+        if one.version == new.version and one.model != new.model:
+            raise Conflict(
+                f"version {one.version} of {one.model or one.source} is served, and version {new.version} of "
+                f"{new.model or new.source} cannot stand beside it: versions are told apart by their numbers",
+                f"mlops deploy {new.source} --name OTHER",
+            )
 
 
 def parsed_shares(present: Deployment, given: Iterable[str]) -> dict[str, float]:

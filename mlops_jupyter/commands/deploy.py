@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, cast
@@ -148,12 +148,19 @@ def deploy(
         )
         found = place.apply(wanted, targets.waiting(reporter, name))
     targets.ready(reporter, name)
-    notes = (*package.notes, *found.notes)
-    if before is not None and before.status == "ready" and _same(before) == _same(found):
-        notes = (*notes, f"{name} served this already")
-    elif before is not None and (ended := rollouts.let_go(before, found)):
-        notes = (*notes, f"this ends the rollout of {ended}; mlops rollback {name} brings back what was served")
+    changes = () if before is None else _changes(before, new, found)
+    notes = (*package.notes, *found.notes, *changes)
     return targets.with_jupyter(replace(found, notes=notes))
+
+
+def _changes(before: Deployment, new: ServedVersion, found: Deployment) -> Iterator[str]:
+    """Say what the user may not have meant: that nothing changes, or that more does."""
+    if before.status == "ready" and _same(before) == _same(found):
+        yield f"{before.name} served this already"
+    if any(one.version == new.version and one.model != new.model for one in before.versions):
+        yield f"version {new.version} of another model was served before: what is kept of its answers has this number"
+    if ended := rollouts.let_go(before, found):
+        yield f"this ends the rollout of {ended}; mlops rollback {before.name} brings back what was served"
 
 
 def _same(found: Deployment) -> object:

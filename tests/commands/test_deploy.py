@@ -264,6 +264,19 @@ def test_who_deploys_what_is_served_already_is_told(registered, project):
     assert said not in mlops_jupyter.deploy("models:/churn/2", name="churn").notes
 
 
+def test_versions_of_two_models_with_one_number_are_not_mixed(registered, project):
+    registered.create_registered_model("other")
+    registered.create_model_version("other", (project / "turned").as_uri())
+    mlops_jupyter.deploy("models:/churn/1", name="churn")
+    for beside in ({"canary": 10}, {"shadow": True}):
+        with pytest.raises(Conflict, match="version 1 of churn is served, and version 1 of other cannot") as refused:
+            mlops_jupyter.deploy("models:/other/1", name="churn", **beside)
+        assert refused.value.hint == "mlops deploy models:/other/1 --name OTHER"
+    instead = mlops_jupyter.deploy("models:/other/1", name="churn")
+    assert any("version 1 of another model was served before" in note for note in instead.notes)
+    assert mlops_jupyter.predict("churn", TABLE).predictions == (1, 0)
+
+
 def test_a_canary_traffic_and_back(registered, project):
     mlops_jupyter.deploy("models:/churn/1", name="churn")
     found = mlops_jupyter.deploy("models:/churn/2", name="churn", canary=40)
