@@ -69,12 +69,23 @@ def scrubbed(text: str, environment: Mapping[str, str]) -> str:
     environment
         The process's environment variables.
     """
+    return redacted(without_values(text, environment))
+
+
+def without_values(text: str, environment: Mapping[str, str]) -> str:
+    """Return a text, or a document such as a notebook's JSON, without the values of secret environment variables.
+
+    Parameters
+    ----------
+    text, environment
+        As of `scrubbed`.
+    """
     names = {form: name for name, value in environment.items() if _is_secret(name, value) for form in _forms(value)}
-    if names:
-        # The longest first: one secret may be the beginning of another.
-        pattern = "|".join(re.escape(form) for form in sorted(names, key=len, reverse=True))
-        text = re.sub(pattern, lambda found: f"[{names[found[0]]}]", text)
-    return redacted(text)
+    if not names:
+        return text
+    # The longest first: one secret may be the beginning of another.
+    pattern = "|".join(re.escape(form) for form in sorted(names, key=len, reverse=True))
+    return re.sub(pattern, lambda found: f"[{names[found[0]]}]", text)
 
 
 def _is_secret(name: str, value: str) -> bool:

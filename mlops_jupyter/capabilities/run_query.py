@@ -15,6 +15,8 @@ _METRICS, _PARAMS = 4, 4
 _ROOM, _NARROWEST = 48, 8
 # What MLflow measures beside a run, and what autologging adds about the training.
 _FRAMEWORKS = ("training_", "system/")
+# What scikit-learn's own score was asked about, autologging does not know.
+_OF_NOTHING = "_unknown_dataset"
 _ASKED = re.compile(r"""(?:metrics|params)\.(?:`([^`]+)`|"([^"]+)"|([\w./-]+))""")
 # What was named by --param, and what overrode a notebook's defaults.
 _NAMING_TAGS = ("mlops.params", "mlops.overrides")
@@ -66,7 +68,9 @@ def columns(runs: Iterable[Run], query: str, sort: str) -> tuple[list[str], list
             metrics[name] = metrics.get(name, 0) + 1
         for name, value in run.params.items():
             values.setdefault(name, set()).add(value)
-    own = [name for name in metrics if name in asked or not name.startswith(_FRAMEWORKS)]
+    own = [
+        name for name in metrics if name in asked or not (name.startswith(_FRAMEWORKS) or name.endswith(_OF_NOTHING))
+    ]
     by_use = sorted(own or metrics, key=lambda name: (name not in asked, -metrics[name], name))
     wanted = [name for name in values if name in asked or name in named]
     differing = [name for name, found in values.items() if len(found) > 1]

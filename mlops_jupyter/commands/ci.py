@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,7 +12,7 @@ from .. import registry, settings
 from ..capabilities.pipelines import marking
 from ..capabilities.pipelines.marking import Recorded
 from ..capabilities.pipelines.merging import Renewal, renew
-from ..errors import CommandError
+from ..errors import CommandError, Conflict
 from ..protocols import GitSetup, MergedText, PipelinePart, Pipelines, TextMerge, VersionReference
 from ..records import PipelineFile, StepOutcome
 from . import pipeline_files, planned_pipeline
@@ -72,7 +73,8 @@ def ci(
     CommandError
         Without a notebook, with one outside the repository, or with a model that is not in a registry.
     Conflict
-        When the file was not written by this verb, or your edits and the new text change the same lines.
+        When the file was not written by this verb, runs another project's notebooks, or your edits and the new text
+        change the same lines.
     ConfigurationError
         When the file, or the project's own files, cannot be read or written.
     """
@@ -90,6 +92,14 @@ def ci(
         files = [notebook_file(place.top / job.notebook) for job in before.plan.jobs]
         require = require or before.plan.gates
     plan, notes = planned_pipeline.plan(place, current, files, require, None if before is None else before.plan.python)
+    if before is not None and notebooks and before.plan.root != plan.root:
+        other = "the top" if before.plan.root == "." else before.plan.root
+        elsewhere, how = pipelines.elsewhere()
+        words = ["mlops", "ci", system, *map(str, notebooks), "--output", os.path.relpath(place.top / elsewhere)]
+        raise Conflict(
+            f"{shown} runs the notebooks of another project ({other}), and would lose them",
+            f"{shlex.join(words)}, {how}",
+        )
     plan = plan._replace(
         deploy=planned_pipeline.deploy_job(deploy, name, None if before is None else before.plan.deploy)
     )

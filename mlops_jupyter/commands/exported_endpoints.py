@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import json
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 
 from ..capabilities import gates
 from ..capabilities.kept_baselines import missing_shares
+from ..capabilities.quality.tallies import MEASURES
 from ..errors import CommandError
 from ..protocols import WatchedEndpoint, WatchedFeature
 from ..records import Deployment, ServedVersion
@@ -23,7 +25,7 @@ def quality(required: Sequence[str]) -> Quality:
     Raises
     ------
     CommandError
-        When one compares with anything but a number, or two contradict or repeat each other.
+        When one compares with anything but a number, no endpoint measures it, or two contradict or repeat each other.
     """
     found: list[tuple[str, str, float]] = []
     for text in required:
@@ -35,6 +37,10 @@ def quality(required: Sequence[str]) -> Quality:
                 raise CommandError(
                     f"{one} cannot be watched: a metric is compared with a number", '--require "accuracy >= 0.9"'
                 )
+            if one.metric.name not in MEASURES:
+                close = difflib.get_close_matches(one.metric.name, MEASURES, 1)
+                hint = f"did you mean {close[0]}" if close else f"it is one of {', '.join(MEASURES)}"
+                raise CommandError(f"no endpoint measures {one.metric.name}", hint)
             if any(name == one.metric.name and sign[0] == one.sign[0] for name, sign, _ in found):
                 raise CommandError(f"{one.metric} has two such bounds", "leave one of them out")
             found.append((one.metric.name, one.sign, -bound.value if negative else bound.value))

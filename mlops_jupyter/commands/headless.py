@@ -21,7 +21,7 @@ from ..capabilities.forking import ForkServer, supported
 from ..capabilities.journal import RunFolders
 from ..capabilities.parameters import as_parameters
 from ..capabilities.provenance import CONTEXT_VARIABLE, process_tags, told_from_outside, user
-from ..capabilities.redaction import scrubbed
+from ..capabilities.redaction import scrubbed, without_values
 from ..capabilities.run_snapshot import close_after
 from ..capabilities.tracking import (
     ERROR_TAG,
@@ -440,10 +440,20 @@ class Job:
                 page = None
         for file in filter(None, (self.output, page)):
             try:
-                self._journal.log_file("mlops/executed", file)
-            except MlopsError as failed:
-                lost.append(f"{file.name} is not kept with the run: {failed.message}")
+                lost += self._keep_file(file)
+            except (MlopsError, OSError) as failed:
+                lost.append(f"{file.name} is not kept with the run: {short_form(failed)}")
         return page, lost
+
+    def _keep_file(self, file: Path) -> list[str]:
+        """Keep what was executed; the copy on the run has no value of a secret environment variable."""
+        text = file.read_text(encoding="utf-8", errors="replace")
+        clean = without_values(text, os.environ)
+        if clean == text:
+            self._journal.log_file("mlops/executed", file)
+            return []
+        self._journal.log_text(f"mlops/executed/{file.name}", clean)
+        return [f"{file.name} shows secrets of this environment; they are left out of the copy on the run"]
 
     def _stored(self, record: Run, children: tuple[Run, ...] | None) -> tuple[Run, tuple[Run, ...]]:
         """Return the run and its children once all is in the store, which is asked only for what nobody has told."""

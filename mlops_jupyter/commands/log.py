@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from .. import settings
 from ..capabilities import tracking
 from ..capabilities.journal import RunJournal
-from ..errors import Conflict
+from ..errors import CommandError, Conflict
 from . import project
 
 
@@ -25,10 +27,15 @@ def log(step: int | None = None, **metrics: object) -> None:
     Raises
     ------
     CommandError
-        When a value is no number.
+        When a value is no number, or metrics are given as a mapping.
     Conflict
         When no run is open; MLflow would start one here and leave it RUNNING.
     """
+    given: object = step
+    if isinstance(given, Mapping):
+        # As `mlflow.log_metrics` takes them.
+        names = ", ".join(f"{name}=…" for name in given) if all(map(str.isidentifier, map(str, given))) else "**metrics"
+        raise CommandError("metrics are given by name, not as a mapping", f"mlops_jupyter.log({names})")
     run = tracking.current()
     if run is not None:
         run.log(metrics, step)

@@ -41,8 +41,8 @@ def logs(
     NotFound
         When there is no such deployment.
     """
-    if lines < 0:
-        raise CommandError(f"--lines must not be less than 0, not {lines}", "--lines 100")
+    if lines < (0 if follow else 1):
+        raise CommandError(f"--lines must be at least {0 if follow else 1}, not {lines}", "--lines 100")
     place = targets.target(settings.current())
     path = place.get(name).log or ""
     for some in place.log_lines(name, lines, follow=follow):

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
 import sys
 import tomllib
 from collections.abc import Iterable, Sequence
-from importlib.metadata import PackageNotFoundError, packages_distributions, version
+from importlib.metadata import Distribution, PackageNotFoundError, packages_distributions, version
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -72,6 +73,9 @@ def plan(
         if not words.isprintable() or "${{" in words:
             raise CommandError(f"{words!r} cannot be written into a pipeline", "use letters, digits and operators")
     install = _install(place, notebooks)
+    notes = install.notes
+    if any(_pinned() in line for line in install.lines) and _from_a_checkout():
+        notes += (f"{_pinned()} is installed from a checkout here: have it where pip finds it in the pipeline, too",)
     made = PipelinePlan(
         jobs=jobs,
         gates=gates,
@@ -84,7 +88,7 @@ def plan(
         # Decided by the project's file: what a variable says here, CI's own variables say there.
         embedded=current.embedded or current.tracking_uri_from == "MLFLOW_TRACKING_URI",
     )
-    return made, install.notes
+    return made, notes
 
 
 def deploy_job(model: str | None, name: str | None, before: DeployJob | None) -> DeployJob | None:
@@ -229,6 +233,12 @@ def _normal(name: str) -> str:
 
 def _pinned() -> str:
     return f"{_PACKAGE}=={mlops_jupyter.__version__}"
+
+
+def _from_a_checkout() -> bool:
+    """Tell whether we were installed from a folder, as by ``pip install -e``, and not from an index."""
+    told = Distribution.from_name(_PACKAGE).read_text("direct_url.json")
+    return told is not None and "dir_info" in json.loads(told)
 
 
 def _ruff(place: Place) -> str | None:

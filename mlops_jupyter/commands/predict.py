@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import math
 import time
 from typing import Any
 
 from .. import settings
 from ..capabilities import rollouts
 from ..capabilities.prediction_bodies import asked
-from ..errors import Rejected, Unavailable
+from ..errors import CommandError, Rejected, Unavailable
 from ..protocols import Answer, DeploymentName, Object
 from ..records import Deployment, Prediction
 from . import targets
@@ -36,6 +37,8 @@ def predict(name: DeploymentName, data: Object, *, target: str = targets.LOCAL, 
 
     Raises
     ------
+    CommandError
+        When the time is none.
     NotFound
         When there is no such deployment, or no such file.
     ConfigurationError
@@ -45,6 +48,8 @@ def predict(name: DeploymentName, data: Object, *, target: str = targets.LOCAL, 
     Rejected
         When it refuses the data, with its words.
     """
+    if not 0 < timeout < math.inf:
+        raise CommandError(f"--timeout takes seconds above 0, not {timeout:g}", "--timeout 60")
     place = targets.target(settings.current(), target)
     wanted = asked(data, _columns(place.get(name)))
     began = time.perf_counter()

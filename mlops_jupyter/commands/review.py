@@ -126,6 +126,8 @@ def review(
         text=_text(place, commit, changed_notebooks, names(runs)),
         draft=draft,
     )
+    if proposal.branch == place.target:
+        raise CommandError(f"{proposal.branch} is what it is to be merged into", "leave --branch out, or name another")
     host = None if kind is None else host_of(kind, place.url)
     options = () if host is None else host.push_options(proposal)
     pushed = place.git.push(
@@ -144,7 +146,10 @@ def _place(directory: Path, remote: str, target: str | None) -> _Place:
         raise NotFound(f"{directory} is in no git repository, so there is nothing to push", "git init")
     git = cast("Publishing", registry.load("publishing", "git")())
     url = git.remote_url(directory, remote)
-    return _Place(git, snapshots, directory, remote, url, target or git.default_branch(directory, remote))
+    place = _Place(git, snapshots, directory, remote, url, target or git.default_branch(directory, remote))
+    if target is not None and snapshots.resolve(directory, place.base) is None:
+        raise NotFound(f"there is no branch {target} of {remote} here", f"git fetch {remote}; git branch --remotes")
+    return place
 
 
 def _refuse_secrets(

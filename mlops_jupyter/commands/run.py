@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -159,6 +160,7 @@ def run(
     if best is not None and not many:
         raise CommandError("--best is for several notebooks or combinations", "add --sweep NAME=a,b,c, or leave it out")
     current = settings.current()
+    elsewhere = _elsewhere(current, paths)
     reports = Reports(current, junit, markdown, against, note)
     reports.prepare(paths)
     pushed = PushedMetrics(current, push)
@@ -174,16 +176,22 @@ def run(
             best=best,
             yes=yes,
         )
-        return _batch(chosen, required, reports, pushed, reporter)
-    return _single(paths[0], wanted, required, reports, pushed, reporter)
+        return _batch(chosen, required, reports, pushed, reporter, elsewhere)
+    return _single(paths[0], wanted, required, reports, pushed, reporter, elsewhere)
 
 
 def _single(  # noqa: PLR0917 -- what a run takes
-    path: Path, wanted: Wanted, required: Gates, reports: Reports, pushed: PushedMetrics, reporter: Reporter
+    path: Path,
+    wanted: Wanted,
+    required: Gates,
+    reports: Reports,
+    pushed: PushedMetrics,
+    reporter: Reporter,
+    notes: tuple[str, ...],
 ) -> Execution:
     execution, outcome = headless(path, wanted, reporter)
     execution = required.judge(execution)
-    left = reports.write([execution], post=outcome.kind != "interrupted")
+    left = (*notes, *reports.write([execution], post=outcome.kind != "interrupted"))
     if outcome.kind != "interrupted":
         left = (*left, *pushed.push([execution]))
     execution = replace(execution, notes=(*execution.notes, *left))
@@ -197,6 +205,19 @@ def _single(  # noqa: PLR0917 -- what a run takes
     raise ExecutionFailed(path.name, outcome.cell, outcome.ename, outcome.evalue, marked)
 
 
+def _elsewhere(current: settings.Settings, paths: Sequence[Path]) -> tuple[str, ...]:
+    """Say which notebooks lie in another project than the one that keeps their runs, unless that was asked for."""
+    if os.environ.get(settings.ROOT_VARIABLE):
+        return ()
+    roots = {path: settings.find_root(path.parent, {}) for path in paths}
+    others = dict.fromkeys(root for root in roots.values() if root != current.root)
+    return tuple(
+        f"{next(path.name for path, one in roots.items() if one == root)} lies in the project {root}, and its run is "
+        f"kept in {current.root}: cd {root} to have it there"
+        for root in others
+    )
+
+
 def _check(notebooks: tuple[Path, ...], jobs: int | None) -> None:
     if not notebooks:
         raise CommandError("which notebook? none is named", "mlops run NOTEBOOK.ipynb")
@@ -204,11 +225,18 @@ def _check(notebooks: tuple[Path, ...], jobs: int | None) -> None:
         raise CommandError(f"--jobs must be at least 1, not {jobs}", "leave it out for one a core")
 
 
-def _batch(chosen: Choices, required: Gates, reports: Reports, pushed: PushedMetrics, reporter: Reporter) -> Batch:
+def _batch(  # noqa: PLR0917 -- what a batch takes
+    chosen: Choices,
+    required: Gates,
+    reports: Reports,
+    pushed: PushedMetrics,
+    reporter: Reporter,
+    notes: tuple[str, ...],
+) -> Batch:
     ran = batch(chosen, reporter)
     judged = {one.run.run_id: required.judge(one) for one in ran.representatives()}
     executions = [judged.get(one.run.run_id, one) for one in ran.executions]
-    left = reports.write(executions, post=not ran.batch.left)
+    left = (*notes, *reports.write(executions, post=not ran.batch.left))
     if not ran.batch.left:
         left = (*left, *pushed.push(executions, {one.notebook: one for one in judged.values()}))
     found = replace(

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mlops_jupyter.capabilities import run_query
-from mlops_jupyter.capabilities.run_query import NEWEST_FIRST, order_clause
+from mlops_jupyter.capabilities.run_query import NEWEST_FIRST, columns, order_clause
+from mlops_jupyter.records import Run
 
 
 def test_its_examples():
@@ -54,3 +55,11 @@ NAMES = st.text(st.characters(exclude_categories=["C", "Z"], exclude_characters=
 def test_any_metric_can_be_named(name, direction):
     wanted = direction.strip().upper() or "DESC"
     assert order_clause(f"metrics.{name}{direction}") == f"metrics.`{name}` {wanted}"
+
+
+def test_what_is_logged_by_hand_comes_before_what_a_framework_says_of_nothing():
+    scored = {"RandomForestClassifier_score_unknown_dataset": 1.0, "accuracy": 0.9}
+    runs = [Run("r", "fit", "churn", "FINISHED", metrics=scored)]
+    assert columns(runs, "", "")[0] == ["accuracy"]
+    only = [Run("r", "fit", "churn", "FINISHED", metrics={"score_unknown_dataset": 1.0})]
+    assert columns(only, "", "")[0] == ["score_unknown_dataset"]

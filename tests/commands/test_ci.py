@@ -321,6 +321,23 @@ def test_without_a_list_what_the_notebooks_import_is_pinned(root):
     assert any("no requirements.txt" in note for note in told.notes)
 
 
+def test_another_project_of_the_repository_keeps_its_pipeline(root, monkeypatch):
+    mlops_jupyter.ci("gitlab", TRAIN)
+    written = (root / ".gitlab-ci.yml").read_text()
+    other = root / "fraud"
+    other.mkdir()
+    (other / "mlops.toml").write_text('experiment = "fraud"\n')
+    write_notebook(other / "score.ipynb", "x = 1")
+    monkeypatch.chdir(other)
+    settings.forget_root()
+    with pytest.raises(Conflict, match=r"runs the notebooks of another project \(the top\)") as refused:
+        mlops_jupyter.ci("gitlab", Path("score.ipynb"))
+    assert refused.value.hint.startswith("mlops ci gitlab score.ipynb --output ../.gitlab/notebooks.yml, and write")
+    assert (root / ".gitlab-ci.yml").read_text() == written
+    mlops_jupyter.ci("gitlab", Path("score.ipynb"), output=Path("../.gitlab/notebooks.yml"))
+    assert "MLOPS_JUPYTER_ROOT: fraud" in (root / ".gitlab" / "notebooks.yml").read_text()
+
+
 def test_a_build_of_one_s_own_is_pinned_by_its_release(root, monkeypatch):
     write_notebook(root / TRAIN, "import numpy")
     monkeypatch.setattr(planned_pipeline, "version", lambda _distribution: "2.3.0+cu121")

@@ -262,6 +262,12 @@ def test_who_deploys_what_is_served_already_is_told(registered, project):
     assert said in mlops_jupyter.deploy("models:/churn/1", name="churn").notes
     assert said not in mlops_jupyter.deploy("models:/churn/1", name="churn", workers=2).notes
     assert said not in mlops_jupyter.deploy("models:/churn/2", name="churn").notes
+    # What changed nothing is nothing to go back to.
+    mlops_jupyter.deploy("models:/churn/2", name="churn")
+    mlops_jupyter.traffic("churn", "2=100")
+    assert [one.version for one in mlops_jupyter.rollback("churn").versions] == ["1"]
+    with pytest.raises(NotFound):
+        mlops_jupyter.rollback("churn")
 
 
 def test_versions_of_two_models_with_one_number_are_not_mixed(registered, project):
@@ -451,6 +457,15 @@ def test_an_interrupted_deploy_leaves_nothing(model, project):
     assert process.wait(60) == 130
     assert ours(project) == []
     assert not (project / ".mlops" / "endpoints" / "churn").exists()
+
+
+def test_words_that_cannot_be(model, project):
+    mlops_jupyter.deploy("model", name="churn")
+    for timeout in (0, -1, float("inf"), float("nan")):
+        with pytest.raises(CommandError, match="--timeout takes seconds above 0"):
+            mlops_jupyter.predict("churn", TABLE, timeout=timeout)
+    with pytest.raises(CommandError, match="--lines must be at least 1, not 0"):
+        mlops_jupyter.logs("churn", lines=0)
 
 
 def test_options_that_cannot_be(model):

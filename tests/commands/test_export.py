@@ -223,6 +223,19 @@ def test_edits_that_clash_leave_everything_as_it_was(deployed):
     }
 
 
+@pytest.mark.parametrize(
+    ("gate", "hint"),
+    [
+        ("acuracy >= 0.9", "did you mean accuracy"),
+        ("loss <= 1", "it is one of accuracy, precision, recall, f1, auc, rmse, mae"),
+    ],
+)
+def test_what_no_endpoint_measures_cannot_be_required(deployed, gate, hint):
+    with pytest.raises(CommandError, match="no endpoint measures") as refused:
+        mlops_jupyter.export("prometheus", require=[gate])
+    assert refused.value.hint == hint
+
+
 def test_what_is_to_be_called_after_a_clash_has_the_gates(deployed):
     gate = "accuracy >= 0.9"
     mlops_jupyter.export("prometheus", require=[gate])

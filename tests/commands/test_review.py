@@ -202,3 +202,14 @@ def test_notebooks_of_one_name_have_branches_of_their_own(repository, origin):
     other = write_notebook(repository / "fraud" / "train.ipynb", "y = 1")
     assert mlops_jupyter.review(other).branch == "review/ana-fraud-train"
     assert mlops_jupyter.review(Path("train.ipynb")).branch == "review/ana-train"
+
+
+def test_what_it_is_to_be_merged_into_is_not_pushed_to(repository, origin):
+    before = git(origin, "rev-parse", "main")
+    with pytest.raises(CommandError, match="main is what it is to be merged into"):
+        mlops_jupyter.review(Path("train.ipynb"), branch="main")
+    with pytest.raises(NotFound, match="there is no branch nope of origin here") as refused:
+        mlops_jupyter.review(Path("train.ipynb"), target="nope")
+    assert refused.value.hint == "git fetch origin; git branch --remotes"
+    assert git(origin, "rev-parse", "main") == before
+    assert git(origin, "for-each-ref", "refs/heads/review") == ""

@@ -134,11 +134,29 @@ def test_secrets_of_the_environment_are_in_nothing_that_is_kept_of_a_failure(
     assert "[API_TOKEN]" in done.err
     (run,) = stored_runs()
     assert run.error == "ValueError: no login with [API_TOKEN]"
+    # The file is the user's; its copy on the run is for others, too.
+    (name,) = [one.name for one in (project / ".mlops" / "executed").glob("bad-*.ipynb")]
+    assert "s3cr3t" in (project / ".mlops" / "executed" / name).read_text()
+    copy = artifact(run.run_id, f"mlops/executed/{name}")
+    assert "s3cr3t" not in copy
+    assert "no login with [API_TOKEN]" in str(nbformat.reads(copy, as_version=4).cells)
     texts = [
         artifact(run.run_id, path) for path in ("mlops/traceback.txt", "mlops/attempts/1.txt", "mlops/failed_cell.txt")
     ]
     assert [("[API_TOKEN]" in one) for one in texts] == [True, True, False]
     assert not any("s3cr3t" in one for one in (*texts, done.out, done.err))
+
+
+def test_a_notebook_of_another_project_says_where_its_run_is(project, terminal, stored_runs):
+    below = project / "fraud"
+    below.mkdir()
+    (below / "mlops.toml").write_text('experiment = "fraud"\n')
+    write_notebook(below / "score.ipynb", "1")
+    done = terminal("run", "fraud/score.ipynb")
+    assert f"score.ipynb lies in the project {below}, and its run is kept in {project}: cd {below}" in done.out
+    assert len(stored_runs()) == 1
+    done = terminal("run", "score.ipynb", cwd=below)
+    assert "lies in the project" not in done.out
 
 
 def test_failing_tracked_cell_fails_both_runs(project, terminal, stored_runs):

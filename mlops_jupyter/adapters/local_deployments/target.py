@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import errno
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -60,6 +62,9 @@ class LocalDeployments:
         folder = endpoint_folder(self._state, wanted.name)
         if wanted.config:
             raise CommandError("the target local takes no --config", "mlops deploy --help lists its options")
+        if wanted.port is not None and current_state(folder) is None:
+            # Before anything is left of it.
+            _check_port(wanted.name, wanted.port)
         folder.make()
         wanted = wanted._replace(versions=tuple(with_baseline(folder, one) for one in wanted.versions))
         state = current_state(folder)
@@ -238,6 +243,17 @@ def _digests(folder: EndpointFolder) -> set[str]:
     return {version.digest for version in served if version.digest is not None}
 
 
-def _check_socket(socket: str | None) -> None:
-    if socket is not None and not Path(socket).parent.is_dir():
-        raise CommandError(f"there is no folder for the socket {socket}", f"mkdir -p {Path(socket).parent}")
+def _check_port(name: str, port: int) -> None:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError as error:
+            why = "is in use" if error.errno == errno.EADDRINUSE else f"cannot be listened at: {error.strerror}"
+            hint = "leave --port out for a free one"
+            raise Conflict(f"{name} cannot be deployed: port {port} of 127.0.0.1 {why}", hint) from error
+
+
+def _check_socket(place: str | None) -> None:
+    if place is not None and not Path(place).parent.is_dir():
+        raise CommandError(f"there is no folder for the socket {place}", f"mkdir -p {Path(place).parent}")

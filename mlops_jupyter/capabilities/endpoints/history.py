@@ -70,11 +70,15 @@ def entries(file: Path) -> list[Entry]:
 def before(file: Path) -> Entry | None:
     """Return the plan before the present one: after a return that is the one that came before what was returned to.
 
-    That may itself have been a return: what was left by it is not come back to.
+    That may itself have been a return: what was left by it is not come back to. A plan that served the same is none.
     """
     every = entries(file)
     first = next((at for at, one in enumerate(every) if one.number == every[-1].number), 0)
-    return every[first - 1] if first else None
+    return next((one for one in reversed(every[:first]) if _served(one) != _served(every[-1])), None)
+
+
+def _served(entry: Entry) -> object:
+    return entry.follows, [(one.version, one.digest, one.percent, one.shadow) for one in entry.versions]
 
 
 def _lines(file: Path) -> list[bytes]:

@@ -15,6 +15,8 @@ from . import intervals
 from .intervals import Interval
 from .labels import words
 
+# What is told of quality, by the task.
+MEASURES = ("accuracy", "precision", "recall", "f1", "auc", "rmse", "mae")
 Task = Literal["classification", "regression"]
 
 # More classes than these have no confusion matrix; so many numbers are still classes.

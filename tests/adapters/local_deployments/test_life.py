@@ -296,7 +296,9 @@ def test_an_address_that_is_taken(endpoints):
     with pytest.raises(Conflict) as caught:
         endpoints.deploy("other", port=first.port)
     assert caught.value.message == f"other cannot be deployed: port {first.port} of 127.0.0.1 is in use"
-    assert endpoints.get("other").status == "failed"
+    # Nothing is left of it.
+    with pytest.raises(NotFound):
+        endpoints.get("other")
     with pytest.raises(Conflict) as caught:
         endpoints.deploy(port=first.port + 1)
     assert caught.value.message == f"churn runs already, and listens at {first.port}"
