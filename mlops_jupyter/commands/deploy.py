@@ -208,8 +208,9 @@ def _default_name(current: settings.Settings, model: object) -> str:
         return model.model
     if isinstance(model, str) and (found := _REGISTERED.fullmatch(model)):
         return found["name"]
-    if isinstance(model, str) and not Path(model).exists() and (newest := packages.newest(current, model)) is not None:
-        raise CommandError(f"{model} has several versions, and one is deployed", f"mlops deploy {newest}")
+    bare = model.removeprefix("models:/") if isinstance(model, str) else ""
+    if bare and not Path(bare).exists() and (newest := packages.newest(current, bare)) is not None:
+        raise CommandError(f"{bare} has several versions, and one is deployed", f"mlops deploy {newest}")
     if isinstance(model, str) and Path(model).is_file():
         raise CommandError(f"{model} is a file, and no model", "mlops models; mlops runs")
     said = model if isinstance(model, str) else "$model"

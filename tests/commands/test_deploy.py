@@ -323,9 +323,10 @@ def test_a_canary_traffic_and_back(registered, project):
 
 
 def test_what_a_user_means_is_named(registered, project, terminal):
-    with pytest.raises(CommandError) as caught:
-        mlops_jupyter.deploy("churn")
-    assert caught.value.hint == "mlops deploy models:/churn/3"
+    for name in ("churn", "models:/churn"):
+        with pytest.raises(CommandError) as caught:
+            mlops_jupyter.deploy(name)
+        assert caught.value.hint == "mlops deploy models:/churn/3"
     with pytest.raises(NotFound) as missing:
         mlops_jupyter.deploy("churn", name="other")
     assert "models:/churn/3" in missing.value.hint

@@ -135,6 +135,8 @@ def _tallied(watch: Path, wanted: Wanted) -> tuple[Tallies, list[str]]:
 
 def _qualities(tallies: Tallies, listed: list[str], task: Task | None) -> tuple[Quality, ...]:
     ordered = sorted(tallies.items(), key=lambda one: _place(one[0], listed))
+    for _, tally in ordered:
+        tally.settle(task)
     return tuple(
         Quality(
             version=version,

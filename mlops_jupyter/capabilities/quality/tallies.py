@@ -15,6 +15,8 @@ from . import intervals
 from .intervals import Interval
 from .labels import words
 
+# One label in so many may be a mistake.
+_STRAYS = 20
 # What is told of quality, by the task.
 MEASURES = ("accuracy", "precision", "recall", "f1", "auc", "rmse", "mae")
 Task = Literal["classification", "regression"]
@@ -139,6 +141,20 @@ class Tally:
         if self._many or not whole or len(classes) > _NUMBERED:
             return "regression"
         return "classification" if self._integral or self._probabilities(classes) else "regression"
+
+    def settle(self, task: Task | None = None) -> None:
+        """Leave out a few fractions among labels that are classes otherwise, of a model that answers whole numbers."""
+        if self._text or self._many or not self._integral or task == "regression":
+            return
+        strays = {cell: count for cell, count in self._cells.items() if not float(cell[0]).is_integer()}
+        count = sum(strays.values())
+        if not count or count * _STRAYS > self.labelled:
+            return
+        self.foreign_label = self.foreign_label or str(words(np.asarray([next(iter(strays))[0]]))[0])
+        self.foreign, self.labelled = self.foreign + count, self.labelled - count
+        self._cells = {cell: count for cell, count in self._cells.items() if cell not in strays}
+        whole = self._labels == np.floor(self._labels)
+        self._scores, self._labels = self._scores[whole], self._labels[whole]
 
     def metrics(self, task: Task | None = None) -> tuple[QualityMetric, ...]:
         """Return the measures, by the task that the data shows unless it is told; of text as numbers there are none."""

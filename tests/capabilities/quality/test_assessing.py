@@ -310,6 +310,23 @@ def test_segments_stand_in_the_order_of_their_values(tmp_path):
 
 
 @pytest.mark.parametrize(
+    ("strays", "names"), [(1, "accuracy"), (5, "accuracy"), (6, "rmse")], ids=["one", "a few", "many"]
+)
+def test_a_fraction_among_classes_is_no_class(tmp_path, strays, names):
+    ids = [f"r{at}" for at in range(100)]
+    classes = [at % 3 for at in range(100)]
+    answered(tmp_path, ids, prediction=classes)
+    fed(tmp_path, {"request_id": ids, "label": [1.5] * strays + [float(one) for one in classes[strays:]]})
+    (found,) = assess(tmp_path)
+    assert found.metrics[0].name == names
+    if names == "accuracy":
+        assert (found.metrics[0].value, found.labelled, found.foreign) == (1.0, 100 - strays, strays)
+        assert found.foreign_label == "1.5"
+    (told,) = assess(tmp_path, task="regression")
+    assert (told.metrics[0].name, told.labelled) == ("rmse", 100)
+
+
+@pytest.mark.parametrize(
     ("first", "last", "wanted"),
     [("1", "12.5", 12.5), ("", "12.5", 12.5), ("", "yes", "yes"), ("1", "2", 2.0), ("no", "yes", "yes")],
 )
