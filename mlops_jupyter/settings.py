@@ -311,6 +311,11 @@ def find_root(start: Path, environment: Mapping[str, str]) -> Path:
     return start
 
 
+def is_project(directory: Path) -> bool:
+    """Tell whether a directory is a project: has settings of ours, or a state directory."""
+    return enclosing_project(directory) == directory or (directory / STATE_DIRECTORY).is_dir()
+
+
 def enclosing_project(start: Path) -> Path | None:
     """Return the nearest directory, from ``start`` upwards, that has settings of ours."""
     for directory in (start, *start.parents):

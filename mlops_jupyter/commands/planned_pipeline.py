@@ -237,7 +237,11 @@ def _pinned() -> str:
 
 def _from_a_checkout() -> bool:
     """Tell whether we were installed from a folder, as by ``pip install -e``, and not from an index."""
-    told = Distribution.from_name(_PACKAGE).read_text("direct_url.json")
+    try:
+        told = Distribution.from_name(_PACKAGE).read_text("direct_url.json")
+    except PackageNotFoundError:
+        # Not installed at all: it is found by the path.
+        return True
     return told is not None and "dir_info" in json.loads(told)
 
 

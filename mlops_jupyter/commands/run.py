@@ -210,7 +210,8 @@ def _elsewhere(current: settings.Settings, paths: Sequence[Path]) -> tuple[str, 
     if os.environ.get(settings.ROOT_VARIABLE):
         return ()
     roots = {path: settings.find_root(path.parent, {}) for path in paths}
-    others = dict.fromkeys(root for root in roots.values() if root != current.root)
+    # A notebook may lie anywhere, where no project is.
+    others = dict.fromkeys(root for root in roots.values() if root != current.root and settings.is_project(root))
     return tuple(
         f"{next(path.name for path, one in roots.items() if one == root)} lies in the project {root}, and its run is "
         f"kept in {current.root}: cd {root} to have it there"

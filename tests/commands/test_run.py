@@ -157,6 +157,11 @@ def test_a_notebook_of_another_project_says_where_its_run_is(project, terminal, 
     assert len(stored_runs()) == 1
     done = terminal("run", "score.ipynb", cwd=below)
     assert "lies in the project" not in done.out
+    # A folder is no project.
+    apart = project.parent / "apart"
+    apart.mkdir()
+    done = terminal("run", str(write_notebook(apart / "score.ipynb", "1")))
+    assert (done.code, "lies in the project" in done.out) == (0, False)
 
 
 def test_failing_tracked_cell_fails_both_runs(project, terminal, stored_runs):
