@@ -343,7 +343,11 @@ def test_a_shadow_sees_and_is_not_seen(registered):
     mlops_jupyter.deploy("models:/churn/1", name="churn")
     found = mlops_jupyter.deploy("models:/churn/2", name="churn", shadow=True)
     assert [(one.version, one.percent, one.shadow) for one in found.versions] == [("1", 100.0, False), ("2", 0.0, True)]
+    assert "the shadow 2 has seen no rows since the endpoint started" in found.notes
     assert {mlops_jupyter.predict("churn", TABLE).predictions for _ in range(10)} == {(0, 1)}
+    # It answers the other way round.
+    said = "the shadow 2 answered 0 of 20 rows alike"
+    wait_for(lambda: said in mlops_jupyter.deployments("churn").notes)
 
 
 def test_no_request_is_lost_while_versions_change(registered, project):

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 
 from ...capabilities import rollouts
 from ...capabilities.canaries import log
-from ...capabilities.endpoints import EndpointPlan, snippets
+from ...capabilities.endpoints import EndpointPlan, control, snippets
 from ...capabilities.endpoints.folder import EndpointFolder
 from ...capabilities.endpoints.state import EndpointState, current_state
-from ...errors import MlopsError
+from ...errors import MlopsError, Unavailable
 from ...records import Deployment
 from . import asking
 from .planning import served
@@ -19,6 +20,7 @@ from .planning import served
 _OVER_S = 3600.0
 # So many of the last decisions about canaries are shown.
 _DECISIONS = 5
+_COUNTED_S = 2.0
 
 
 def body(plan: EndpointPlan | None) -> str | None:
@@ -69,6 +71,34 @@ def described(folder: EndpointFolder) -> Deployment:
         pid=state.pid if state.alive else None,
     )
     return _with_address(found, folder, state, plan) if state.alive else found
+
+
+def with_shadows(found: Deployment, folder: EndpointFolder) -> Deployment:
+    """Say how the answers of versions in the shadow compare with those that were given, as the endpoint counts them."""
+    shadows = [one.version for one in found.versions if one.shadow]
+    if not shadows or found.status != "ready":
+        return found
+    try:
+        counted = control.ask(folder.control, {"do": "snapshot"}, _COUNTED_S)["snapshot"]["counters"].get("shadows", [])
+    except Unavailable as error:
+        return replace(found, notes=(*found.notes, f"how the shadow compares is not known: {error.message}"))
+    rows: dict[tuple[str, str], int] = {}
+    for (_, version, result), count in counted:
+        rows[version, result] = rows.get((version, result), 0) + count
+    return replace(found, notes=(*found.notes, *(_compared(version, rows) for version in shadows)))
+
+
+def _compared(version: str, rows: Mapping[tuple[str, str], int]) -> str:
+    equal, different, failed, skipped = (
+        rows.get((version, result), 0) for result in ("equal", "different", "failed", "skipped")
+    )
+    seen = equal + different + failed
+    if not seen + skipped:
+        return f"the shadow {version} has seen no rows since the endpoint started"
+    said = f"the shadow {version} answered {equal:,} of {seen:,} rows alike"
+    more = [f"failed at {failed:,}"] if failed else []
+    more += [f"{skipped:,} more were not shown to it, as it had enough to do"] if skipped else []
+    return ", ".join([said, *more])
 
 
 def _with_address(

@@ -21,7 +21,7 @@ from ...errors import CommandError, ConfigurationError, Conflict, NotFound, Reje
 from ...protocols import Answer, Earlier, Waiting, WantedDeployment
 from ...records import Deployment
 from . import asking, log_reading, starting
-from .describing import body, described
+from .describing import body, described, with_shadows
 from .ending import end, end_workers
 from .planning import planned, served, with_baseline
 
@@ -86,7 +86,8 @@ class LocalDeployments:
 
     def get(self, name: str) -> Deployment:
         """Return one."""
-        return described(self._found(name))
+        folder = self._found(name)
+        return with_shadows(described(folder), folder)
 
     def before(self, name: str) -> Earlier:
         """Return what it served before."""
