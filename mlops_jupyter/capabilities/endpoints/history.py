@@ -73,12 +73,12 @@ def before(file: Path) -> Entry | None:
     That may itself have been a return: what was left by it is not come back to. A plan that served the same is none.
     """
     every = entries(file)
-    first = next((at for at, one in enumerate(every) if one.number == every[-1].number), 0)
-    return next((one for one in reversed(every[:first]) if _served(one) != _served(every[-1])), None)
-
-
-def _served(entry: Entry) -> object:
-    return entry.follows, [(one.version, one.digest, one.percent, one.shadow) for one in entry.versions]
+    if not every:
+        return None
+    now = every[-1]
+    first = next(at for at, one in enumerate(every) if one.number == now.number)
+    others = (one for one in reversed(every[:first]) if (one.versions, one.follows) != (now.versions, now.follows))
+    return next(others, None)
 
 
 def _lines(file: Path) -> list[bytes]:
