@@ -56,7 +56,7 @@ def check(*words: str | Path) -> str:
 def test_promtool_finds_configuration_rules_and_their_tests_in_order(deployed):
     planned(deployed, "bare.2")
     folder = deployed / "prometheus"
-    found = mlops_jupyter.export("prometheus", slow=0.3, require=["accuracy >= 0.95 and rmse < 2", "`log loss` <= 0.5"])
+    found = mlops_jupyter.export("prometheus", slow=0.3, require=["accuracy >= 0.95 and rmse < 2", "`mae` <= 0.5"])
     assert (found.system, found.folder, found.deployments) == ("Prometheus", "prometheus", ("bare.2", "churn"))
     assert [(one.path, one.outcome) for one in found.files] == [
         ("prometheus.yml", "created"),
