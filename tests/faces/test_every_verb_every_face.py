@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shlex
+import shutil
 import signal
 from collections.abc import Callable
 from pathlib import Path
@@ -442,12 +443,15 @@ def test_traffic(by_terminal, by_magic, deployed):
 
 @row
 def test_rollback(by_terminal, by_magic, deployed):
-    for workers in (1, 2, 1, 2):
-        mlops_jupyter.deploy("model", name="churn", workers=workers)
+    shutil.copytree("model", "other")
+    for source in ("model", "other", "model", "other"):
+        mlops_jupyter.deploy(source, name="churn")
     first = by_terminal("rollback", "churn")
     second = by_magic("%mlops rollback churn")
     third = by_python(mlops_jupyter.rollback("churn"))
-    assert steady(first, {"notes"}) == steady(second, {"notes"}) == steady(third, {"notes"})
+    volatile = {"notes", "versions"}
+    assert steady(first, volatile) == steady(second, volatile) == steady(third, volatile)
+    assert [Path(one["versions"][0]["source"]).name for one in (first, second, third)] == ["model", "other", "model"]
     assert ": deploy " in first["notes"][0]
 
 
