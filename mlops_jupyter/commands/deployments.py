@@ -30,6 +30,6 @@ def deployments(name: DeploymentName = "", *, target: str = targets.LOCAL) -> De
     """
     place = targets.target(settings.current(), target)
     if name:
-        return targets.with_jupyter(place.get(name))
+        return targets.with_jupyter(place.examine(name))
     found = tuple(map(targets.with_jupyter, place.all()))
     return Deployments(found, tuple(note for one in found for note in one.notes))

@@ -40,10 +40,9 @@ def traffic(
         When the shares do not sum to 100.
     """
     place = targets.target(settings.current())
-    present = place.get(name)
     if not shares:
-        return targets.with_jupyter(present)
-    told = rollouts.parsed_shares(present, shares)
+        return targets.with_jupyter(place.examine(name))
+    told = rollouts.parsed_shares(place.get(name), shares)
     with place.changing(name):
         present = place.get(name)
         versions = rollouts.with_shares(name, present.versions, told)

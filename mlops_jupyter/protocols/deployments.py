@@ -114,6 +114,9 @@ class DeploymentTarget(Protocol):
     def get(self, name: str) -> Deployment:
         """Return one; raises `NotFound` for no such one."""
 
+    def examine(self, name: str) -> Deployment:
+        """Return one with what it takes a question to it to know, such as how a shadow compares; raises as `get`."""
+
     def before(self, name: str) -> Earlier:
         """Return what it served before; raises `NotFound` when there was nothing."""
 

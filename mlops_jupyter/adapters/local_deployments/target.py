@@ -78,7 +78,7 @@ class LocalDeployments:
             log.forget(folder.watch)
         _announce(folder)
         _leave_request(folder, plan)
-        return self.get(wanted.name)
+        return self.examine(wanted.name)
 
     def all(self) -> tuple[Deployment, ...]:
         """Return all deployments."""
@@ -86,6 +86,10 @@ class LocalDeployments:
 
     def get(self, name: str) -> Deployment:
         """Return one."""
+        return described(self._found(name))
+
+    def examine(self, name: str) -> Deployment:
+        """Return one, and how its shadows compare."""
         folder = self._found(name)
         return with_shadows(described(folder), folder)
 

@@ -75,6 +75,10 @@ class PluginDeployments:
         """Return all deployments."""
         return tuple(map(self._described, self._listed()))
 
+    def examine(self, name: str) -> Deployment:
+        """Return one: a plugin says all that it knows at once."""
+        return self.get(name)
+
     def get(self, name: str) -> Deployment:
         """Return one."""
         if not any(str(one.get("name")) == name for one in self._listed()):
