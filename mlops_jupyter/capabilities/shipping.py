@@ -352,8 +352,13 @@ class Shipper:
         if not work.start.search_path or not path.exists() or ENVIRONMENT_ARTIFACT in work.shipped.aside:
             return
         self._offer(work, sink, work.shipped.run_id or "", {"artifact": ENVIRONMENT_ARTIFACT})
+        self._settle_environment(work)
+
+    @staticmethod
+    def _settle_environment(work: _Work) -> None:
+        """Remove the file that says that it has to be sent, unless it waits for another try."""
         if ENVIRONMENT_ARTIFACT not in work.shipped.aside:
-            path.unlink()
+            (work.folder.files / ENVIRONMENT_ARTIFACT).unlink(missing_ok=True)
 
     def _tags(self, work: _Work, sink: RunSink) -> dict[str, str]:
         """Return the run's tags, in the store's own ids."""
@@ -413,13 +418,12 @@ class Shipper:
         except Exception as error:  # noqa: BLE001 -- each kind of artifact store has errors of its own
             sink.reach(_REACH_S)
             said = error.message if isinstance(error, MlopsError) else f"{type(error).__name__}: {error}"
-            aside = (*(one for one in work.shipped.aside if one != path), path)
             work.aside_at = time.monotonic() + _LONGEST_PAUSE_S
+            aside = (*_others(work, path), path)
             work.shipped = work.folder.note(work.shipped, aside=aside, error=f"{path} cannot be stored: {said}")
             return
         if path in work.shipped.aside:
-            left = tuple(one for one in work.shipped.aside if one != path)
-            work.shipped = work.folder.note(work.shipped, aside=left, error=None)
+            work.shipped = work.folder.note(work.shipped, aside=_others(work, path), error=None)
         if path == NOTEBOOK_ARTIFACT:
             try:
                 self._pages.ask(file, lambda page: self._deliver(sink, run_id, page))
@@ -432,6 +436,8 @@ class Shipper:
         if work.shipped.aside and time.monotonic() >= work.aside_at:
             for path in work.shipped.aside:
                 self._offer(work, sink, self._id(work), {"artifact": path})
+                if path == ENVIRONMENT_ARTIFACT:
+                    self._settle_environment(work)
 
     def _deliver(self, sink: RunSink, run_id: str, page: Path) -> None:
         """Give a run its notebook's page; a store that is away by now does without, as it has the notebook."""
@@ -464,7 +470,7 @@ class Shipper:
     @staticmethod
     def _refuse(work: _Work, what: dict[str, Any], refused: MlopsError) -> None:
         work.folder.refuse(what, refused.message)
-        aside = tuple(one for one in work.shipped.aside if one != what.get("artifact"))
+        aside = _others(work, what.get("artifact"))
         work.shipped = work.folder.note(work.shipped, refused=work.shipped.refused + 1, aside=aside)
 
     # --- how a run ends ---------------------------------------------------------------------------------------
@@ -544,6 +550,11 @@ class Shipper:
         self._blamed.discard(work.folder.name)
         work.folder.remove()
         return False
+
+
+def _others(work: _Work, path: str | None) -> tuple[str, ...]:
+    """Return what is set aside of a run but for one artifact."""
+    return tuple(one for one in work.shipped.aside if one != path)
 
 
 def _halves(

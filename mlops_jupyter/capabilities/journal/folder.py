@@ -126,7 +126,8 @@ class RunFolder:
             return Shipped()
         for key in ("position", "local_position"):
             found[key] = {writer: (at[0], at[1]) for writer, at in found[key].items()}
-        return Shipped(**found | {"aside": tuple(found.get("aside", ()))})
+        found["aside"] = tuple(found.get("aside", ()))
+        return Shipped(**found)
 
     def note(self, shipped: Shipped, **changes: Any) -> Shipped:
         """Write how far the run has been shipped."""
