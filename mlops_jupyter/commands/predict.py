@@ -79,13 +79,11 @@ def _predictions(name: str, answer: Answer) -> list[Any]:
         raise Rejected("endpoint", f"{name} answered something that is no prediction", f"mlops logs {name}") from error
     if isinstance(told, list):
         return told
-    lengths = (
-        {len(one) if isinstance(one, list) else None for one in told.values()} if isinstance(told, dict) else set()
-    )
-    if len(lengths) != 1 or None in lengths:
+    columns = list(told.values()) if isinstance(told, dict) else []
+    if not columns or not all(isinstance(one, list) and len(one) == len(columns[0]) for one in columns):
         return [told]
     # Columns, as a model answers that says them in a dict.
-    return [dict(zip(told, row, strict=True)) for row in zip(*told.values(), strict=True)]
+    return [dict(zip(told, row, strict=True)) for row in zip(*columns, strict=True)]
 
 
 def _columns(found: Deployment) -> tuple[str, ...]:

@@ -209,13 +209,17 @@ def _elsewhere(current: settings.Settings, paths: Sequence[Path]) -> tuple[str, 
     """Say which notebooks lie in another project than the one that keeps their runs, unless that was asked for."""
     if os.environ.get(settings.ROOT_VARIABLE):
         return ()
-    roots = {path: settings.find_root(path.parent, {}) for path in paths}
+    folders: dict[Path, str] = {}
+    for path in paths:
+        folders.setdefault(path.parent, path.name)
+    firsts: dict[Path, str] = {}
+    for folder, name in folders.items():
+        firsts.setdefault(settings.find_root(folder, {}), name)
     # A notebook may lie anywhere, where no project is.
-    others = dict.fromkeys(root for root in roots.values() if root != current.root and settings.is_project(root))
     return tuple(
-        f"{next(path.name for path, one in roots.items() if one == root)} lies in the project {root}, and its run is "
-        f"kept in {current.root}: cd {root} to have it there"
-        for root in others
+        f"{name} lies in the project {root}, and its run is kept in {current.root}: cd {root} to have it there"
+        for root, name in firsts.items()
+        if root != current.root and settings.is_project(root)
     )
 
 

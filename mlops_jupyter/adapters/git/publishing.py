@@ -16,6 +16,7 @@ from .trees import (
     add_tracked,
     author,
     commit_tree,
+    identity,
     needed_tree,
     other_index,
     path_in,
@@ -131,11 +132,8 @@ class GitPublishing:
 
     def who(self, directory: Path) -> str | None:
         """Return the part before the @ of the user's address, if git knows one."""
-        try:
-            ident = git(directory, "var", "GIT_AUTHOR_IDENT").decode(errors="replace")
-        except GitRefused:
-            return None
-        return ident.rpartition(" <")[2].partition(">")[0].partition("@")[0] or None
+        known = identity(directory)
+        return None if known is None else known[1].partition("@")[0] or None
 
     def brought_along(self, directory: Path, remote: str, commit: str, suffix: str) -> Iterator[tuple[str, bytes]]:
         """Yield what files were in the commits below that the remote, as far as is known here, does not have yet."""
@@ -154,17 +152,17 @@ class GitPublishing:
         """Push a commit to a branch of a remote; options that the remote cannot take are left out, and that is told."""
         told = [word for option in options for word in ("--push-option", option)]
         own = f"{_OWN}{remote}/{branch}"
-        target = [f"{commit}:refs/heads/{branch}"]
+        target, lease = f"{commit}:refs/heads/{branch}", []
         if replace:
             # Somebody may have pushed since it was asked for: the remote looks once more.
-            target = [f"--force-with-lease=refs/heads/{branch}:{_replaced(directory, remote, branch, own)}", *target]
+            lease = [f"--force-with-lease=refs/heads/{branch}:{_replaced(directory, remote, branch, own)}"]
         try:
-            pushed = Pushed(_push(directory, remote, target, told), options_taken=bool(options))
+            pushed = Pushed(_push(directory, remote, target, [*lease, *told]), options_taken=bool(options))
         except GitRefused as refused:
             if not options or _NO_OPTIONS not in refused.words:
                 raise _ours(refused, remote) from refused
             try:
-                pushed = Pushed(_push(directory, remote, target, ()), options_taken=False)
+                pushed = Pushed(_push(directory, remote, target, lease), options_taken=False)
             except GitRefused as again:
                 raise _ours(again, remote) from again
         git(directory, "update-ref", own, commit)
@@ -198,10 +196,9 @@ def _replaced(directory: Path, remote: str, branch: str, own: str) -> str:
     return there
 
 
-def _push(directory: Path, remote: str, target: Sequence[str], options: Sequence[str]) -> str:
+def _push(directory: Path, remote: str, target: str, options: Sequence[str]) -> str:
     # The user's hooks do run: git-lfs brings its files along by one, and whoever checks pushes means this one too.
-    *leases, refspec = target
-    words = ("push", "--no-follow-tags", *leases, *options, remote, refspec)
+    words = ("push", "--no-follow-tags", *options, remote, target)
     said = git(directory, *words, timeout_s=_PUSH_S, as_user=True, errors_too=True)
     return redacted(said.decode(errors="replace").strip())
 

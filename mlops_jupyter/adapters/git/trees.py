@@ -149,10 +149,18 @@ def write_tree(top: Path, index: Mapping[str, str]) -> str:
 
 def author(top: Path) -> str | None:
     """Return the name that git gives a commit of the user's here, ``None`` when it knows nobody."""
+    known = identity(top)
+    return None if known is None else known[0]
+
+
+def identity(directory: Path) -> tuple[str, str] | None:
+    """Return the name and the address that git gives a commit of the user's here, ``None`` when it knows nobody."""
     try:
-        return git(top, "var", "GIT_AUTHOR_IDENT").decode(errors="replace").rpartition(" <")[0]
+        told = git(directory, "var", "GIT_AUTHOR_IDENT").decode(errors="replace")
     except GitRefused:
         return None
+    name, _, rest = told.rpartition(" <")
+    return name, rest.partition(">")[0]
 
 
 def commit_tree(top: Path, tree: str, parent: str | None, title: str, *, nobody: bool, seconds: int) -> str:

@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 
 from ...errors import ConfigurationError, NotFound
 from ..conditions import Condition
+from ..csv_types import later
 from . import arrow
 from .profiles import Profile
 from .quantities import EXACT_ROWS, SKETCH_SIZE, sketch_size
@@ -239,16 +240,10 @@ def _csv(file: Path, columns: Sequence[str] | None) -> pyarrow.csv.CSVStreamingR
     """Open a file of CSV; the beginning tells the types, of which whole numbers may become others later."""
     reading = pyarrow.csv.ReadOptions(block_size=_CSV_BLOCK_BYTES, use_threads=False)
     with pyarrow.csv.open_csv(file, reading) as first:
-        types = {field.name: _later(field.type) for field in first.schema}
+        types = {field.name: later(field.type) for field in first.schema}
     present = None if columns is None else [name for name in columns if name in types]
     converting = pyarrow.csv.ConvertOptions(column_types=types, include_columns=present, strings_can_be_null=True)
     return pyarrow.csv.open_csv(file, reading, convert_options=converting)
-
-
-def _later(kind: pa.DataType) -> pa.DataType:
-    if pa.types.is_integer(kind):
-        return pa.float64()
-    return pa.string() if pa.types.is_null(kind) else kind
 
 
 def _within(batch: Any, segment: Condition) -> Any:

@@ -243,16 +243,13 @@ class Server:
     def _start(self, family: _Family) -> None:
         base = os.getpid()
         family.rounds += 1
+        pair: tuple[socket.socket, ...] = ()
         try:
-            ours, theirs = socket.socketpair()
-        except OSError as error:
-            self._not_started(family, error)
-            return
-        try:
+            pair = ours, theirs = socket.socketpair()
             family.pid = os.fork()
         except OSError as error:
-            ours.close()
-            theirs.close()
+            for end in pair:
+                end.close()
             self._not_started(family, error)
             return
         if family.pid == 0:

@@ -18,6 +18,7 @@ import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 
 from ...errors import CommandError, ConfigurationError, NotFound
+from ..csv_types import later
 from .parts import ID, LABEL, ROW
 
 _BATCH = 65_536
@@ -148,7 +149,7 @@ def _csv(opened: Callable[[], IO[bytes]], what: str, columns: Columns) -> Iterat
             schema = first.schema
         _there(schema.names, columns)
         kinds = {name: schema.field(name).type for name in dict.fromkeys(columns) if name in schema.names}
-        types = {name: _later(kind) for name, kind in kinds.items()}
+        types = {name: later(kind) for name, kind in kinds.items()}
         # An id of digits alone is text as well.
         types[columns.request_id] = pa.string()
         unsaid = [name for name, kind in kinds.items() if pa.types.is_null(kind) and name != columns.request_id]
@@ -158,12 +159,6 @@ def _csv(opened: Callable[[], IO[bytes]], what: str, columns: Columns) -> Iterat
                 yield _emptied(pa.table(batch), unsaid, options.null_values)
     except (pa.ArrowInvalid, csv.Error) as error:
         raise _Unreadable(f"{what} is no CSV that can be read") from error
-
-
-def _later(kind: pa.DataType) -> pa.DataType:
-    if pa.types.is_integer(kind):
-        return pa.float64()
-    return pa.string() if pa.types.is_null(kind) else kind
 
 
 def _emptied(table: pa.Table, names: Sequence[str], empty: Sequence[str]) -> pa.Table:
