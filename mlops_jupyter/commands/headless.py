@@ -49,7 +49,6 @@ from ..protocols import (
 from ..records import CellFailure, Execution, Parameter, Run, RunStart, RunStatus
 from . import project, warm
 from .snapshot import beside_run
-from .track import PARENT_VARIABLE
 
 OVERRIDES_TAG, ATTEMPTS_TAG = "mlops.overrides", "mlops.attempts"
 PARAMETERS_ARTIFACT = "mlops/parameters.json"
@@ -331,7 +330,7 @@ class Job:
             "MLFLOW_TRACKING_URI": self._current.tracking_uri,
             # Plain mlflow code would take the first run it opens for the one of this id, and rename it.
             "MLFLOW_RUN_ID": None,
-            PARENT_VARIABLE: self.local_id,
+            settings.PARENT_VARIABLE: self.local_id,
             "MLOPS_JUPYTER_NOTEBOOK": str(self.path),
             settings.ROOT_VARIABLE: str(self._current.root),
         }
@@ -472,7 +471,7 @@ class Job:
 
 def outer_run() -> str | None:
     """Return the run that this process was started within, if it was."""
-    return os.environ.get("MLFLOW_RUN_ID") or os.environ.get(PARENT_VARIABLE) or None
+    return os.environ.get("MLFLOW_RUN_ID") or os.environ.get(settings.PARENT_VARIABLE) or None
 
 
 def children_of(store: Tracking, run: Run) -> tuple[Run, ...]:

@@ -32,7 +32,6 @@ from .snapshot import beside_run
 if TYPE_CHECKING:
     from ..capabilities.executed_cells import ExecutedCell
 
-PARENT_VARIABLE = "MLOPS_JUPYTER_PARENT_RUN_ID"
 _REACH_TIMEOUT_S = 3.0
 _POINTS_A_LOOK = 100_000
 
@@ -134,7 +133,7 @@ class Tracked:
             data=chosen.data,
             autolog=current.autolog if chosen.autolog is None else chosen.autolog,
             log_models=current.log_models if chosen.log_models is None else chosen.log_models,
-            parent=_parent(chosen.parent, current) or within or os.environ.get(PARENT_VARIABLE) or None,
+            parent=_parent(chosen.parent, current) or within or os.environ.get(settings.PARENT_VARIABLE) or None,
         )
         self._run = open_run(
             project.journals(current),

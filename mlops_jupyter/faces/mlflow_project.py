@@ -8,7 +8,6 @@ from .. import settings
 from ..capabilities import child_runs
 from ..capabilities.tracking import PARENT_TAG
 from ..commands import project
-from ..commands.track import PARENT_VARIABLE
 from ..errors import MlopsError
 
 
@@ -43,7 +42,7 @@ def tags() -> dict[str, str]:
     """Return the tags of the notebook and its repository, and the parent that a headless run names."""
     current = settings.current()
     found = project.notebook_tags(current, project.notebook_host().notebook())
-    if parent := os.environ.get(PARENT_VARIABLE):
+    if parent := os.environ.get(settings.PARENT_VARIABLE):
         found[PARENT_TAG] = parent
         child_runs.plain(current.journal, parent)
     return found

@@ -114,6 +114,8 @@ class ShipperProcess:
 def main(root: Path) -> int:
     """Ship a project's journals, if nobody else does."""
     os.environ[settings.ROOT_VARIABLE] = str(root)
+    # Started from a headless notebook, it would be taken for the notebook: it would journal what it is to ship.
+    os.environ.pop(settings.PARENT_VARIABLE, None)
     # Its own back-off is kinder to a server, and to the runs that wait for others, than retries within a call.
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "30")

@@ -141,6 +141,16 @@ def test_it_does_without_the_table_libraries_that_mlflow_would_import(
     assert "pandas" not in mapped
 
 
+def test_one_that_a_headless_notebook_starts_writes_to_the_store_and_not_to_journals(
+    project: Path, stored_runs: Callable[[], list[Run]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    outer = "a" * 32
+    monkeypatch.setenv(settings.PARENT_VARIABLE, outer)
+    with mlops_jupyter.track("one"):
+        mlops_jupyter.log(loss=1.0)
+    assert [(run.name, run.parent, run.status) for run in stored_runs()] == [("one", outer, "FINISHED")]
+
+
 def test_it_goes_with_its_folder(folder: Path, process: Callable[[], subprocess.Popen[bytes]]) -> None:
     first = process()
     wait_for(lambda: _listens(folder))
