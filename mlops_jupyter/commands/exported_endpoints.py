@@ -10,7 +10,7 @@ from typing import Any
 
 from ..capabilities import gates
 from ..capabilities.kept_baselines import missing_shares
-from ..capabilities.quality.tallies import MEASURES
+from ..capabilities.quality import MEASURES
 from ..errors import CommandError
 from ..protocols import WatchedEndpoint, WatchedFeature
 from ..records import Deployment, ServedVersion

@@ -17,8 +17,6 @@ from .labels import words
 
 # One label in so many may be a mistake.
 _STRAYS = 20
-# What is told of quality, by the task.
-MEASURES = ("accuracy", "precision", "recall", "f1", "auc", "rmse", "mae")
 Task = Literal["classification", "regression"]
 
 # More classes than these have no confusion matrix; so many numbers are still classes.
