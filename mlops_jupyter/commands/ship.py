@@ -16,7 +16,7 @@ from ..capabilities.environment import describe
 from ..capabilities.journal import RunFolders
 from ..capabilities.notes import note_above
 from ..capabilities.rendering import Renderings
-from ..capabilities.shipping import Shipper
+from ..capabilities.shipping import Shipper, Stores
 from ..protocols import MetricMirror, NotebookPages, RunSink, SourceControl
 from ..records import RunStart
 from ..settings import Settings, embedded_uri
@@ -52,7 +52,8 @@ def shipper(settings: Settings) -> Shipper:
         return cast("MetricMirror", registry.load("metric_mirror", tool)(settings.event_files))
 
     pages = cast("NotebookPages", registry.load("notebook_pages", "nbconvert")())
-    return Shipper(RunFolders(settings.journal), sink, local, _environment, _note, Renderings(pages.start), mirror)
+    stores = Stores(sink, local)
+    return Shipper(RunFolders(settings.journal), stores, _environment, _note, Renderings(pages.start), mirror)
 
 
 def _note(start: RunStart) -> str | None:

@@ -12,11 +12,10 @@ from threading import Thread
 
 import pytest
 
-from mlops_jupyter.capabilities import shipping
 from mlops_jupyter.capabilities.journal import Journals, RunFolder, RunFolders, RunJournal, slots
 from mlops_jupyter.capabilities.rendering import HTML_ARTIFACT, Renderings
 from mlops_jupyter.capabilities.run_snapshot import NOTEBOOK_ARTIFACT
-from mlops_jupyter.capabilities.shipping import ENVIRONMENT_ARTIFACT, Shipper
+from mlops_jupyter.capabilities.shipping import ENVIRONMENT_ARTIFACT, Shipper, Stores, sending, shipper, stores, work
 from mlops_jupyter.capabilities.tracking import PARENT_TAG
 from mlops_jupyter.errors import CommandError, MlopsError, Unauthorized, Unavailable
 from mlops_jupyter.records import RunStart
@@ -57,8 +56,7 @@ class Harbour:
 
         self.shipper = Shipper(
             RunFolders(self.root),
-            self._sinks.__getitem__,
-            LOCAL,
+            Stores(self._sinks.__getitem__, LOCAL),
             environment,
             lambda _start: "why",
             Renderings(self.pages.start),
@@ -83,7 +81,8 @@ class Harbour:
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     clock = Clock()
-    monkeypatch.setattr(shipping, "time", clock)
+    for module in (sending, shipper, stores, work):
+        monkeypatch.setattr(module, "time", clock)
     return clock
 
 

@@ -19,7 +19,7 @@ import mlops_jupyter
 from mlops_jupyter import settings
 from mlops_jupyter.capabilities.journal import Journals, RunFolders, RunJournal, ShipperLink
 from mlops_jupyter.capabilities.journal.link import PIPE
-from mlops_jupyter.capabilities.shipping import Shipper
+from mlops_jupyter.capabilities.shipping import Shipper, Stores
 from mlops_jupyter.errors import MlopsError
 from mlops_jupyter.faces import shipper as face
 from mlops_jupyter.records import Run
@@ -77,7 +77,8 @@ def begin(folder: Path, sink: FakeSink, monkeypatch: pytest.MonkeyPatch) -> Iter
 
 
 def new(folder: Path, sink: FakeSink) -> Shipper:
-    return Shipper(RunFolders(folder), lambda _uri: sink, HOME, lambda _path: "{}", lambda _start: None, no_pages())
+    stores = Stores(lambda _uri: sink, HOME)
+    return Shipper(RunFolders(folder), stores, lambda _path: "{}", lambda _start: None, no_pages())
 
 
 @pytest.fixture
@@ -216,13 +217,14 @@ def test_a_word_in_its_pipe_wakes_it(
 def test_in_a_hurry_it_asks_a_store_again_at_once(
     folder: Path, sink: FakeSink, begin: Callable[[], threading.Thread], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pause = Shipper._pause
+    pause = Stores.pause
 
-    def for_an_hour(self: Shipper, uri: str, error: MlopsError) -> None:
-        pause(self, uri, error)
-        self._pauses[uri].until += 3600
+    def for_an_hour(self: Stores, uri: str, error: MlopsError) -> object:
+        made = pause(self, uri, error)
+        made.until += 3600
+        return made
 
-    monkeypatch.setattr(Shipper, "_pause", for_an_hour)
+    monkeypatch.setattr(Stores, "pause", for_an_hour)
     begun = start(HOME)
     folder_of_run = closed(folder, begun, _log)
     sink.is_away(away=True)
