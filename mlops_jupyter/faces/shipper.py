@@ -10,6 +10,7 @@ import contextlib
 import fcntl
 import json
 import os
+import resource
 import select
 import signal
 import sys
@@ -122,6 +123,9 @@ def main(root: Path) -> int:
     current = settings.current()
     folder = current.journal
     os.nice(_NICE)
+    # Stores and page makers want some; the soft limit is one for programs that still use select() on many.
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     while True:
         with (folder / _LOCK).open("w") as lock:
             try:

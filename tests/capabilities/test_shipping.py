@@ -294,7 +294,7 @@ def test_what_a_store_refuses_is_kept_aside_and_the_rest_arrives(harbour: Harbou
     assert stored.tags["owner"] == "ana"
     assert list(stored.artifacts) == ["mlops/other.txt"]
     assert stored.status == "FINISHED"
-    kept = [json.loads(line) for line in (folder.path / "refused.jsonl").read_text().splitlines()]
+    kept = [json.loads(line) for line in folder.refusals.read_text().splitlines()]
     assert len(kept) == folder.shipped().refused == 4
     assert {entry["reason"] for entry in kept} == {f"no {kind} like this" for kind, _ in bad}
     assert folder.shipped().done
@@ -355,7 +355,7 @@ def test_an_artifact_whose_file_is_gone_is_told_and_holds_nothing_up(harbour: Ha
     (folder.files / "notes.txt").unlink()
     harbour.ship()
     assert harbour.home.runs[begun.run_id].status == "FINISHED"
-    assert "the file of notes.txt is gone" in (folder.path / "refused.jsonl").read_text()
+    assert "the file of notes.txt is gone" in folder.refusals.read_text()
 
 
 def test_artifacts_of_a_run_that_was_copied_home_come_when_they_can(harbour: Harbour) -> None:
@@ -766,15 +766,73 @@ def test_what_waits_is_told_while_it_is_shipped_and_removed(harbour: Harbour, mo
     assert journals.refused() == {}
 
 
-def test_a_renumbered_run_is_remembered_for_a_day(harbour: Harbour) -> None:
+def test_of_a_renumbered_run_its_ids_are_kept_for_a_day(harbour: Harbour, monkeypatch: pytest.MonkeyPatch) -> None:
     fresh = start(SERVER, started_ms=int(time.time() * 1000))
-    closed(harbour.root, fresh, much)
+    kept = closed(harbour.root, fresh, much)
     closed(harbour.root, start(SERVER), much)
     harbour.ship()
-    (left,) = harbour.folders
-    assert left.name == fresh.run_id
-    assert left.shipped().run_id in harbour.server.runs
+    assert harbour.folders == []
+    assert kept.shipped().run_id in harbour.server.runs
+    (left,) = RunFolders(harbour.root).arrived()
+    assert {file.name for file in left.path.iterdir()} == {"run.json", "shipped.json"}
     assert not harbour.shipper.left()
+    assert Journals(harbour.root, SERVER, lambda: None).waiting() == {}
+    monkeypatch.setattr(shipper, "_REMEMBERED_S", 0.0)
+    harbour.clock.now += 3600
+    harbour.ship()
+    assert list(RunFolders(harbour.root).arrived()) == []
+
+
+def test_runs_that_are_shipped_or_wait_hold_no_descriptor(
+    harbour: Harbour, elsewhere: Callable[..., Elsewhere]
+) -> None:
+    def open_files() -> int:
+        return len(list(Path("/proc/self/fd").iterdir()))
+
+    now = int(time.time() * 1000)
+    elsewhere(start(SERVER), lambda run: run.log({"loss": 1.0})).go_on()
+    harbour.ship()
+    before = open_files()
+    for _ in range(5):
+        closed(harbour.root, start(SERVER, started_ms=now), much)
+        elsewhere(start(SERVER, started_ms=now), much).go_on()
+    between = open_files()
+    harbour.ship()
+    assert open_files() == between
+    harbour.server.is_away(away=True)
+    for _ in range(5):
+        closed(harbour.root, start(SERVER, started_ms=now), much)
+    harbour.ship()
+    assert open_files() == between
+    assert before < between  # the pipes to the five others
+    assert len(harbour.local.runs) == 5
+
+
+def test_a_run_that_waits_for_its_store_and_is_written_to_again_is_heard(
+    harbour: Harbour, elsewhere: Callable[..., Elsewhere]
+) -> None:
+    """By a forked process that had not logged before, where nobody else writes."""
+    told, tell = os.pipe()
+    hear, done = os.pipe()
+
+    def fork(run: RunJournal) -> None:
+        if os.fork() == 0:
+            os.read(told, 1)
+            run.log({"child": 1.0}, 0)
+            os.write(done, b".")
+            os._exit(0)
+        run.end("FINISHED", STARTED_MS + 5000)
+        run.close()
+
+    harbour.server.is_away(away=True)
+    run = elsewhere(start(SERVER), fork)
+    run.go_on()
+    harbour.ship()
+    assert harbour.local.runs[run.folder.name].status == "FINISHED"
+    os.write(tell, b".")
+    os.read(hear, 1)
+    harbour.ship()
+    assert harbour.local.runs[run.folder.name].steps("child") == [0]
 
 
 def test_a_child_that_logs_after_the_end_is_heard(harbour: Harbour, elsewhere: Callable[..., Elsewhere]) -> None:

@@ -16,7 +16,9 @@ from ...records import RunStart
 from .locks import Hold, held
 from .reading import Position
 
-_START, _OWNER, _SHIPPED, _FILES = "run.json", "owner.alive", "shipped.json", "files"
+_START, _OWNER, _SHIPPED, _FILES, _REFUSED = "run.json", "owner.alive", "shipped.json", "files", "refused.jsonl"
+# Where folders go whose runs are in their stores, and what is left of them then.
+_ARRIVED, _LEFT = "arrived", {_START, _SHIPPED, _REFUSED}
 
 
 @dataclass(frozen=True)
@@ -85,6 +87,11 @@ class RunFolder:
         """Where artifacts wait."""
         return self.path / _FILES
 
+    @property
+    def refusals(self) -> Path:
+        """The file that keeps what the store refused for good; without any it is not there."""
+        return (self.path if self.path.exists() else self.path.parent / _ARRIVED / self.name) / _REFUSED
+
     def begin(self, start: RunStart) -> None:
         """Make the folder, say in it what the run is, and that this process is alive.
 
@@ -121,7 +128,7 @@ class RunFolder:
 
     def shipped(self) -> Shipped:
         """Read how far the run has been shipped."""
-        found = _read(self.path / _SHIPPED)
+        found = _read(self.path / _SHIPPED) or _read(self.path.parent / _ARRIVED / self.name / _SHIPPED)
         if found is None:
             return Shipped()
         for key in ("position", "local_position"):
@@ -138,8 +145,25 @@ class RunFolder:
 
     def refuse(self, what: dict[str, Any], reason: str) -> None:
         """Keep what the store refused for good."""
-        with (self.path / "refused.jsonl").open("a", encoding="utf-8", errors="replace") as file:
+        with self.refusals.open("a", encoding="utf-8", errors="replace") as file:
             file.write(json.dumps({"refused": what, "reason": reason}, ensure_ascii=False) + "\n")
+
+    def changed_ns(self) -> int:
+        """Return when a file was last made in the folder or removed."""
+        return self.path.stat().st_mtime_ns
+
+    def arrive(self) -> None:
+        """Leave of a run that is all in its store only what says so, out of the way of those that are shipped.
+
+        What the store refused is kept, with the files that it may be about.
+        """
+        left = _LEFT | {_FILES} if self.refusals.exists() else _LEFT
+        for found in self.path.iterdir():
+            if found.name not in left:
+                shutil.rmtree(found) if found.is_dir() else found.unlink()
+        arrived = self.path.parent / _ARRIVED
+        arrived.mkdir(mode=0o700, exist_ok=True)
+        self.path.rename(arrived / self.name)
 
     def remove(self) -> None:
         """Remove the folder: everything is in the store."""
@@ -161,19 +185,28 @@ class RunFolders:
         self.root = root
 
     def __iter__(self) -> Iterator[RunFolder]:
-        """Yield the runs, the oldest first."""
-        found = []
-        with contextlib.suppress(FileNotFoundError), os.scandir(self.root) as entries:
-            for entry in entries:
-                if entry.is_dir():
-                    with contextlib.suppress(FileNotFoundError):
-                        found.append(((Path(entry.path) / _START).stat().st_mtime_ns, entry.path))
-        for _, path in sorted(found):
-            yield RunFolder(Path(path))
+        """Yield the runs that are not all in their stores yet, the oldest first."""
+        return _folders(self.root)
+
+    def arrived(self) -> Iterator[RunFolder]:
+        """Yield the runs that are in their stores and of which something is kept here, the oldest first."""
+        return _folders(self.root / _ARRIVED)
 
     def of(self, name: str) -> RunFolder:
         """Return the folder of a run, which may not be there."""
         return RunFolder(self.root / name)
+
+
+def _folders(root: Path) -> Iterator[RunFolder]:
+    found = []
+    with contextlib.suppress(FileNotFoundError), os.scandir(root) as entries:
+        for entry in entries:
+            if entry.is_dir():
+                with contextlib.suppress(FileNotFoundError):
+                    # No Path: there may be thousands, at each turn of the shipper's.
+                    found.append((os.stat(f"{entry.path}/{_START}").st_mtime_ns, entry.path))  # noqa: PTH116
+    for _, path in sorted(found):
+        yield RunFolder(Path(path))
 
 
 def _write(path: Path, data: dict[str, Any]) -> None:

@@ -80,8 +80,8 @@ class Journals:
 
     def refused(self) -> dict[Path, int]:
         """Return the files that hold what a store refused for good, and how many entries each has."""
-        found = ((folder.path / "refused.jsonl", folder.shipped().refused) for folder in self._folders)
-        return {path: count for path, count in found if count}
+        folders = (one for one in (*self._folders, *self._folders.arrived()) if one.refusals.exists())
+        return {one.refusals: one.shipped().refused for one in folders}
 
     def flush(self, timeout_s: float, *, hurry: bool = False) -> dict[str, str | None]:
         """Wait, so long at the most, until all journals are in the store; return what is left as `waiting` does.

@@ -67,11 +67,14 @@ class Batch:
 
 
 class SegmentReader:
-    """Reads one segment, from its start or from a slot that was reached before."""
+    """Reads one segment, from its start or from a slot that was reached before.
+
+    It is mapped while it is read: a mapping holds a file descriptor, and there may be more journals than a process can
+    have of these.
+    """
 
     def __init__(self, path: Path) -> None:
-        with path.open("rb") as file:
-            self._map: Any = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+        self._mapped: Any = None
         self.path = path
         self.writer, _, number = path.stem.partition("-")
         self.number = int(number)
@@ -80,6 +83,13 @@ class SegmentReader:
         # How far names have been looked for: it may lie behind a slot that was gone to.
         self._named = 0
         self._slots = len(self._map) // slots.SIZE
+
+    @property
+    def _map(self) -> Any:
+        if self._mapped is None:
+            with self.path.open("rb") as file:
+                self._mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+        return self._mapped
 
     @property
     def pending(self) -> bool:
@@ -110,8 +120,10 @@ class SegmentReader:
                 yield entry
 
     def close(self) -> None:
-        """Give the memory back."""
-        self._map.close()
+        """Give the memory back; whoever reads on gets it again."""
+        if self._mapped is not None:
+            self._mapped.close()
+            self._mapped = None
 
     def _read_names(self) -> None:
         """Read the names on the way to where reading goes on; who only asks what is pending needs none of them."""
@@ -125,9 +137,13 @@ class SegmentReader:
         return slot < self._slots and bool(self._map[slot * slots.SIZE + slots.COMMITTED])
 
     def _skip_points(self, at_most: int) -> None:
-        end = min(self.slot + at_most, self._slots)
-        while self.slot < end and self.pending and self._map[self.slot * slots.SIZE + slots.KIND] == slots.POINT:
-            self.slot += 1
+        data, slot, end = self._map, self.slot, min(self.slot + at_most, self._slots)
+        while slot < end:
+            at = slot * slots.SIZE
+            if not data[at + slots.COMMITTED] or data[at + slots.KIND] != slots.POINT:
+                break
+            slot += 1
+        self.slot = slot
 
     def _head(self, slot: int) -> tuple[int, int]:
         """Return how many bytes a slot announces, and its kind."""
@@ -207,6 +223,11 @@ class Follower:
                     continue
                 total += file.stat().st_size - (slot * slots.SIZE if int(number) == segment else 0)
         return total
+
+    def rest(self) -> None:
+        """Give the memory back until the next look, which goes on where this one ended."""
+        for reader in self._readers.values():
+            reader.close()
 
     def close(self) -> None:
         """Give the memory back."""

@@ -26,6 +26,7 @@ _HEARTBEAT_S = 60.0
 _BATCHES_A_TURN = 20
 # How long a run that a server has renumbered is remembered: code may still speak of it by its first id.
 _REMEMBERED_S = 24 * 3600.0
+_SWEEP_S = 600.0
 
 
 class Shipper:
@@ -65,6 +66,7 @@ class Shipper:
         self._work: dict[str, Work] = {}
         # Runs of whose stores it was said, while they were shipped, that they are away.
         self._blamed: set[str] = set()
+        self._sweep_at = 0.0
 
     @property
     def problems(self) -> dict[str, Exception]:
@@ -86,6 +88,9 @@ class Shipper:
                 busy |= self._turn_of(folder)
             except Exception as error:  # noqa: BLE001 -- one run's trouble must not keep the others from the store
                 self._trouble(folder, error)
+            if (work := self._work.get(folder.name)) is not None:
+                work.follower.rest()
+        self._sweep()
         self._pages.turn()
         self.problems.update({f"page {digest[:12]}": MlopsError(said) for digest, said in self._pages.problems.items()})
         self._pages.problems.clear()
@@ -118,7 +123,7 @@ class Shipper:
     def _turn_of(self, folder: RunFolder) -> bool:
         work = self._work.get(folder.name) or self._take_up(folder)
         now = time.monotonic()
-        if work is None or now < work.blocked_until:
+        if work is None or now < work.blocked_until or self._only_waits(work):
             return False
         if work.shipped.done:
             return self._forget(work)
@@ -145,6 +150,12 @@ class Shipper:
             work.heartbeat = now
             self._stores.sink_as_it_is(self._place(work)).write(work.run_id, (), {}, {HEARTBEAT_TAG: _clock()})
         return busy
+
+    def _only_waits(self, work: Work) -> bool:
+        """Tell, at little cost, whether a run has ended and waits for a store that is left alone."""
+        if not work.quiet_ns or self._stores.paused(work.start.store) is None:
+            return False
+        return work.folder.changed_ns() == work.quiet_ns
 
     def _take_up(self, folder: RunFolder) -> Work | None:
         start = folder.start()
@@ -286,6 +297,7 @@ class Shipper:
             return False
         if work.shipped.local:
             if self._stores.paused(work.start.store) is not None:
+                work.quiet_ns = work.folder.changed_ns()
                 return False
             self._copy_home(work, sink)
             return True
@@ -319,7 +331,7 @@ class Shipper:
 
     def _tell_relatives(self, local_id: str, run_id: str, home: RunSink) -> None:
         """Correct the tags of runs that came to the store first and know this one by its first id."""
-        for folder in self._folders:
+        for folder in (*self._folders, *self._folders.arrived()):
             start, other = folder.start(), folder.shipped().run_id
             if start is None or other is None:
                 continue
@@ -328,21 +340,37 @@ class Shipper:
                 home.write(other, (), {}, tags)
 
     def _forget(self, work: Work) -> bool:
-        """Remove the folder of a run that is in its store, unless code may still know it by its first id."""
+        """Let go of a run that is all in its store; what code may still ask about it by its first id is kept."""
+        written_to = work.folder.anyone_writes()
         if work.follower.pending():
             # A forked process has written after the end.
             work.shipped = work.folder.note(work.shipped, done=False)
             return True
-        if work.folder.anyone_writes() or work.shipped.refused:
-            return False
-        age = time.time() - work.start.started_ms / 1000
-        if work.shipped.run_id not in {work.start.run_id, work.start.known_as} and age < _REMEMBERED_S:
+        if written_to:
             return False
         work.follower.close()
         del self._work[work.folder.name]
         self._blamed.discard(work.folder.name)
-        work.folder.remove()
+        renumbered = work.shipped.run_id not in {work.start.run_id, work.start.known_as}
+        if work.shipped.refused or (renumbered and not _is_old(work.start)):
+            work.folder.arrive()
+        else:
+            work.folder.remove()
         return False
+
+    def _sweep(self) -> None:
+        """Now and then, remove what is left of runs that nobody will ask about any more."""
+        if time.monotonic() < self._sweep_at:
+            return
+        self._sweep_at = time.monotonic() + _SWEEP_S
+        for folder in self._folders.arrived():
+            start = folder.start()
+            if start is not None and _is_old(start) and not folder.refusals.exists():
+                folder.remove()
+
+
+def _is_old(start: RunStart) -> bool:
+    return time.time() - start.started_ms / 1000 >= _REMEMBERED_S
 
 
 def _clock() -> str:

@@ -27,6 +27,8 @@ class Work:
         When artifacts that were set aside are tried again.
     blocked_until
         When it is looked at again, after trouble of its own.
+    quiet_ns
+        When its folder had last changed, once nobody writes there and it waits for its store alone.
     """
 
     folder: RunFolder
@@ -38,6 +40,7 @@ class Work:
     heartbeat: float = field(default_factory=lambda: time.monotonic())  # noqa: PLW0108 -- tests set the clock
     aside_at: float = 0.0
     blocked_until: float = 0.0
+    quiet_ns: int = 0
 
     @property
     def run_id(self) -> str:
