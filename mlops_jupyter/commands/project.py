@@ -18,6 +18,7 @@ from ..capabilities.provenance import process_tags, source_tags, told_from_outsi
 from ..protocols import Datasets, NotebookHost, RunSink, SourceControl, Tracking
 from ..records import Checkout
 from ..settings import Settings, announce, embedded_uri
+from . import store_variables
 from .plain import PlainMlflow
 
 # Reading first sees to it that what was logged is there to be read; the first of all has to wait for MLflow's import.
@@ -83,7 +84,7 @@ def journals(settings: Settings, store: str | None = None) -> Journals:
 
 @cache
 def _journals(folder: Path, root: Path, uri: str) -> Journals:
-    return Journals(folder, uri, lambda: start_shipper(folder, root))
+    return Journals(folder, uri, lambda: start_shipper(folder, root), store_variables.here)
 
 
 def start_shipper(folder: Path, root: Path) -> None:

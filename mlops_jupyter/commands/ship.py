@@ -16,10 +16,11 @@ from ..capabilities.environment import describe
 from ..capabilities.journal import RunFolders
 from ..capabilities.notes import note_above
 from ..capabilities.rendering import Renderings
-from ..capabilities.shipping import Shipper, Stores
+from ..capabilities.shipping import Place, Shipper, Stores
 from ..protocols import MetricMirror, NotebookPages, RunSink, SourceControl
 from ..records import RunStart
 from ..settings import Settings, embedded_uri
+from . import store_variables
 
 # MLflow imports them wherever they are installed, which takes a fifth of its import and 70 MB.
 _NOT_NEEDED = ("pandas", "polars")
@@ -37,8 +38,8 @@ def shipper(settings: Settings) -> Shipper:
     """Return what ships a project's journals."""
     local = embedded_uri(settings.root)
 
-    @cache
-    def sink(uri: str) -> RunSink:
+    def sink(place: Place) -> RunSink:
+        uri = place.uri
         if urlsplit(uri).scheme.partition("+")[0] not in _MLFLOWS_OWN:
             # A plugin's may want what MLflow's own do not.
             for name in _NOT_NEEDED:
@@ -52,7 +53,7 @@ def shipper(settings: Settings) -> Shipper:
         return cast("MetricMirror", registry.load("metric_mirror", tool)(settings.event_files))
 
     pages = cast("NotebookPages", registry.load("notebook_pages", "nbconvert")())
-    stores = Stores(sink, local)
+    stores = Stores(sink, local, store_variables.environment(settings))
     return Shipper(RunFolders(settings.journal), stores, _environment, _note, Renderings(pages.start), mirror)
 
 

@@ -21,10 +21,10 @@ from pathlib import Path
 from types import FrameType
 
 from .. import settings
-from ..capabilities.journal import Journals
+from ..capabilities.journal import Journals, Surroundings
 from ..capabilities.journal.link import HURRY, PIPE
 from ..capabilities.shipping import Shipper
-from ..commands import ship
+from ..commands import ship, store_variables
 
 # A training loop wants the processor more than this process does.
 _NICE = 5
@@ -33,6 +33,8 @@ _TICK_S, _LONGEST_TICK_S = 0.05, 0.4
 _IDLE_S, _WAITING_S = 120.0, 600.0
 _STATE, _LOCK = "shipper.json", "shipper.lock"
 _LOG_BYTES = 1_000_000
+# What was left for a store is removed when nothing waits, unless a run may just be being opened.
+_FORGET_S = 60.0
 
 
 class ShipperProcess:
@@ -72,6 +74,8 @@ class ShipperProcess:
         while not self.stopping and self._folder.is_dir():
             busy = self._shipper.turn()
             self._report()
+            if self.outdated:
+                return
             now = time.monotonic()
             if busy or self._shipper.alive():
                 active = now
@@ -82,6 +86,11 @@ class ShipperProcess:
                 continue
             if self._woken(tick):
                 tick = _TICK_S
+
+    @property
+    def outdated(self) -> bool:
+        """Whether it has to begin anew, to speak to a store with what is to be used now."""
+        return self._shipper.outdated
 
     def unfinished(self) -> set[str]:
         """Return the runs that it knows of and leaves to the next."""
@@ -114,15 +123,16 @@ class ShipperProcess:
 
 def main(root: Path) -> int:
     """Ship a project's journals, if nobody else does."""
+    started_with = dict(os.environ)
     os.environ[settings.ROOT_VARIABLE] = str(root)
     # Started from a headless notebook, it would be taken for the notebook: it would journal what it is to ship.
     os.environ.pop(settings.PARENT_VARIABLE, None)
-    # Its own back-off is kinder to a server, and to the runs that wait for others, than retries within a call.
-    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
-    os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "30")
+    for name, value in store_variables.PATIENCE.items():
+        os.environ.setdefault(name, value)
     current = settings.current()
     folder = current.journal
-    os.nice(_NICE)
+    # It may have begun anew.
+    os.nice(max(0, _NICE - os.nice(0)))
     # Stores and page makers want some; the soft limit is one for programs that still use select() on many.
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
@@ -142,6 +152,11 @@ def main(root: Path) -> int:
                 (folder / _STATE).unlink(missing_ok=True)
             # What it has looked at, and left for a reason.
             left = process.unfinished()
+            if not _waiting(folder):
+                Surroundings(folder).forget(_FORGET_S)
+        if process.outdated and not process.stopping:
+            again = [sys.executable, "-m", "mlops_jupyter.faces.shipper", str(root)]
+            os.execve(sys.executable, again, started_with)  # noqa: S606 -- no shell is wanted
         # Whoever wrote while this process was about to end saw it alive and started no other.
         if process.stopping or not _waiting(folder) - left:
             return 0

@@ -115,6 +115,8 @@ class RunStart:
         Whether a run that has not been closed is KILLED when its process is gone.
     search_path
         Where the process imports from, for the list of what is installed; empty for a run without one.
+    workspace
+        The part of the store that the run goes to, where it has such.
     """
 
     run_id: str
@@ -129,6 +131,7 @@ class RunStart:
     known_as: str | None = None
     ends_with_process: bool = True
     search_path: Sequence[str] = ()
+    workspace: str | None = None
 
 
 @dataclass(frozen=True)

@@ -12,10 +12,19 @@ from threading import Thread
 
 import pytest
 
-from mlops_jupyter.capabilities.journal import Journals, RunFolder, RunFolders, RunJournal, slots
+from mlops_jupyter.capabilities.journal import Journals, RunFolder, RunFolders, RunJournal, Surroundings, slots
 from mlops_jupyter.capabilities.rendering import HTML_ARTIFACT, Renderings
 from mlops_jupyter.capabilities.run_snapshot import NOTEBOOK_ARTIFACT
-from mlops_jupyter.capabilities.shipping import ENVIRONMENT_ARTIFACT, Shipper, Stores, sending, shipper, stores, work
+from mlops_jupyter.capabilities.shipping import (
+    ENVIRONMENT_ARTIFACT,
+    Shipper,
+    StoreEnvironment,
+    Stores,
+    sending,
+    shipper,
+    stores,
+    work,
+)
 from mlops_jupyter.capabilities.tracking import PARENT_TAG
 from mlops_jupyter.errors import CommandError, MlopsError, Unauthorized, Unavailable
 from mlops_jupyter.records import RunStart
@@ -50,13 +59,13 @@ class Harbour:
         self.pages = FakePages(at_once=True)
         self.shipper = self.new()
 
-    def new(self) -> Shipper:
+    def new(self, stores: Stores | None = None) -> Shipper:
         def environment(_path: Sequence[str]) -> str:
             return '{"packages": []}'
 
         self.shipper = Shipper(
             RunFolders(self.root),
-            Stores(self._sinks.__getitem__, LOCAL),
+            stores or Stores(lambda place: self._sinks[place.uri], LOCAL),
             environment,
             lambda _start: "why",
             Renderings(self.pages.start),
@@ -892,3 +901,98 @@ def test_a_child_that_came_to_the_store_first_learns_its_parents_id(
     harbour.ship()
     home = next(run_id for run_id, run in harbour.server.runs.items() if run is not first)
     assert first.tags[PARENT_TAG] == home
+
+
+@pytest.fixture
+def spoken_with(harbour: Harbour, monkeypatch: pytest.MonkeyPatch) -> Surroundings:
+    """What is left for the stores of a shipper that follows it."""
+    monkeypatch.setattr(os, "environ", {"PATH": "/bin", "STORE_TOKEN": "started with", "STORE_PART": "started in"})
+    left = Surroundings(harbour.root)
+    environment = StoreEnvironment(
+        left,
+        concerns=lambda name: name in {"STORE_TOKEN", "STORE_KEY", "STORE_PATIENCE"},
+        read_once=lambda name: name == "STORE_KEY",
+        workspace="STORE_PART",
+        defaults={"STORE_PATIENCE": "0"},
+    )
+    sinks = {HOME: harbour.home, SERVER: harbour.server, LOCAL: harbour.local}
+    harbour.new(Stores(lambda place: sinks[place.uri], LOCAL, environment))
+    return left
+
+
+def seen(sink: FakeSink) -> list[dict[str, str]]:
+    """Return what the calls of a store have found in the environment since."""
+    found: list[dict[str, str]] = []
+    sink.before = lambda _call: found.append({k: v for k, v in os.environ.items() if k.startswith("STORE_")})
+    return found
+
+
+def test_each_store_is_spoken_to_with_what_was_left_for_it(harbour: Harbour, spoken_with: Surroundings) -> None:
+    here, there = seen(harbour.home), seen(harbour.server)
+    spoken_with.leave(SERVER, {"STORE_TOKEN": "of the server", "PATH": "/not/this"})
+    for _ in range(2):
+        closed(harbour.root, start(HOME), much)
+        closed(harbour.root, start(SERVER), much)
+    harbour.ship()
+    assert len(here) > 2
+    assert len(there) > 2
+    assert all(one == {"STORE_PATIENCE": "0", "STORE_TOKEN": "started with"} for one in here)
+    assert all(one == {"STORE_PATIENCE": "0", "STORE_TOKEN": "of the server"} for one in there)
+
+
+def test_runs_of_two_workspaces_each_go_to_theirs(harbour: Harbour, spoken_with: Surroundings) -> None:
+    there = seen(harbour.server)
+    names = ("blue", None, "green")
+    made = [start(SERVER, workspace=name) for name in names]
+    for one in made:
+        closed(harbour.root, one, lambda run: run.log_tags({"of": run.start.workspace or "none"}))
+    harbour.ship()
+    assert {one.get("STORE_PART") for one in there} == set(names)
+    assert sorted(run.tags["of"] for run in harbour.server.runs.values()) == ["blue", "green", "none"]
+
+
+def test_a_workspace_that_is_refused_holds_up_no_other(harbour: Harbour, spoken_with: Surroundings) -> None:
+    def refuse(_call: str) -> None:
+        if os.environ.get("STORE_PART") == "secret":
+            raise Unauthorized("MLflow", "the workspace secret is not yours")
+
+    harbour.server.before = refuse
+    held = closed(harbour.root, start(SERVER, workspace="secret"), much)
+    closed(harbour.root, start(SERVER, workspace="open"), much)
+    harbour.ship()
+    assert held.shipped().error == "the workspace secret is not yours"
+    assert [run.status for run in harbour.server.runs.values()] == ["FINISHED"]
+
+
+def test_a_newer_token_is_taken_up_at_once(harbour: Harbour, spoken_with: Surroundings) -> None:
+    def ask(_call: str) -> None:
+        if os.environ.get("STORE_TOKEN") != "new":
+            raise Unauthorized("MLflow", "who are you?")
+
+    harbour.home.before = ask
+    folder = closed(harbour.root, start(HOME), much)
+    spoken_with.leave(HOME, {"STORE_TOKEN": "old"})
+    harbour.shipper.turn()
+    assert folder.shipped().error == "who are you?"
+    spoken_with.leave(HOME, {"STORE_TOKEN": "new"})
+    # No pause is waited for.
+    while harbour.shipper.turn():
+        pass
+    assert [run.status for run in harbour.home.runs.values()] == ["FINISHED"]
+    assert not harbour.shipper.outdated
+
+
+def test_what_a_client_reads_once_takes_another_process(harbour: Harbour, spoken_with: Surroundings) -> None:
+    spoken_with.leave(HOME, {"STORE_KEY": "old"})
+    closed(harbour.root, start(HOME), much)
+    harbour.ship()
+    spoken_with.leave(HOME, {"STORE_KEY": "old", "STORE_TOKEN": "new"})
+    harbour.shipper.turn()
+    assert not harbour.shipper.outdated
+    spoken_with.leave(HOME, {"STORE_KEY": "new"})
+    asked = seen(harbour.home)
+    folder = closed(harbour.root, start(HOME), much)
+    folder.note(folder.shipped(), error="who are you?")
+    harbour.shipper.turn()
+    assert harbour.shipper.outdated
+    assert asked == []

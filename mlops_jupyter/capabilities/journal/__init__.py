@@ -10,6 +10,7 @@ from .journals import Journals
 from .link import ShipperLink
 from .reading import Batch, Follower, SegmentReader
 from .run import RunJournal
+from .surroundings import Surroundings
 from .writing import JournalWriter
 
 __all__ = [
@@ -23,4 +24,5 @@ __all__ = [
     "SegmentReader",
     "Shipped",
     "ShipperLink",
+    "Surroundings",
 ]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from ...records import RunStart
@@ -10,6 +12,7 @@ from .folder import RunFolders
 from .link import ShipperLink
 from .reading import Follower
 from .run import RunJournal
+from .surroundings import Surroundings
 
 _LOOK_S = 0.01
 
@@ -25,13 +28,23 @@ class Journals:
         The tracking URI that runs opened here go to.
     start_shipper
         Starts a shipper, which ends by itself when another is there.
+    here
+        Gives the part of the store that runs opened now go to, and the environment variables that this process speaks
+        to the store with; without it, a shipper does with its own.
     """
 
-    def __init__(self, root: Path, store: str, start_shipper: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        root: Path,
+        store: str,
+        start_shipper: Callable[[], None],
+        here: Callable[[], tuple[str | None, Mapping[str, str]]] | None = None,
+    ) -> None:
         self.store = store
         self._root = root
         self._folders = RunFolders(root)
         self._link = ShipperLink(root, start_shipper)
+        self._here = here
 
     def open(self, start: RunStart, tell: Callable[[str], None]) -> RunJournal:
         """Open the journal of a run.
@@ -41,9 +54,18 @@ class Journals:
         Unavailable
             When its folder cannot be made: the disk is full or read-only.
         """
+        start = replace(start, workspace=self._leave_surroundings())
         journal = RunJournal(start, self._folders.of(start.run_id), self._link, tell)
         self._link.wake()
         return journal
+
+    def _leave_surroundings(self) -> str | None:
+        """Leave for the shipper what this process speaks to the store with; return the workspace."""
+        if self._here is None:
+            return None
+        workspace, variables = self._here()
+        Surroundings(self._root).leave(self.store, variables)
+        return workspace
 
     def wake(self) -> None:
         """Have a shipper ready for what will be opened soon: its start takes longer than that of a notebook."""
@@ -91,11 +113,20 @@ class Journals:
         timeout_s
             Seconds.
         hurry
-            Ask stores that did not answer again at once, instead of giving up on them at once.
+            Ask stores that did not answer again at once, with what this process speaks to its store with, instead of
+            giving up on them at once.
+
+        Raises
+        ------
+        Unavailable
+            When a shipper cannot be told what to speak to the store with.
         """
         left = self.waiting()
         if not left:
             return left
+        # Who may only read can bring nothing.
+        if hurry and os.access(self._root, os.W_OK):
+            self._leave_surroundings()
         self._link.wake(hurry=hurry)
         return self._link.wait(
             self.waiting, lambda left: not left or (not hurry and all(left.values())), timeout_s, _LOOK_S

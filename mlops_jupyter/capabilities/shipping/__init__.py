@@ -4,8 +4,9 @@ A point that is sent twice is one point to MLflow's databases, which key it by r
 a batch whose acknowledgement was lost is sent again. How far a run has come is noted after each batch.
 """
 
+from .environment import StoreEnvironment
 from .sending import ENVIRONMENT_ARTIFACT, MIRROR_TAG
 from .shipper import Shipper
-from .stores import Stores
+from .stores import Place, Stores
 
-__all__ = ["ENVIRONMENT_ARTIFACT", "MIRROR_TAG", "Shipper", "Stores"]
+__all__ = ["ENVIRONMENT_ARTIFACT", "MIRROR_TAG", "Place", "Shipper", "StoreEnvironment", "Stores"]

@@ -14,7 +14,7 @@ from ..journal import Follower, RunFolder, RunFolders
 from ..rendering import Renderings
 from ..tracking import ERROR_TAG, LOCAL_ID_TAG, PARENT_TAG, RERUN_TAG
 from .sending import ENVIRONMENT_ARTIFACT, Sender
-from .stores import LONGEST_PAUSE_S, REACH_S, Stores
+from .stores import LONGEST_PAUSE_S, REACH_S, Place, Stores
 from .work import Work
 
 HEARTBEAT_TAG = "mlops.alive"
@@ -73,8 +73,17 @@ class Shipper:
         """What has gone wrong that no store is to blame for, by what it went wrong with."""
         return self._sender.problems
 
+    @property
+    def outdated(self) -> bool:
+        """Whether only another process can go on; this one's turns do nothing."""
+        return self._stores.outdated
+
     def turn(self) -> bool:
         """Do some of what there is to do; tell whether there was anything."""
+        if self._stores.news():
+            self._begin_anew()
+        if self.outdated:
+            return False
         busy = False
         folders = list(self._folders)
         for name in self._work.keys() - {folder.name for folder in folders}:
@@ -120,6 +129,13 @@ class Shipper:
         for work in self._work.values():
             work.blocked_until = work.aside_at = 0.0
 
+    def _begin_anew(self) -> None:
+        """Try everything again at once: what was said of stores does not hold any more."""
+        self.hurry()
+        for work in self._work.values():
+            if work.shipped.error is not None and work.folder.path.is_dir():
+                work.shipped = work.folder.note(work.shipped, error=None)
+
     def _turn_of(self, folder: RunFolder) -> bool:
         work = self._work.get(folder.name) or self._take_up(folder)
         now = time.monotonic()
@@ -132,12 +148,12 @@ class Shipper:
         work.seen_alive |= alive
         if work.shipped.local or self._is_away(work):
             busy = self._ship_locally(work)
-        elif (pause := self._stores.paused(work.start.store)) is not None:
+        elif (pause := self._stores.paused(work.home)) is not None:
             if work.shipped.run_id is None or work.shipped.status is not None or work.follower.pending():
                 work.shipped = folder.note(work.shipped, error=pause.reason)
             return False
         else:
-            busy = self._ship(work, self._stores.sink(work.start.store), local=False)
+            busy = self._ship(work, self._stores.sink(work.home), local=False)
         if not busy and not alive and work.shipped.status is None:
             if not work.start.ends_with_process:
                 # Somebody else's run, to which only points were logged from here.
@@ -153,7 +169,7 @@ class Shipper:
 
     def _only_waits(self, work: Work) -> bool:
         """Tell, at little cost, whether a run has ended and waits for a store that is left alone."""
-        if not work.quiet_ns or self._stores.paused(work.start.store) is None:
+        if not work.quiet_ns or self._stores.paused(work.home) is None:
             return False
         return work.folder.changed_ns() == work.quiet_ns
 
@@ -182,7 +198,7 @@ class Shipper:
             return
         work.follower.close()
         if isinstance(error, Unavailable | Unauthorized):
-            self._stores.pause(work.start.store, error)
+            self._stores.pause(work.home, error)
             if work.shipped.run_id is not None:
                 self._blamed.add(folder.name)
         shipped = work.folder.note(work.folder.shipped(), error=error.message)
@@ -198,18 +214,18 @@ class Shipper:
         """Tell whether the run's store does not answer, before the run exists there."""
         if work.shipped.run_id is not None or work.start.known_as is not None:
             return False
-        if (pause := self._stores.away(work.start.store)) is None:
+        if (pause := self._stores.away(work.home)) is None:
             return False
         work.shipped = work.folder.note(work.shipped, error=pause.reason)
         return True
 
-    def _place(self, work: Work) -> str:
-        return self._stores.local if work.shipped.local else work.start.store
+    def _place(self, work: Work) -> Place:
+        return self._stores.local if work.shipped.local else work.home
 
     def _ship_locally(self, work: Work) -> bool:
         """Open the run in the project's own sqlite file, to be copied to its store later."""
         if not work.shipped.local:
-            if work.start.store == self._stores.local:
+            if work.home == self._stores.local:
                 raise Unavailable("MLflow", work.shipped.error or "the store does not answer")
             sink = self._stores.sink_as_it_is(self._stores.local)
             # Experiments have other ids there.
@@ -296,7 +312,7 @@ class Shipper:
         if work.folder.anyone_writes():
             return False
         if work.shipped.local:
-            if self._stores.paused(work.start.store) is not None:
+            if self._stores.paused(work.home) is not None:
                 work.quiet_ns = work.folder.changed_ns()
                 return False
             self._copy_home(work, sink)
@@ -308,7 +324,7 @@ class Shipper:
 
     def _copy_home(self, work: Work, local: RunSink) -> None:
         """Bring a run that was opened in the sqlite file to its store, now that it has ended."""
-        home = self._stores.sink(work.start.store)
+        home = self._stores.sink(work.home)
         home.reach(REACH_S)
         if work.shipped.run_id is None:
             self._create(work, home)

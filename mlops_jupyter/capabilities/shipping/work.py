@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from ...records import RunStart
 from ..journal import Follower, RunFolder, Shipped
+from .stores import Place
 
 
 @dataclass
@@ -41,6 +42,11 @@ class Work:
     aside_at: float = 0.0
     blocked_until: float = 0.0
     quiet_ns: int = 0
+
+    @property
+    def home(self) -> Place:
+        """The store that it goes to."""
+        return Place(self.start.store, self.start.workspace)
 
     @property
     def run_id(self) -> str:
