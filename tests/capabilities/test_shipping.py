@@ -8,11 +8,19 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from threading import Thread
+from threading import Event, Thread
 
 import pytest
 
-from mlops_jupyter.capabilities.journal import Journals, RunFolder, RunFolders, RunJournal, Surroundings, slots
+from mlops_jupyter.capabilities.journal import (
+    Follower,
+    Journals,
+    RunFolder,
+    RunFolders,
+    RunJournal,
+    Surroundings,
+    slots,
+)
 from mlops_jupyter.capabilities.rendering import HTML_ARTIFACT, Renderings
 from mlops_jupyter.capabilities.run_snapshot import NOTEBOOK_ARTIFACT
 from mlops_jupyter.capabilities.shipping import (
@@ -28,7 +36,7 @@ from mlops_jupyter.capabilities.shipping import (
 from mlops_jupyter.capabilities.tracking import PARENT_TAG
 from mlops_jupyter.errors import CommandError, MlopsError, Unauthorized, Unavailable
 from mlops_jupyter.records import RunStart
-from tests.fakes.journals import STARTED_MS, Elsewhere, closed, start
+from tests.fakes.journals import STARTED_MS, Elsewhere, closed, journal, start
 from tests.fakes.pages import FakePages
 from tests.fakes.sink import Crash, FakeSink, StoredRun
 
@@ -996,3 +1004,52 @@ def test_what_a_client_reads_once_takes_another_process(harbour: Harbour, spoken
     harbour.shipper.turn()
     assert harbour.shipper.outdated
     assert asked == []
+
+
+def test_what_is_logged_meanwhile_is_not_waited_for(harbour: Harbour) -> None:
+    run = Journals(harbour.root, HOME, lambda: None).open(start(HOME), lambda _said: None)
+    logged = 0
+
+    def log(_call: str = "") -> None:
+        nonlocal logged
+        for _ in range(100):
+            run.log({"loss": 1.0}, logged)
+            logged += 1
+
+    log()
+    # Whenever something has been shipped, there is more.
+    harbour.home.before = log
+    stop = Event()
+
+    def ship() -> None:
+        while not stop.is_set():
+            harbour.shipper.turn()
+
+    shipping = Thread(target=ship)
+    journals = Journals(harbour.root, HOME, lambda: None)
+    before = time.monotonic()
+    shipping.start()
+    try:
+        assert journals.flush(30) == {}
+        took = time.monotonic() - before
+        assert len(harbour.home.runs[run.start.run_id].points) >= 100
+        assert journals.waiting() != {}
+    finally:
+        stop.set()
+        shipping.join()
+        run.close()
+    assert took < 25
+
+
+@pytest.mark.parametrize("points", [0, 1, 300, 2048, 5000])
+def test_the_end_of_what_is_written_is_where_reading_ends(tmp_path: Path, points: int) -> None:
+    run = journal(tmp_path)
+    run.log_tags({"long": "x" * 100, "umlaut": "ä" * 5000})
+    for step in range(points):
+        run.log({"loss": 0.0}, 0 if step % 2 else step)
+    follower = Follower(run.folder.path)
+    end = follower.end()
+    while follower.batch():
+        assert follower.end() == end
+    assert follower.position == end
+    run.close()

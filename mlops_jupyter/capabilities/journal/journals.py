@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
 from ...records import RunStart
-from .folder import RunFolders
+from .folder import RunFolder, RunFolders, Shipped
 from .link import ShipperLink
-from .reading import Follower
+from .reading import Follower, Position
 from .run import RunJournal
 from .surroundings import Surroundings
 
@@ -78,18 +78,30 @@ class Journals:
 
     def waiting(self) -> dict[str, str | None]:
         """Return the runs of which something is not in the store yet, with what holds each of them up."""
+        seen = ((folder.name, self._left(folder)) for folder in self._folders)
+        return {name: shipped.error for name, shipped in seen if shipped is not None}
+
+    def _left(self, folder: RunFolder, end: Position | None = None) -> Shipped | None:
+        """Return how far a run is, if what was written up to ``end``, or at all, is not in its store; else ``None``."""
+        shipped = folder.shipped()
+        if shipped.done:
+            return None
+        position = shipped.local_position if shipped.local else shipped.position
+        reached = end is not None and all(position.get(writer, (-1, 0)) >= at for writer, at in end.items())
+        follower = Follower(folder.path, position)
+        pending = not reached and follower.pending()
+        follower.close()
+        wanted = pending or shipped.run_id is None or shipped.status is not None or not folder.owner_lives()
+        # A folder that is gone by now is a run that has arrived.
+        return shipped if wanted and folder.path.is_dir() else None
+
+    def _ends(self, names: Iterable[str]) -> dict[str, Position]:
+        """Return how far runs are written now."""
         found = {}
-        for folder in self._folders:
+        for name in names:
+            folder = self._folders.of(name)
             shipped = folder.shipped()
-            if shipped.done:
-                continue
-            follower = Follower(folder.path, shipped.local_position if shipped.local else shipped.position)
-            dead = not folder.owner_lives()
-            wanted = follower.pending() or shipped.run_id is None or shipped.status is not None or dead
-            # A folder that is gone by now is a run that has arrived.
-            if wanted and folder.path.is_dir():
-                found[folder.name] = shipped.error
-            follower.close()
+            found[name] = Follower(folder.path, shipped.local_position if shipped.local else shipped.position).end()
         return found
 
     def backlog(self) -> int:
@@ -106,7 +118,9 @@ class Journals:
         return {one.refusals: one.shipped().refused for one in folders}
 
     def flush(self, timeout_s: float, *, hurry: bool = False) -> dict[str, str | None]:
-        """Wait, so long at the most, until all journals are in the store; return what is left as `waiting` does.
+        """Wait, so long at the most, until what is written by now is in the store; return what is left of it.
+
+        What is logged meanwhile is not waited for: somebody may be training all the time.
 
         Parameters
         ----------
@@ -115,6 +129,11 @@ class Journals:
         hurry
             Ask stores that did not answer again at once, with what this process speaks to its store with, instead of
             giving up on them at once.
+
+        Returns
+        -------
+        dict
+            The runs of which something is left, with what holds each of them up.
 
         Raises
         ------
@@ -128,6 +147,10 @@ class Journals:
         if hurry and os.access(self._root, os.W_OK):
             self._leave_surroundings()
         self._link.wake(hurry=hurry)
-        return self._link.wait(
-            self.waiting, lambda left: not left or (not hurry and all(left.values())), timeout_s, _LOOK_S
-        )
+        ends = self._ends(left)
+
+        def look() -> dict[str, str | None]:
+            seen = ((name, self._left(self._folders.of(name), end)) for name, end in ends.items())
+            return {name: shipped.error for name, shipped in seen if shipped is not None}
+
+        return self._link.wait(look, lambda left: not left or (not hurry and all(left.values())), timeout_s, _LOOK_S)

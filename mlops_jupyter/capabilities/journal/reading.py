@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import mmap
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,8 @@ Position = dict[str, tuple[int, int]]
 
 # MLflow's own limits of one batch call.
 _ALL, _OTHERS = 1000, 100
+# The end of what is written is looked for so many bytes at a time.
+_LOOK_BYTES = 64 * 1024
 
 
 @dataclass
@@ -119,6 +121,19 @@ class SegmentReader:
             if entry is not None:
                 yield entry
 
+    def written(self) -> int:
+        """Return the slot behind all that is written, also behind what is just being written."""
+        data, at = self._map, self.slot * slots.SIZE
+        while at < len(data):
+            block = data[at : at + _LOOK_BYTES]
+            used = len(block.rstrip(b"\0"))
+            at += used
+            # Nothing that is written holds as many zeros as an empty slot.
+            if len(block) - used >= slots.SIZE:
+                break
+            at += len(block) - used
+        return slots.slots_of(at)
+
     def close(self) -> None:
         """Give the memory back; whoever reads on gets it again."""
         if self._mapped is not None:
@@ -189,6 +204,19 @@ class Follower:
     def pending(self) -> bool:
         """Tell whether anything has not been read."""
         return any(reader.pending for reader in self._current())
+
+    def end(self) -> Position:
+        """Return how far the journal is written now."""
+        found: Position = {}
+        for writer, number in self._writers(max).items():
+            segment, slot = self.position.get(writer, (-1, 0))
+            # One that is shipped meanwhile has been read.
+            with contextlib.suppress(FileNotFoundError):
+                reader = SegmentReader(self._segment(writer, number))
+                reader.seek(slot if number == segment else 0)
+                found[writer] = (number, reader.written())
+                reader.close()
+        return found
 
     def batch(self) -> Batch:
         """Read what fits into one call; it is empty when everything has been read."""
@@ -290,12 +318,12 @@ class Follower:
     def _segment(self, writer: str, number: int) -> Path:
         return self._folder / f"{writer}-{number}.seg"
 
-    def _writers(self) -> dict[str, int]:
-        """Return each process that has written, with its first segment that is left."""
+    def _writers(self, which: Callable[[int, int], int] = min) -> dict[str, int]:
+        """Return each process that has written, with its first segment that is left, or its last."""
         found: dict[str, int] = {}
         for file in self._folder.glob("*.seg"):
             writer, _, number = file.stem.partition("-")
             if writer == self._without:
                 continue
-            found[writer] = min(int(number), found.get(writer, int(number)))
+            found[writer] = which(int(number), found.get(writer, int(number)))
         return found
