@@ -7,7 +7,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
-from ..records import Dataset, DatasetInput, MetricPoint, Run, RunStart, RunTable
+from ..records import Dataset, DatasetInput, MetricPoint, Point, Run, RunStart, RunTable
 
 
 class Tracking(Protocol):
@@ -70,11 +70,11 @@ class RunSink(Protocol):
     def write(
         self,
         run_id: str,
-        points: Sequence[tuple[str, float, int, int]],
+        points: Sequence[Point],
         params: Mapping[str, str],
         tags: Mapping[str, str],
     ) -> None:
-        """Write metrics (name, value, milliseconds of the epoch, step), params and tags, within a call's limits."""
+        """Write points of metrics, params and tags, within a call's limits."""
 
     def inputs(self, run_id: str, datasets: Sequence[Mapping[str, Any]]) -> None:
         """Write dataset inputs."""
@@ -154,8 +154,8 @@ class TrackingUi(Protocol):
 class MetricMirror(Protocol):
     """Writes metrics of runs a second time, in the form that another tool reads."""
 
-    def write(self, run: str, points: Iterable[tuple[str, float, int, int]]) -> None:
-        """Write points of a run, whose name is one for a folder: name, value, milliseconds of the epoch, step."""
+    def write(self, run: str, points: Iterable[Point]) -> None:
+        """Write points of a run, whose name is one for a folder."""
 
     def end(self, run: str) -> None:
         """Take note that nothing more comes of a run, of which nothing need have come."""

@@ -95,10 +95,12 @@ from .runs import (
     DatasetInput,
     Histories,
     MetricPoint,
+    Point,
     Run,
     RunStart,
     RunStatus,
     RunTable,
+    Subject,
 )
 from .versions import (
     CellChange,
@@ -168,6 +170,7 @@ __all__ = [
     "Parameter",
     "Picture",
     "PipelineFile",
+    "Point",
     "Prediction",
     "Promotion",
     "Quality",
@@ -193,6 +196,7 @@ __all__ = [
     "Snapshot",
     "Status",
     "StepOutcome",
+    "Subject",
     "Undeployed",
     "Verdict",
     "Version",

@@ -81,6 +81,17 @@ class Run:
         return self.tags.get("mlflow.source.git.commit")
 
 
+class Subject(NamedTuple):
+    """What a point of a metric is about, beside its run: a logged model, and the dataset that it was measured on."""
+
+    model_id: str | None
+    dataset_name: str | None = None
+    dataset_digest: str | None = None
+
+
+# A point on its way to a store: name, value, milliseconds of the epoch, step; and the fields of its subject, if any.
+Point = tuple[str, float, int, int] | tuple[str, float, int, int, str | None, str | None, str | None]
+
 # Of each run, by its id, its metrics' points.
 Histories = Mapping[str, Mapping[str, tuple[MetricPoint, ...]]]
 # In a field's metadata: not part of the record's JSON.

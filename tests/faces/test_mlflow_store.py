@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import mlflow
+import numpy as np
 import pytest
 import sqlalchemy
 from mlflow.entities import Metric, Param, RunTag
@@ -204,6 +205,40 @@ def test_what_plain_code_logs_goes_to_the_journal_and_arrives(
     assert (point.timestamp, point.step) == (1_767_312_000_000, 9)
 
 
+def test_metrics_of_a_logged_model_wait_for_nothing_and_arrive_with_their_model(
+    project: Path, statements: list[str], stored_runs: Callable[[], list[Run]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    dataset = mlflow.data.from_numpy(np.arange(3.0), name="held out")
+    with mlops_jupyter.track("body", autolog=False):
+        model = mlflow.create_external_model(name="net")
+        mlflow.set_active_model(model_id=model.model_id)
+        # MLflow makes the model an input of the run, once.
+        mlflow.log_metric("loss", 1.0, step=0)
+        statements.clear()
+        for step in range(1, 4):
+            mlflow.log_metric("loss", 1 / (step + 1), step=step)
+            mlflow.log_metrics({"acc": step / 4}, step=step)
+        mlops_jupyter.log(fast=1)
+        assert statements == [], "nothing of it waits for the store"
+        mlflow.log_metric("loss", 0.125, step=4, dataset=dataset)
+        mlflow.clear_active_model()
+        mlflow.log_metric("loss", 0.0625, step=5)
+
+    assert "loss: last 0.0625 · min 0.0625 at 5 · max 1 at 0 · 6 points" in capsys.readouterr().err
+    (run,) = stored_runs()
+    client = mlflow.MlflowClient()
+    history = client.get_metric_history(run.run_id, "loss")
+    assert [(one.step, one.value) for one in history] == [
+        (0, 1.0), (1, 1 / 2), (2, 1 / 3), (3, 1 / 4), (4, 0.125), (5, 0.0625),
+    ]  # fmt: skip
+    of_model = client.get_logged_model(model.model_id).metrics
+    assert {(one.key, one.step, one.dataset_name) for one in of_model} >= {
+        ("loss", 3, None), ("acc", 3, None), ("loss", 4, "held out"),
+    }  # fmt: skip
+    assert not [one for one in of_model if one.step == 5]
+    assert [one.model_id for one in client.get_run(run.run_id).inputs.model_inputs] == [model.model_id]
+
+
 REFUSED: dict[str, Callable[[Any, str], Any]] = {
     "a metric's name": lambda store, run_id: store.log_metric(run_id, Metric("lo\nss", 1.0, 1, 0)),
     "a metric's value": lambda store, run_id: store.log_metric(run_id, Metric("loss", "high", 1, 0)),
@@ -273,8 +308,6 @@ def test_what_the_body_reads_is_what_it_has_logged(project: Path) -> None:
 
 
 def test_the_rest_of_mlflow_works_in_a_body(project: Path, stored_runs: Callable[[], list[Run]]) -> None:
-    import numpy as np
-
     class Twice(mlflow.pyfunc.PythonModel):
         def predict(self, context: Any, model_input: list[float]) -> list[float]:
             return [2 * value for value in model_input]

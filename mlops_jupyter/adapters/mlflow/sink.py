@@ -23,7 +23,7 @@ from mlflow.tracking._tracking_service.utils import _get_store
 
 from ...capabilities.tracking import CELL_ID_TAG, LOCAL_ID_TAG
 from ...protocols import RunSink
-from ...records import RunStart
+from ...records import Point, RunStart
 from .errors import as_ours
 from .tracking import MlflowTracking
 
@@ -104,7 +104,7 @@ class MlflowSink:
     def write(
         self,
         run_id: str,
-        points: Sequence[tuple[str, float, int, int]],
+        points: Sequence[Point],
         params: Mapping[str, str],
         tags: Mapping[str, str],
     ) -> None:

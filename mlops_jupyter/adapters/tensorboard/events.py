@@ -9,6 +9,8 @@ from tensorboard.compat.proto.event_pb2 import Event
 from tensorboard.compat.proto.summary_pb2 import Summary
 from tensorboard.summary.writer.event_file_writer import EventFileWriter
 
+from ...records import Point
+
 _MS = 1000
 
 
@@ -25,13 +27,13 @@ class TensorBoardEvents:
         self._folder = folder
         self._writers: dict[str, EventFileWriter] = {}
 
-    def write(self, run: str, points: Iterable[tuple[str, float, int, int]]) -> None:
+    def write(self, run: str, points: Iterable[Point]) -> None:
         """Write points of a run; they can be read when this returns."""
         writer = self._writers.get(run)
         if writer is None:
             # Whoever went on writing a run begins another file in its folder; TensorBoard reads them as one.
             writer = self._writers[run] = EventFileWriter(str(self._folder / run))
-        for name, value, time_ms, step in points:
+        for name, value, time_ms, step, *_ in points:
             summary = Summary(value=[Summary.Value(tag=name, simple_value=value)])
             writer.add_event(Event(wall_time=time_ms / _MS, step=step, summary=summary))
         writer.flush()

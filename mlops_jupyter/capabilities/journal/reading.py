@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from ...records import Point, Subject
 from . import slots
 
 Position = dict[str, tuple[int, int]]
@@ -28,7 +29,7 @@ class Batch:
     Attributes
     ----------
     points
-        Name, value, time in milliseconds of the epoch, step.
+        Name, value, time in milliseconds of the epoch, step; and the `Subject`'s fields of those that are of one.
     params, tags
         As in MLflow.
     rest
@@ -39,7 +40,7 @@ class Batch:
         Segments that nothing more will be read from.
     """
 
-    points: list[tuple[str, float, int, int]] = field(default_factory=list)
+    points: list[Point] = field(default_factory=list)
     params: dict[str, str] = field(default_factory=dict)
     tags: dict[str, str] = field(default_factory=dict)
     rest: list[dict[str, Any]] = field(default_factory=list)
@@ -82,6 +83,8 @@ class SegmentReader:
         self.number = int(number)
         self.slot = 0
         self.names: list[str] = []
+        # Of each name what its points are of; empty where they are of no logged model and no dataset.
+        self.subjects: list[Subject | tuple[()]] = []
         # How far names have been looked for: it may lie behind a slot that was gone to.
         self._named = 0
         self._slots = len(self._map) // slots.SIZE
@@ -172,7 +175,9 @@ class SegmentReader:
         blob = self._map[start : start + length]
         if kind == slots.NAME:
             if key == len(self.names):
-                self.names.append(blob.decode(errors="replace"))
+                name, _, subject = blob.decode(errors="replace").partition("\0")
+                self.names.append(name)
+                self.subjects.append(Subject(*json.loads(subject)) if subject else ())
             return None
         try:
             entry: dict[str, Any] = json.loads(blob)
@@ -268,10 +273,12 @@ class Follower:
         """Read one stretch of points, or one entry; tell whether it was taken."""
         part = next(reader.parts(batch.room), None)
         if isinstance(part, bytes):
-            names = reader.names
-            batch.points += [
-                (names[key], value, time_ms, step) for step, time_ms, value, key, _, _ in slots.SLOT.iter_unpack(part)
-            ]
+            names, subjects = reader.names, reader.subjects
+            found = slots.SLOT.iter_unpack(part)
+            if any(subjects):
+                batch.points += [(names[key], value, ms, step, *subjects[key]) for step, ms, value, key, _, _ in found]
+            else:
+                batch.points += [(names[key], value, ms, step) for step, ms, value, key, _, _ in found]
         elif part is not None:
             if batch and not batch.takes(part):
                 return False

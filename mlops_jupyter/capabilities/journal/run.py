@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ...errors import CommandError, Unavailable
-from ...records import RunStart
+from ...records import RunStart, Subject
 from .folder import RunFolder, Shipped
 from .link import ShipperLink
 from .reading import Follower
@@ -100,9 +100,9 @@ class RunJournal:
                 counter = self._steps.setdefault(name, itertools.count())
             writer.point(name, value, next(counter), now)
 
-    def point(self, name: str, value: float, step: float, time_ms: float) -> None:
+    def point(self, name: str, value: float, step: float, time_ms: float, subject: Subject | None = None) -> None:
         """Append one point as MLflow's own interface gives it: its times and steps may be floats."""
-        self._writer.point(name, value, _whole(step), int(time_ms))
+        self._writer.point(name, value, _whole(step), int(time_ms), subject)
 
     def knows(self, name: str) -> bool:
         """Tell whether the run has a metric of this name, which has been checked then."""
@@ -158,7 +158,7 @@ class RunJournal:
         if any(file.name.partition("-")[0] != own for file in self.folder.path.glob("*.seg")):
             others = Follower(self.folder.path, without=own)
             while batch := others.batch():
-                for name, value, time_ms, step in batch.points:
+                for name, value, time_ms, step, *_ in batch.points:
                     found.setdefault(name, Series()).add(step, time_ms, value)
             others.close()
         return found

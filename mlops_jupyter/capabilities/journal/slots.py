@@ -15,7 +15,8 @@ SIZE = SLOT.size
 KIND, COMMITTED = 26, SIZE - 1
 
 POINT = 1
-# A metric's name; points refer to it by its key, which is its place in the segment's list of names.
+# A metric's name; points refer to it by its key, which is its place in the segment's list of names. Behind a zero byte
+# may follow, as a JSON list, the logged model, the dataset's name and the dataset's digest that the points are of.
 NAME = 2
 # A JSON object.
 ENTRY = 3

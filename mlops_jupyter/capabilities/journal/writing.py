@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from ...errors import CommandError, Unavailable
+from ...records import Subject
 from . import slots
 from .locks import Hold
 from .series import Series
@@ -74,8 +75,8 @@ class JournalWriter:
         self._files = itertools.count()
         self.series: dict[str, Series] = {}
 
-    def point(self, name: str, value: float, step: int, time_ms: int) -> None:
-        """Append one point; it is kept once this returns.
+    def point(self, name: str, value: float, step: int, time_ms: int, subject: Subject | None = None) -> None:
+        """Append one point, of a logged model or dataset if it is of one; it is kept once this returns.
 
         Raises
         ------
@@ -86,14 +87,15 @@ class JournalWriter:
         """
         with self._lock:
             keys = self._keys
-            key = keys.get(name)
+            label = name if subject is None else f"{name}\0{json.dumps(subject)}"
+            key = keys.get(label)
             # A signal's handler may log as well, after any call here, and begin the next segment.
             while key is None or self._at >= self._end or keys is not self._keys:
-                if not self._introduce(name):
+                if not self._introduce(name, label):
                     self.dropped += 1
                     return
                 keys = self._keys
-                key = keys.get(name)
+                key = keys.get(label)
             # Nothing interrupts from the test above until the slot is written: a handler finds the place taken, and
             # an exception that it raises leaves a whole slot.
             at = self._at
@@ -147,10 +149,10 @@ class JournalWriter:
         self._begin()
         self._alive = None
 
-    def _introduce(self, name: str) -> bool:
+    def _introduce(self, name: str, label: str) -> bool:
         """Make room for a point, in a segment whose list of names has this one; tell whether there was any."""
         check_name(name)
-        blob = name.encode()
+        blob = label.encode()
         length, span = len(blob), _span(blob)
         if name not in self.series:
             self.series[name] = Series()
@@ -158,12 +160,12 @@ class JournalWriter:
             if not self._room(span + _SLOT):
                 return False
         keys, at, key = self._keys, self._at, self._next_key
-        if name in keys:
+        if label in keys:
             return True
         self._at, self._next_key = at + span, key + 1
         self._map[at + _SLOT : at + _SLOT + length] = blob
         _pack(self._map, at, length, 0, 0.0, key, slots.NAME, 1)
-        keys[name] = key
+        keys[label] = key
         return True
 
     def _room(self, needed: int) -> bool:

@@ -10,7 +10,7 @@ from typing import Any
 
 from ...errors import Conflict, MlopsError, NotFound, Rejected, Unauthorized, Unavailable
 from ...protocols import MetricMirror, RunSink
-from ...records import RunStart
+from ...records import Point, RunStart
 from ..journal import Batch, RunFolders
 from ..rendering import HTML_ARTIFACT, Renderings
 from ..run_snapshot import NOTEBOOK_ARTIFACT
@@ -25,8 +25,6 @@ ENVIRONMENT_ARTIFACT = "mlops/environment.json"
 _UNFIT, _LONGEST_NAME = re.compile(r"[^\w.=+-]+"), 100
 # What is the matter with the store or with the whole run, and so no reason to set an entry aside.
 _NOT_THE_ENTRY = (Unavailable, Unauthorized, NotFound, Conflict)
-
-Point = tuple[str, float, int, int]
 
 
 class Sender:

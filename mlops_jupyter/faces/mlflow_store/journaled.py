@@ -11,6 +11,7 @@ import functools
 import inspect
 from collections.abc import Callable, Sequence
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from mlflow.entities import LifecycleStage, Metric, Param, RunInfo, RunStatus, RunTag
 from mlflow.exceptions import MlflowException
@@ -29,6 +30,7 @@ from ... import settings
 from ...capabilities import tracking
 from ...capabilities.journal import RunJournal
 from ...commands import project
+from ...records import Subject
 
 _FLUSH_TIMEOUT_S = 5.0
 # The first run of a session waits for the shipper's import of MLflow; without it, MLflow would say that there is no
@@ -58,6 +60,8 @@ def journaled(store: Any, uri: str) -> Any:
     return store
 
 
+# Of each run that is open here, the logged models that the store knows as its inputs.
+_linked: WeakKeyDictionary[RunJournal, set[str]] = WeakKeyDictionary()
 # Of each class of MLflow's, ours.
 _classes: dict[type, type] = {}
 
@@ -107,13 +111,13 @@ class _Journaled:
 
     def log_metric(self, run_id: str, metric: Metric) -> Any:
         journal = _open(run_id)
-        if journal is None or metric.model_id is not None:
+        if journal is None:
             return super().log_metric(_shipped(run_id), metric)  # type: ignore[misc]
         value, step, time_ms = metric.value, metric.step, metric.timestamp
         if not (journal.knows(metric.key) and type(value) is float and type(step) is int and type(time_ms) is int):
             # A name that has been taken before, with numbers of the right kind, need not be looked at again.
             _validate_metric(metric.key, value, time_ms, step)
-        journal.point(metric.key, float(value), step, time_ms)
+        journal.point(metric.key, float(value), step, time_ms, _subject(metric))
         return None
 
     def log_param(self, run_id: str, param: Param) -> Any:
@@ -136,17 +140,28 @@ class _Journaled:
         self, run_id: str, metrics: Sequence[Metric] = (), params: Sequence[Param] = (), tags: Sequence[RunTag] = ()
     ) -> Any:
         journal = _open(run_id)
-        if journal is None or any(metric.model_id is not None for metric in metrics):
+        if journal is None:
             return super().log_batch(_shipped(run_id), metrics, params, tags)  # type: ignore[misc]
         metrics, params, tags = _validate_batch_log_data(metrics, params, tags)
         _validate_batch_log_limits(metrics, params, tags)
         _validate_param_keys_unique(params)
         _log_params(run_id, journal, params)
         for metric in metrics:
-            journal.point(metric.key, float(metric.value), metric.step, metric.timestamp)
+            journal.point(metric.key, float(metric.value), metric.step, metric.timestamp, _subject(metric))
         if tags:
             journal.log_tags({tag.key: tag.value for tag in tags})
         return None
+
+    def log_inputs(self, run_id: str, datasets: Any = None, models: Any = None) -> Any:
+        """Log datasets and models; with an active model MLflow names it anew before each metric of the run."""
+        journal = _open(run_id)
+        linked = set() if journal is None else _linked.setdefault(journal, set())
+        new = [one for one in models or [] if one.model_id not in linked]
+        if models and not new and not datasets:
+            return None
+        result = super().log_inputs(_shipped(run_id), datasets, new)  # type: ignore[misc]
+        linked |= {one.model_id for one in new}
+        return result
 
     def update_run_info(self, run_id: str, run_status: Any, end_time: int | None, run_name: str | None) -> Any:
         journal = tracking.known[run_id] if run_id in tracking.closed_at_exit else _open(run_id)
@@ -188,6 +203,13 @@ class _Journaled:
         # Plain code may have chosen another store than the project's.
         journals = project.journals(settings.current(), vars(self)["mlops_uri"])
         tracking.adopt(journals, run_id, own=project.notebook_host().is_kernel())
+
+
+def _subject(metric: Metric) -> Subject | None:
+    """Return what a metric is of beside its run; MLflow keeps a dataset's name only with a logged model's metrics."""
+    if metric.model_id is None:
+        return None
+    return Subject(metric.model_id, metric.dataset_name, metric.dataset_digest)
 
 
 def _log_params(run_id: str, journal: RunJournal, params: Sequence[Param]) -> None:
