@@ -14,7 +14,6 @@ from ..capabilities.tracking import ERROR_TAG, KIND_TAG, PARENT_TAG, as_record
 from ..records import Batch, Run, RunStart, RunStatus
 from . import project
 from .batch_plan import Plan
-from .headless import outer_run
 
 BATCH_KIND, BEST_TAG = "batch", "mlops.best_run"
 _ID_WAIT_S = 5.0
@@ -46,7 +45,7 @@ class Parent:
         tags = process_tags(user(), None, {})
         tags |= project.notebook_tags(current, None) if only is None else only.tags
         tags[KIND_TAG] = BATCH_KIND
-        if outer := outer_run():
+        if outer := project.outer_run():
             tags[PARENT_TAG] = outer
         start = RunStart(
             run_id=uuid.uuid4().hex,

@@ -290,7 +290,7 @@ class Job:
         tags = process_tags(user(), None, {})
         tags |= source
         tags[KIND_TAG] = NOTEBOOK_KIND
-        if outer := self._wanted.parent or outer_run():
+        if outer := self._wanted.parent or project.outer_run():
             tags[PARENT_TAG] = outer
         if self.parameters:
             tags[OVERRIDES_TAG] = ",".join(self.parameters)
@@ -467,11 +467,6 @@ class Job:
         # Runs of a kernel that died are closed by now.
         store = project.tracking(self._current)
         return replace(store.get_run(record.run_id), notes=record.notes), children_of(store, record)
-
-
-def outer_run() -> str | None:
-    """Return the run that this process was started within, if it was."""
-    return os.environ.get("MLFLOW_RUN_ID") or os.environ.get(settings.PARENT_VARIABLE) or None
 
 
 def children_of(store: Tracking, run: Run) -> tuple[Run, ...]:

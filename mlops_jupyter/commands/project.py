@@ -17,7 +17,7 @@ from ..capabilities.journal import Journals
 from ..capabilities.provenance import process_tags, source_tags, told_from_outside, user
 from ..protocols import Datasets, NotebookHost, RunSink, SourceControl, Tracking
 from ..records import Checkout
-from ..settings import Settings, announce, embedded_uri
+from ..settings import PARENT_VARIABLE, Settings, announce, embedded_uri
 from . import store_variables
 from .plain import PlainMlflow
 
@@ -127,6 +127,11 @@ def flush(settings: Settings, *, answers: bool = False, patient: bool = False) -
         return ()
     why = f": {reasons[0]}" if reasons else ""
     return (f"{len(left)} {'run is' if len(left) == 1 else 'runs are'} not all in the store yet{why}",)
+
+
+def outer_run() -> str | None:
+    """Return the run that this process was started within, if it was."""
+    return os.environ.get("MLFLOW_RUN_ID") or os.environ.get(PARENT_VARIABLE) or None
 
 
 @cache

@@ -133,7 +133,7 @@ class Tracked:
             data=chosen.data,
             autolog=current.autolog if chosen.autolog is None else chosen.autolog,
             log_models=current.log_models if chosen.log_models is None else chosen.log_models,
-            parent=_parent(chosen.parent, current) or within or os.environ.get(settings.PARENT_VARIABLE) or None,
+            parent=_parent(chosen.parent, current) or within or project.outer_run(),
         )
         self._run = open_run(
             project.journals(current),
@@ -366,7 +366,8 @@ def track(
     live
         Show a chart while the cell runs [where somebody can see it].
     parent
-        The id of the run that this one is a child of; a block or function within a tracked body is its child.
+        The id of the run that this one is a child of [that of MLFLOW_RUN_ID]; a block or function within a tracked
+        body is its child.
     autolog
         Let frameworks log params and metrics by themselves, silently [on unless mlops.toml says otherwise].
     log_models

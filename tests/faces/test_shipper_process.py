@@ -142,11 +142,12 @@ def test_it_does_without_the_table_libraries_that_mlflow_would_import(
     assert "pandas" not in mapped
 
 
-def test_one_that_a_headless_notebook_starts_writes_to_the_store_and_not_to_journals(
-    project: Path, stored_runs: Callable[[], list[Run]], monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("variable", [settings.PARENT_VARIABLE, "MLFLOW_RUN_ID"])
+def test_one_that_is_started_within_a_run_writes_to_the_store_and_not_to_journals(
+    variable: str, project: Path, stored_runs: Callable[[], list[Run]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     outer = "a" * 32
-    monkeypatch.setenv(settings.PARENT_VARIABLE, outer)
+    monkeypatch.setenv(variable, outer)
     with mlops_jupyter.track("one"):
         mlops_jupyter.log(loss=1.0)
     assert [(run.name, run.parent, run.status) for run in stored_runs()] == [("one", outer, "FINISHED")]
