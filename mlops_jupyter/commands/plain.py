@@ -110,4 +110,5 @@ def _load_once() -> None:
 @cache
 def _loaded() -> PlainTracking:
     _asked.set()
-    return cast("PlainTracking", registry.load("plain_tracking", "mlflow")())
+    registry.load("store_journaling", _MLFLOW)()
+    return cast("PlainTracking", registry.load("plain_tracking", _MLFLOW)())

@@ -95,6 +95,8 @@ _UNDOCUMENTED = {
     (_SINK, "mlflow.store.tracking.abstract_store", "AbstractStore"),
     (_SINK, "mlflow.tracking._tracking_service.utils", "_get_store"),
     (_JOURNALED, "mlflow.tracking._tracking_service.utils", "_get_store"),
+    (_JOURNALED, "mlflow.tracking._tracking_service.utils", "_tracking_store_registry"),
+    (_JOURNALED, "_tracking_store_registry", "._registry"),
     (_JOURNALED, "mlflow.utils.validation", "_validate_batch_log_data"),
     (_JOURNALED, "mlflow.utils.validation", "_validate_batch_log_limits"),
     (_JOURNALED, "mlflow.utils.validation", "_validate_metric"),
@@ -311,6 +313,13 @@ def test_mlflow_has_the_builders_that_we_call_by_name(project: Path, monkeypatch
 def test_the_servers_builders_have_the_same_names() -> None:
     ours = {"_get_sqlalchemy_store", "_get_file_store", "_get_databricks_rest_store"}
     assert {name for name in dir(handlers.TrackingStoreRegistryWrapper) if name.startswith("_get_")} >= ours
+
+
+def test_another_builder_may_be_registered_for_a_scheme(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_tracking_store_registry, "_registry", dict(_tracking_store_registry._registry))
+    built = object()
+    _tracking_store_registry.register("vault", lambda store_uri, artifact_uri: (built, store_uri, artifact_uri))
+    assert _get_store("vault://here") == (built, "vault://here", None)
 
 
 def test_our_builders_take_the_schemes_that_mlflow_has() -> None:

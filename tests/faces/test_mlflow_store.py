@@ -164,6 +164,42 @@ def test_the_stores_are_still_mlflows(project: Path, store: str, monkeypatch: py
             assert (type(built).__name__, type(built).__module__) == (kind.__name__, kind.__module__)
 
 
+PLUGIN = """
+def build(store_uri, artifact_uri=None):
+    from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
+
+    return SqlAlchemyStore(store_uri.replace("vault://", "sqlite://"), artifact_uri or "mlruns")
+"""
+IN_VAULT = """
+import sqlalchemy, mlflow, mlops_jupyter
+asked = []
+with mlops_jupyter.track("body", autolog=False):
+    mlflow.log_metric("loss", 1.0, step=0)
+    note = lambda _connection, _cursor, statement, *more: asked.append(statement)
+    sqlalchemy.event.listen(sqlalchemy.Engine, "before_cursor_execute", note)
+    for step in range(1, 4):
+        mlflow.log_metric("loss", 1 / step, step=step)
+    assert asked == [], asked
+(run,) = mlflow.search_runs(search_all_experiments=True, output_format="list")
+history = mlflow.MlflowClient().get_metric_history(run.info.run_id, "loss")
+print(run.info.run_name, run.info.status, [one.step for one in history])
+"""
+
+
+def test_a_store_of_another_packages_scheme_is_journaled_too(project: Path, as_a_user_starts_it: None) -> None:
+    installed = project / "packages"
+    (installed / "vault-1.0.dist-info").mkdir(parents=True)
+    (installed / "vault_store.py").write_text(PLUGIN)
+    (installed / "vault-1.0.dist-info" / "METADATA").write_text("Metadata-Version: 2.1\nName: vault\nVersion: 1.0\n")
+    points = "[mlflow.tracking_store]\nvault = vault_store:build\n"  # which MLflow's import loads
+    (installed / "vault-1.0.dist-info" / "entry_points.txt").write_text(points)
+
+    path = os.pathsep.join(filter(None, (str(installed), os.environ.get("PYTHONPATH"))))
+    uri = f"vault:///{project}/.mlops/mlflow.db"
+
+    assert python(IN_VAULT, MLFLOW_TRACKING_URI=uri, PYTHONPATH=path) == "body FINISHED [0, 1, 2, 3]\n"
+
+
 def test_what_plain_code_logs_goes_to_the_journal_and_arrives(
     project: Path, statements: list[str], stored_runs: Callable[[], list[Run]]
 ) -> None:

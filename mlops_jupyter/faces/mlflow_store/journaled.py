@@ -16,7 +16,7 @@ from weakref import WeakKeyDictionary
 from mlflow.entities import LifecycleStage, Metric, Param, RunInfo, RunStatus, RunTag
 from mlflow.exceptions import MlflowException
 from mlflow.protos.databricks_pb2 import INVALID_PARAMETER_VALUE
-from mlflow.tracking._tracking_service.utils import _get_store
+from mlflow.tracking._tracking_service.utils import _get_store, _tracking_store_registry
 from mlflow.utils.validation import (
     _validate_batch_log_data,
     _validate_batch_log_limits,
@@ -52,12 +52,29 @@ _ENDED = {RunStatus.FINISHED, RunStatus.FAILED, RunStatus.KILLED}
 
 def journaled(store: Any, uri: str) -> Any:
     """Make a store of MLflow's one that journals; it stays an instance of its own class."""
+    if isinstance(store, _Journaled):
+        return store
     store.mlops_uri = uri
     kind = type(store)
     if kind not in _classes:
         _classes[kind] = _journaling(kind)
     store.__class__ = _classes[kind]
     return store
+
+
+def take_other_schemes() -> None:
+    """Journal what goes to the stores of other packages' plugins, too: of the schemes that have no builder of ours."""
+    ours = __name__.partition(".")[0]
+    for scheme, build in list(_tracking_store_registry._registry.items()):  # noqa: SLF001 -- see decision 12
+        if build.__module__.partition(".")[0] != ours:
+            _tracking_store_registry.register(scheme, _journaling_builder(build))
+
+
+def _journaling_builder(build: Callable[..., Any]) -> Callable[..., Any]:
+    def journaling(store_uri: str, artifact_uri: str | None = None) -> Any:
+        return journaled(build(store_uri=store_uri, artifact_uri=artifact_uri), store_uri)
+
+    return journaling
 
 
 # Of each run that is open here, the logged models that the store knows as its inputs.
