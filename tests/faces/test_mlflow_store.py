@@ -401,6 +401,19 @@ def test_a_run_within_a_body_is_its_child_and_is_journaled_too(
     assert runs["inner"].duration_s is not None
 
 
+def test_a_run_that_is_resumed_counts_on_from_its_last_steps(project: Path) -> None:
+    with mlops_jupyter.track("body", autolog=False) as tracked:
+        for loss in (3, 2, 1):
+            mlops_jupyter.log(loss=loss)
+    with mlflow.start_run(run_id=tracked.run_id):
+        mlops_jupyter.log(loss=0.5, acc=1)
+        mlops_jupyter.log(loss=0.25, acc=2)
+
+    client = mlflow.MlflowClient()
+    steps = {name: [one.step for one in client.get_metric_history(tracked.run_id, name)] for name in ("loss", "acc")}
+    assert steps == {"loss": [0, 1, 2, 3, 4], "acc": [0, 1]}
+
+
 def test_a_thread_of_the_body_logs_to_its_run(project: Path, stored_runs: Callable[[], list[Run]]) -> None:
     with mlops_jupyter.track("body", autolog=False):
         threads = [threading.Thread(target=mlflow.log_metric, args=(f"m{number}", number)) for number in range(4)]

@@ -100,6 +100,11 @@ class RunJournal:
                 counter = self._steps.setdefault(name, itertools.count())
             writer.point(name, value, next(counter), now)
 
+    def count_on(self, last: Mapping[str, int]) -> None:
+        """Let metrics that are logged without a step go on after these, the last steps of a run that is resumed."""
+        for name, step in last.items():
+            self._steps[name] = itertools.count(step + 1)
+
     def point(self, name: str, value: float, step: float, time_ms: float, subject: Subject | None = None) -> None:
         """Append one point as MLflow's own interface gives it: its times and steps may be floats."""
         self._writer.point(name, value, _whole(step), int(time_ms), subject)

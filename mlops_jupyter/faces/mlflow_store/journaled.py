@@ -186,7 +186,8 @@ class _Journaled:
             updated = super().update_run_info(_shipped(run_id), run_status, end_time, run_name)  # type: ignore[misc]
             if run_status == RunStatus.RUNNING:
                 # Plain code goes on with a run that had ended, or that another process has opened.
-                self._adopt(updated.run_id)
+                newest = super().get_run(updated.run_id).data.to_proto().metrics  # type: ignore[misc]
+                self._adopt(updated.run_id).count_on({metric.key: metric.step for metric in newest})
             return updated
         status = RunStatus.to_string(run_status) if run_status is not None else None
         if run_name:
@@ -216,10 +217,10 @@ class _Journaled:
         self._adopt(run.info.run_id)
         return run
 
-    def _adopt(self, run_id: str) -> None:
+    def _adopt(self, run_id: str) -> RunJournal:
         # Plain code may have chosen another store than the project's.
         journals = project.journals(settings.current(), vars(self)["mlops_uri"])
-        tracking.adopt(journals, run_id, own=project.notebook_host().is_kernel())
+        return tracking.adopt(journals, run_id, own=project.notebook_host().is_kernel())
 
 
 def _subject(metric: Metric) -> Subject | None:
