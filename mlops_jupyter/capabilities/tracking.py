@@ -466,7 +466,7 @@ def open_run(
     return run
 
 
-def adopt(journals: Journals, run_id: str, *, own: bool = False) -> RunJournal:
+def adopt(journals: Journals, run_id: str, name: str = "", *, own: bool = False) -> RunJournal:
     """Give a run that plain MLflow code has opened a journal, so that logging to it waits for nothing.
 
     Parameters
@@ -475,6 +475,8 @@ def adopt(journals: Journals, run_id: str, *, own: bool = False) -> RunJournal:
         Where the journal will lie.
     run_id
         The store's id of the run.
+    name
+        Its name, as far as it is known here.
     own
         Whether the run is this process's to end: it is then KILLED when the process dies.
     """
@@ -483,7 +485,7 @@ def adopt(journals: Journals, run_id: str, *, own: bool = False) -> RunJournal:
         run_id=uuid.uuid4().hex,
         experiment="",
         experiment_id=None,
-        name="",
+        name=name,
         started_ms=time.time_ns() // 1_000_000,
         tags={},
         store=journals.store,

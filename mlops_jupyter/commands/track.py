@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 
 _REACH_TIMEOUT_S = 3.0
 _POINTS_A_LOOK = 100_000
+# Of so many runs within a body the metrics are shown while it runs.
+_RUNS_WITHIN = 20
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -190,16 +192,29 @@ class Tracked:
         return None if self._run is None else self._run.tags.get(PARENT_TAG)
 
     def follow(self) -> Callable[[], list[tuple[str, Sequence[str], bytes]]]:
-        """Return a function that reads what the open run has logged since its last call.
+        """Return a function that reads what the open run, and runs within it, have logged since its last call.
 
-        It returns the run's name, the names of metrics, and whole slots of the journal (`journal.slots`), whose keys
+        It returns of each its name, the names of metrics, and whole slots of the journal (`journal.slots`), whose keys
         are places in that list.
         """
         run = self._run
         if run is None or run.journal is None:
             return list
-        follower = Follower(run.journal.folder.path)
-        return lambda: [(run.name, names, slots) for names, slots in follower.slots(_POINTS_A_LOOK)]
+        followed = [(run.name, Follower(run.journal.folder.path))]
+        seen = set(known)
+
+        def read() -> list[tuple[str, Sequence[str], bytes]]:
+            # The folds of a cross-validation, say, by blocks of ours or by plain MLflow code.
+            for run_id, journal in list(known.items()):
+                if run_id not in seen and len(followed) <= _RUNS_WITHIN:
+                    seen.add(run_id)
+                    named = f"{journal.start.name} ({run_id[:6]})" if journal.start.name else run_id[:6]
+                    followed.append((named, Follower(journal.folder.path)))
+            return [
+                (name, names, slots) for name, follower in followed for names, slots in follower.slots(_POINTS_A_LOOK)
+            ]
+
+        return read
 
     def keep(self, texts: Mapping[str, str], documents: Mapping[str, str]) -> None:
         """Keep texts, and JSON documents, with the run, each as the artifact of its name.
@@ -364,7 +379,7 @@ def track(
         Models that are logged when the body has run to its end, as a,b, with signature and input example inferred from
         the --data that fits.
     live
-        Show a chart while the cell runs [where somebody can see it].
+        Show a chart while the cell runs [where somebody can see it]; a block or function has none of its own.
     parent
         The id of the run that this one is a child of [that of MLFLOW_RUN_ID]; a block or function within a tracked
         body is its child.

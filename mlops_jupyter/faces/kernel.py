@@ -19,13 +19,14 @@ from IPython.core.error import StdinNotImplementedError
 from IPython.core.getipython import get_ipython
 from IPython.display import DisplayHandle, display
 
-from .. import grammar
+from .. import grammar, settings
 from ..capabilities.redaction import scrubbed
 from ..errors import CheckFailed, CommandError, MlopsError
 from ..grammar import Call, HelpAsked
 from ..verbs import VERBS
 from . import render
 from .captured import CapturedOutput
+from .earlier_runs import EarlierRuns
 from .live import LiveView
 
 if TYPE_CHECKING:
@@ -142,7 +143,9 @@ class TrackedCell:
 
     def __init__(self, tracked: Tracked, cell_id: str | None) -> None:
         self.tracked = tracked
-        self._live = LiveView(tracked.name, tracked.follow(), tracked.parent or cell_id) if tracked.live else None
+        group = tracked.parent or cell_id
+        earlier = EarlierRuns(settings.current().state / "charted", group) if group else None
+        self._live = LiveView(tracked.name, tracked.follow(), earlier) if tracked.live else None
         self._output = CapturedOutput()
         self._output.start()
 

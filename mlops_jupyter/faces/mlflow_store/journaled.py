@@ -214,13 +214,13 @@ class _Journaled:
             if tag.key == tracking.PARENT_TAG:
                 tag._value = _shipped(tag.value)  # noqa: SLF001 -- MLflow's tags have no other way
         run = super().create_run(experiment_id, user_id, start_time, tags, run_name)  # type: ignore[misc]
-        self._adopt(run.info.run_id)
+        self._adopt(run.info.run_id, run.info.run_name)
         return run
 
-    def _adopt(self, run_id: str) -> RunJournal:
+    def _adopt(self, run_id: str, name: str = "") -> RunJournal:
         # Plain code may have chosen another store than the project's.
         journals = project.journals(settings.current(), vars(self)["mlops_uri"])
-        return tracking.adopt(journals, run_id, own=project.notebook_host().is_kernel())
+        return tracking.adopt(journals, run_id, name, own=project.notebook_host().is_kernel())
 
 
 def _subject(metric: Metric) -> Subject | None:
