@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
+import os
 import signal
 import subprocess
 import sys
 import textwrap
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 from urllib.parse import unquote, urlparse
 
 import pytest
@@ -504,3 +507,49 @@ def test_plain_mlflow_in_a_worker_thread_logs_to_the_cells_run(
     )
 
     assert [(run.name, run.metrics) for run in stored_runs()] == [("cell", {"score": 1.0})]
+
+
+SEEDED = """
+    import sys
+    import pandas as pd
+    import mlops_jupyter as mlops
+
+    seed = int(sys.argv[1])
+    frame = pd.DataFrame({"x": [float(row) for row in range(3 * seed)]})
+    with mlops.track(f"seed {seed}", param="seed", data="frame", autolog=False):
+        mlops.log(loss=1 / seed)
+"""
+
+
+def test_two_runs_are_compared_by_what_they_were_made_of(
+    project: Path, terminal: Callable[..., Any], stored_runs: Callable[[], list[Run]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (project / "train.py").write_text(textwrap.dedent(SEEDED))
+    packages = project.parent / "packages"
+    (packages / "extra-1.0.dist-info").mkdir(parents=True)
+    (packages / "extra-1.0.dist-info" / "METADATA").write_text("Metadata-Version: 2.1\nName: extra\nVersion: 1.0\n")
+    for seed, path in ((1, ""), (2, str(packages))):
+        around = os.pathsep.join(filter(None, (path, os.environ.get("PYTHONPATH"))))
+        subprocess.run(
+            [sys.executable, "train.py", str(seed)],
+            cwd=project,
+            env={**os.environ, "PYTHONPATH": around},
+            check=True,
+            timeout=120,
+        )
+    assert len(stored_runs()) == 2
+
+    done = terminal("compare", "seed 1", "seed 2", "--json")
+    assert done.code == 0, done.err
+    found = {
+        section["name"]: {one["name"]: one["values"] for one in section["differences"]}
+        for section in json.loads(done.out)["sections"]
+        if section["differences"]
+    }
+    first, second = found["data"].pop("frame (training).digest")
+    assert first != second
+    assert found == {
+        "params": {"seed": ["1", "2"]},
+        "data": {"frame (training).rows": ["3", "6"]},
+        "environment": {"distributions.extra": [None, "1.0"]},
+    }
