@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from difflib import SequenceMatcher
+from itertools import pairwise
 from typing import Any
 
 import orjson
@@ -14,6 +16,8 @@ from .reading import ids, source
 Cell = Mapping[str, Any]
 # Returns which of the first cells is which of the second, both rising.
 Aligner = Callable[[Sequence[Cell], Sequence[Cell]], Sequence[tuple[int, int]]]
+# From where to where in the first cells, and in the second.
+_Part = tuple[int, int, int, int]
 
 # An aligner looks at each pair of cells.
 _MOST_PAIRS = 40_000
@@ -49,23 +53,36 @@ def moved(pairs: Mapping[int, int]) -> set[int]:
     """Return the cells of the first notebook that have changed their place among the others: the fewest that can."""
     olds = sorted(pairs)
     # The longest rising sequence of new places stays; the rest has moved.
-    tails: list[int] = []
-    last: list[int] = []
-    before: list[int | None] = []
-    for at, old in enumerate(olds):
-        length = bisect_left(tails, pairs[old])
-        before.append(last[length - 1] if length else None)
-        if length == len(tails):
-            tails.append(pairs[old])
-            last.append(at)
-        else:
-            tails[length], last[length] = pairs[old], at
+    lengths = _rising([pairs[old] for old in olds])
     staying: set[int] = set()
-    step: int | None = last[-1] if last else None
-    while step is not None:
-        staying.add(olds[step])
-        step = before[step]
+    wanted = max(lengths, default=0)
+    for old, length in zip(reversed(olds), reversed(lengths), strict=True):
+        if length == wanted:
+            staying.add(old)
+            wanted -= 1
     return set(olds) - staying
+
+
+def _steady(pairs: Mapping[int, int]) -> list[tuple[int, int]]:
+    """Return the pairs that have not moved whichever are the fewest that have: of two that swapped places, neither."""
+    olds = sorted(pairs)
+    up = _rising([pairs[old] for old in olds])
+    down = _rising([-pairs[old] for old in reversed(olds)])[::-1]
+    longest = max(up, default=0)
+    on = [place for place in range(len(olds)) if up[place] + down[place] == longest + 1]
+    alone = Counter(up[place] for place in on)
+    return [(olds[place], pairs[olds[place]]) for place in on if alone[up[place]] == 1]
+
+
+def _rising(values: Sequence[int]) -> list[int]:
+    """Return of each value how long the longest rising sequence is that ends with it."""
+    tails: list[int] = []
+    lengths = []
+    for value in values:
+        length = bisect_left(tails, value)
+        tails[length : length + 1] = [value]
+        lengths.append(length + 1)
+    return lengths
 
 
 def _by_content(old: Sequence[Cell], new: Sequence[Cell], aligner: Aligner) -> list[tuple[int, int]]:
@@ -78,28 +95,52 @@ def _by_content(old: Sequence[Cell], new: Sequence[Cell], aligner: Aligner) -> l
         end_old, end_new = end_old - 1, end_new - 1
     pairs = [(place, place) for place in range(first)]
     pairs += [(end_old + place, end_new + place) for place in range(len(old) - end_old)]
-    if (end_old - first) * (end_new - first) <= _MOST_PAIRS:
-        return pairs + _aligned(old, new, (first, end_old, first, end_new), aligner)
-    # Of very many cells, those that are the same set the marks, and the rest is looked at between them.
-    matcher = SequenceMatcher(None, keys_old[first:end_old], keys_new[first:end_new], autojunk=False)
-    for kind, *part in matcher.get_opcodes():
-        i, j, k, m = (place + first for place in part)
-        if kind == "equal":
-            pairs += zip(range(i, j), range(k, m), strict=True)
-        elif (j - i) * (m - k) <= _MOST_PAIRS:
-            pairs += _aligned(old, new, (i, j, k, m), aligner)
-        else:
-            pairs += zip(range(i, j), range(k, m), strict=False)
+    sources = [[(cell["cell_type"], source(cell)) for cell in cells] for cells in (old, new)]
+    for part in _between_landmarks(pairs, *sources, (first, end_old, first, end_new)):
+        pairs += _aligned(old, new, part, aligner)
     return pairs
 
 
-def _aligned(
-    old: Sequence[Cell], new: Sequence[Cell], part: tuple[int, int, int, int], aligner: Aligner
-) -> list[tuple[int, int]]:
+def _between_landmarks(
+    pairs: list[tuple[int, int]], old: Sequence[Hashable], new: Sequence[Hashable], part: _Part
+) -> Iterator[_Part]:
+    """Pair the cells whose source no other has on either side, whatever came out, and yield what lies between them."""
+    left = [part]
+    while left:
+        i, j, k, m = left.pop()
+        if i == j or k == m:
+            continue
+        places = _alone(new, k, m)
+        alone = {one: places[key] for key, one in _alone(old, i, j).items() if key in places}
+        landmarks = _steady(alone)
+        if not landmarks:
+            yield i, j, k, m
+            continue
+        pairs += landmarks
+        # Between two of them a source may be the only one of its kind again.
+        ends = [(i - 1, k - 1), *landmarks, (j, m)]
+        left += ((one + 1, end, other + 1, last) for (one, other), (end, last) in pairwise(ends))
+
+
+def _alone(keys: Sequence[Hashable], begin: int, end: int) -> dict[Hashable, int]:
+    counts = Counter(keys[begin:end])
+    return {keys[place]: place for place in range(begin, end) if counts[keys[place]] == 1}
+
+
+def _aligned(old: Sequence[Cell], new: Sequence[Cell], part: _Part, aligner: Aligner) -> Iterator[tuple[int, int]]:
     i, j, k, m = part
-    if i == j or k == m:
-        return []
-    return [(one + i, other + k) for one, other in aligner(old[i:j], new[k:m])]
+    if (j - i) * (m - k) <= _MOST_PAIRS:
+        yield from ((one + i, other + k) for one, other in aligner(old[i:j], new[k:m]))
+        return
+    # Of very many cells, those that are the same set the marks, and the rest is looked at between them.
+    keys = [[_key(cell) for cell in cells] for cells in (old[i:j], new[k:m])]
+    matcher = SequenceMatcher(None, *keys, autojunk=False)
+    for kind, begin, end, first, last in matcher.get_opcodes():
+        inner = (begin + i, end + i, first + k, last + k)
+        if kind == "equal" or (end - begin) * (last - first) > _MOST_PAIRS:
+            yield from zip(range(*inner[:2]), range(*inner[2:]), strict=False)
+        elif kind == "replace":
+            yield from _aligned(old, new, inner, aligner)
 
 
 def _key(cell: Cell) -> bytes:
