@@ -162,7 +162,7 @@ def _lay_out(current: settings.Settings, store: Tracking, chosen: _Chosen, work:
     original = (root / (chosen.run.notebook or "")).resolve()
     notes: tuple[str, ...]
     if chosen.snapshot == ARTIFACT_ONLY:
-        top, notes = root, ("outside git only the notebook was kept: all other files are as they are now",)
+        top, notes = root, ("only the notebook was kept, in no commit: all other files are as they are now",)
         notebook = work / _place_in(top, original)
         notebook.parent.mkdir(parents=True, exist_ok=True)
         notebook.write_bytes(run_notebook(store, chosen.run))

@@ -173,13 +173,16 @@ class _Take:
             check_secrets(current)(read, notebook.name)
             clean.add(key)
         content = snapshotting.kept(read)
-        git = in_git(notebook.parent)
-        if git is None:
-            return TakenForRun(content, None, self.document.origin, notes)
-        stored, _ = git.take(
-            notebook.parent, {notebook: content}, _OF.format("run", notebook.name), project=current.root
-        )
-        return TakenForRun(content, stored.commit, self.document.origin, notes)
+        commit = None
+        try:
+            if (git := in_git(notebook.parent)) is not None:
+                title = _OF.format("run", notebook.name)
+                stored, _ = git.take(notebook.parent, {notebook: content}, title, project=current.root)
+                commit = stored.commit
+        except MlopsError as refused:
+            # git missing, or refusing a repository that another user owns, takes nothing from the run.
+            notes = (*notes, f"the notebook is kept with the run, and in no commit: {refused}")
+        return TakenForRun(content, commit, self.document.origin, notes)
 
 
 def of_others(title: str, name: str) -> bool:

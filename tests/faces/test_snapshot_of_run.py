@@ -1,6 +1,7 @@
 """A run's notebook is kept as it was when its cell ran, and the cell waits for nothing."""
 
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from mlops_jupyter.adapters.mlflow.tracking import MlflowTracking
 from mlops_jupyter.faces.magic import DOCUMENTS
 from mlops_jupyter.records import Run
 from tests.conftest import Kernel, ship
+from tests.fakes.repositories import git
 from tests.fakes.waiting import wait_for
 
 CELL = "%%mlops track one\nx = 1"
@@ -59,6 +61,41 @@ def test_outside_git_the_run_itself_holds_the_notebook(notebook, kernel, kept):
     run, told = kept()
     assert sources(told) == {"before": "y = 2", "tracked": CELL}
     assert (run.tags["mlops.snapshot"], run.tags["mlops.snapshot_from"]) == ("artifact", "disk")
+
+
+@pytest.mark.parametrize(
+    ("broken", "said"),
+    [
+        ("owner", "another user owns the repository"),
+        ("filter", "git cannot take the files"),
+        ("no git", "git is not installed"),
+    ],
+)
+def test_where_git_fails_the_run_itself_holds_the_notebook(notebook, kernel, kept, broken, said):
+    project = notebook.parent
+    git(project, "init", "-q")
+    git(project, "add", ".")
+    if broken == "owner":
+        if os.geteuid() != 0:
+            pytest.skip("only root can give a folder to another user: run the tests as root")
+        for one in (project, project / ".git"):
+            os.chown(one, 12345, 12345)
+    elif broken == "filter":
+        (project / ".gitattributes").write_text("*.py filter=broken\n")
+        (project / "model.py").write_text("one = 1\n")
+        git(project, "add", ".")
+        git(project, "config", "filter.broken.clean", "false")
+        git(project, "config", "filter.broken.required", "true")
+        (project / "model.py").write_text("two = 2\n")
+    else:
+        kernel.run(f"import os\nos.environ['PATH'] = {str(project / 'nowhere')!r}")
+    body = "[one.join() for one in __import__('threading').enumerate() if one.name == 'mlops-snapshot']"
+    reply = kernel.run(f"{CELL}\n{body}", cell_id="tracked")
+    (note,) = (one for one in reply.records("run")[0]["notes"] if "in no commit" in one)
+    assert said in note
+    run, told = kept()
+    assert sources(told)["tracked"].startswith(CELL)
+    assert run.tags["mlops.snapshot"] == "artifact"
 
 
 def test_the_card_says_what_was_kept_and_from_where(notebook, kernel):
