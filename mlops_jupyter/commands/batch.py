@@ -12,6 +12,7 @@ from typing import cast
 from .. import registry, settings
 from ..capabilities import cores, interrupts, ranking, sweeping
 from ..capabilities.ranking import Rank
+from ..capabilities.tracking import LOCAL_ID_TAG
 from ..errors import CommandError, ConfigurationError, MlopsError
 from ..protocols import BatchEngine, CellProgress, NotebookOutcome, NotebookTask, Reporter
 from ..records import Batch, BatchRow, Execution, Run
@@ -42,21 +43,28 @@ class Choices:
 
 @dataclass(frozen=True)
 class Ran:
-    """A batch that has ended, with the notebooks that it executed by their places among the combinations."""
+    """A batch that has ended, with its notebooks by their places among the combinations.
+
+    Attributes
+    ----------
+    executed, skipped
+        What it has executed, and what was done before, as the run of then tells it.
+    """
 
     batch: Batch
     executed: Mapping[int, Execution]
+    skipped: Mapping[int, Execution]
     # Runs of which only the store knows what is within them.
     unknown: frozenset[str]
     current: settings.Settings
 
     @property
     def executions(self) -> list[Execution]:
-        """What was executed, in the order of the combinations."""
-        return [self.executed[place] for place in sorted(self.executed)]
+        """All, in the order of the combinations, those that were done before included."""
+        return [one for _, one in sorted({**self.executed, **self.skipped}.items())]
 
     def representatives(self) -> list[Execution]:
-        """Return of each notebook the best combination that ran to its end, by which it is judged."""
+        """Return of each notebook the best combination that ran to its end, now or before, by which it is judged."""
         found: dict[str, list[Execution]] = {}
         for execution in self.executions:
             if execution.failure is None:
@@ -131,6 +139,12 @@ def _folder(output: Path | None, directory: Path) -> Path:
     return folder
 
 
+def _output(folder: Path, one: Combination, local_id: str) -> Path:
+    """Return where a combination's executed notebook lies, by the id that its run was opened with."""
+    words = _UNFIT.sub("_", f"{one.planned.path.stem}-{sweeping.named(one.parameters)}").strip("_-")
+    return folder / f"{words[:_LONGEST_FILE]}-{local_id[:8]}.ipynb"
+
+
 def _title(chosen: Choices, plan: Plan) -> str:
     if len(plan.notebooks) == 1:
         return plan.notebooks[0].path.stem
@@ -165,6 +179,7 @@ class _Running:
         self._shares: dict[str, float] = {}
         self._jobs = 1
         self._executed: dict[int, Execution] = {}
+        self._skipped: dict[int, Execution] = {}
         self._unknown: set[str] = set()
 
     def run(  # noqa: PLR0917 -- how it is run
@@ -204,12 +219,12 @@ class _Running:
                 self._end(key, NotebookOutcome("interrupted"))
         found = self._finish({run.tags.get(BATCH_TAG, "") for run in done.values()})
         telling.end(found)
-        return Ran(found, self._executed, frozenset(self._unknown), self._current)
+        return Ran(found, self._executed, self._skipped, frozenset(self._unknown), self._current)
 
     def _tasks(self, folder: Path, done: Mapping[str, Run], skipped: Callable[[], None]) -> Iterator[NotebookTask]:
         for one in self._plan:
             if (earlier := done.get(one.digest)) is not None:
-                self._skip(one, earlier)
+                self._skip(one, earlier, folder)
                 skipped()
                 continue
             job = self._begin(one, folder)
@@ -224,14 +239,24 @@ class _Running:
                 job.kept,
             )
 
-    def _skip(self, one: Combination, earlier: Run) -> None:
+    def _skip(self, one: Combination, earlier: Run, folder: Path) -> None:
         self._results.expect(earlier.run_id)
+        self._unknown.add(earlier.run_id)
         path = str(one.planned.path)
         self._rows[one.place] = BatchRow(one.name, path, one.parameters, "SKIPPED", earlier.run_id, earlier.duration_s)
+        executed = _output(folder, one, earlier.tags.get(LOCAL_ID_TAG, earlier.run_id))
+        self._skipped[one.place] = Execution(
+            notebook=path,
+            output=str(executed) if executed.is_file() else path,
+            html=None,
+            cells=one.planned.cells,
+            parameters={each.name: each.default for each in one.planned.declared or ()} | dict(one.parameters),
+            run=earlier,
+            notes=("it was done before, and skipped",),
+        )
 
     def _begin(self, one: Combination, folder: Path) -> Job:
         planned = one.planned
-        words = _UNFIT.sub("_", f"{planned.path.stem}-{sweeping.named(one.parameters)}").strip("_-")
         wanted = replace(
             self._chosen.wanted,
             tags={BATCH_TAG: self._parent.run_id},
@@ -240,7 +265,8 @@ class _Running:
             name=one.name,
         )
         job = Job(planned.path, self._current, wanted, one.parameters, planned.declared or (), planned.tags)
-        job.output = folder / f"{words[:_LONGEST_FILE]}-{job.local_id[:8]}.ipynb"
+        job.cells = planned.cells
+        job.output = _output(folder, one, job.local_id)
         self._open[job.local_id] = (one, job)
         self._rows[one.place] = BatchRow(one.name, str(planned.path), one.parameters, "RUNNING", job.local_id)
         return job

@@ -148,6 +148,8 @@ class Planned:
         self.shown = shown
         self._grid, self._read = grid, read
         self._digested: tuple[tuple[int, int], str] | None = None
+        # How many it has, as far as it could be read.
+        self.cells = 0
 
     @cached_property
     def declared(self) -> tuple[Parameter, ...] | None:
@@ -177,6 +179,7 @@ class Planned:
         notebook = _notebook(self.path)
         if notebook is None:
             return sweeping.digest(str(self.path))
+        self.cells = len(notebook["cells"])
         cells = [
             (cell.get("cell_type"), "".join(cell.get("source", ())), "parameters" in _tags(cell))
             for cell in notebook["cells"]

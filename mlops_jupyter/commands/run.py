@@ -243,7 +243,8 @@ def _batch(  # noqa: PLR0917 -- what a batch takes
     executions = [judged.get(one.run.run_id, one) for one in ran.executions]
     left = (*notes, *reports.write(executions, post=not ran.batch.left))
     if not ran.batch.left:
-        left = (*left, *pushed.push(executions, {one.notebook: one for one in judged.values()}))
+        ran_now = [judged.get(one.run.run_id, one) for _, one in sorted(ran.executed.items())]
+        left = (*left, *pushed.push(ran_now, {one.notebook: one for one in judged.values()}))
     found = replace(
         ran.batch, gates=tuple(gate for one in judged.values() for gate in one.gates), notes=(*ran.batch.notes, *left)
     )

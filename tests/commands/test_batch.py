@@ -9,11 +9,13 @@ import subprocess
 import threading
 from collections import Counter
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import nbformat
 import psutil
 import pytest
+from junitparser import JUnitXml
 
 import mlops_jupyter
 from mlops_jupyter import registry
@@ -101,6 +103,15 @@ def test_sweep_with_a_failing_combination_and_resume(project, terminal, stored_r
     assert record["best"]["metrics"] == {"accuracy": 0.9, "loss": pytest.approx(0.01)}
     assert "2 of 3 were done before, and skipped" in record["notes"]
     assert len(stored_runs()) == len(runs) + 3, "a parent, a notebook and its cell"
+
+    reports = ["--junit", "junit.xml", "--markdown", "summary.md"]
+    judged = terminal(*words, "--resume", "--best", "accuracy", "--require", "accuracy >= 0.95", *reports)
+    assert judged.code == 1, judged.err
+    assert "CheckFailed: train.ipynb does not meet its gate: accuracy >= 0.95 (accuracy is 0.9)" in judged.err
+    suites = list(JUnitXml.fromfile("junit.xml"))
+    assert [suite.name for suite in suites] == [f"train.ipynb [lr=0.{n}]" for n in (1, 2, 3)]
+    assert [case.name for case in suites[0] if not case.is_passed] == ["gate: accuracy >= 0.95"]
+    assert Path("summary.md").read_text().startswith("## ✗ 2 of 3 notebooks passed\n")
 
 
 def test_a_folder_and_a_parameter_file(project, stored_runs, clean_environment):
