@@ -154,14 +154,22 @@ def test_output_without_end_is_kept_in_part(project, terminal):
     assert after == "after\n"
 
 
-def test_a_killed_job_leaves_a_notebook_that_can_be_read(project, clean_environment):
-    wait = "open('there', 'w').close()\nimport time\ntime.sleep(600)"
-    write_notebook(project / "long.ipynb", "print('done')", "import time; time.sleep(1)", wait)
-    process = subprocess.Popen(["mlops", "run", "long.ipynb", "--output", "out.ipynb"], cwd=project)
-    wait_for(lambda: (project / "there").exists() and texts(project / "out.ipynb")[0] == "done\n")
-    process.kill()
-    process.wait()
-    assert texts(project / "out.ipynb")[0] == "done\n"
+@pytest.mark.parametrize("killed", ["the command", "the worker", "papermill"])
+def test_a_killed_job_leaves_a_notebook_that_shows_what_ran(project, clean_environment, killed):
+    wait = "import os\nprint('so far')\nopen('parent', 'w').write(str(os.getppid()))\nimport time\ntime.sleep(600)"
+    write_notebook(project / "long.ipynb", "print('done')", wait)
+    by_papermill = ["papermill", "--engine", "mlops", "--no-progress-bar", "long.ipynb", "out.ipynb"]
+    ours = ["mlops", "run", "long.ipynb", "--output", "out.ipynb"]
+    process = subprocess.Popen(by_papermill if killed == "papermill" else ours, cwd=project)
+    try:
+        # A cell that says nothing more and does not end is in the file with what it has said.
+        wait_for(lambda: (project / "parent").exists() and texts(project / "out.ipynb") == ["done\n", "so far\n"])
+        worker = int((project / "parent").read_text())
+        os.kill(worker if killed == "the worker" else process.pid, signal.SIGKILL)
+        assert process.wait(60) != 0
+    finally:
+        process.kill()
+    assert texts(project / "out.ipynb")[:2] == ["done\n", "so far\n"]
     assert not list(project.glob(".out.ipynb.*")), "no half a file beside it"
 
 

@@ -192,11 +192,15 @@ class Cells(PapermillNotebookClient):  # type: ignore[misc]
                 return
 
     async def _async_poll_kernel_alive(self) -> None:
-        """Cancel the wait for a cell's reply when the kernel is gone; nbclient starts one for each cell."""
+        """Cancel the wait for a cell's reply when the kernel is gone; nbclient starts one for each cell.
+
+        As long as the kernel lives, what the file does not show yet is written.
+        """
         gone = asyncio.ensure_future(self._process.ended())
         try:
             while True:
                 await asyncio.wait({gone}, timeout=_LOOK_S)
+                self.nb_man.save_owed()
                 if gone.done() or not await ensure_async(self.kc.is_alive()):
                     self.died = await self._end()
                     # What it said before may still be on its way.

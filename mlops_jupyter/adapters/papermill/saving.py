@@ -59,17 +59,33 @@ class Saving(NotebookExecutionManager):  # type: ignore[misc]
         super().__init__(*args, **options)
         self._saved = 0.0
         self._took = 0.0
+        self._owed = False
 
     def save(self, *, force: bool = False, **_: Any) -> None:
-        """Write the notebook, unless that was done a moment ago."""
+        """Write the notebook; where that was done a moment ago, it is owed."""
+        if not self.output_path:
+            return
         started = time.monotonic()
-        if not self.output_path or (not force and started - self._saved < max(_PAUSE_S, _SHARE * self._took)):
+        self._owed = not force and started - self._saved < max(_PAUSE_S, _SHARE * self._took)
+        if self._owed:
             return
         # As nbformat writes it, without the check against its schema that it makes each time.
-        papermill_io.write(nbformat.v4.writes(self.nb) + "\n", self.output_path)
-        self._saved = time.monotonic()
-        self._took = self._saved - started
+        try:
+            papermill_io.write(nbformat.v4.writes(self.nb) + "\n", self.output_path)
+        finally:
+            self._saved = time.monotonic()
+            self._took = self._saved - started
         self.last_save_time = self.now()
+
+    def save_owed(self) -> None:
+        """Write the notebook if that is owed; called now and then while a cell runs, which may tell nothing more."""
+        if not self._owed:
+            return
+        try:
+            self.save()
+        except Unwritable:
+            # The cell's end writes again, and tells if there is still no room.
+            self._owed = True
 
     def autosave_cell(self, **_: Any) -> None:
         """Write what a long cell has shown so far; called with each message from the kernel."""
