@@ -173,6 +173,16 @@ def test_a_killed_job_leaves_a_notebook_that_shows_what_ran(project, clean_envir
     assert not list(project.glob(".out.ipynb.*")), "no half a file beside it"
 
 
+@pytest.mark.parametrize(
+    "end", ["while True:\n    pass", "import os, signal\nos.kill(os.getpid(), signal.SIGKILL)"], ids=["late", "dead"]
+)
+def test_widgets_leave_their_picture_however_the_notebook_ends(project, terminal, end):
+    write_notebook(project / "bad.ipynb", "import ipywidgets\nipywidgets.IntProgress(7, description='epochs')", end)
+    assert terminal("run", "bad.ipynb", "--timeout", "4", "--output", "out.ipynb").code == 6
+    (view,) = nbformat.read(project / "out.ipynb", as_version=4).cells[0].outputs
+    assert "epochs" in view.data["text/html"]
+
+
 def test_a_full_disk_is_told_and_leaves_no_half_file(project, terminal, stored_runs):
     write_notebook(project / "big.ipynb", "print('x' * 3_000_000)")
     with small_disk(project / "small", "1M") as disk:

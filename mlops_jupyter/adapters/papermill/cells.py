@@ -270,10 +270,13 @@ class Cells(PapermillNotebookClient):  # type: ignore[misc]
                 return
             except DeadKernelError as error:
                 self._failed(index, error)
+                # What follows the last cell in nbclient's own order is not reached from here.
+                self.set_widgets_metadata()
                 # nbclient itself does not know how.
                 raise self._death(self.died or str(error)) from error
             except (CellTimeoutError, KeyboardInterrupt) as error:
                 self._failed(index, error)
+                self.set_widgets_metadata()
                 raise
             finally:
                 self.nb_man.cell_complete(self.nb.cells[index], cell_index=index)
