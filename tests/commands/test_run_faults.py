@@ -284,7 +284,7 @@ def test_resume_with_the_failing_cell_mended(project, terminal):
         ((FIRST, "1 / 0"), None, "starts over: no state was worth keeping: the cells before it took "),
         ((FIRST, SLOW, "import sqlite3\ndb = sqlite3.connect(':memory:')\ntime.sleep(6)", "1 / 0"), None,
          "starts over: its state cannot be kept: db (sqlite3.Connection): "),
-        (None, (FIRST, "1"), "starts over: no execution of it with these parameters has failed"),
+        (None, (FIRST, "1"), "starts over: no state of a failed execution with these parameters is kept"),
     ],
     ids=["changed", "short", "connection", "nothing"],
 )  # fmt: skip
@@ -296,6 +296,31 @@ def test_resume_says_why_it_starts_over(project, terminal, first, then, why):
         write_notebook(project / "long.ipynb", *then)
     _, notes = resumed(terminal)
     assert [note[: len(why)] for note in notes] == [why]
+
+
+@pytest.mark.parametrize("last", ["print('end')", "1 / 0"], ids=["fine", "fails"])
+def test_a_state_that_has_no_place_takes_nothing_from_the_notebook(project, terminal, last):
+    (project / ".mlops" / "resume").write_text("no folder")
+    write_notebook(project / "long.ipynb", FIRST, SLOW, last)
+    done = terminal("run", "long.ipynb")
+    assert done.code == (6 if last == "1 / 0" else 0), done.err
+    told = "note: --resume will start over: its state cannot be kept: " in done.out + done.err
+    if last == "1 / 0":
+        assert "ExecutionFailed: long.ipynb failed at cell 2: ZeroDivisionError: division by zero" in done.err
+        assert told
+        code, (note,) = resumed(terminal)
+        assert code == 6
+        assert note.startswith("starts over: what is kept of a failed execution cannot be read: ")
+
+
+def test_a_disk_too_full_for_what_ran_takes_nothing_from_the_notebook(project, terminal):
+    write_notebook(project / "long.ipynb", FIRST, SLOW + "\nprint('x' * 400_000)", "1 / 0")
+    with small_disk(project / ".mlops" / "resume", "256k"):
+        done = terminal("run", "long.ipynb")
+        assert done.code == 6
+        assert "failed at cell 2: ZeroDivisionError: division by zero" in done.err
+        code, notes = resumed(terminal)
+        assert (code, notes) == (6, ["starts over: its state cannot be kept: No space left on device"])
 
 
 # --- Papermill's own command -------------------------------------------------------------------------------------

@@ -16,6 +16,7 @@ from typing import Any
 import nbformat
 
 from ...capabilities.environment_changes import digests
+from ...capabilities.whole_files import replacing
 
 Ask = Callable[[str], dict[str, Any]]
 
@@ -35,11 +36,14 @@ class KeptCells:
         Where the state lies; nobody else's.
     resume
         Whether to begin with what is there.
+    keep
+        Whether to keep the state between cells.
     """
 
-    def __init__(self, folder: Path, *, resume: bool = False) -> None:
+    def __init__(self, folder: Path, *, resume: bool = False, keep: bool = True) -> None:
         self._folder = folder
         self._resume = resume
+        self._keep = keep
         self._ask: Ask = lambda _: {}
         self._before: dict[str, str] = {}
         self._began = 0.0
@@ -49,13 +53,16 @@ class KeptCells:
         self._why = "no state was worth keeping: the cells before it took less than a second"
         self._extensions: list[str] = []
         self._said: tuple[int | None, str] = (None, "")
+        self._lost = ""
 
     def note(self, place: Callable[[int], int]) -> str:
-        """Say where the notebook was resumed, or why not; ``place`` gives a cell's place as the user knows it."""
+        """Say where the notebook was resumed, or why not, and whether a next ``--resume`` has anything to read.
+
+        ``place`` gives a cell's place as the user knows it.
+        """
         cell, why = self._said
-        if not self._resume:
-            return ""
-        return f"starts over: {why}" if cell is None else f"resumed at cell {place(cell)}"
+        began = f"starts over: {why}" if cell is None else f"resumed at cell {place(cell)}"
+        return "; ".join(filter(None, (began if self._resume else "", self._lost)))
 
     def begin(self, notebook: nbformat.NotebookNode, ask: Ask, environment: Mapping[str, str]) -> int:
         """Return the first cell to execute, once the kernel has the state of those before.
@@ -96,15 +103,20 @@ class KeptCells:
     def before(self, index: int) -> None:
         """Keep the state before a cell, if that is worth it by now."""
         since = time.monotonic() - self._began
-        if index == 0 or since < max(_WORTH_S, _SHARE * self._cost):
+        if not self._keep or index == 0 or since < max(_WORTH_S, _SHARE * self._cost):
             return
         started = time.monotonic()
         if not self._extensions:
             self._extensions = self._ask(f"{_MODULE}.extensions()").get("extensions", [])
-        self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        # Of an earlier execution; the copy of a kernel that is killed writes its own at once.
-        for name in ("state", "unkept"):
-            (self._folder / name).unlink(missing_ok=True)
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            # Of an earlier execution; the copy of a kernel that is killed writes its own at once.
+            for name in ("state", "unkept"):
+                (self._folder / name).unlink(missing_ok=True)
+        except OSError as error:
+            # The notebook itself needs none of it.
+            self._why, self._held = _unkept(error), None
+            return
         said = self._ask(f"{_MODULE}.hold({str(self._folder)!r}, {self._before!r})")
         self._copy, self._why = said.get("pid"), said.get("why", "")
         self._held = index if self._copy is not None else None
@@ -112,9 +124,16 @@ class KeptCells:
         self._cost = self._began - started
 
     def failed(self, notebook: nbformat.NotebookNode, index: int) -> None:
-        """Have the state written that was kept last, and note what it belongs to."""
+        """Have the state written that was kept last, and note what it belongs to; the cell's own error comes first."""
+        try:
+            self._failed(notebook, index)
+        except OSError as error:
+            self._lost = f"--resume will start over: {_unkept(error)}"
+        self._held = None
+
+    def _failed(self, notebook: nbformat.NotebookNode, index: int) -> None:
         if self._held is None or self._copy is None:
-            if self._said[0] is None:
+            if self._keep and self._said[0] is None:
                 self._tell({"failed": index, "why": self._why})
             return
         # The kernel itself need not be asked: it may be busy still, or gone.
@@ -125,9 +144,14 @@ class KeptCells:
         why = f"its state cannot be kept: {unkept.read_text(encoding='utf-8')}" if unkept.exists() else ""
         if not why and not (self._folder / "state").exists():
             why = "its state could not be kept: the copy of the kernel that held it ended early"
+        try:
+            nbformat.write(notebook, self._folder / _EXECUTED)
+        except OSError as error:
+            why = why or _unkept(error)
+            # Nobody can go on with a state whose cells are not known, and it is what takes the room.
+            for name in ("state", _EXECUTED):
+                (self._folder / name).unlink(missing_ok=True)
         self._tell({"failed": index, "cell": self._held, "why": why, "extensions": self._extensions})
-        nbformat.write(notebook, self._folder / _EXECUTED)
-        self._held = None
 
     def done(self) -> None:
         """Forget the state: the notebook has come to its end."""
@@ -139,11 +163,13 @@ class KeptCells:
         """Return what was kept, with the reason why it does not fit, if it does not."""
         try:
             told = json.loads((self._folder / _TOLD).read_text(encoding="utf-8"))
+            if told["why"]:
+                return told["why"], told, notebook
+            executed = nbformat.read(self._folder / _EXECUTED, as_version=4)
         except FileNotFoundError:
-            return "no execution of it with these parameters has failed", {}, notebook
-        if told["why"]:
-            return told["why"], told, notebook
-        executed = nbformat.read(self._folder / _EXECUTED, as_version=4)
+            return "no state of a failed execution with these parameters is kept", {}, notebook
+        except (OSError, ValueError, nbformat.ValidationError) as error:
+            return f"what is kept of a failed execution cannot be read: {error}", {}, notebook
         if len(notebook.cells) <= told["cell"]:
             return "the notebook has fewer cells than then", told, executed
         for index, (now, then) in enumerate(zip(notebook.cells[: told["cell"]], executed.cells, strict=False)):
@@ -153,10 +179,15 @@ class KeptCells:
 
     def _tell(self, told: dict[str, Any]) -> None:
         self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        (self._folder / _TOLD).write_text(json.dumps(told), encoding="utf-8")
+        with replacing(self._folder / _TOLD) as unfinished:
+            unfinished.write_text(json.dumps(told), encoding="utf-8")
 
     def _forget(self) -> None:
         shutil.rmtree(self._folder, ignore_errors=True)
+
+
+def _unkept(error: OSError) -> str:
+    return f"its state cannot be kept: {error.strerror or error}"
 
 
 def _wait(pid: int) -> None:
