@@ -36,7 +36,7 @@ _KEYS: dict[str, Any] = {
     "track": {"autolog": (bool,), "log_models": (bool,), "tensorboard": (bool,)},
     "secrets": {"allow": (list,)},
     "snapshots": {"of_runs": (bool,), "keep_days": (int,)},
-    "run": {"output": (str,), "timeout_s": (int,)},
+    "run": {"output": (str,), "timeout_s": (int,), "keep_state": (bool,)},
     "warm": {"imports": (list,)},
     "rollout": {
         "steps": (str,),
@@ -124,6 +124,8 @@ class Settings:
         Where executed notebooks go.
     timeout_s
         Seconds a cell may take in a headless run; ``None`` means no limit.
+    keep_state
+        Whether a headless run that fails keeps the state before a cell, to be resumed with.
     monitoring
         How endpoints are watched, as far as the file says; its keys are those of an endpoint's plan.
     warm_imports
@@ -153,6 +155,7 @@ class Settings:
     monitoring: Mapping[str, Any]
     rollout: Mapping[str, Any]
     tensorboard: bool = False
+    keep_state: bool = True
     prometheus: MonitoringServer | None = None
     alertmanager: MonitoringServer | None = None
     pushgateway: MonitoringServer | None = None
@@ -389,6 +392,7 @@ def load(root: Path, environment: Mapping[str, str]) -> Settings:
         keep_days=snapshots.get("keep_days", 90),
         output=root / run.get("output", f"{STATE_DIRECTORY}/executed"),
         timeout_s=run.get("timeout_s"),
+        keep_state=run.get("keep_state", True),
         monitoring=_monitoring(table, file),
         warm_imports=None if "imports" not in table.get("warm", {}) else tuple(table["warm"]["imports"]),
         rollout=_rollout(table.get("rollout", {}), file),

@@ -9,6 +9,7 @@ from ..capabilities.pipelines.steps import (
     EXAMPLE_GATE,
     INSTALL_VARIABLE,
     LINT,
+    NO_STATE,
     PLACE_VARIABLE,
     RESULTS,
     REVIEW,
@@ -18,6 +19,7 @@ from ..capabilities.pipelines.steps import (
     indented,
     install_lines,
     kept_paths,
+    left_out,
     lint_lines,
 )
 from ..protocols import DeployJob, NotebookJob, PipelinePart, PipelinePlan
@@ -197,12 +199,12 @@ class GitHubPipelines:
         """Return the file's parts."""
         steps = self._steps(plan)
         root = "" if plan.root == "." else f"  MLOPS_JUPYTER_ROOT: {json.dumps(plan.root, ensure_ascii=False)}\n"
-        kept = kept_paths(plan)
+        kept = (*kept_paths(plan), *(f"!{path}**" for path in left_out(plan)))
         inputs, concurrency = ("", _TOGETHER) if plan.deploy is None else (_INPUTS, _APART)
         words = [
             'mlops run "$NOTEBOOK"',
             "${{ matrix.gates }}",
-            f'--output "{RESULTS}/$NAME.ipynb" --html',
+            f'--output "{RESULTS}/$NAME.ipynb" --html {NO_STATE}',
             f'--junit "{RESULTS}/$NAME.xml" --markdown "{RESULTS}/$NAME.md"',
             '${AGAINST:+--against "$AGAINST"}',
         ]

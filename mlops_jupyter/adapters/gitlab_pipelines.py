@@ -16,6 +16,7 @@ from ..capabilities.pipelines.steps import (
     indented,
     install_lines,
     kept_paths,
+    left_out,
     lint_lines,
     run_lines,
 )
@@ -73,7 +74,7 @@ _JOB = """\
     when: always
     expire_in: 30 days
     paths:
-{kept}    reports:
+{kept}{left_out}    reports:
       junit: {results}/{name}.xml
 """
 
@@ -189,6 +190,7 @@ class GitLabPipelines:
             gates=hint,
             lines=indented(run_lines(job, plan.gates, _AGAINST), 6),
             kept=indented((f"- {_scalar(path)}" for path in kept_paths(plan)), 6),
+            left_out="".join(f"    exclude:\n      - {_scalar(f'{path}**/*')}\n" for path in left_out(plan)),
             results=RESULTS,
         )
 

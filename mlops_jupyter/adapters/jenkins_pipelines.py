@@ -14,6 +14,7 @@ from ..capabilities.pipelines.steps import (
     indented,
     install_lines,
     kept_paths,
+    left_out,
     lint_lines,
     run_lines,
 )
@@ -116,7 +117,7 @@ _REVIEW = """\
 
 _POST = """\
             junit testResults: '{results}/*.xml', allowEmptyResults: true
-            archiveArtifacts artifacts: '{kept}', allowEmptyArchive: true
+            archiveArtifacts artifacts: '{kept}',{left_out} allowEmptyArchive: true
         }}
     }}
 }}
@@ -138,6 +139,7 @@ class JenkinsPipelines:
         """Return the file's parts."""
         root = "" if plan.root == "." else f"        MLOPS_JUPYTER_ROOT = '{_groovy(plan.root)}'\n"
         kept = ",".join(f"{_groovy(path)}**" for path in kept_paths(plan))
+        excluded = "".join(f" excludes: '{_groovy(path)}**'," for path in left_out(plan))
         return (
             PipelinePart("setup", self._head(plan, root)),
             PipelinePart("install", _STAGE.format(name="install", lines=_script(_install(plan), 20))),
@@ -146,7 +148,7 @@ class JenkinsPipelines:
             *(PipelinePart(f"run/{job.name}", self._job(job, plan)) for job in plan.jobs),
             *self._end(plan),
             PipelinePart(REVIEW, _REVIEW.format(results=RESULTS)),
-            PipelinePart("post", _POST.format(results=RESULTS, kept=kept)),
+            PipelinePart("post", _POST.format(results=RESULTS, kept=kept, left_out=excluded)),
         )
 
     def jobs(self, plan: PipelinePlan) -> tuple[str, ...]:

@@ -21,7 +21,7 @@ from .batch_parent import Parent
 from .batch_plan import Combination, Grid, Plan, ask_about_many, notebooks_of
 from .batch_results import BATCH_TAG, COMBINATION_TAG, SOURCE_TAG, Results, done_before
 from .batch_telling import Telling
-from .headless import Job, Wanted, children_of, runner, without_secrets
+from .headless import Job, Wanted, children_of, forget_old_states, runner, without_secrets
 
 _SHORT = 500
 _UNFIT, _LONGEST_FILE = re.compile(r"[^\w.=+-]+"), 100
@@ -307,6 +307,7 @@ class _Running:
     def _finish(self, earlier: set[str]) -> Batch:
         """Read what all runs have logged, close the parent, and return the whole."""
         self._settle(wait=True)
+        forget_old_states(self._current)
         self._notes += project.flush(self._current, patient=True)
         try:
             self._results.read(self._parent.run_id, earlier)

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import NamedTuple, cast
 
 from .. import registry, settings
-from ..capabilities import child_runs
+from ..capabilities import child_runs, kept_folders
 from ..capabilities.forking import ForkServer, supported
 from ..capabilities.journal import RunFolders
 from ..capabilities.parameters import as_parameters
@@ -52,8 +52,11 @@ from .snapshot import beside_run
 
 OVERRIDES_TAG, ATTEMPTS_TAG = "mlops.overrides", "mlops.attempts"
 PARAMETERS_ARTIFACT = "mlops/parameters.json"
+_RESUME = "resume"
 _ID_WAIT_S = 5.0
 _SNAPSHOT_WAIT_S = 10.0
+# States for --resume: so long, and all together so much of them.
+_STATES_S, _STATES_BYTES = 30 * 86_400.0, 5 * 1024**3
 # A warm process keeps so many sets of imports.
 _FAMILIES = 4
 _STATUS: dict[str, RunStatus] = {
@@ -96,6 +99,8 @@ class Wanted:
         The run that the notebook's run is a child of, by its id in the journals.
     resume
         Whether to go on where an execution with the same parameters has failed, if its state could be kept.
+    keep_state
+        Whether a failure leaves the state to be resumed with; else as the settings say.
     verbose
         Whether to say where the kernel came from.
     """
@@ -112,6 +117,7 @@ class Wanted:
     environment: Mapping[str, str] = field(default_factory=dict)
     parent: str | None = None
     resume: bool = False
+    keep_state: bool | None = None
     verbose: bool = False
 
     def __post_init__(self) -> None:
@@ -146,7 +152,14 @@ def headless(path: Path, wanted: Wanted, reporter: Reporter) -> tuple[Execution,
         job.cells = loaded.cells
         reporter.progress(f"{path.name} starts", 0, loaded.cells)
         outcome = _attempts(loaded, job, reporter)
+    forget_old_states(current)
     return job.end(outcome), outcome
+
+
+def forget_old_states(current: settings.Settings) -> None:
+    """Remove the states of notebooks that nobody has resumed for long, and the oldest where they take much room."""
+    place = current.state / _RESUME
+    kept_folders.prune(place, now_s=time.time(), longest_s=_STATES_S, most_bytes=_STATES_BYTES)
 
 
 class Closed(NamedTuple):
@@ -322,7 +335,12 @@ class Job:
         """Where the state lies with which this notebook, with these parameters, can be resumed after a failure."""
         what = json.dumps([str(self.path), self._values], sort_keys=True, default=str)
         name = f"{self.path.stem}-{hashlib.sha256(what.encode()).hexdigest()[:12]}"
-        return Resumable(self._current.state / "resume" / name, self._wanted.resume and self.attempt == 1)
+        wanted = self._wanted.keep_state
+        return Resumable(
+            self._current.state / _RESUME / name,
+            resume=self._wanted.resume and self.attempt == 1,
+            keep=self._current.keep_state if wanted is None else wanted,
+        )
 
     def environment(self) -> dict[str, str | None]:
         """Return what the notebook's kernel is told; ``None`` takes a variable away."""

@@ -47,6 +47,7 @@ def run(
     total_timeout: float | None = None,
     retries: int = 0,
     resume: bool = False,
+    keep_state: bool | None = None,
     experiment: str | None = None,
     verbose: bool = False,
     yes: Confirms = False,
@@ -112,6 +113,9 @@ def run(
     resume
         Go on at the cell where an execution with the same parameters has failed, if the cells before are unchanged and
         their state could be kept; else start over, and say why. Of a batch, skip what has run to its end before.
+    keep_state
+        Keep the state before a cell that fails below .mlops/resume, for --resume: for 30 days, 5 GB at the most [on
+        unless mlops.toml says otherwise].
     experiment
         The experiment; else the project's.
     verbose
@@ -151,6 +155,7 @@ def run(
         retries=retries,
         experiment=experiment,
         resume=resume,
+        keep_state=keep_state,
         verbose=verbose,
     )
     _check(notebooks, jobs)

@@ -68,10 +68,11 @@ class Limits(NamedTuple):
 
 
 class Resumable(NamedTuple):
-    """Where a notebook that fails leaves its state, and whether it begins with what an earlier one has left there."""
+    """Where a notebook that fails leaves its state, whether it begins with what is there, and whether it leaves any."""
 
     folder: Path
     resume: bool = False
+    keep: bool = True
 
 
 class LoadedNotebook(Protocol):

@@ -97,6 +97,20 @@ def test_no_token_is_written_and_the_project_s_place_is(pipelines):
     assert "models/churn/.mlops/" in text
 
 
+def test_the_state_of_a_notebook_that_failed_is_neither_kept_nor_published(pipelines):
+    """It is a pickle of whatever the notebook's variables hold."""
+    text = "".join(part.text for part in pipelines.parts(plan("a.ipynb", root="models/churn")))
+    assert "--no-keep-state" in text
+    told = {
+        "GitLab CI/CD": "    exclude:\n      - 'models/churn/.mlops/resume/**/*'\n",
+        "GitHub Actions": "            !models/churn/.mlops/resume/**\n",
+        "Jenkins": "excludes: 'models/churn/.mlops/resume/**'",
+    }
+    assert told[pipelines.title] in text
+    elsewhere = plan("a.ipynb")._replace(embedded=False)
+    assert ".mlops/resume" not in "".join(part.text for part in pipelines.parts(elsewhere))
+
+
 def test_without_a_gate_there_is_an_example(pipelines):
     text = "".join(part.text for part in pipelines.parts(plan("a.ipynb", gates=())))
     lines = [line for line in text.splitlines() if "accuracy >= 0.9" in line]

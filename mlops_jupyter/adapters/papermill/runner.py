@@ -208,7 +208,7 @@ class _Loaded:
             # polars, which MLflow imports where it is installed, has a SIGINT leave the wait for a line undisturbed.
             signal.siginterrupt(signal.SIGINT, True)  # noqa: FBT003 -- positional only
         request = {"output": str(output), "parameters": dict(parameters), "environment": dict(environment)}
-        where = None if kept is None else {"folder": str(kept.folder), "resume": kept.resume}
+        where = None if kept is None else {**kept._asdict(), "folder": str(kept.folder)}
         self._worker.send(request | limits._asdict() | {"kept": where}, self._notebook.name)
         while True:
             try:

@@ -49,7 +49,7 @@ def execute(path: Path, notebook: nbformat.NotebookNode, request: Mapping[str, A
     """Run the notebook as the request says, tell each cell, and tell how it ended."""
     at = Position(len(notebook.cells), partial(say, event="cell"))
     where = request["kept"]
-    kept = None if where is None else KeptCells(Path(where["folder"]), resume=where["resume"])
+    kept = None if where is None else KeptCells(Path(where["folder"]), resume=where["resume"], keep=where["keep"])
     raised: BaseException | None = None
     try:
         papermill.execute_notebook(

@@ -15,6 +15,8 @@ RESULTS = "mlops-results"
 INSTALL_VARIABLE = "MLOPS_INSTALL"
 # Below it each deployment has its directory, on the machine that serves.
 PLACE_VARIABLE = "MLOPS_DEPLOYMENTS"
+# Nobody resumes a job, and its variables may hold secrets.
+NO_STATE = "--no-keep-state"
 LINT, REVIEW, DEPLOY = "lint", "review", "deploy"
 EXAMPLE_GATE = "--require 'accuracy >= 0.9'"
 _NOT_IN_A_NAME = re.compile(r"[^\w.-]+")
@@ -82,7 +84,7 @@ def run_lines(job: NotebookJob, gates: Iterable[str], against: str = "") -> tupl
     words = [
         f"mlops run {shlex.quote(job.notebook)}",
         *gate_words(gates),
-        f"--output {left}.ipynb --html",
+        f"--output {left}.ipynb --html {NO_STATE}",
         f"--junit {left}.xml --markdown {left}.md",
     ]
     return (f"mkdir -p {RESULTS}", *continued([*words, against] if against else words))
@@ -131,8 +133,16 @@ def continued(words: Iterable[str]) -> tuple[str, ...]:
 
 def kept_paths(plan: PipelinePlan) -> tuple[str, ...]:
     """Return what is kept of a job: its results and, where the project keeps its own runs, those."""
-    state = ".mlops/" if plan.root == "." else f"{plan.root}/.mlops/"
-    return (f"{RESULTS}/", state) if plan.embedded else (f"{RESULTS}/",)
+    return (f"{RESULTS}/", _state(plan)) if plan.embedded else (f"{RESULTS}/",)
+
+
+def left_out(plan: PipelinePlan) -> tuple[str, ...]:
+    """Return what is not kept of that: the state of notebooks that failed, which holds whatever their variables do."""
+    return (f"{_state(plan)}resume/",) if plan.embedded else ()
+
+
+def _state(plan: PipelinePlan) -> str:
+    return ".mlops/" if plan.root == "." else f"{plan.root}/.mlops/"
 
 
 def indented(lines: Iterable[str], depth: int) -> str:
