@@ -9,6 +9,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,6 +17,7 @@ from typing import Any
 
 import hypothesis
 import mlflow
+import psutil
 import pytest
 from jupyter_client.manager import start_new_kernel
 
@@ -26,6 +28,7 @@ from mlops_jupyter.capabilities.forking import ForkServer, supported
 from mlops_jupyter.capabilities.journal import Journals
 from mlops_jupyter.commands.project import plain, start_shipper
 from mlops_jupyter.records import Run
+from tests.fakes.waiting import ended
 
 # A machine that does other work too is no failure.
 hypothesis.settings.register_profile("patient", deadline=None)
@@ -33,6 +36,8 @@ hypothesis.settings.load_profile("patient")
 
 REPOSITORY = Path(__file__).parents[1]
 NURSERY = REPOSITORY / "tests" / "fakes" / "nursery"
+# What has been told to end may take so long for it.
+_LEAVING_S = 20.0
 _OURS = ("MLFLOW_", "MLOPS_JUPYTER_", "JPY_", "JUPYTERHUB_", "GIT_")
 
 
@@ -207,6 +212,37 @@ def terminal(clean_environment: None) -> Callable[..., Finished]:
         return Finished(done.returncode, done.stdout, done.stderr)
 
     return run
+
+
+@pytest.fixture
+def no_process_left(tmp_path: Path) -> Iterator[None]:
+    """After the test, and after all else that it uses is put away, no process works below its folder.
+
+    Those are commands, workers, warm processes, kernels, shippers and what cells have started; a process that was forked
+    has its forebear's environment and command line, but its own folder.
+    """
+    yield
+    # Most tests end without any, and none of the machine's others is looked at closely.
+    left = _working_below(tmp_path)
+    end = time.monotonic() + _LEAVING_S
+    while left and time.monotonic() < end:
+        psutil.wait_procs(left, timeout=0.2)
+        left = _working_below(tmp_path)
+    told = []
+    for process in left:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            told.append(f"{process.pid}: {' '.join(process.cmdline())[:200]}")
+            process.kill()
+    assert told == [], "a process is left"
+
+
+def _working_below(folder: Path) -> list[psutil.Process]:
+    found = []
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error):
+            if Path(process.cwd()).is_relative_to(folder) and process.pid != os.getpid() and not ended(process):
+                found.append(process)
+    return found
 
 
 @dataclass

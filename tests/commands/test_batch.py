@@ -33,6 +33,7 @@ from tests.fakes.notebooks import write_notebook
 from tests.fakes.waiting import ended, wait_for
 
 LOAD = "%load_ext mlops_jupyter"
+pytestmark = pytest.mark.usefixtures("no_process_left")
 FIT = "%%mlops track fit --no-autolog\nimport mlops_jupyter\nmlops_jupyter.log(loss=(lr - 0.2) ** 2, accuracy=1 - lr)"
 
 

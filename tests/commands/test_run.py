@@ -24,6 +24,7 @@ from tests.fakes.waiting import ended, wait_for
 
 LOAD = "%load_ext mlops_jupyter"
 TRACKED = "%%mlops track fit --param lr --no-autolog\nimport mlops_jupyter\nmlops_jupyter.log(loss=1 / (lr * 10))"
+pytestmark = pytest.mark.usefixtures("no_process_left")
 
 
 def executed(text: str) -> dict[str, Any]:

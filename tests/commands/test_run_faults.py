@@ -12,30 +12,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import nbformat
-import psutil
 import pytest
 
 from tests.fakes.disks import small_disk
 from tests.fakes.notebooks import write_notebook
 from tests.fakes.waiting import wait_for
 
-
-@pytest.fixture(autouse=True)
-def nothing_is_left(project: Path):
-    """After every test no process of the notebook's is alive."""
-    before = {process.pid for process in psutil.process_iter()}
-    yield
-    mine = [
-        process
-        for process in psutil.process_iter(["pid", "environ"])
-        if process.pid not in before and (process.info["environ"] or {}).get("MLOPS_JUPYTER_NOTEBOOK")
-    ]
-    mine = [process for process in mine if str(project) in process.info["environ"]["MLOPS_JUPYTER_NOTEBOOK"]]
-    _, alive = psutil.wait_procs(mine, timeout=20)
-    names = [process.cmdline() for process in alive if "mlops_jupyter.faces.shipper" not in process.cmdline()]
-    for process in alive:
-        process.kill()
-    assert names == []
+pytestmark = pytest.mark.usefixtures("no_process_left")
 
 
 def texts(path: Path) -> list[str]:

@@ -20,6 +20,7 @@ from tests.fakes.notebooks import write_notebook
 from tests.fakes.repositories import git
 from tests.fakes.store import WritableStore
 
+pytestmark = pytest.mark.usefixtures("no_process_left")
 LOAD = "%load_ext mlops_jupyter"
 FIT = "%%mlops track fit --no-autolog\nimport mlops_jupyter\nmlops_jupyter.log(accuracy=accuracy, loss=0.5)"
 
