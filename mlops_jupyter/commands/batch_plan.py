@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -79,6 +79,13 @@ def _below(folder: Path) -> Iterator[Path]:
         yield from (Path(directory, name) for name in sorted(files) if name.endswith(".ipynb") and name[0] != ".")
 
 
+class Declaration(NamedTuple):
+    """What a notebook declares, as a `LoadedNotebook` tells it."""
+
+    parameters: tuple[Parameter, ...] | None
+    names_known: bool = True
+
+
 @dataclass(frozen=True)
 class Grid:
     """Which parameters go through which values, as it was written.
@@ -127,23 +134,24 @@ class Grid:
         """Whether any parameter is set."""
         return bool(self.constants or self.axes or self.rows)
 
-    def typed(self, name: str, declared: tuple[Parameter, ...] | None) -> Grid:
+    def typed(self, name: str, declaration: Declaration) -> Grid:
         """Check against what a notebook declares, and give text its type; see `as_parameters`."""
+        read = partial(as_parameters, name, declaration.parameters, names_known=declaration.names_known)
 
         def one(parameter: str, value: object) -> object:
-            return as_parameters(name, declared, {parameter: value})[parameter]
+            return read({parameter: value})[parameter]
 
         return Grid(
-            as_parameters(name, declared, self.constants),
+            read(self.constants),
             tuple(sweeping.typed(axis, one) for axis in self.axes),
-            None if self.rows is None else [as_parameters(name, declared, row) for row in self.rows],
+            None if self.rows is None else [read(row) for row in self.rows],
         )
 
 
 class Planned:
     """One notebook of a batch: what it declares is read meanwhile by a process of the runner's."""
 
-    def __init__(self, path: Path, shown: str, grid: Grid, read: Future[tuple[Parameter, ...] | None]) -> None:
+    def __init__(self, path: Path, shown: str, grid: Grid, read: Future[Declaration]) -> None:
         self.path = path
         self.shown = shown
         self._grid, self._read = grid, read
@@ -155,7 +163,7 @@ class Planned:
     def declared(self) -> tuple[Parameter, ...] | None:
         """What it declares, ``None`` when it has no cell that does, or cannot be read: its own run then says why."""
         try:
-            return self._read.result()
+            return self._read.result().parameters
         except MlopsError:
             return None
 
@@ -266,14 +274,14 @@ class Plan:
         return f"{planned.shown} {combination}".rstrip()
 
 
-def _declaration(runner: NotebookRunner, path: Path, *, asked: bool) -> tuple[Parameter, ...] | None:
+def _declaration(runner: NotebookRunner, path: Path, *, asked: bool) -> Declaration:
     """Read what a notebook declares; where nobody asks and no cell does, no process is needed for it."""
     if not asked:
         notebook = _notebook(path)
         if notebook is None or not any("parameters" in _tags(cell) for cell in notebook["cells"]):
-            return None
+            return Declaration(None)
     with runner.load(path) as loaded:
-        return loaded.parameters
+        return Declaration(loaded.parameters, loaded.names_known)
 
 
 def _distinct(paths: Sequence[Path]) -> dict[Path, str]:

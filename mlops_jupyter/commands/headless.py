@@ -19,7 +19,7 @@ from .. import registry, settings
 from ..capabilities import child_runs, kept_folders
 from ..capabilities.forking import ForkServer, supported
 from ..capabilities.journal import RunFolders
-from ..capabilities.parameters import as_parameters
+from ..capabilities.parameters import as_parameters, misfits
 from ..capabilities.provenance import CONTEXT_VARIABLE, process_tags, told_from_outside, user
 from ..capabilities.redaction import scrubbed, without_values
 from ..capabilities.run_snapshot import close_after
@@ -147,7 +147,7 @@ def headless(path: Path, wanted: Wanted, reporter: Reporter) -> tuple[Execution,
     project.journals(current).wake()
     wanted = replace(wanted, output=_target(current, path, wanted.output))
     with runner(current) as notebooks, notebooks.load(path, wanted.environment) as loaded:
-        given = as_parameters(path.name, loaded.parameters, wanted.parameters)
+        given = as_parameters(path.name, loaded.parameters, wanted.parameters, names_known=loaded.names_known)
         job = Job(path, current, wanted, given, loaded.parameters or ())
         job.cells = loaded.cells
         reporter.progress(f"{path.name} starts", 0, loaded.cells)
@@ -283,6 +283,7 @@ class Job:
         self.parameters = parameters
         self.limits = Limits(wanted.limits.timeout_s or current.timeout_s, wanted.limits.total_timeout_s)
         self._wanted = wanted
+        self._misfits = misfits(declared, parameters)
         self._values = {one.name: one.default for one in declared} | dict(parameters)
         self._current = current
         self.attempt = 1
@@ -397,7 +398,7 @@ class Job:
         self._journal.end(status)
         page, lost = self._keep_executed()
         kernel = outcome.kernel if self._wanted.verbose else ""
-        notes = filter(None, (outcome.note, kernel, *lost, *(() if hurried else self.settle())))
+        notes = filter(None, (outcome.note, kernel, *self._misfits, *lost, *(() if hurried else self.settle())))
         if not hurried:
             # A server says the run's id and page a moment later.
             self._journal.home_id(_ID_WAIT_S)

@@ -72,7 +72,8 @@ def run(
     notebooks
         Paths of notebooks, or of folders: all notebooks below, hidden folders left out.
     parameters
-        A parameter, as name=value; the notebook's cell tagged "parameters" must declare it.
+        A parameter, as name=value; the notebook's cell tagged "parameters" must declare it, and the value must fit its
+        annotation, if it has one.
     sweep
         A parameter's values, one after the other, as name=a,b,c or a range, name=3..6 or name=0.1..0.5:0.1, its end
         included. Several sweeps make all combinations of their values.
@@ -141,7 +142,8 @@ def run(
     ConfigurationError
         When a notebook or the parameter file cannot be read, is not valid, or its kernel is not installed.
     CommandError
-        When a parameter is not declared by the notebook, a sweep is empty, or a gate cannot be read.
+        When a parameter is not declared by the notebook or does not fit its annotation, a sweep is empty, or a gate cannot
+        be read.
     ConfirmationRequired
         When there are more than 1,000 combinations.
     ExecutionFailed

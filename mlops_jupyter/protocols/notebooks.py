@@ -83,6 +83,10 @@ class LoadedNotebook(Protocol):
         """The parameters it declares, ``None`` when it has no ``parameters`` cell."""
 
     @property
+    def names_known(self) -> bool:
+        """Whether these are all that it declares; of some languages nobody can tell."""
+
+    @property
     def cells(self) -> int:
         """How many cells it has."""
 

@@ -12,12 +12,13 @@ from .runs import Run
 
 @dataclass(frozen=True)
 class Parameter:
-    """One name in a notebook's cell tagged ``parameters``."""
+    """One name in a notebook's cell tagged ``parameters``; its type is an annotation's, else that of the default."""
 
     name: str
     default: object
     type: str
     help: str = ""
+    annotated: bool = False
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mlops_jupyter.capabilities.parameters import as_parameters
+from mlops_jupyter.capabilities.parameters import as_parameters, misfits
 from mlops_jupyter.errors import CommandError
 from mlops_jupyter.records import Parameter
 
@@ -111,3 +111,57 @@ def test_without_a_parameters_cell_nothing_can_be_passed():
 
 def test_defaults_are_left_to_the_notebook():
     assert passed() == {}
+
+
+# --- types --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("annotation", "fitting", "others"),
+    [
+        ("int", ["7", "-1"], ["abc", "0.5", "true", "[1]", "null"]),
+        ("float", ["0.5", "7", "1e-3"], ["abc", "true", "[1]"]),
+        ("bool", ["true", "False"], ["perhaps", "1", "yes"]),
+        ("list", ["[1, 2]", "['a']"], ["abc", '{"a": 1}', "1"]),
+        ("List[int]", ["[1]"], ["1"]),
+        ("dict[str, int]", ['{"a": 1}'], ["[1]", "a"]),
+        ("Optional[int]", ["7", "None"], ["abc"]),
+        ("int | None", ["7", "null"], ["abc", "0.5"]),
+        ("Union[int, str]", ["7", "abc"], []),
+        ("typing.Dict[str, int]", ["{}"], ["7"]),
+        ("np.ndarray", ["abc", "[1]"], []),
+        ("not a type", ["abc"], []),
+    ],
+)
+def test_an_annotation_is_held(annotation, fitting, others):
+    declared = (Parameter("n", ..., annotation, annotated=True),)
+    for text in fitting:
+        as_parameters("n.ipynb", declared, {"n": text})
+    for text in others:
+        message, hint = refused(declared, n=text)
+        assert message.startswith(f"n.ipynb declares n: {annotation}, and ")
+        assert message.endswith(" does not fit")
+        assert str(hint).startswith("for example: n=")
+
+
+def test_none_fits_where_it_is_the_default():
+    declared = (Parameter("n", None, "int", annotated=True),)
+    assert as_parameters("n.ipynb", declared, {"n": "null"}) == {"n": None}
+
+
+def test_a_default_of_another_kind_is_told():
+    declared = (Parameter("depth", 4, "int"), Parameter("lr", 0.1, "float"), Parameter("flag", False, "bool"))
+    given = as_parameters("n.ipynb", declared, {"depth": "churn", "lr": "1", "flag": "perhaps"})
+    refusal = "in the notebook such a value is refused"
+    assert misfits(declared, given) == (
+        f"the parameter depth is churn, and its default is 4: with depth: int = 4 {refusal}",
+        f"the parameter flag is perhaps, and its default is False: with flag: bool = False {refusal}",
+    )
+    assert misfits(declared, {"depth": 0.5, "lr": 2, "flag": True}) == ()
+    assert misfits(declared, {"depth": None}) == ()
+    assert misfits(DECLARED, {"label": "7", "note": "x"}) == ()
+
+
+def test_where_names_are_not_known_any_is_passed_on():
+    assert as_parameters("n.ipynb", (), {"n": "5", "word": "a b"}, names_known=False) == {"n": 5, "word": "a b"}
+    assert refused(None, n="5")[0] == "n.ipynb has no cell tagged parameters, so n would change nothing"

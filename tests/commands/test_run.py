@@ -18,13 +18,15 @@ import psutil
 import pytest
 
 from mlops_jupyter.records import Run
+from tests.conftest import REPOSITORY
+from tests.fakes.environments import python_with
 from tests.fakes.notebooks import write_notebook
 from tests.fakes.store import WritableStore
 from tests.fakes.waiting import ended, wait_for
 
+pytestmark = pytest.mark.usefixtures("no_process_left")
 LOAD = "%load_ext mlops_jupyter"
 TRACKED = "%%mlops track fit --param lr --no-autolog\nimport mlops_jupyter\nmlops_jupyter.log(loss=1 / (lr * 10))"
-pytestmark = pytest.mark.usefixtures("no_process_left")
 
 
 def executed(text: str) -> dict[str, Any]:
@@ -468,3 +470,19 @@ def test_a_run_that_plain_mlflow_code_leaves_open_has_finished(project, terminal
     assert terminal("run", "train.ipynb", timeout=300).code == 0
     plain = next(run for run in stored_runs() if "loss" in run.metrics)
     assert (plain.status, plain.metrics) == ("FINISHED", {"loss": 0.5})
+
+
+def test_a_notebook_in_another_language_takes_parameters(project, terminal, monkeypatch):
+    """Papermill writes them in a language in which it cannot read what the cell declares."""
+    python = python_with("bash_kernel==0.10.0", "--constraint", str(REPOSITORY / "constraints.txt"))
+    folder = project.parent / "jupyter" / "kernels" / "bash"
+    folder.mkdir(parents=True)
+    spec = {"argv": [str(python), "-m", "bash_kernel", "-f", "{connection_file}"], "display_name": "Bash"}
+    (folder / "kernel.json").write_text(json.dumps({**spec, "language": "bash"}))
+    monkeypatch.setenv("JUPYTER_PATH", str(project.parent / "jupyter"))
+    write_notebook(project / "train.ipynb", 'echo "$n, $word"', parameters="n=1\nword=none", kernel="bash")
+    done = terminal("run", "train.ipynb", "-p", "n=5", "-p", "word=two words", "--output", "out.ipynb")
+    assert done.code == 0, done.err
+    assert nbformat.read("out.ipynb", as_version=4).cells[-1].outputs[0].text == "5, two words\n"
+    swept = terminal("run", "train.ipynb", "--sweep", "n=1,2", "--json")
+    assert [row["parameters"] for row in json.loads(swept.out)["rows"]] == [{"n": 1}, {"n": 2}]

@@ -11,6 +11,7 @@ import nbformat
 from jupyter_client.kernelspec import KernelSpecManager, NoSuchKernel
 from nbformat.reader import NotJSONError
 from papermill.inspection import _infer_parameters
+from papermill.translators import Translator, papermill_translators
 
 
 class Invalid(Exception):
@@ -58,10 +59,23 @@ def declared(notebook: nbformat.NotebookNode) -> list[dict[str, object]] | None:
     if not any("parameters" in cell.metadata.get("tags", ()) for cell in notebook.cells):
         return None
     return [
-        {"name": found.name, "default": default, "type": kind, "help": found.help}
+        {
+            "name": found.name,
+            "default": default,
+            "type": kind,
+            "help": found.help,
+            "annotated": found.inferred_type_name != "None",
+        }
         for found in _infer_parameters(notebook)
         for default, kind in [_default(found.default, found.inferred_type_name)]
     ]
+
+
+def names_known(notebook: nbformat.NotebookNode) -> bool:
+    """Return whether Papermill can tell what such a cell declares: it reads Python only, and writes more languages."""
+    spec = notebook.metadata.kernelspec
+    translator = papermill_translators.find_translator(spec["name"], spec["language"])
+    return bool(translator.inspect.__func__ is not Translator.inspect.__func__)
 
 
 def _default(source: str, annotation: str) -> tuple[object, str]:

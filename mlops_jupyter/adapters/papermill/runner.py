@@ -188,6 +188,11 @@ class _Loaded:
         return None if found is None else tuple(Parameter(**one) for one in found)
 
     @property
+    def names_known(self) -> bool:
+        """Whether these are all; of most languages Papermill cannot tell what a cell declares."""
+        return bool(self._declaration()["names_known"])
+
+    @property
     def cells(self) -> int:
         """How many cells it has."""
         return int(self._declaration()["cells"])

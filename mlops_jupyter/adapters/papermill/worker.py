@@ -36,7 +36,7 @@ from papermill.exceptions import PapermillException  # noqa: E402
 
 from .engine import NAME, CellEngine, Position, outcome  # noqa: E402
 from .kept_cells import KeptCells  # noqa: E402
-from .reading import Invalid, declared, read  # noqa: E402
+from .reading import Invalid, declared, names_known, read  # noqa: E402
 from .saving import Unwritable  # noqa: E402
 
 Say = Callable[..., None]
@@ -117,12 +117,13 @@ def serve(requests: Requests, say: Say) -> None:
         try:
             notebook = read(path)
             parameters = declared(notebook)
+            known = parameters is None or names_known(notebook)
         except Invalid as error:
             say(event="invalid", message=str(error), hint=error.hint)
         except PapermillException as error:
             say(event="invalid", message=f"Papermill cannot read {path.name}: {error}", hint="mlops doctor")
         else:
-            say(event="declared", parameters=parameters, cells=len(notebook.cells))
+            say(event="declared", parameters=parameters, names_known=known, cells=len(notebook.cells))
 
 
 def before_imports() -> None:
