@@ -44,7 +44,8 @@ def hosted(
     wanted = Wanted(parameters=engine.given, output=_path(output))
     job = Job(path, current, wanted, engine.given, engine.declared)
     environment = {name: value for name, value in {**os.environ, **job.environment()}.items() if value is not None}
-    cells = len(reading.read(path.read_bytes(), path.name).get("cells", ())) if path.is_file() else 0
+    # Papermill also reads from its standard input, and from stores elsewhere.
+    cells = len(reading.read(path.read_bytes(), path.name).get("cells", ())) if path.is_file() else engine.written
     try:
         outcome = engine.execute(kernel_name, environment, cells, dict(options) | {"output_path": output})
     except BaseException as error:

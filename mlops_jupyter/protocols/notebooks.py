@@ -136,6 +136,10 @@ class NotebookEngine(Protocol):
     def given(self) -> Mapping[str, object]:
         """What was given to them."""
 
+    @property
+    def written(self) -> int:
+        """How many cells the notebook had before parameters were put in, as far as it tells itself."""
+
     def kernel_name(self, name: str | None) -> str:
         """Return the kernel that the notebook names, or the one that is asked for."""
 

@@ -296,6 +296,14 @@ def test_a_state_that_has_no_place_takes_nothing_from_the_notebook(project, term
         assert note.startswith("starts over: what is kept of a failed execution cannot be read: ")
 
 
+def test_no_state_is_kept_where_nobody_wants_any(project, terminal):
+    (project / "mlops.toml").write_text('experiment = "churn"\n[run]\nkeep_state = false\n')
+    write_notebook(project / "long.ipynb", FIRST, SLOW, "1 / 0")
+    assert terminal("run", "long.ipynb").code == 6
+    assert not (project / ".mlops" / "resume").exists()
+    assert resumed(terminal) == (6, ["starts over: no state of a failed execution with these parameters is kept"])
+
+
 def test_a_disk_too_full_for_what_ran_takes_nothing_from_the_notebook(project, terminal):
     write_notebook(project / "long.ipynb", FIRST, SLOW + "\nprint('x' * 400_000)", "1 / 0")
     with small_disk(project / ".mlops" / "resume", "256k"):
@@ -346,6 +354,15 @@ def test_the_papermill_command_fails_as_ever(project, stored_runs, clean_environ
     )
     tags = [cell.metadata.get("tags") for cell in nbformat.read(project / "out.ipynb", as_version=4).cells]
     assert tags.count(["papermill-error-cell-tag"]) == 2
+
+
+def test_the_papermill_command_counts_the_cells_of_its_input(project, stored_runs, clean_environment):
+    notebook = write_notebook(project / "bad.ipynb", "1", "1 / 0", parameters="n = 1")
+    with notebook.open() as source:
+        words = ["papermill", "--engine", "mlops", "--no-progress-bar", "-p", "n", "5", "-", "out.ipynb"]
+        assert subprocess.run(words, cwd=project, stdin=source, check=False).returncode == 1
+    (run,) = stored_runs()
+    assert run.tags["mlops.failed_cell"] == "2"
 
 
 def test_the_papermill_command_notices_a_dead_kernel(project, stored_runs, clean_environment):

@@ -11,7 +11,7 @@ from papermill.utils import nb_kernel_name, nb_language
 
 from ...protocols import NotebookOutcome
 from ...records import Parameter
-from .engine import CellEngine, Position, outcome
+from .engine import INJECTED, CellEngine, Position, outcome
 from .reading import declared
 
 
@@ -43,6 +43,11 @@ class PapermillCells:
         """What was given to them."""
         given: Mapping[str, object] = self._notebook.metadata.papermill.get("parameters", {})
         return given
+
+    @property
+    def written(self) -> int:
+        """How many cells it has but for the one that Papermill has put in."""
+        return sum(INJECTED not in cell.metadata.get("tags", ()) for cell in self._notebook.cells)
 
     def kernel_name(self, name: str | None) -> str:
         """Return the kernel that the notebook names, or the one that is asked for."""
