@@ -265,7 +265,7 @@ def _batch(  # noqa: PLR0917 -- what a batch takes
         combination = named(first.parameters)
         what = Path(first.notebook).name + (f" with {combination}" if combination else "")
         ename, _, evalue = (first.error or "").partition(": ")
-        hint = f"{len(failed)} of {found.total} failed; when it is mended, --resume runs only those"
+        hint = f"{len(failed)} of {found.total} failed; --resume runs only those, or all once a cell is edited"
         raise ExecutionFailed(what, first.cell, ename, evalue, hint)
     rank = ranking.asked(chosen.best)
     if rank is not None and found.best is None:

@@ -65,7 +65,7 @@ def test_sweep_with_a_failing_combination_and_resume(project, terminal, stored_r
     assert done.code == 6, done.err
     lines = done.err.splitlines()
     assert lines[-2] == "ExecutionFailed: train.ipynb with lr=0.3 kind=7 flag=true failed at cell 3: AssertionError"
-    assert lines[-1] == "  → 1 of 3 failed; when it is mended, --resume runs only those"
+    assert lines[-1] == "  → 1 of 3 failed; --resume runs only those, or all once a cell is edited"
     assert any(line.startswith("100% 2 done, 1 failed, best loss 0: lr=0.2") for line in lines)
 
     runs = stored_runs()
