@@ -63,22 +63,21 @@ class Ran:
         """All, in the order of the combinations, those that were done before included."""
         return [one for _, one in sorted({**self.executed, **self.skipped}.items())]
 
-    def representatives(self) -> list[Execution]:
+    def representatives(self) -> list[tuple[BatchRow, Execution]]:
         """Return of each notebook the best combination that ran to its end, now or before, by which it is judged."""
-        found: dict[str, list[Execution]] = {}
-        for execution in self.executions:
+        found: dict[str, list[tuple[BatchRow, Execution]]] = {}
+        for row, execution in zip(self.batch.rows, self.executions, strict=True):
             if execution.failure is None:
-                found.setdefault(execution.notebook, []).append(execution)
-        return [self._whole(self._best(of_one)) for of_one in found.values()]
+                found.setdefault(execution.notebook, []).append((row, execution))
+        return [(row, self._whole(execution)) for row, execution in map(self._best, found.values())]
 
-    def _best(self, executions: Sequence[Execution]) -> Execution:
-        by_run = {one.run.run_id: one for one in executions}
-        rows = [row for row in self.batch.rows if row.run_id in by_run]
+    def _best(self, ran: Sequence[tuple[BatchRow, Execution]]) -> tuple[BatchRow, Execution]:
+        rows = [row for row, _ in ran]
         rank = ranking.by_itself(rows)
         if self.batch.metric is not None and self.batch.direction is not None:
             rank = Rank(self.batch.metric, self.batch.direction)
         best = None if rank is None else ranking.best(rows, rank)
-        return executions[0] if best is None else by_run[best.run_id]
+        return ran[0 if best is None else rows.index(best)]
 
     def _whole(self, execution: Execution) -> Execution:
         """Return an execution with the runs within it, also where only the store knows them."""

@@ -157,7 +157,7 @@ def _results(executions: Sequence[Execution]) -> Iterator[tuple[str, GateResult,
     for execution in executions:
         if execution.failure is None:
             for result in execution.gates:
-                yield Path(execution.notebook).name, result, execution.output
+                yield result.of or Path(execution.notebook).name, result, execution.output
 
 
 @dataclass(frozen=True)

@@ -13,8 +13,8 @@ from ..capabilities import ranking
 from ..capabilities.sweeping import named
 from ..errors import CommandError, ExecutionFailed
 from ..protocols import ONCE, Confirms, Limits, Reporter, Short, Silent
-from ..records import Batch, Execution
-from . import gates
+from ..records import Batch, BatchRow, Execution
+from . import gates, project
 from .arguments import notebook_file
 from .batch import Choices, batch
 from .batch_plan import notebooks_of
@@ -92,7 +92,7 @@ def run(
     html
         Also write it as one HTML file beside it.
     require
-        A gate that the metrics must meet.
+        A gate that the metrics must meet; of a batch, those of each notebook's best combination.
     baseline
         What a name in a gate means, as NAME=RUN: a run's id or name, models:/NAME@ALIAS, or models:/NAME/VERSION.
     junit
@@ -246,7 +246,9 @@ def _batch(  # noqa: PLR0917 -- what a batch takes
     notes: tuple[str, ...],
 ) -> Batch:
     ran = batch(chosen, reporter)
-    judged = {one.run.run_id: required.judge(one) for one in ran.representatives()}
+    judged = {
+        one.run.run_id: _of(required.judge(one), _what(required.current, row)) for row, one in ran.representatives()
+    }
     executions = [judged.get(one.run.run_id, one) for one in ran.executions]
     left = (*notes, *reports.write(executions, post=not ran.batch.left))
     if not ran.batch.left:
@@ -262,14 +264,24 @@ def _batch(  # noqa: PLR0917 -- what a batch takes
     if failed:
         reporter.show(found)
         first = failed[0]
-        combination = named(first.parameters)
-        what = Path(first.notebook).name + (f" with {combination}" if combination else "")
         ename, _, evalue = (first.error or "").partition(": ")
         hint = f"{len(failed)} of {found.total} failed; --resume runs only those, or all once a cell is edited"
-        raise ExecutionFailed(what, first.cell, ename, evalue, hint)
+        raise ExecutionFailed(_what(required.current, first), first.cell, ename, evalue, hint)
     rank = ranking.asked(chosen.best)
     if rank is not None and found.best is None:
         reporter.show(found)
         ranking.must_have(found.rows, rank)
     gates.answer(list(judged.values()), found, reporter)
     return found
+
+
+def _what(current: settings.Settings, row: BatchRow) -> str:
+    """Name what a row is of."""
+    combination = named(row.parameters)
+    shown = project.shown_path(current, Path(row.notebook))
+    return f"{shown} with {combination}" if combination else shown
+
+
+def _of(execution: Execution, what: str) -> Execution:
+    """Return an execution whose gates say what was judged."""
+    return replace(execution, gates=tuple(replace(gate, of=what) for gate in execution.gates))

@@ -51,6 +51,8 @@ class GateResult:
         The run that logged the metric.
     detail
         The answer in words, with what the bound was made of.
+    of
+        Of a batch, the notebook and the combination that was judged; else empty.
     """
 
     text: str
@@ -60,6 +62,7 @@ class GateResult:
     run: str = ""
     run_id: str = ""
     detail: str = ""
+    of: str = ""
 
     @property
     def passed(self) -> bool:

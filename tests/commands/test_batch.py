@@ -108,7 +108,9 @@ def test_sweep_with_a_failing_combination_and_resume(project, terminal, stored_r
     reports = ["--junit", "junit.xml", "--markdown", "summary.md"]
     judged = terminal(*words, "--resume", "--best", "accuracy", "--require", "accuracy >= 0.95", *reports)
     assert judged.code == 1, judged.err
-    assert "CheckFailed: train.ipynb does not meet its gate: accuracy >= 0.95 (accuracy is 0.9)" in judged.err
+    which = "train.ipynb with lr=0.1 kind=7 flag=true"
+    assert f"CheckFailed: {which} does not meet its gate: accuracy >= 0.95 (accuracy is 0.9)" in judged.err
+    assert f"✗ not met: accuracy >= 0.95 (accuracy is 0.9), in {which}" in judged.err + judged.out
     suites = list(JUnitXml.fromfile("junit.xml"))
     assert [suite.name for suite in suites] == [f"train.ipynb [lr=0.{n}]" for n in (1, 2, 3)]
     assert [case.name for case in suites[0] if not case.is_passed] == ["gate: accuracy >= 0.95"]

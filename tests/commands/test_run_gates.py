@@ -101,9 +101,9 @@ def test_a_gate_that_is_not_met_fails_the_pipeline(notebook, terminal):
     assert record["run"]["status"] == "FINISHED"
     assert record["gates"] == [
         {"text": "accuracy >= 0.95", "verdict": "not met", "value": 0.9, "bound": 0.95, "run": "fit",
-         "run_id": child["run_id"], "detail": "accuracy is 0.9", "passed": False},
+         "run_id": child["run_id"], "detail": "accuracy is 0.9", "of": "", "passed": False},
         {"text": "loss < 1", "verdict": "met", "value": 0.5, "bound": 1.0, "run": "fit",
-         "run_id": child["run_id"], "detail": "loss is 0.5", "passed": True},
+         "run_id": child["run_id"], "detail": "loss is 0.5", "of": "", "passed": True},
     ]  # fmt: skip
     assert Path(record["html"]).is_file()
     (suite,) = JUnitXml.fromfile("junit.xml")

@@ -173,6 +173,7 @@ export interface GateResult {
   readonly run: string;
   readonly run_id: string;
   readonly detail: string;
+  readonly of: string;
   readonly passed: boolean;
 }
 

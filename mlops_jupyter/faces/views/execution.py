@@ -49,7 +49,11 @@ def html(execution: Execution) -> str:
 def gates_html(gates: Iterable[GateResult]) -> str:
     """Return gates as a table."""
     judged = [
-        (badge(gate.verdict, _LIKE[gate.verdict]), f"<code>{escape(gate.text)}</code>", escape(gate.detail))
+        (
+            badge(gate.verdict, _LIKE[gate.verdict]),
+            f"<code>{escape(gate.text)}</code>",
+            escape(", ".join(filter(None, (gate.detail, gate.of and f"in {gate.of}")))),
+        )
         for gate in gates
     ]
     return html_table(("", "gate", ""), judged)
@@ -58,9 +62,8 @@ def gates_html(gates: Iterable[GateResult]) -> str:
 def gate_text(gate: GateResult) -> str:
     """Return a gate as a line of text."""
     mark = "✓" if gate.passed else "–" if gate.verdict == "not judged" else "✗"
-    return (
-        f"{mark} {gate.verdict}: {gate.text} ({gate.detail})" if gate.detail else f"{mark} {gate.verdict}: {gate.text}"
-    )
+    detail = f" ({gate.detail})" if gate.detail else ""
+    return f"{mark} {gate.verdict}: {gate.text}{detail}" + (f", in {gate.of}" if gate.of else "")
 
 
 def _ended(execution: Execution) -> str:
