@@ -17,6 +17,7 @@ from ..errors import CommandError, ConfigurationError, MlopsError
 from ..protocols import BatchEngine, CellProgress, NotebookOutcome, NotebookTask, Reporter
 from ..records import Batch, BatchRow, Execution, Run
 from . import project
+from .batch_notes import Notes
 from .batch_parent import Parent
 from .batch_plan import Combination, Grid, Plan, ask_about_many, notebooks_of
 from .batch_results import BATCH_TAG, COMBINATION_TAG, SOURCE_TAG, Results, done_before
@@ -173,8 +174,8 @@ class _Running:
         self._parent, self._results, self._rank = parent, results, rank
         self._rows: dict[int, BatchRow] = {}
         self._open: dict[str, tuple[Combination, Job]] = {}
-        self._unsettled: list[Job] = []
-        self._notes: list[str] = []
+        self._unsettled: list[tuple[str, Job]] = []
+        self._notes = Notes(plan.total)
         self._shares: dict[str, float] = {}
         self._jobs = 1
         self._executed: dict[int, Execution] = {}
@@ -285,7 +286,9 @@ class _Running:
         if children is None:
             self._unknown.add(run.run_id)
         self._executed[one.place] = job.execution(closed, outcome, run, children or ())
-        self._unsettled.append(job)
+        # A sentence about its files is one about the notebook, whichever combination it is of.
+        self._notes.take(one.name, (note.replace(job.output.stem, job.path.stem) for note in run.notes))
+        self._unsettled.append((one.name, job))
         self._settle(wait=False)
         said = f"{outcome.ename}: {outcome.evalue}" if outcome.evalue else outcome.ename
         self._rows[one.place] = replace(
@@ -299,27 +302,28 @@ class _Running:
 
     def _settle(self, *, wait: bool) -> None:
         """Take the notes of runs whose notebooks' snapshots are kept."""
-        ready = [job for job in self._unsettled if wait or job.settled]
-        self._unsettled = [job for job in self._unsettled if job not in ready]
-        self._notes += [note for job in ready for note in job.settle() if note not in self._notes]
+        ready = [each for each in self._unsettled if wait or each[1].settled]
+        self._unsettled = [each for each in self._unsettled if each not in ready]
+        for name, job in ready:
+            self._notes.take(name, job.settle())
 
     def _finish(self, earlier: set[str]) -> Batch:
         """Read what all runs have logged, close the parent, and return the whole."""
         self._settle(wait=True)
         forget_old_states(self._current)
-        self._notes += project.flush(self._current, patient=True)
+        notes = [*self._notes.told(), *project.flush(self._current, patient=True)]
         try:
             self._results.read(self._parent.run_id, earlier)
         except MlopsError as error:
             # That takes nothing back of what ran.
-            self._notes.append(f"the metrics could not be read: {error.message}")
+            notes.append(f"the metrics could not be read: {error.message}")
         found = self.so_far()
         if found.skipped:
-            self._notes.append(f"{found.skipped} of {found.total} were done before, and skipped")
+            notes.append(f"{found.skipped} of {found.total} were done before, and skipped")
         if found.left:
-            self._notes.append(f"stopped with {found.left} of {found.total} left; --resume runs them")
+            notes.append(f"stopped with {found.left} of {found.total} left; --resume runs them")
         run = self._parent.end(found)
-        return replace(found, run=run, notes=(*self._notes, *run.notes))
+        return replace(found, run=run, notes=(*notes, *run.notes))
 
     # --- told meanwhile -----------------------------------------------------------------------------------------
 

@@ -27,13 +27,14 @@ from mlops_jupyter.errors import (
     MlopsError,
     NotFound,
 )
+from mlops_jupyter.protocols import NotebookOutcome
 from mlops_jupyter.records import Batch, BatchRow, Run
 from tests.fakes.engines import AtOnce, OneByOne
 from tests.fakes.notebooks import write_notebook
 from tests.fakes.waiting import ended, wait_for
 
-LOAD = "%load_ext mlops_jupyter"
 pytestmark = pytest.mark.usefixtures("no_process_left")
+LOAD = "%load_ext mlops_jupyter"
 FIT = "%%mlops track fit --no-autolog\nimport mlops_jupyter\nmlops_jupyter.log(loss=(lr - 0.2) ** 2, accuracy=1 - lr)"
 
 
@@ -98,11 +99,13 @@ def test_sweep_with_a_failing_combination_and_resume(project, terminal, stored_r
     rows = {row["name"]: row for row in record["rows"]}
     assert {name: row["status"] for name, row in rows.items()} == {
         "lr=0.1": "SKIPPED", "lr=0.2": "SKIPPED", "lr=0.3": "FINISHED"
-    }  # fmt: skip
+    }, record["notes"]  # fmt: skip
+    assert record["best"] is not None, record
     assert rows["lr=0.2"]["run_id"] == children["lr=0.2"].run_id
     assert (record["metric"], record["direction"], record["best"]["name"]) == ("accuracy", "higher", "lr=0.1")
     assert record["best"]["metrics"] == {"accuracy": 0.9, "loss": pytest.approx(0.01)}
     assert "2 of 3 were done before, and skipped" in record["notes"]
+    assert any(note.startswith("lr=0.3: starts over: ") for note in record["notes"])
     assert len(stored_runs()) == len(runs) + 3, "a parent, a notebook and its cell"
 
     reports = ["--junit", "junit.xml", "--markdown", "summary.md"]
@@ -225,6 +228,28 @@ def test_a_hundred_combinations_that_cost_nothing(project, engine, stored_runs, 
     write_notebook(project / ONE, "2", parameters="lr = 1")
     changed = mlops_jupyter.run(ONE, sweep={"lr": "1..3"}, resume=True)
     assert (changed.skipped, changed.done) == (0, 3), "another notebook"
+
+
+class Telling(AtOnce):
+    """Tells of each notebook where its kernel came from, and of one more."""
+
+    def execute(self, tasks: Any, **_: Any) -> Any:
+        for task in tasks:
+            note = "resumed at cell 1" if task.parameters["lr"] == 2 else ""
+            yield task.key, NotebookOutcome("done", note=note, kernel="the kernel was forked from the warm process")
+
+
+def test_what_notebooks_have_to_say_is_said_once(project, engine, clean_environment):
+    engine(Telling)
+    write_notebook(project / ONE, "1", parameters="lr = 1")
+    found = mlops_jupyter.run(ONE, sweep={"lr": "1,2,x"}, verbose=True)
+    assert found.notes[:3] == (
+        "3 of 3: the kernel was forked from the warm process",
+        "lr=2: resumed at cell 1",
+        "lr=x: the parameter lr is x, and its default is 1: with lr: int = 1 in the notebook such a value is refused",
+    )
+    quiet = mlops_jupyter.run(ONE, sweep={"lr": "1"})
+    assert not any("kernel" in note for note in quiet.notes)
 
 
 def test_an_engine_from_another_distribution(project, tmp_path, monkeypatch, clean_environment):
