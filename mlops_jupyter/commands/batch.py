@@ -117,7 +117,9 @@ def batch(chosen: Choices, reporter: Reporter) -> Ran:
         done: Mapping[str, Run] = {}
         if chosen.wanted.resume:
             project.flush(current)
-            done = done_before(project.tracking(current), {one.source for one in plan.notebooks})
+            store = project.tracking(current)
+            experiment = chosen.wanted.experiment or project.experiment(current, store)
+            done = done_before(store, experiment, {one.source for one in plan.notebooks})
         if asked():
             raise KeyboardInterrupt
         results = Results(lambda: project.tracking(current), None if rank is None else rank.metric)

@@ -177,7 +177,7 @@ class Planned:
 
     @property
     def source(self) -> str:
-        """Digest of what it does now: its cells and its kernel, without outputs."""
+        """Digest of where it is and what it does now: its cells and its kernel, without outputs."""
         seen = _stamp(self.path)
         if self._digested is None or self._digested[0] != seen:
             self._digested = seen, self._digest()
@@ -192,7 +192,9 @@ class Planned:
             (cell.get("cell_type"), "".join(cell.get("source", ())), "parameters" in _tags(cell))
             for cell in notebook["cells"]
         ]
-        return sweeping.digest(cells, notebook.get("metadata", {}).get("kernelspec", {}).get("name"))
+        # The path as all checkouts of the project have it.
+        path = project.shown_path(settings.current(), self.path)
+        return sweeping.digest(path, cells, notebook.get("metadata", {}).get("kernelspec", {}).get("name"))
 
     @cached_property
     def tags(self) -> Mapping[str, str]:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import replace
 
 from ..capabilities.tracking import LOCAL_ID_TAG
+from ..errors import NotFound
 from ..protocols import Tracking
 from ..records import BatchRow, Run
 
@@ -78,19 +80,30 @@ class Results:
                 known[self._qualified] = value
 
 
-def done_before(store: Tracking, sources: Iterable[str]) -> dict[str, Run]:
-    """Return of each combination that some batch has run to its end the newest run, by the combination's digest."""
+def done_before(store: Tracking, experiment: str, sources: Iterable[str]) -> dict[str, Run]:
+    """Return of each combination that some batch has run to its end the newest run, by the combination's digest.
+
+    Parameters
+    ----------
+    store
+        The store of runs.
+    experiment
+        The experiment whose runs count; it need not be there yet.
+    sources
+        The digests of the notebooks.
+    """
     found: dict[str, Run] = {}
     for source in sources:
         query = f"tags.`{SOURCE_TAG}` = '{source}' AND attributes.status = 'FINISHED'"
-        found |= {run.tags.get(COMBINATION_TAG, ""): run for run in _pages(store, query)}
+        with suppress(NotFound):
+            found |= {run.tags.get(COMBINATION_TAG, ""): run for run in _pages(store, query, experiment)}
     return found
 
 
-def _pages(store: Tracking, query: str) -> Iterator[Run]:
+def _pages(store: Tracking, query: str, experiment: str | None = None) -> Iterator[Run]:
     page: str | None = None
     while True:
-        found = store.find_runs(None, query, _OLDEST_FIRST, _PAGE, page)
+        found = store.find_runs(experiment, query, _OLDEST_FIRST, _PAGE, page)
         yield from found.runs
         page = found.next_page
         if page is None:

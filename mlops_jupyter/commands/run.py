@@ -113,7 +113,8 @@ def run(
         How often a notebook that has failed is executed again, from its first cell, in a fresh kernel.
     resume
         Go on at the cell where an execution with the same parameters has failed, if the cells before are unchanged and
-        their state could be kept; else start over, and say why. Of a batch, skip what has run to its end before.
+        their state could be kept; else start over, and say why. Of a batch, skip what has run to its end before in the
+        experiment; when a cell of a notebook has been edited since, all its combinations run again.
     keep_state
         Keep the state before a cell that fails below .mlops/resume, for --resume: for 30 days, 5 GB at the most [on
         unless mlops.toml says otherwise].

@@ -230,6 +230,20 @@ def test_a_hundred_combinations_that_cost_nothing(project, engine, stored_runs, 
     assert (changed.skipped, changed.done) == (0, 3), "another notebook"
 
 
+def test_what_is_done_is_done_in_its_experiment_and_at_its_place(project, engine, clean_environment):
+    engine(AtOnce)
+    for name in ("a.ipynb", "b.ipynb"):
+        write_notebook(project / name, "1", parameters="lr = 1")
+    mlops_jupyter.run("a.ipynb", sweep={"lr": "1,2"})
+    skipped = {
+        experiment: mlops_jupyter.run("a.ipynb", sweep={"lr": "1,2"}, experiment=experiment, resume=True).skipped
+        for experiment in ("prod", None, "churn")
+    }
+    assert skipped == {"prod": 0, None: 2, "churn": 2}
+    assert mlops_jupyter.run("a.ipynb", sweep={"lr": "1,2"}, experiment="prod", resume=True).skipped == 2
+    assert mlops_jupyter.run("b.ipynb", sweep={"lr": "1,2"}, resume=True).skipped == 0, "as equal as it is to the other"
+
+
 class Telling(AtOnce):
     """Tells of each notebook where its kernel came from, and of one more."""
 
