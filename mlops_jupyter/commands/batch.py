@@ -19,7 +19,7 @@ from ..records import Batch, BatchRow, Execution, Run
 from . import project
 from .batch_notes import Notes
 from .batch_parent import Parent
-from .batch_plan import Combination, Grid, Plan, ask_about_many, notebooks_of
+from .batch_plan import Combination, Grid, Plan, ask_about_many
 from .batch_results import BATCH_TAG, COMBINATION_TAG, SOURCE_TAG, Results, done_before
 from .batch_telling import Telling
 from .headless import Job, Wanted, children_of, forget_old_states, runner, without_secrets
@@ -30,9 +30,10 @@ _UNFIT, _LONGEST_FILE = re.compile(r"[^\w.=+-]+"), 100
 
 @dataclass(frozen=True)
 class Choices:
-    """What was asked of a batch; see `run`."""
+    """What was asked of a batch; see `run`. The ``paths`` are those of all notebooks, also below folders."""
 
     notebooks: Sequence[Path]
+    paths: Sequence[Path]
     wanted: Wanted
     sweep: Mapping[str, object]
     params: Path | None
@@ -98,7 +99,7 @@ def batch(chosen: Choices, reporter: Reporter) -> Ran:
         As of `run`, before anything runs.
     """
     rank = ranking.asked(chosen.best)
-    paths = notebooks_of(chosen.notebooks)
+    paths = chosen.paths
     grid = Grid.of(chosen.wanted.parameters, chosen.sweep, chosen.params)
     if not chosen.yes:
         ask_about_many(paths, grid)

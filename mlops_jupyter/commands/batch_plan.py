@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property, partial
@@ -14,6 +14,7 @@ from .. import settings
 from ..capabilities import parameter_files, sweeping
 from ..capabilities.notebooks import reading
 from ..capabilities.parameters import as_parameters
+from ..capabilities.pipelines.steps import RESULTS
 from ..capabilities.sweeping import Axis
 from ..errors import CommandError, ConfigurationError, ConfirmationRequired, MlopsError, NotFound
 from ..protocols import NotebookRunner
@@ -49,10 +50,25 @@ class Combination(NamedTuple):
     digest: str
 
 
-def notebooks_of(given: Sequence[Path]) -> tuple[Path, ...]:
-    """Return the notebooks that are named, and those below folders that are, each once.
+class Chosen(NamedTuple):
+    """The notebooks that were asked for, each once, and which folders below were left out, in sentences."""
 
-    Hidden folders, checkpoints and ``.mlops`` are left out.
+    paths: tuple[Path, ...]
+    notes: tuple[str, ...] = ()
+
+
+def notebooks_of(given: Sequence[Path], outputs: Sequence[Path] = ()) -> Chosen:
+    """Return the notebooks that are named, and those below folders that are.
+
+    Hidden folders, checkpoints and ``.mlops`` are left out; so are, and that is told, environments and the folders that
+    executed notebooks go to, unless they are named themselves.
+
+    Parameters
+    ----------
+    given
+        Notebooks and folders.
+    outputs
+        The folders that executed notebooks go to.
 
     Raises
     ------
@@ -60,23 +76,41 @@ def notebooks_of(given: Sequence[Path]) -> tuple[Path, ...]:
         When there is no such notebook, or none below a folder.
     """
     found: dict[Path, None] = {}
+    left: list[str] = []
+    executed = {folder.expanduser().resolve() for folder in outputs}
     for one in given:
         folder = one.expanduser()
         if not folder.is_dir():
             found[notebook_file(one)] = None
             continue
-        below = list(_below(folder.resolve()))
+        below = list(_below(folder.resolve(), executed, left))
         if not below:
             raise NotFound(f"there is no notebook below {one}", "name a folder that has some")
         found.update(dict.fromkeys(below))
-    return tuple(found)
+    return Chosen(tuple(found), (f"left out: {', '.join(dict.fromkeys(left))}",) if left else ())
 
 
-def _below(folder: Path) -> Iterator[Path]:
+def _below(top: Path, executed: Collection[Path], left: list[str]) -> Iterator[Path]:
     # A link to a folder above would lead round and round.
-    for directory, folders, files in os.walk(folder):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
+    for directory, folders, files in os.walk(top):
+        wanted = []
+        for name in sorted(name for name in folders if not name.startswith(".")):
+            folder = Path(directory, name)
+            if what := _no_source(folder, executed):
+                left.append(f"{folder.relative_to(top)} ({what})")
+            else:
+                wanted.append(name)
+        folders[:] = wanted
         yield from (Path(directory, name) for name in sorted(files) if name.endswith(".ipynb") and name[0] != ".")
+
+
+def _no_source(folder: Path, executed: Collection[Path]) -> str:
+    """Say what a folder holds if its notebooks are not the user's own."""
+    if folder in executed or folder.name == RESULTS:
+        return "executed notebooks"
+    if (folder / "pyvenv.cfg").exists() or (folder / "conda-meta").is_dir():
+        return "a Python environment"
+    return "packages" if folder.name == "node_modules" else ""
 
 
 class Declaration(NamedTuple):

@@ -17,7 +17,7 @@ from ..records import Batch, BatchRow, Execution
 from . import gates, project
 from .arguments import notebook_file
 from .batch import Choices, batch
-from .batch_plan import notebooks_of
+from .batch_plan import Chosen, notebooks_of
 from .gates import Gates
 from .headless import Wanted, headless
 from .pushed_metrics import PushedMetrics
@@ -70,7 +70,8 @@ def run(
     Parameters
     ----------
     notebooks
-        Paths of notebooks, or of folders: all notebooks below, hidden folders left out.
+        Paths of notebooks, or of folders: all notebooks below, but for those in hidden folders, in environments and
+        where executed notebooks go.
     parameters
         A parameter, as name=value; the notebook's cell tagged "parameters" must declare it, and the value must fit its
         annotation, if it has one.
@@ -163,12 +164,14 @@ def run(
     )
     _check(notebooks, jobs)
     many = bool(sweep or params) or len(notebooks) > 1 or engine != _LOCAL or notebooks[0].expanduser().is_dir()
-    paths = notebooks_of(notebooks) if many else [notebook_file(notebooks[0])]
+    current = settings.current()
+    outputs = [current.output, *([] if output is None else [output])]
+    found = notebooks_of(notebooks, outputs) if many else Chosen((notebook_file(notebooks[0]),))
+    paths = found.paths
     ranking.asked(best)
     if best is not None and not many:
         raise CommandError("--best is for several notebooks or combinations", "add --sweep NAME=a,b,c, or leave it out")
-    current = settings.current()
-    elsewhere = _elsewhere(current, paths)
+    elsewhere = (*found.notes, *_elsewhere(current, paths))
     reports = Reports(current, junit, markdown, against, note)
     reports.prepare(paths)
     pushed = PushedMetrics(current, push)
@@ -176,6 +179,7 @@ def run(
     if many:
         chosen = Choices(
             notebooks=notebooks,
+            paths=paths,
             wanted=wanted,
             sweep=sweep or {},
             params=params,

@@ -266,6 +266,23 @@ def test_what_notebooks_have_to_say_is_said_once(project, engine, clean_environm
     assert not any("kernel" in note for note in quiet.notes)
 
 
+def test_a_folder_s_own_results_and_environments_are_no_notebooks_of_it(project, engine, clean_environment):
+    engine(AtOnce)
+    for name in ("a", "out/a-1", "mlops-results/a", "env/share/a", "web/node_modules/x/a", "settled/a", "results/b"):
+        (project / "work" / name).parent.mkdir(parents=True, exist_ok=True)
+        write_notebook(project / "work" / f"{name}.ipynb", "1")
+    (project / "work" / "env" / "pyvenv.cfg").touch()
+    (project / "mlops.toml").write_text('experiment = "churn"\n[run]\noutput = "work/settled"\n')
+    found = mlops_jupyter.run("work", output="work/out")
+    assert isinstance(found, Batch)
+    assert [row.name for row in found.rows] == ["a", "b"]
+    assert (
+        "left out: env (a Python environment), mlops-results (executed notebooks), out (executed notebooks), "
+        "settled (executed notebooks), web/node_modules (packages)"
+    ) in found.notes
+    assert mlops_jupyter.run("work/out", "work/a.ipynb").total == 2, "a folder that is named is meant"
+
+
 def test_an_engine_from_another_distribution(project, tmp_path, monkeypatch, clean_environment):
     site = tmp_path / "site"
     info = site / "strange-1.0.dist-info"
