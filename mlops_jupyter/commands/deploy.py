@@ -121,7 +121,7 @@ def deploy(
             models.remember(current, package.model, package.version, *([package.alias] if package.alias else []))
         new = targets.served(package)
         # A target of others is not asked without need: what it says of a deployment may be what is to be mended.
-        asks = target == targets.LOCAL or canary is not None or shadow
+        asks = targets.plain_name(target) == targets.LOCAL or canary is not None or shadow
         before = targets.existing(place, name) if asks else None
         alias = f"models:/{package.model}@{package.alias}" if package.alias else None
         if canary is None and not shadow:

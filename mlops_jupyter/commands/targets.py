@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 from typing import cast
+from urllib.parse import urlsplit
 
 from .. import registry, settings
 from ..capabilities.provenance import user
@@ -14,16 +15,29 @@ from ..records import Deployment, ModelPackage, ServedVersion
 from . import project
 
 LOCAL = "local"
+# What MLflow calls all of ours.
+_PLUGIN = "mlops"
 # A start takes seconds, its limit is far away: the bar shows the former.
 _USUAL_START_S = 20.0
 
 
 def target(current: settings.Settings, name: str = LOCAL) -> DeploymentTarget:
     """Return a target by its name: one of ours, else that of an MLflow deployment plugin."""
+    name = plain_name(name)
     if name in registry.names("deployments"):
         return cast("DeploymentTarget", registry.load("deployments", name)(current.state))
     project.prepare(current, writes=False)
     return cast("DeploymentTarget", registry.load("deployment_plugins", "mlflow")(name))
+
+
+def plain_name(given: str) -> str:
+    """Return a target's name without what MLflow puts before ours: ``mlops:/local`` and ``mlops`` are ``local``."""
+    parts = urlsplit(given)
+    if given != _PLUGIN and parts.scheme != _PLUGIN:
+        return given
+    # Only a name behind a scheme is that of a target: our own plugin must not be given to itself.
+    named = (parts.netloc + parts.path).strip("/") if parts.scheme else ""
+    return plain_name(named or LOCAL)
 
 
 def deployment_names(_: str) -> list[tuple[str, str]]:

@@ -9,7 +9,6 @@ import contextlib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
-from urllib.parse import urlsplit
 
 from mlflow.deployments import BaseDeploymentClient, PredictionsResponse
 from mlflow.exceptions import MlflowException
@@ -72,12 +71,12 @@ class MlopsDeployments(BaseDeploymentClient):
     Parameters
     ----------
     target_uri
-        ``mlops:/local``.
+        ``mlops`` or ``mlops:/local``.
     """
 
     def __init__(self, target_uri: str) -> None:
         super().__init__(target_uri)  # type: ignore[no-untyped-call]
-        self._target = urlsplit(target_uri).path.strip("/") or targets.LOCAL
+        self._target = targets.plain_name(target_uri)
 
     @_as_mlflows()
     def create_deployment(

@@ -506,14 +506,14 @@ def test_what_is_no_model_is_told_before_anything_is_fetched(project):
 
 
 def test_mlflows_own_command_deploys(model, project, clean_environment):
-    def run(*words: str) -> str:
-        command = [str(Path(sys.executable).parent / "mlflow"), "deployments", *words, "-t", "mlops:/local"]
+    def run(*words: str, target: str = "mlops:/local") -> str:
+        command = [str(Path(sys.executable).parent / "mlflow"), "deployments", *words, "-t", target]
         done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
         assert done.returncode == 0, done.stderr
         return done.stdout
 
     assert "deployment churn is created" in run("create", "--name", "churn", "-m", "model")
-    assert "'churn'" in run("list")
+    assert "'churn'" in run("list", target="mlops")
     (project / "data.json").write_text(TABLE.to_json())
     assert json.loads(run("predict", "--name", "churn", "-I", "data.json"))["predictions"] == [0, 1]
     run("update", "--name", "churn", "-C", "workers=2")
