@@ -113,7 +113,9 @@ def deploy(
     place = targets.target(current, target)
     with place.changing(name), tempfile.TemporaryDirectory() as made:
         reporter.progress(f"{name}: the model is fetched", 0, 1)
-        package = packages.loadable(_package(current, model, data, name), trust=trust)
+        package = _package(current, model, data, name)
+        vouched = trust and not package.trusted
+        package = packages.loadable(package, trust=trust)
         if data is not None and live_models.reference_of(model) is not None:
             without = current.monitoring.get("redact", ())
             package = packages.with_baseline(current, package, _rows(data), Path(made), without)
@@ -149,7 +151,8 @@ def deploy(
         found = place.apply(wanted, targets.waiting(reporter, name))
     targets.ready(reporter, name)
     changes = () if before is None else _changes(before, new, found)
-    notes = (*package.notes, *found.notes, *changes)
+    alone = _trusted_alone(found, new) if vouched and alias is not None and alias == found.follows else ()
+    notes = (*package.notes, *found.notes, *changes, *alone)
     return targets.with_jupyter(replace(found, notes=notes))
 
 
@@ -161,6 +164,11 @@ def _changes(before: Deployment, new: ServedVersion, found: Deployment) -> Itera
         yield f"version {new.version} of another model was served before: what is kept of its answers has this number"
     if ended := rollouts.let_go(before, found):
         yield f"this ends the rollout of {ended}; mlops rollback {before.name} brings back what was served"
+
+
+def _trusted_alone(found: Deployment, new: ServedVersion) -> tuple[str]:
+    again = f"mlops deploy {found.follows} --name {found.name} --trust"
+    return (f"--trust is said of version {new.version} alone; when {found.follows} moves, again: {again}",)
 
 
 def _same(found: Deployment) -> object:

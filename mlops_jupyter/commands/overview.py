@@ -37,7 +37,8 @@ def overview(folder: Path) -> Overview:
         root=str(current.root),
         open_runs=tuple(sorted(filter(None, runs), key=lambda run: run.started, reverse=True)),
         endpoints=tuple(
-            EndpointHealth(one.name, one.status, one.restarts, one.error) for one in targets.target(current).all()
+            EndpointHealth(one.name, one.status, one.restarts, one.error or one.not_followed)
+            for one in targets.target(current).all()
         ),
     )
 

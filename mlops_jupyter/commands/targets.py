@@ -33,7 +33,7 @@ def target(current: settings.Settings, name: str = LOCAL) -> DeploymentTarget:
 def plain_name(given: str) -> str:
     """Return a target's name without what MLflow puts before ours: ``mlops:/local`` and ``mlops`` are ``local``."""
     parts = urlsplit(given)
-    if given != _PLUGIN and parts.scheme != _PLUGIN:
+    if _PLUGIN not in {given, parts.scheme}:
         return given
     # Only a name behind a scheme is that of a target: our own plugin must not be given to itself.
     named = (parts.netloc + parts.path).strip("/") if parts.scheme else ""

@@ -156,6 +156,8 @@ class Deployment:
         How its canary is promoted or rolled back by itself; ``None`` where that is left to people.
     decisions
         What was decided last about canaries, oldest first.
+    not_followed
+        Why it does not serve what `follows` points to, and the next command; ``None`` when it does.
     """
 
     name: str
@@ -180,6 +182,7 @@ class Deployment:
     notes: tuple[str, ...] = ()
     auto: RolloutPolicy | None = None
     decisions: tuple[Decision, ...] = ()
+    not_followed: str | None = None
 
 
 @dataclass(frozen=True)

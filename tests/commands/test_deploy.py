@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 import os
 import signal
@@ -24,7 +25,9 @@ import mlops_jupyter
 from mlops_jupyter import grammar, settings
 from mlops_jupyter.capabilities.endpoints.folder import EndpointFolder
 from mlops_jupyter.capabilities.endpoints.state import read_state
+from mlops_jupyter.commands.overview import overview
 from mlops_jupyter.errors import CommandError, Conflict, MlopsError, NotFound
+from mlops_jupyter.faces import render
 from tests.fakes.models import behaving_model, choosy_model, small_model
 from tests.fakes.waiting import wait_for
 
@@ -412,6 +415,39 @@ def test_an_alias_is_followed(registered, project):
     assert (back.versions[0].version, back.follows) == ("1", None)
     mlops_jupyter.undeploy("churn", yes=True)
     wait_for(lambda: ours(project) == [], 20)
+
+
+def test_what_an_alias_points_to_and_is_not_served_is_told(registered, project, terminal):
+    behaving_model(project / "code", "pass")
+    registered.create_model_version("churn", (project / "code").as_uri())
+    mlops_jupyter.deploy("models:/churn@champion", name="churn")
+    wait_for(lambda: "follows models:/churn@champion" in "".join(mlops_jupyter.logs("churn").lines))
+    assert mlops_jupyter.deployments("churn").not_followed is None
+
+    registered.set_registered_model_alias("churn", "champion", "4")
+    wait_for(lambda: mlops_jupyter.deployments("churn").not_followed is not None, 60)
+    found = mlops_jupyter.deployments("churn")
+    assert (found.status, found.versions[0].version) == ("ready", "1")
+    assert found.not_followed.startswith("models:/churn@champion is version 4, 1 is served: models:/churn")
+    assert "→ mlops deploy models:/churn@champion --name churn --trust" in found.not_followed
+    assert found.notes == (found.not_followed,)
+    assert found.not_followed in terminal("deployments").out
+    assert found.not_followed in html.unescape(render.mime_bundle(found)["text/html"])
+    (told,) = overview(project).endpoints
+    assert told.error == found.not_followed
+
+    registered.set_registered_model_alias("churn", "champion", "2")
+    wait_for(lambda: mlops_jupyter.deployments("churn").versions[0].version == "2", 60)
+    assert mlops_jupyter.deployments("churn").not_followed is None
+
+    # Who vouches for a version is told that those to come are not meant.
+    registered.set_registered_model_alias("churn", "champion", "4")
+    wait_for(lambda: mlops_jupyter.deployments("churn").not_followed is not None, 60)
+    now = mlops_jupyter.deploy("models:/churn@champion", name="churn", trust=True)
+    assert (now.versions[0].version, now.not_followed) == ("4", None)
+    (note,) = [one for one in now.notes if "--trust" in one]
+    assert note.startswith("--trust is said of version 4 alone; when models:/churn@champion moves")
+    wait_for(lambda: not (project / ".mlops" / "endpoints" / "churn" / "following.json").exists(), 20)
 
 
 def test_a_start_that_fails_shows_the_servers_own_error(model, project, terminal):

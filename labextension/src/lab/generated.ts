@@ -283,6 +283,7 @@ export interface Deployment {
   readonly notes: readonly string[];
   readonly auto: RolloutPolicy | null;
   readonly decisions: readonly Decision[];
+  readonly not_followed: string | null;
 }
 
 /** All deployments that a project knows of. */

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 from ...capabilities import rollouts
 from ...capabilities.canaries import log
-from ...capabilities.endpoints import EndpointPlan, control, snippets
+from ...capabilities.endpoints import EndpointPlan, control, following, snippets
 from ...capabilities.endpoints.folder import EndpointFolder
 from ...capabilities.endpoints.state import EndpointState, current_state
 from ...errors import MlopsError, Unavailable
@@ -38,6 +38,9 @@ def described(folder: EndpointFolder) -> Deployment:
     except MlopsError as error:
         plan, notes = None, (error.message,)
     state = current_state(folder)
+    behind = None if plan is None else _not_followed(folder, plan)
+    if behind is not None:
+        notes = (*notes, behind)
     found = Deployment(
         name=folder.name,
         target="local",
@@ -50,6 +53,7 @@ def described(folder: EndpointFolder) -> Deployment:
         token_file=str(folder.token_file),
         log=str(folder.log),
         notes=notes,
+        not_followed=behind,
     )
     if state is None:
         return found
@@ -71,6 +75,15 @@ def described(folder: EndpointFolder) -> Deployment:
         pid=state.pid if state.alive else None,
     )
     return _with_address(found, folder, state, plan) if state.alive else found
+
+
+def _not_followed(folder: EndpointFolder, plan: EndpointPlan) -> str | None:
+    """Return why what is followed is not served; what was left of another alias, or of a version that is, is over."""
+    told = None if plan.follows is None else following.read(folder.path)
+    answering = [one.version for one in plan.versions if not one.shadow]
+    if told is None or told.follows != plan.follows or told.version in answering:
+        return None
+    return told.words(" and ".join(answering) or "nothing")
 
 
 def with_shadows(found: Deployment, folder: EndpointFolder) -> Deployment:
