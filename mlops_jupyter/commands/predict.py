@@ -5,19 +5,35 @@ from __future__ import annotations
 import json
 import math
 import time
-from typing import Any
+from pathlib import Path
+from typing import Any, cast
 
-from .. import settings
+from .. import registry, settings
 from ..capabilities import rollouts
-from ..capabilities.prediction_bodies import asked
+from ..capabilities.predictions import answered
+from ..capabilities.predictions.bodies import asked
+from ..capabilities.predictions.documents import Takes
+from ..capabilities.whole_files import replacing
 from ..errors import CommandError, Rejected, Unavailable
-from ..protocols import Answer, DeploymentName, Object
+from ..protocols import Answer, DeploymentName, Object, Reporter, Silent, TableFiles
 from ..records import Deployment, Prediction
 from . import targets
 
+_SCALARS = {"boolean", "integer", "long", "float", "double", "string", "binary", "datetime"}
 
-def predict(name: DeploymentName, data: Object, *, target: str = targets.LOCAL, timeout: float = 60.0) -> Prediction:
+
+def predict(
+    name: DeploymentName,
+    data: Object,
+    *,
+    target: str = targets.LOCAL,
+    timeout: float = 60.0,
+    output: Path | None = None,
+    reporter: Reporter = Silent(),  # noqa: B008 -- stateless
+) -> Prediction:
     """Ask an endpoint for predictions.
+
+    What is too much for one request is sent in several, with the same answers; the rows are numbered through.
 
     Parameters
     ----------
@@ -28,7 +44,12 @@ def predict(name: DeploymentName, data: Object, *, target: str = targets.LOCAL, 
     target
         Where it runs.
     timeout
-        Seconds that an answer may take.
+        Seconds that the answer to one request may take.
+    output
+        A file of CSV, Parquet or JSON, by its name, for the answers: a line a row, with the id of its request and its
+        number within it, as `feedback` wants labels.
+    reporter
+        Where progress is told.
 
     Returns
     -------
@@ -38,11 +59,11 @@ def predict(name: DeploymentName, data: Object, *, target: str = targets.LOCAL, 
     Raises
     ------
     CommandError
-        When the time is none.
+        When the time is none, or the output's name says no format.
     NotFound
         When there is no such deployment, or no such file.
     ConfigurationError
-        When the file is empty or cannot be read.
+        When the file is empty or cannot be read, or the output cannot be written.
     Unavailable
         When it does not answer.
     Rejected
@@ -50,15 +71,25 @@ def predict(name: DeploymentName, data: Object, *, target: str = targets.LOCAL, 
     """
     if not 0 < timeout < math.inf:
         raise CommandError(f"--timeout takes seconds above 0, not {timeout:g}", "--timeout 60")
+    if output is not None and output.suffix.lower() not in answered.FORMATS:
+        raise CommandError(f"{output} is no CSV, Parquet or JSON by its name", "--output answers.csv")
     place = targets.target(settings.current(), target)
-    wanted = asked(data, _columns(place.get(name)))
+    wanted = asked(data, _takes(place.get(name)), _tables)
     began = time.perf_counter()
-    answers = [place.ask(name, body.content, body.content_type, timeout) for body in wanted.bodies]
+    answers, values, rows = [], [], []
+    for body in wanted.bodies:
+        answer = place.ask(name, body, timeout)
+        part = _predictions(name, answer)
+        answers.append(answer._replace(body=b""))
+        values += part
+        rows.append(len(part))
+        if body.done < 1 or len(answers) > 1:
+            reporter.progress(f"{name}: {len(values):,} answers", body.done, 1)
     took = time.perf_counter() - began
-    parts = [_predictions(name, answer) for answer in answers]
-    values = [one for part in parts for one in part]
-    result = wanted.like(values)
     ids = tuple(answer.request_id for answer in answers)
+    if output is not None:
+        _write(output, answered.table(values, ids, rows))
+    result = wanted.like(values)
     if hasattr(result, "attrs"):
         result.attrs["request_ids"] = list(ids)
     return Prediction(
@@ -67,9 +98,24 @@ def predict(name: DeploymentName, data: Object, *, target: str = targets.LOCAL, 
         request_ids=ids,
         versions=tuple(dict.fromkeys(answer.version for answer in answers)),
         duration_s=took,
-        rows=tuple(map(len, parts)),
+        rows=tuple(rows),
         result=result,
+        output=None if output is None else str(output),
     )
+
+
+def _tables() -> TableFiles:
+    return cast("TableFiles", registry.load("table_files", "arrow")())
+
+
+def _write(output: Path, columns: dict[str, list[Any]]) -> None:
+    kind = output.suffix.lower()
+    write = {".csv": answered.write_csv, ".json": answered.write_json}.get(kind)
+    try:
+        with replacing(output.expanduser()) as unfinished:
+            (write or _tables().write)(unfinished, columns)
+    except OSError as error:
+        raise answered.unwritable(output, error) from error
 
 
 def _predictions(name: str, answer: Answer) -> list[Any]:
@@ -86,8 +132,8 @@ def _predictions(name: str, answer: Answer) -> list[Any]:
     return [dict(zip(told, row, strict=True)) for row in zip(*columns, strict=True)]
 
 
-def _columns(found: Deployment) -> tuple[str, ...]:
-    """Return the names of the columns that what is served takes."""
+def _takes(found: Deployment) -> Takes:
+    """Return what is known of what is served takes."""
     if found.status != "ready":
         said = f": {found.error}" if found.error else ""
         stopped = found.status == "stopped"
@@ -96,7 +142,12 @@ def _columns(found: Deployment) -> tuple[str, ...]:
     signature = found.versions[0].signature if found.versions else None
     try:
         inputs = json.loads((signature or {}).get("inputs") or "[]")
-        return tuple(str(one["name"]) for one in inputs)
+        shapes = [one["tensor-spec"]["shape"] for one in inputs if one["type"] == "tensor"]
+        if shapes:
+            names = tuple(str(one["name"]) for one in inputs if "name" in one)
+            return Takes(names, rows=all(shape[:1] == [-1] for shape in shapes))
+        nested = any(one["type"] not in _SCALARS for one in inputs)
+        return Takes(tuple(str(one["name"]) for one in inputs), rows=True if inputs else None, nested=nested)
     except (ValueError, TypeError, KeyError):
-        # A tensor has no names.
-        return ()
+        # Columns without names.
+        return Takes()

@@ -10,6 +10,7 @@ from .deployments import (
     Answer,
     DeploymentTarget,
     Earlier,
+    ScoringBody,
     Waiting,
     WantedDeployment,
 )
@@ -173,6 +174,7 @@ __all__ = [
     "Reporter",
     "Resumable",
     "RunSink",
+    "ScoringBody",
     "SecretMatch",
     "SecretScanner",
     "ServedPage",

@@ -80,6 +80,25 @@ class Earlier(NamedTuple):
     why: str
 
 
+class ScoringBody(NamedTuple):
+    """One request for predictions, which may be a part of what was asked.
+
+    Attributes
+    ----------
+    content, content_type
+        What is sent, in MLflow's scoring protocol.
+    first_row
+        The number of its first row among all that were asked.
+    done
+        Which part of all is sent with it and those before it.
+    """
+
+    content: bytes
+    content_type: str
+    first_row: int = 0
+    done: float = 1.0
+
+
 class Answer(NamedTuple):
     """What an endpoint answered to one request."""
 
@@ -123,8 +142,11 @@ class DeploymentTarget(Protocol):
     def remove(self, name: str) -> Deployment:
         """End it and leave nothing; return how it was."""
 
-    def ask(self, name: str, body: bytes, content_type: str, timeout_s: float) -> Answer:
-        """Send a scoring request; raises `Rejected` with the endpoint's words when it refuses."""
+    def ask(self, name: str, body: ScoringBody, timeout_s: float) -> Answer:
+        """Send a scoring request; raises `Rejected` with the endpoint's words when it refuses.
+
+        A row that these name is counted among all that were asked.
+        """
 
     def log_lines(self, name: str, most: int, *, follow: bool) -> Iterator[tuple[str, ...]]:
         """Yield the last lines of its log, then, when it is followed, those that come, until the endpoint ends.

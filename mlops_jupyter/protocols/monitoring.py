@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
 from ..records import Alert
+from .deployments import ScoringBody
 from .reporting import Reporter
 
 
@@ -222,3 +223,12 @@ class TableFiles(Protocol):
 
         Raises `NotFound` where there is none, `ConfigurationError` where it cannot be read.
         """
+
+    def requests(self, path: Path) -> Iterator[ScoringBody]:
+        """Yield a file of Parquet as scoring requests, each of a size that an endpoint takes.
+
+        Raises `OSError` where it cannot be read, `ConfigurationError` where it is no Parquet.
+        """
+
+    def write(self, path: Path, columns: Mapping[str, Sequence[Any]]) -> None:
+        """Write columns as a file of Parquet; raises `ConfigurationError` for values that have no type in common."""

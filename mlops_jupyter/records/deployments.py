@@ -229,6 +229,8 @@ class Prediction:
         How long it took.
     rows
         How many rows each request had: labels name a row by its request and its number within it, from 0.
+    output
+        The file that the answers were written to.
     """
 
     name: str
@@ -237,6 +239,7 @@ class Prediction:
     versions: tuple[str, ...]
     duration_s: float
     rows: tuple[int, ...] = ()
+    output: str | None = None
     result: Any = field(default=None, compare=False, repr=False, metadata=UNSAID)
 
 

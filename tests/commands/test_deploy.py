@@ -26,7 +26,7 @@ from mlops_jupyter import grammar, settings
 from mlops_jupyter.capabilities.endpoints.folder import EndpointFolder
 from mlops_jupyter.capabilities.endpoints.state import read_state
 from mlops_jupyter.commands.overview import overview
-from mlops_jupyter.errors import CommandError, Conflict, MlopsError, NotFound
+from mlops_jupyter.errors import CommandError, ConfigurationError, Conflict, MlopsError, NotFound
 from mlops_jupyter.faces import render
 from tests.fakes.models import behaving_model, choosy_model, small_model
 from tests.fakes.waiting import wait_for
@@ -117,13 +117,48 @@ def test_every_kind_of_data_is_answered_in_kind(model, project):
         mlops_jupyter.predict("churn", "nowhere.csv")
 
 
+def test_more_than_one_request_takes_is_answered_as_one(model, project, terminal):
+    mlops_jupyter.deploy("model", name="churn")
+    rng = np.random.default_rng(0)
+    table = pd.DataFrame({"a": rng.uniform(0, 3, 120_000), "b": rng.uniform(0, 1, 120_000)})
+    right = mlflow.pyfunc.load_model("model").predict(table).tolist()
+    table.to_csv("data.csv", index=False)
+    done = terminal("predict", "churn", "data.csv", "--output", "out/answers.csv")
+    assert (done.code, "written to out/answers.csv" in done.out) == (0, True), done.err
+    assert " 75% churn: 90,000 answers" in done.err
+    answers = pd.read_csv("out/answers.csv")
+    assert answers["prediction"].tolist() == right
+    assert list(answers.columns) == ["request_id", "row", "prediction"]
+    assert (answers["request_id"].nunique(), answers["row"].max()) == (12, 9_999)
+
+    table.to_parquet("data.parquet")
+    told = mlops_jupyter.predict("churn", "data.parquet", output=Path("answers.parquet"))
+    assert list(told.predictions) == pd.read_parquet("answers.parquet")["prediction"].tolist() == right
+    mlops_jupyter.predict("churn", table[:3].to_dict("list"), output=Path("answers.json"))
+    assert [one["prediction"] for one in json.loads(Path("answers.json").read_text())] == right[:3]
+
+    # A row is called by its number among all, and nothing is written of the others.
+    table = table.astype(object)
+    table.loc[12_345, "a"] = "many"
+    table.to_csv("data.csv", index=False)
+    for data in (table, "data.csv"):
+        with pytest.raises(MlopsError, match="row 12345, column 'a'"):
+            mlops_jupyter.predict("churn", data, output=Path("answers.json"))
+    assert len(json.loads(Path("answers.json").read_text())) == 3
+    assert [one.name for one in project.iterdir() if one.name.startswith(".answers")] == []
+    with pytest.raises(CommandError, match=r"answers\.txt is no CSV, Parquet or JSON"):
+        mlops_jupyter.predict("churn", table, output=Path("answers.txt"))
+    with pytest.raises(ConfigurationError, match=r"cannot write mlops\.toml/answers\.csv"):
+        mlops_jupyter.predict("churn", {"a": 0, "b": 1}, output=Path("mlops.toml/answers.csv"))
+
+
 def test_what_is_wrong_with_a_file_has_one_exit_code(model, project, terminal):
     mlops_jupyter.deploy("model", name="churn")
     TABLE.to_csv(project / "good.csv", index=False)
     for name, content in (("empty.csv", b""), ("empty.parquet", b""), ("damaged.parquet", b"PAR1 no more")):
         (project / name).write_bytes(content)
         asked = [("feedback", "churn", name), ("drift", "good.csv", name)]
-        asked += [("predict", "churn", name)] if not content else []
+        asked += [("predict", "churn", name)]
         for words in asked:
             done = terminal(*words)
             assert done.code == 3, (words, done.err)

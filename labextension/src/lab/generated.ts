@@ -308,6 +308,7 @@ export interface Prediction {
   readonly versions: readonly string[];
   readonly duration_s: Float;
   readonly rows: readonly number[];
+  readonly output: string | null;
 }
 
 /** The last lines of an endpoint's log. */

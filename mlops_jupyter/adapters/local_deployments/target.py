@@ -18,7 +18,7 @@ from ...capabilities.endpoints.state import EndpointState, current_state
 from ...capabilities.models import folders
 from ...capabilities.private_files import write_private
 from ...errors import CommandError, ConfigurationError, Conflict, NotFound, Rejected, Unavailable
-from ...protocols import Answer, Earlier, Waiting, WantedDeployment
+from ...protocols import Answer, Earlier, ScoringBody, Waiting, WantedDeployment
 from ...records import Deployment
 from . import asking, log_reading, starting
 from .describing import body, described, with_shadows
@@ -115,13 +115,13 @@ class LocalDeployments:
             self._forget(unused)
         return was
 
-    def ask(self, name: str, body: bytes, content_type: str, timeout_s: float) -> Answer:
+    def ask(self, name: str, body: ScoringBody, timeout_s: float) -> Answer:
         """Send a scoring request."""
         folder = self._found(name)
         state = current_state(folder)
         if state is None or not state.alive:
             raise Unavailable("endpoint", f"{name} does not run", rollouts.again(described(folder)))
-        return asking.ask(folder, state, body, content_type, timeout_s)
+        return asking.ask(folder, state, body, timeout_s)
 
     def log_lines(self, name: str, most: int, *, follow: bool) -> Iterator[tuple[str, ...]]:
         """Yield the last lines of its log, then those that come."""

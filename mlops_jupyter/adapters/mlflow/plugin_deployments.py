@@ -13,7 +13,7 @@ from mlflow.deployments.interface import plugin_store
 from mlflow.exceptions import MlflowException
 
 from ...errors import CommandError, ConfigurationError, NotFound, Rejected, Unavailable
-from ...protocols import Answer, Earlier, Waiting, WantedDeployment
+from ...protocols import Answer, Earlier, ScoringBody, Waiting, WantedDeployment
 from ...records import Deployment, ServedVersion
 from . import hush
 from .errors import as_ours, first_line
@@ -99,9 +99,9 @@ class PluginDeployments:
             self._client.delete_deployment(name)
         return was
 
-    def ask(self, name: str, body: bytes, content_type: str, timeout_s: float) -> Answer:
+    def ask(self, name: str, body: ScoringBody, timeout_s: float) -> Answer:
         """Send a table by way of the plugin."""
-        told = json.loads(body) if content_type == "application/json" else {}
+        told = json.loads(body.content) if body.content_type == "application/json" else {}
         if "dataframe_split" not in told:
             raise CommandError(f"the target {self._target} takes tables", "give a DataFrame, or JSON with columns")
         with as_ours():

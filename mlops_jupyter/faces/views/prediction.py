@@ -61,3 +61,5 @@ def _footer(found: Prediction) -> Iterator[str]:
     by = f"{found.name} version {versions}" if versions else found.name
     ids = ", ".join(filter(None, found.request_ids))
     yield f"{by}, {duration(found.duration_s)}, request {shortened(ids, 2 * _LONGEST)}"
+    if found.output is not None:
+        yield f"written to {found.output}"

@@ -1,0 +1,1 @@
+"""What an endpoint is asked for predictions, and its answers in the kind that the data had."""
