@@ -16,6 +16,7 @@ from .asking import asked
 from .endpoint import Endpoint, find
 from .failures import Failure
 from .feedback import FeedbackDesk
+from .tracing import trace_of
 
 Scope = dict[str, Any]
 Receive = Callable[[], Awaitable[dict[str, Any]]]
@@ -79,7 +80,8 @@ class App:
             if status == 401:  # noqa: PLR2004
                 more = [(b"www-authenticate", b"Bearer")]
         told = [] if status == 204 else [(b"content-type", kind), (b"content-length", str(len(body)).encode())]  # noqa: PLR2004
-        told += [*self._always(headers), *more]
+        trace = trace_of(scope["headers"])
+        told += [*self._always(headers), *([] if trace is None else trace.headers()), *more]
         if kind == _HTML:
             # The page is what this process wrote, and loads and runs nothing else.
             told.append((b"content-security-policy", self._policy))

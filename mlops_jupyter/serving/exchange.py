@@ -5,12 +5,12 @@ from __future__ import annotations
 import logging
 import re
 from http import HTTPStatus
-from secrets import token_hex
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from .failures import Failure
 from .rows import Rows
+from .tracing import trace_of
 
 if TYPE_CHECKING:
     from .endpoint import Route
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
 _LOG = logging.getLogger(__name__)
 _REQUEST_ID = re.compile(rb"[\x21-\x7e]{1,128}")
-_TRACEPARENT = re.compile(rb"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
 _STATUS = {status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode() for status in HTTPStatus}
 _NO_ROWS = Rows(0, (), None)
 
@@ -65,8 +64,7 @@ class Exchange:
             self.request_id = given
         else:
             self.request_id = connection.endpoint.next_id()
-        trace = self.headers.get(b"traceparent")
-        self.trace = trace if trace is not None and _TRACEPARENT.fullmatch(trace) else None
+        self.trace = trace_of(headers) if b"traceparent" in self.headers else None
         connection.endpoint.telemetry.in_flight += 1
 
     def begin(self, *, expects: bool) -> None:
@@ -173,8 +171,7 @@ class Exchange:
             self.keep_alive = False
         more = b"" if self.keep_alive else b"connection: close\r\n"
         if self.trace is not None:
-            # The same trace; the endpoint is a step of its own in it.
-            more += b"traceparent: %b%b%b\r\n" % (self.trace[:36], token_hex(8).encode(), self.trace[52:])
+            more += b"".join(b"%b: %b\r\n" % header for header in self.trace.headers())
         self.wire = b"%bx-request-id: %b\r\ncontent-length: %d\r\n%b\r\n%b" % (
             head,
             self.request_id,
@@ -195,7 +192,8 @@ class Exchange:
 
     def _count(self, code: str) -> None:
         telemetry = self.connection.endpoint.telemetry
-        telemetry.answered(self._labels(), code, perf_counter() - self.arrived, self.trace)
+        trace = None if self.trace is None else self.trace.parent
+        telemetry.answered(self._labels(), code, perf_counter() - self.arrived, trace)
 
     def _too_long(self) -> Failure:
         limit = self.connection.endpoint.limits.body_bytes

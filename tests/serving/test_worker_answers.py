@@ -52,6 +52,18 @@ def test_a_trace_goes_on_under_a_step_of_its_own(client):
     ids = {client.ask(request(scoring([[1, 2]]), "traceparent: 00-no")).headers["x-request-id"] for _ in range(5)}
     assert len(ids) == 5
 
+    # What others keep in the trace is passed on, by every address; what cannot be is left out.
+    more = f"traceparent: {trace}\r\ntracestate: rojo=00f067aa0ba902b7\r\ntracestate:  congo=t61rcWkgMzE\r\n"
+    for asked in (request(scoring([[1, 2]]), more.strip()), get("/v2", more=more), get("/nothing", more=more)):
+        told = client.ask(asked).headers
+        assert told["traceparent"].startswith(f"00-{'a' * 32}-")
+        assert told["traceparent"] != trace
+        assert told["tracestate"] == "rojo=00f067aa0ba902b7,congo=t61rcWkgMzE"
+    long = client.ask(get("/v2", more=f"traceparent: {trace}\r\ntracestate: a={'b' * 600}\r\n")).headers
+    assert ("traceparent" in long, "tracestate" in long) == (True, False)
+    alone = client.ask(get("/v2", more="tracestate: rojo=1\r\n")).headers
+    assert {"traceparent", "tracestate"} & alone.keys() == set()
+
 
 def test_answers_keep_the_order_of_requests_that_were_sent_ahead(client):
     said = [request(scoring([[at, at]])) if at % 5 else get("/ping") for at in range(200)]
