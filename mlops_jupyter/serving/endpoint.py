@@ -201,6 +201,9 @@ class InferenceRoute:
         """Read the rows of a request and put them into the line of a version."""
         endpoint = self.endpoint
         version = exchange.version = find(endpoint.table(), self.model, self.version)
+        kind = exchange.headers.get(b"content-type")
+        if kind != _JSON_BYTES:
+            inference.check_media(None if kind is None else kind.decode("latin-1"))
         length = exchange.headers.get(b"inference-header-content-length")
         exchange.call = inference.decode(
             bytes(exchange.body), None if length is None else length.decode("latin-1"), version.schema, endpoint.limits

@@ -17,10 +17,11 @@ from .inference_outputs import outputs_of, written_output
 from .inference_rows import plain_columns, rows_of
 from .rows import Rows
 from .schema import Schema
-from .scoring import written
+from .scoring import media_type, written
 from .values import parameters
 
 BINARY_HEADER = "inference-header-content-length"
+_MEDIA = ("application/json", "application/octet-stream")
 
 
 @dataclass(slots=True)
@@ -44,6 +45,20 @@ class InferenceCall:
     id: str | None = None
     wanted: Mapping[str, bool | None] = field(default_factory=dict)
     binary: bool = False
+
+
+def check_media(content_type: str | None) -> None:
+    """Refuse a body of a kind that the protocol does not have.
+
+    One that does not say what it is is taken: Triton's client says so of none, and the protocol has only this one.
+
+    Raises
+    ------
+    Failure
+        When it is said to be something else.
+    """
+    if content_type is not None:
+        media_type(content_type, _MEDIA)
 
 
 def decode(body: bytes, header_length: str | int | None, schema: Schema, limits: Limits) -> InferenceCall:

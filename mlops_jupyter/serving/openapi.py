@@ -70,7 +70,7 @@ def _scoring(schema: Schema, request: Any) -> dict[str, Any]:
         "summary": "Predict, as MLflow's scoring server does",
         "tags": ["MLflow scoring"],
         "requestBody": {"required": True, "content": content},
-        "responses": {"200": {**answer, "headers": _headers()}, **_refusals("Scoring", media=True)},
+        "responses": {"200": {**answer, "headers": _headers()}, **_refusals("Scoring")},
     }
     return {"/invocations": {"post": operation}}
 
@@ -140,10 +140,8 @@ def _health() -> dict[str, Any]:
     }
 
 
-def _refusals(protocol: str, *, media: bool = False) -> dict[str, Any]:
-    kinds = {"400": "Unfit", "413": "TooMuch"}
-    if media:
-        kinds["415"] = "UnknownType"
+def _refusals(protocol: str) -> dict[str, Any]:
+    kinds = {"400": "Unfit", "413": "TooMuch", "415": "UnknownType"}
     kinds |= {"429": "Busy", "500": "Broken", "503": "Busy", "504": "TooLate"}
     made = {status: _response(f"{protocol}{kind}") for status, kind in kinds.items()}
     return {**made, "401": _response("Unauthorised")}

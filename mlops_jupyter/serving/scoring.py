@@ -78,8 +78,15 @@ def decode(body: bytes, content_type: str | None, schema: Schema, limits: Limits
     return rows
 
 
-def media_type(content_type: str | None) -> str:
+def media_type(content_type: str | None, taken: tuple[str, ...] = (_JSON, _CSV, _PARQUET)) -> str:
     """Return what kind of body a request says that it has.
+
+    Parameters
+    ----------
+    content_type
+        Its ``Content-Type``.
+    taken
+        The kinds that are taken.
 
     Raises
     ------
@@ -87,21 +94,21 @@ def media_type(content_type: str | None) -> str:
         When it does not say, or that is nothing that is taken here.
     """
     if not content_type:
-        raise _unsupported("the request has no Content-Type")
+        raise _unsupported("the request has no Content-Type", taken)
     kind, *pairs = (part.strip() for part in content_type.lower().split(";"))
     for pair in pairs:
         key, _, value = pair.partition("=")
         if key != "charset":
-            raise _unsupported("of a Content-Type's parameters only charset is known")
+            raise _unsupported("of a Content-Type's parameters only charset is known", taken)
         if value.strip('"') != "utf-8":
-            raise _unsupported("the only charset that is taken is utf-8")
-    if kind not in {_JSON, _CSV, _PARQUET}:
-        raise _unsupported("the request's Content-Type is not known here")
+            raise _unsupported("the only charset that is taken is utf-8", taken)
+    if kind not in taken:
+        raise _unsupported("the request's Content-Type is not known here", taken)
     return kind
 
 
-def _unsupported(message: str) -> Failure:
-    return Failure(415, BAD, f"{message}: send {_JSON}, {_CSV} or {_PARQUET}")
+def _unsupported(message: str, taken: tuple[str, ...]) -> Failure:
+    return Failure(415, BAD, f"{message}: send {', '.join(taken[:-1])} or {taken[-1]}")
 
 
 def _of_json(body: bytes, schema: Schema, limits: Limits) -> Rows:

@@ -65,6 +65,31 @@ def test_a_trace_goes_on_under_a_step_of_its_own(client):
     assert {"traceparent", "tracestate"} & alone.keys() == set()
 
 
+@pytest.mark.parametrize(
+    ("kind", "status"),
+    [
+        ("application/json", 200),
+        ("Application/JSON; charset=UTF-8", 200),
+        ("application/octet-stream", 200),
+        # As Triton's client for Python asks.
+        (None, 200),
+        ("text/csv", 415),
+        ("application/json; charset=latin-1", 415),
+        ("application/json; profile=x", 415),
+        ("application/x-www-form-urlencoded", 415),
+        ("", 415),
+    ],
+)
+def test_inference_takes_its_own_content_types_only(client, kind, status):
+    tensors = [{"name": name, "shape": [1], "datatype": "FP64", "data": [1]} for name in "ab"]
+    plain = request(json.dumps({"inputs": tensors}).encode(), path="/v2/models/m/infer")
+    said = b"" if kind is None else f"content-type: {kind}\r\n".encode()
+    answer = client.ask(plain.replace(b"content-type: application/json\r\n", said))
+    assert answer.status == status
+    if status == 415:
+        assert answer.json()["error"].endswith(": send application/json or application/octet-stream")
+
+
 def test_answers_keep_the_order_of_requests_that_were_sent_ahead(client):
     said = [request(scoring([[at, at]])) if at % 5 else get("/ping") for at in range(200)]
     client.say(b"".join(said))
