@@ -24,6 +24,15 @@ Where the endpoint refuses, it answers with `error_code` and `message`. The mess
 number of the row, counted from 0, and never a value; `deploy --verbose-errors` adds the value. MLflow's holds the
 caller's data.
 
+Bodies of language models are refused: MLflow's server hands an object with `messages`, `prompt` or `input` to the
+model as it is and gives back what this returns, without `predictions` around it and unseen by the signature. The
+endpoint answers 400 and `BAD_REQUEST`, and says that the object goes into `inputs`: `{"inputs": [{"messages":
+[...]}]}` is a row of a model whose signature has a column `messages`. No answer is streamed.
+
+`/v2/models/…/infer` takes `application/json`, `application/octet-stream` (the binary extension: JSON, then raw
+tensors; `Inference-Header-Content-Length` says where they begin) and a request without a `Content-Type`, as Triton's
+client sends it. Anything else is a 415.
+
 What the endpoint refuses and MLflow answers is in the last column, and so is what only the endpoint answers.
 """
 

@@ -47,6 +47,8 @@ _PARQUET = "application/vnd.apache.parquet"
 _END = b"}}"
 _BEGINNING = re.compile(rb'\s*\{\s*"dataframe_split"\s*:\s*\{\s*"columns"\s*:.*?"data"\s*:\s*', re.DOTALL)
 _BEGINNINGS = 4
+# By these MLflow's server knows what it hands to a language model as it is.
+_CHAT = frozenset({"messages", "prompt", "input"})
 _SHAPES = ("dataframe_split", "dataframe_records", "inputs", "instances")
 
 
@@ -123,6 +125,8 @@ def _of_json(body: bytes, schema: Schema, limits: Limits) -> Rows:
     said = [shape for shape in _SHAPES if shape in document]
     if len(said) != 1:
         found = f"it has {named(said)}" if said else "it has none"
+        if not said and not _CHAT.isdisjoint(document):
+            found += ": what a chat is asked goes into 'inputs'"
         raise malformed(f"the body must have exactly one of {named(_SHAPES)}; {found}")
     shape = said[0]
     data = document[shape]

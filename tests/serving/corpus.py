@@ -246,6 +246,7 @@ def _doubles() -> list[Sent]:
         _json("doubles", "no rows", split(ABC)),
         _json("doubles", "a list as the body", [row]),
         _json("doubles", "no shape", {"data": [row]}),
+        _json("doubles", "a chat's messages", {"messages": [{"role": "user", "content": "hi"}]}),
         _json("doubles", "two shapes", {**split(ABC, row), "inputs": [row]}),
         _json("doubles", "an index too short", split(ABC, row, row, index=[1])),
         _json("doubles", "an unknown key in dataframe_split", split(ABC, row, more=1)),
@@ -396,6 +397,13 @@ def _free() -> list[Sent]:
         _json("free", "inputs, texts", {"inputs": ["u", "v"]}),
         _json("free", "instances, a tensor", {"instances": [[1, 2], [3, 4]]}),
         _json("free", "an empty object", {"dataframe_records": [{}]}, "a table without columns is refused"),
+        _json(
+            "free",
+            "a chat's messages",
+            {"messages": [{"role": "user", "content": "hi"}]},
+            "a body of one of the four shapes is what is taken; MLflow hands this to the model as it is",
+        ),
+        _json("free", "a prompt", {"prompt": "hi"}, "as a chat's messages"),
     ]
 
 

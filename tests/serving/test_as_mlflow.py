@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
 import pytest
 
+from mlops_jupyter.capabilities.endpoints import Limits
+from mlops_jupyter.serving import scoring
+from mlops_jupyter.serving.failures import Failure
+from mlops_jupyter.serving.schema import Schema
 from tests import write_protocols
 from tests.fakes.servers import answers, free_port, plain_environment, serving
 from tests.serving.both import Answer, Both
@@ -57,3 +62,16 @@ def test_mlflow_models_serve_answers_as_its_app_does_here(served: str, both: dic
         assert found.status_code == here.status
         if here.is_answered:
             assert Answer(found.status_code, found.content).parsed() == here.parsed()
+
+
+@pytest.mark.parametrize("key", ["messages", "prompt", "input"])
+def test_a_chat_is_told_where_it_goes(key):
+    schema = Schema.from_signature({"inputs": json.dumps([{"name": key, "type": "string"}])})
+    with pytest.raises(Failure) as refused:
+        scoring.decode(json.dumps({key: "secret"}).encode(), "application/json", schema, Limits())
+    assert (refused.value.status, refused.value.code) == (400, "BAD_REQUEST")
+    assert refused.value.message.endswith("it has none: what a chat is asked goes into 'inputs'")
+    assert "secret" not in refused.value.message
+    # As it says.
+    rows = scoring.decode(json.dumps({"inputs": [{key: "secret"}]}).encode(), "application/json", schema, Limits())
+    assert rows.count == 1
