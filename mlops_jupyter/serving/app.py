@@ -11,7 +11,7 @@ from typing import Any
 
 from ..capabilities.endpoints import metrics_text
 from ..capabilities.endpoints.folder import EndpointFolder
-from . import failures, inference, openapi, scoring
+from . import failures, inference, openapi, scoring, trial_page
 from .asking import asked
 from .endpoint import Endpoint, find
 from .failures import Failure
@@ -24,8 +24,9 @@ Send = Callable[[dict[str, Any]], Awaitable[None]]
 Headers = list[tuple[bytes, bytes]]
 Answer = tuple[int, bytes, bytes]
 
-# What answers without a token: whether the endpoint is alive says nothing about anybody's data.
-_OPEN = frozenset({"/ping", "/health", "/v2/health/live", "/v2/health/ready"})
+# What answers without a token: whether the endpoint is alive says nothing about anybody's data, and the page for trying
+# it asks for the token before it shows any.
+_OPEN = frozenset({"/ping", "/health", "/v2/health/live", "/v2/health/ready", "/", "/docs"})
 _FEEDBACK = "/feedback"
 _ONLY_POST = frozenset({"/invocations", _FEEDBACK})
 _TEXT = b"text/plain; charset=utf-8"
@@ -50,7 +51,8 @@ class App:
         self.control = control
         self._feedback = None if control is None else FeedbackDesk(EndpointFolder(control.parent).watch)
         self._nonce = token_urlsafe(16)
-        self._policy = openapi.policy(self._nonce).encode()
+        self._page = trial_page.page(self._nonce).encode()
+        self._policy = trial_page.policy(self._nonce).encode()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -70,6 +72,9 @@ class App:
                 more = [(b"allow", _allowed(path))]
                 takes = _allowed(path).decode().removesuffix(", OPTIONS")
                 raise Failure(405, "BAD_REQUEST", f"this address takes {takes}, not {scope['method']}")  # noqa: TRY301
+            elif path == "/":
+                # Who comes by a link wants to see something.
+                status, kind, body, more = 307, _TEXT, b"", [(b"location", b"docs")]
             else:
                 status, kind, body = await self._get(path, headers.get(b"accept", b""))
         except Failure as failure:
@@ -117,20 +122,20 @@ class App:
             openmetrics = metrics_text.prefers_openmetrics(accept.decode("latin-1"))
             kind = metrics_text.OPENMETRICS_TYPE if openmetrics else metrics_text.CONTENT_TYPE
             return 200, kind.encode(), (await self._metrics(openmetrics=openmetrics)).encode()
-        if path in ("/openapi.json", "/docs"):
-            return self._described(page=path == "/docs")
+        if path == "/docs":
+            return 200, _HTML, self._page
+        if path in ("/openapi.json", "/docs/model.json"):
+            return 200, _JSON, json.dumps(self._described(page=path != "/openapi.json")).encode()
         if path == "/v2" or path.startswith("/v2/"):
             return 200, _JSON, json.dumps(self._v2(path.rstrip("/").split("/")[2:])).encode()
         raise Failure(404, "ENDPOINT_NOT_FOUND", "nothing is served at this address")
 
-    def _described(self, *, page: bool) -> Answer:
+    def _described(self, *, page: bool) -> dict[str, Any]:
         table = self.endpoint.table()
         version = table.answering[0]
         planned = version.planned
         told = (version.schema, planned.model or table.plan.name, planned.version, planned.example)
-        if page:
-            return 200, _HTML, openapi.page(*told, nonce=self._nonce).encode()
-        return 200, _JSON, json.dumps(openapi.document(*told)).encode()
+        return trial_page.shown(*told) if page else openapi.document(*told)
 
     def _v2(self, parts: list[str]) -> dict[str, Any]:
         if not parts:

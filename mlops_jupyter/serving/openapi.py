@@ -8,7 +8,6 @@ from typing import Any
 from .datatypes import DATATYPES
 from .examples import about, example_inference, example_request
 from .schema import Parameter, Schema, Tensor
-from .trial_page import page, policy
 
 _TYPES: Mapping[str, dict[str, Any]] = {
     "boolean": {"type": "boolean"},
@@ -22,8 +21,6 @@ _TYPES: Mapping[str, dict[str, Any]] = {
     "any": {},
 }
 _JSON = "application/json"
-
-__all__ = ["document", "page", "policy"]
 
 
 def document(schema: Schema, name: str, version: str, example: str | None = None) -> dict[str, Any]:

@@ -31,7 +31,7 @@ from mlops_jupyter.faces import render
 from tests.fakes.models import behaving_model, choosy_model, small_model
 from tests.fakes.waiting import wait_for
 
-PAGES = ("/openapi.json", "/docs")
+PAGES = ("/openapi.json", "/docs/model.json")
 TABLE = pd.DataFrame({"a": [0.0, 3.0], "b": [1.0, 0.0]}, index=["x", "y"])
 
 

@@ -19,8 +19,8 @@ from mlops_jupyter.capabilities.endpoints.state import read_state
 from tests.fakes.models import small_model
 
 NOBODY = 65534
-OPEN = ("/ping", "/health", "/v2/health/live", "/v2/health/ready")
-CLOSED = ("/metrics", "/openapi.json", "/docs", "/v2", "/v2/models/churn", "/version")
+OPEN = ("/ping", "/health", "/v2/health/live", "/v2/health/ready", "/docs")
+CLOSED = ("/metrics", "/openapi.json", "/docs/model.json", "/v2", "/v2/models/churn", "/version")
 
 pytestmark = [
     pytest.mark.skipif(os.geteuid() != 0, reason="only root can run a program as another user: run the tests as root"),

@@ -11,7 +11,7 @@ import jsonschema
 import pytest
 
 from mlops_jupyter.capabilities.endpoints import Limits
-from mlops_jupyter.serving import inference, openapi, scoring
+from mlops_jupyter.serving import inference, openapi, scoring, trial_page
 from mlops_jupyter.serving.schema import Schema
 from tests.serving.test_fuzz import SCHEMAS
 
@@ -82,17 +82,22 @@ class _Parts(HTMLParser):
         self.tags.append((tag, dict(attrs)))
 
 
-def test_the_page_loads_nothing_and_runs_nothing_of_a_column():
-    evil = '</textarea></template><script>alert(1)</script><img src=x onerror="alert(2)">'
-    schema = Schema.from_signature({"inputs": json.dumps([{"type": "string", "name": evil, "required": True}])})
-    page = openapi.page(schema, f'm"{evil}', "3", nonce="n0nce")
+def test_the_page_loads_nothing_and_knows_nothing_of_a_model():
+    page = trial_page.page("n0nce")
     parts = _Parts()
     parts.feed(page)
     scripts = [attributes for tag, attributes in parts.tags if tag == "script"]
     assert scripts == [{"nonce": "n0nce"}]
     assert not [tag for tag, _ in parts.tags if tag in {"img", "link", "iframe", "object"}]
     for _, attributes in parts.tags:
-        assert not [name for name in attributes if name.startswith("on") or name in {"src", "style"}]
-        assert "://" not in str(attributes.get("href", ""))
-    assert "'nonce-n0nce'" in openapi.policy("n0nce")
-    assert "unsafe" not in openapi.policy("n0nce")
+        assert not [name for name in attributes if name.startswith("on") or name in {"src", "style", "href"}]
+    assert "innerHTML" not in page
+    assert "'nonce-n0nce'" in trial_page.policy("n0nce")
+    assert "unsafe" not in trial_page.policy("n0nce")
+
+
+def test_what_the_page_shows_has_every_digit():
+    schema = Schema.from_signature({"inputs": json.dumps([{"type": "long", "name": "a", "required": True}])})
+    told = trial_page.shown(schema, "m", "3", '{"inputs": {"a": [9007199254740993]}}')
+    assert json.loads(told["request"]) == {"inputs": {"a": [9007199254740993]}}
+    assert told["inputs"] == [{"name": "a", "datatype": "INT64", "shape": [-1]}]

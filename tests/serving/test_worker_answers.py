@@ -174,7 +174,11 @@ def test_the_other_addresses(client):
     assert client.ask(get("/v2/models/m/versions/1/ready")).json() == {"name": "m", "ready": True}
     assert client.ask(get("/v2/models/m/versions/9")).status == 404
     assert "/invocations" in client.ask(get("/openapi.json")).json()["paths"]
-    page = client.ask(get("/docs"))
+    # Who opens a link in a browser sends no token; what the page shows needs it.
+    assert client.ask(get("/", None)).headers["location"] == "docs"
+    assert client.ask(get("/docs/model.json", None)).status == 401
+    assert client.ask(get("/docs/model.json")).json()["name"] == "m"
+    page = client.ask(get("/docs", None))
     nonce = page.headers["content-security-policy"].partition("'nonce-")[2].partition("'")[0]
     assert f'nonce="{nonce}"' in page.body.decode()
     assert client.ask(get("/nothing")).json()["error_code"] == "ENDPOINT_NOT_FOUND"

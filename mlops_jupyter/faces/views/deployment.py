@@ -32,7 +32,7 @@ def html(found: Deployment) -> str:
     parts += [
         f'<div><span style="{FAINT}">{escape(name)}</span> {escape(value)}</div>'
         for name, value in _facts(found)
-        if name != "in Jupyter"
+        if name not in {"in Jupyter", "try it"}
     ]
     if found.versions:
         parts.append(html_table(_HEAD, ([escape(word) for word in _row(one)] for one in found.versions)))
@@ -55,14 +55,24 @@ def _address(found: Deployment) -> str:
     if found.url is None:
         return ""
     said = f"<code>{escape(found.url)}</code>"
-    if found.jupyter_url is None:
-        return said
-    return f'{said} <a href="{escape(found.jupyter_url)}" target="_blank" rel="noopener">in Jupyter</a>'
+    if (page := _page(found)) is not None:
+        said += f' <a href="{escape(page)}" target="_blank" rel="noopener">try it</a>'
+    if found.jupyter_url is not None:
+        said += f' <a href="{escape(found.jupyter_url)}" target="_blank" rel="noopener">in Jupyter</a>'
+    return said
+
+
+def _page(found: Deployment) -> str | None:
+    """Return the address of the page to try it, for a browser on this machine; it asks for the token itself."""
+    here = found.target == "local" and found.port is not None and found.url is not None
+    return f"{found.url}/docs" if here else None
 
 
 def _facts(found: Deployment) -> Iterator[tuple[str, str]]:
     if found.socket is not None:
         yield "socket", found.socket
+    if (page := _page(found)) is not None:
+        yield "try it", f"{page}, with the token"
     if found.jupyter_url is not None:
         yield "in Jupyter", found.jupyter_url
     if found.error is not None:

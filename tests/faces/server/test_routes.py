@@ -323,6 +323,7 @@ def test_an_endpoint_behind_the_server(endpoint, server, login, project):
     page = login.get("endpoints/churn/docs")
     assert page.status_code == 200
     assert "script-src 'nonce-" in page.headers["content-security-policy"]
+    assert login.get("endpoints/churn/docs/model.json").json()["name"] == "churn"
     body = {"dataframe_split": {"columns": ["a", "b"], "data": [[3.0, 0.0], [0.0, 1.0]]}}
     assert login.post("endpoints/churn/invocations", json=body).status_code == 403
     headers = {"X-XSRFToken": login.cookies["_xsrf"]}
