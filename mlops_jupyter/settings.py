@@ -209,7 +209,8 @@ class Settings:
             When the project's directory cannot be written.
         """
         try:
-            self.state.mkdir(exist_ok=True)
+            # Never for all to write to, as where nothing is masked, in some containers: an endpoint would refuse it.
+            self.state.mkdir(mode=0o775, exist_ok=True)
             ignore = self.state / ".gitignore"
             if not ignore.exists():
                 ignore.write_text("*\n", encoding="utf-8")

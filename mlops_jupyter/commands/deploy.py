@@ -102,7 +102,7 @@ def deploy(
     Unavailable
         When it does not become ready, with its own words.
     ConfigurationError
-        When loading the model executes code that nobody has vouched for.
+        When loading the model executes code that nobody has vouched for, or others could exchange it before that.
     """
     _check(workers, port, canary, shadow=shadow)
     if auto and canary is None:
@@ -110,6 +110,7 @@ def deploy(
     current = settings.current()
     name = name or _default_name(current, model)
     current.prepare_state()
+    packages.check_private(current)
     place = targets.target(current, target)
     with place.changing(name), tempfile.TemporaryDirectory() as made:
         reporter.progress(f"{name}: the model is fetched", 0, 1)

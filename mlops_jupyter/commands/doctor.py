@@ -16,7 +16,7 @@ from .. import settings
 from ..errors import CheckFailed, ConfigurationError, MlopsError, Unavailable
 from ..protocols import Reporter, Silent
 from ..records import Check, Diagnosis
-from . import monitoring_checks, notebooks_in_git, project
+from . import monitoring_checks, notebooks_in_git, packages, project
 from .status import notes
 
 _PACKAGES = ("ipython", "ipykernel", "jupyterlab", "jupyter-server-proxy", "mlflow", "papermill", "nbconvert")
@@ -74,6 +74,10 @@ def _settings() -> Iterator[Check]:
         yield Check("settings", "warning", f"{current.root} has no {settings.SETTINGS_FILE}", "mlops init")
     else:
         yield Check("settings", "ok", str(current.file))
+    try:
+        packages.check_private(current)
+    except ConfigurationError as error:
+        yield Check("state", "warning", f"{error.message}: no endpoint uses it", error.hint)
     for note in notes(current):
         what, _, fix = note.partition("; bring them in with: ")
         yield Check("project", "warning", what, fix or None)

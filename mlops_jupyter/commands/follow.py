@@ -95,6 +95,7 @@ class Follower:
         with self._place.changing(self._name):
             if self._place.get(self._name).follows != follows:
                 return None
+            packages.check_private(self._current)
             found = packages.resolved(self._current, follows)
             try:
                 package = packages.loadable(found, trust=False)

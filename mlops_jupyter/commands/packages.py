@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import cast
 
 from .. import registry, settings
+from ..capabilities import own_places
 from ..capabilities.kept_baselines import BASELINE_PATH
 from ..capabilities.run_names import find_run
 from ..errors import ConfigurationError, MlopsError, NotFound
@@ -56,6 +57,11 @@ def resolved(current: settings.Settings, reference: str) -> ModelPackage:
     tracking.reach(_REACH_TIMEOUT_S)
     project.flush(current, answers=True)
     return store(current).resolve(_uri(current, reference.strip()), folder(current))
+
+
+def check_private(current: settings.Settings) -> None:
+    """Raise `ConfigurationError` when others could exchange a model between the look at it and its loading."""
+    own_places.check(current.root, current.state, folder(current))
 
 
 def newest(current: settings.Settings, name: str) -> str | None:

@@ -13,6 +13,7 @@ import numpy as np
 
 from ..capabilities.endpoints import Limits, PlannedVersion
 from ..capabilities.endpoints.neutral_examples import strict
+from ..capabilities.models import folders
 from ..errors import ConfigurationError
 from . import scoring
 from .batching import Runner, split
@@ -52,8 +53,13 @@ def load(version: PlannedVersion, limits: Limits) -> tuple[Runner, Probe]:
     Raises
     ------
     ConfigurationError
-        When it cannot be loaded, or does not answer.
+        When its files are not those that were deployed, it cannot be loaded, or does not answer.
     """
+    if version.digest is not None and not folders.unchanged(Path(version.path), version.digest):
+        raise ConfigurationError(
+            f"the files of version {version.version} in {version.path} are not those that were deployed",
+            f"mlops deploy {version.source} --name NAME",
+        )
     schema = Schema.from_signature(version.signature)
     module, _, name = version.runner.partition(":")
     try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import pickle
 import shutil
 from pathlib import Path
@@ -240,12 +241,34 @@ def test_a_list_that_others_can_write_is_not_relied_on(packages, tmp_path, store
     found = packages.resolve(str(pickled(tmp_path / "saved")), store)
     trust.record(store, found.digest, found.source)
     assert (store / "trusted.json").stat().st_mode & 0o777 == 0o600
-    (store / "trusted.json").chmod(0o620)
-    with pytest.raises(ConfigurationError, match="can be written by others"):
+    (store / "trusted.json").chmod(0o602)
+    with pytest.raises(ConfigurationError, match=r"other users can write to .*/trusted\.json"):
         packages.resolve(str(tmp_path / "saved"), store)
+    (store / "trusted.json").chmod(0o600)
     (store / "trusted.json").write_text("{")
     with pytest.raises(ConfigurationError, match="cannot be read"):
         packages.resolve(str(tmp_path / "saved"), store)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away: run the tests as root")
+@pytest.mark.parametrize("name", ["trusted.json", "."])
+def test_a_list_of_another_user_is_not_relied_on(packages, tmp_path, store, name):
+    found = packages.resolve(str(pickled(tmp_path / "saved")), store)
+    trust.record(store, found.digest, found.source)
+    os.chown(store / name, 65534, 65534)
+    with pytest.raises(ConfigurationError, match="belongs to another user"):
+        packages.resolve(str(tmp_path / "saved"), store)
+
+
+def test_what_python_compiles_of_a_models_code_changes_nothing(packages, tmp_path, store):
+    found = packages.resolve(str(with_code(tmp_path / "saved")), store)
+    compiled = Path(found.path) / "code" / "code_of_mine" / "__pycache__"
+    compiled.mkdir()
+    (compiled / "own.cpython-311.pyc").write_bytes(b"anything")
+    assert packages.resolve(str(tmp_path / "saved"), store).path == found.path
+    assert folders.unchanged(Path(found.path), found.digest)
+    # Nobody has looked at it, and Python would run it.
+    assert not compiled.exists()
 
 
 def test_a_folder_is_copied(packages, tmp_path, store):

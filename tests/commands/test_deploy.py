@@ -499,6 +499,19 @@ def test_a_start_that_fails_shows_the_servers_own_error(model, project, terminal
     assert ours(project) == []
 
 
+def test_a_worker_that_starts_again_loads_what_was_deployed(model, project):
+    found = mlops_jupyter.deploy("model", name="churn")
+    file = Path(found.versions[0].path) / "model.skops"
+    was = file.read_bytes()
+    file.write_bytes(b"exchanged")
+    os.kill(pids(project)[1], signal.SIGKILL)
+    said = f"the files of version {found.versions[0].version} in {file.parent} are not those that were deployed"
+    wait_for(lambda: said in (mlops_jupyter.deployments("churn").error or ""))
+    file.write_bytes(was)
+    wait_for(lambda: mlops_jupyter.deployments("churn").status == "ready")
+    assert mlops_jupyter.predict("churn", TABLE).predictions == (0, 1)
+
+
 def test_a_followed_log_goes_where_results_go(model, project, terminal):
     mlops_jupyter.deploy("model", name="churn")
     mlops = str(Path(sys.executable).parent / "mlops")

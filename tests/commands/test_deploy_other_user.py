@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import stat
@@ -16,7 +17,10 @@ import pytest
 import mlops_jupyter
 from mlops_jupyter.capabilities.endpoints.folder import EndpointFolder
 from mlops_jupyter.capabilities.endpoints.state import read_state
-from tests.fakes.models import small_model
+from mlops_jupyter.capabilities.models import folders
+from mlops_jupyter.errors import CheckFailed, ConfigurationError
+from mlops_jupyter.records import Check
+from tests.fakes.models import behaving_model, small_model
 
 NOBODY = 65534
 OPEN = ("/ping", "/health", "/v2/health/live", "/v2/health/ready", "/docs")
@@ -39,7 +43,8 @@ def reachable(project: Path) -> Iterator[Path]:
             entered.append((folder, mode))
             folder.chmod(mode | stat.S_IXOTH | stat.S_IROTH)
     yield project
-    mlops_jupyter.undeploy("churn", yes=True)
+    for one in mlops_jupyter.deployments().deployments:
+        mlops_jupyter.undeploy(one.name, yes=True)
     for folder, mode in entered:
         folder.chmod(mode)
 
@@ -99,3 +104,33 @@ def test_another_user_cannot_connect_to_a_unix_socket(reachable, another):
     asked = another("curl", "--silent", "--show-error", "--unix-socket", str(place), "http://churn/ping")
     assert asked.returncode != 0
     assert "denied" in asked.stderr.lower() or "connect" in asked.stderr.lower()
+
+
+def test_another_user_cannot_have_a_model_trusted(reachable, another):
+    folder = behaving_model(reachable / "foreign", "pass")
+    state = reachable / ".mlops"
+    with pytest.raises(ConfigurationError, match="may run code"):
+        mlops_jupyter.deploy("foreign", name="churn")
+    state.chmod(0o777)
+    listed = json.dumps({folders.digest(folder): {"source": "churn"}})
+    swap = f"mv {state}/models {state}/old && mkdir {state}/models && echo '{listed}' > {state}/models/trusted.json"
+    assert another("sh", "-c", swap).returncode == 0
+    with pytest.raises(ConfigurationError) as caught:
+        mlops_jupyter.deploy("foreign", name="churn")
+    assert caught.value.lines() == [
+        f"ConfigurationError: other users can write to {state}", f"  → chmod go-w {state}"
+    ]  # fmt: skip
+    (check,) = (one for one in _diagnosed() if one.name == "state")
+    assert (check.level, check.fix) == ("warning", f"chmod go-w {state}")
+    state.chmod(0o755)
+    with pytest.raises(ConfigurationError, match=f"{state}/models belongs to another user"):
+        mlops_jupyter.deploy("foreign", name="churn")
+    with pytest.raises(ConfigurationError, match=f"{state}/models belongs to another user"):
+        mlops_jupyter.deploy("foreign", name="churn", trust=True)
+
+
+def _diagnosed() -> tuple[Check, ...]:
+    try:
+        return mlops_jupyter.doctor().checks
+    except CheckFailed as failed:
+        return failed.record.checks

@@ -9,11 +9,11 @@ import os
 import re
 import secrets
 import shutil
-import stat
 from collections.abc import Iterator
 from pathlib import Path
 
 from ...errors import CommandError, ConfigurationError, Conflict
+from .. import own_places
 from ..private_files import write_private
 from .plan import EndpointPlan
 
@@ -22,7 +22,6 @@ ENDPOINTS = "endpoints"
 PART_S = 3_600.0
 METRICS_TOKEN = "metrics.token"  # noqa: S105 -- a file's name
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,62}")
-_WRITABLE_BY_OTHERS = stat.S_IWGRP | stat.S_IWOTH
 
 
 class EndpointFolder:
@@ -83,19 +82,15 @@ class EndpointFolder:
             ) from error
 
     def check(self) -> None:
-        """Refuse a folder that others could have put something into: what lies in it is executed.
+        """Refuse a folder that others could have put something into, also by those around it: what is in it is run.
 
         Raises
         ------
         ConfigurationError
-            When another user owns it or could write to it.
+            When another user owns one of them or could write to it.
         """
-        for folder in (self.path, self.path.parent):
-            found = folder.stat()
-            if found.st_uid not in {os.geteuid(), 0}:
-                raise ConfigurationError(f"{folder} belongs to another user", f"ls -ld {folder}")
-            if found.st_mode & _WRITABLE_BY_OTHERS:
-                raise ConfigurationError(f"other users can write to {folder}", f"chmod 700 {folder}")
+        state = self.project_state
+        own_places.check(state.parent, state, self.path.parent, self.path)
 
     def token(self) -> str:
         """Return the token that requests need."""

@@ -20,10 +20,12 @@ from ...errors import ConfigurationError
 _NEW = ".new-"
 _FORGOTTEN_S = 24 * 3600
 _SOURCES = "sources"
+# What Python writes beside the code of a model that it imports; no part of the model.
+_CACHE = "__pycache__"
 
 
 def digest(folder: Path) -> str:
-    """Return the SHA-256 over a folder's files, their names among it.
+    """Return the SHA-256 over a folder's files, their names among it, but for what Python has compiled.
 
     Raises
     ------
@@ -32,6 +34,8 @@ def digest(folder: Path) -> str:
     """
     whole = hashlib.sha256()
     for file in sorted(folder.rglob("*"), key=lambda one: one.relative_to(folder).as_posix()):
+        if _CACHE in file.relative_to(folder).parts:
+            continue
         if file.is_symlink() or not (file.is_file() or file.is_dir()):
             raise ConfigurationError(
                 f"{file.relative_to(folder)} in the model's folder is no plain file", "replace links by what they name"
@@ -42,6 +46,14 @@ def digest(folder: Path) -> str:
             name = file.relative_to(folder).as_posix().encode("utf-8", "surrogateescape")
             whole.update(len(name).to_bytes(8, "big") + name + found.digest())
     return whole.hexdigest()
+
+
+def unchanged(folder: Path, found: str) -> bool:
+    """Tell whether a folder's files are those of a digest; what Python has compiled of them is removed."""
+    # Python would run it unseen.
+    for compiled in folder.rglob(_CACHE):
+        shutil.rmtree(compiled, ignore_errors=True)
+    return folder.is_dir() and digest(folder) == found
 
 
 @contextmanager
@@ -62,8 +74,9 @@ def making(store: Path) -> Iterator[Path]:
 def keep(made: Path, store: Path) -> tuple[Path, str]:
     """Move a model's folder to its place; return the place and the digest."""
     found = digest(made)
+    unchanged(made, found)
     place = store / found
-    if place.is_dir() and digest(place) != found:
+    if place.is_dir() and not unchanged(place, found):
         # Somebody has written to it since.
         shutil.rmtree(place)
     try:
@@ -81,7 +94,7 @@ def kept(store: Path, source: str) -> tuple[Path, str] | None:
     except (OSError, ValueError, KeyError, TypeError):
         return None
     place = store / str(found)
-    return (place, str(found)) if place.is_dir() and digest(place) == found else None
+    return (place, str(found)) if unchanged(place, str(found)) else None
 
 
 def remember(store: Path, source: str, found: str) -> None:

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import fcntl
 import json
-import os
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from ...errors import ConfigurationError
+from .. import own_places
 
 _FILE = "trusted.json"
 
@@ -40,10 +40,10 @@ def record(store: Path, digest: str, source: str) -> None:
 
 
 def _read(file: Path) -> dict[str, Any]:
+    store = file.parent
+    own_places.check(store.parent.parent, store, file)
     try:
-        with file.open(encoding="utf-8") as content:
-            mode = os.fstat(content.fileno()).st_mode
-            known = json.load(content)
+        known = json.loads(file.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return {}
     except ValueError as error:
@@ -51,6 +51,4 @@ def _read(file: Path) -> dict[str, Any]:
             f"{file} cannot be read, which holds the digests of the models that this project has logged",
             f"rm {file}; models that run code then need --trust, or to be logged again",
         ) from error
-    if mode & 0o022:
-        raise ConfigurationError(f"{file} can be written by others, so nothing can rely on it", f"chmod 600 {file}")
     return known if isinstance(known, dict) else {}

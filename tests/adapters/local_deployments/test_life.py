@@ -437,17 +437,30 @@ def test_two_changes_at_once(endpoints):
     assert endpoints.deploy().status == "ready"
 
 
+NOBODY = 65534
+
+
+@pytest.mark.parametrize("where", [".", "..", "../.."])
 @pytest.mark.parametrize("mode", [0o777, 0o770])
-def test_a_folder_that_others_can_write_to_is_refused(endpoints, mode):
+def test_a_folder_that_others_can_write_to_is_refused(endpoints, where, mode):
     endpoints.deploy()
-    endpoints.folder().path.chmod(mode)
+    place = Path(os.path.normpath(endpoints.folder().path / where))
+    before = place.stat()
+    if mode == 0o770:
+        if os.geteuid() != 0:
+            pytest.skip("only root can give a folder to another group: run the tests as root")
+        os.chown(place, -1, NOBODY)
+    place.chmod(mode)
     with pytest.raises(ConfigurationError) as caught:
         endpoints.asked()
     assert caught.value.lines() == [
-        f"ConfigurationError: other users can write to {endpoints.folder().path}",
-        f"  → chmod 700 {endpoints.folder().path}",
+        f"ConfigurationError: other users can write to {place}",
+        f"  → chmod go-w {place}",
     ]
-    endpoints.folder().path.chmod(0o700)
+    place.chmod(mode & ~0o022)
+    assert endpoints.asked() == ([1.5, 2.5], "1")
+    os.chown(place, -1, before.st_gid)
+    place.chmod(before.st_mode)
 
 
 def test_the_log_is_followed_until_the_endpoint_ends(endpoints):
