@@ -162,7 +162,7 @@ class Worker(Child):
     """
 
     def __init__(self, module: str, state: Path, listening: socket.socket) -> None:
-        super().__init__(["-m", module, str(state)])
+        super().__init__(["-P", "-m", module, str(state)])
         self._listening = listening
         self.status: WorkerStatus = "waiting"
         self.control: socket.socket | None = None

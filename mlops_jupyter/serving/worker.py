@@ -233,6 +233,8 @@ def _set_aside() -> None:
 def main(arguments: list[str]) -> int:
     """Run a worker; the arguments are the endpoint's folder and the two sockets' numbers."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    # A model may want modules of the project, in which this runs; they come after all that is installed.
+    sys.path.append(str(Path.cwd()))
     state, listening, control = Path(arguments[0]), int(arguments[1]), int(arguments[2])
 
     async def serve() -> int:

@@ -538,6 +538,15 @@ def test_two_terminals_deploy_one_name(model, project):
     assert mlops_jupyter.predict("churn", TABLE).predictions == (0, 1)
 
 
+def test_files_of_the_project_take_no_installed_modules_place(model, project):
+    for name in ("queue", "mlflow", "yaml"):
+        (project / f"{name}.py").write_text("raise ImportError('a file of the project')\n")
+    (project / "features.py").write_text("")
+    behaving_model(project / "own", "import features")
+    mlops_jupyter.deploy("own", name="churn", trust=True)
+    assert mlops_jupyter.predict("churn", TABLE).predictions == ({"a": 0}, {"a": 1})
+
+
 def test_an_interrupted_deploy_leaves_nothing(model, project):
     mlops = str(Path(sys.executable).parent / "mlops")
     process = subprocess.Popen([mlops, "deploy", "model", "--name", "churn"], stderr=subprocess.DEVNULL)
