@@ -12,6 +12,7 @@ from .. import registry, settings
 from ..capabilities.pipelines import marking
 from ..capabilities.pipelines.marking import Recorded
 from ..capabilities.pipelines.merging import Renewal, renew
+from ..capabilities.pipelines.steps import deploy_words
 from ..errors import CommandError, Conflict
 from ..protocols import GitSetup, MergedText, PipelinePart, Pipelines, TextMerge, VersionReference
 from ..records import PipelineFile, StepOutcome
@@ -36,6 +37,7 @@ def ci(
     require: Sequence[str] = (),
     deploy: VersionReference | None = None,
     name: str | None = None,
+    trust: bool = False,
     output: Path | None = None,
 ) -> PipelineFile:
     """Write the pipeline file that runs notebooks headless in CI.
@@ -58,6 +60,10 @@ def ci(
         "" takes the job out of a file that has it.
     name
         What the deployment is called; else as the registered model.
+    trust
+        Let the deploy job load the model although that executes code of whoever made it, as that of a forest or any
+        other model that is kept as a pickle may: another job has logged it, and this one cannot know it. It is said of
+        whatever is deployed when somebody starts the job; --deploy without it takes it back.
     output
         Another file than the system's own.
 
@@ -101,12 +107,12 @@ def ci(
             f"{shlex.join(words)}, {how}",
         )
     plan = plan._replace(
-        deploy=planned_pipeline.deploy_job(deploy, name, None if before is None else before.plan.deploy)
+        deploy=planned_pipeline.deploy_job(deploy, name, None if before is None else before.plan.deploy, trust=trust)
     )
     command = shlex.join(
         ["mlops", "ci", system, *(job.notebook for job in plan.jobs)]
         + [word for gate in plan.gates for word in ("--require", gate)]
-        + ([] if plan.deploy is None else ["--deploy", plan.deploy.model, "--name", plan.deploy.name])
+        + ([] if plan.deploy is None else ["--deploy", *deploy_words(plan.deploy)])
         + ([] if output is None else ["--output", shown])
     )
     parts = pipelines.parts(plan)

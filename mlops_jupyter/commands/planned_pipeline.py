@@ -91,7 +91,9 @@ def plan(
     return made, notes
 
 
-def deploy_job(model: str | None, name: str | None, before: DeployJob | None) -> DeployJob | None:
+def deploy_job(
+    model: str | None, name: str | None, before: DeployJob | None, *, trust: bool = False
+) -> DeployJob | None:
     """Return the job that deploys a model: as asked for, else as the file has it already.
 
     Raises
@@ -100,9 +102,14 @@ def deploy_job(model: str | None, name: str | None, before: DeployJob | None) ->
         When the model is in no registry, or a name has no place in a pipeline.
     """
     if model is None:
-        if name is not None and before is None:
-            raise CommandError("--name is the deployment's, and nothing is deployed", "--deploy models:/churn@champion")
-        return before if before is None or name is None else DeployJob(before.model, _deployment(name))
+        if before is None:
+            if name is None and not trust:
+                return None
+            option = "--trust" if name is None else "--name"
+            raise CommandError(
+                f"{option} is the deployment's, and nothing is deployed", "--deploy models:/churn@champion"
+            )
+        return before._replace(name=before.name if name is None else _deployment(name), trust=before.trust or trust)
     if not model:
         return None
     registered = _REGISTERED.fullmatch(model)
@@ -111,7 +118,7 @@ def deploy_job(model: str | None, name: str | None, before: DeployJob | None) ->
             f"{model} is no version of a registered model, which is all that a pipeline can reach",
             "--deploy models:/churn@champion",
         )
-    return DeployJob(f"models:/{registered['rest']}", _deployment(name or registered["model"]))
+    return DeployJob(f"models:/{registered['rest']}", _deployment(name or registered["model"]), trust)
 
 
 def _deployment(name: str) -> str:

@@ -17,10 +17,11 @@ class NotebookJob(NamedTuple):
 
 
 class DeployJob(NamedTuple):
-    """A job that deploys a model under a name when somebody says so."""
+    """A job that deploys a model under a name when somebody says so; one that is trusted may run code to be loaded."""
 
     model: str
     name: str
+    trust: bool = False
 
 
 class PipelinePlan(NamedTuple):

@@ -16,6 +16,7 @@ import yaml
 import mlops_jupyter
 from mlops_jupyter.errors import CommandError
 from tests.fakes import node_tools
+from tests.fakes.models import small_forest
 from tests.fakes.pipelines import GOOD, Notes, commit, deployed, gitlab, registered, repository
 
 pytestmark = pytest.mark.xdist_group("node")
@@ -73,6 +74,7 @@ def test_with_a_deployment_it_passes_too(project):
         ({"deploy": "models:/churn"}, "models:/churn is no version of a registered model"),
         ({"deploy": "churn@champion", "name": "a b"}, "'a b' cannot be a deployment's name in a pipeline"),
         ({"name": "churn"}, "--name is the deployment's, and nothing is deployed"),
+        ({"trust": True}, "--trust is the deployment's, and nothing is deployed"),
     ],
 )
 def test_what_cannot_be_deployed(project, options, said):
@@ -138,10 +140,11 @@ def test_a_gate_that_is_not_met_fails_it_and_the_merge_request_is_told(project, 
 
 @node_tools.needs("npm", "rsync")
 def test_its_deployment_answers_when_the_job_and_its_checkout_are_gone(project, tmp_path):
+    """Of a model of trees, too, which nobody but its maker's project loads without a word."""
     root = repository(project)
-    mlops_jupyter.ci("gitlab", "notebooks/train.ipynb", deploy="models:/churn@champion")
+    mlops_jupyter.ci("gitlab", "notebooks/train.ipynb", deploy="models:/churn@champion", trust=True)
     commit(root)
-    store, place = registered(tmp_path), tmp_path / "serving"
+    store, place = registered(tmp_path, small_forest), tmp_path / "serving"
     done = execute(root, "notebooks:deploy", MLFLOW_TRACKING_URI=store, MLOPS_DEPLOYMENTS=str(place))
     assert done.returncode == 0, done.stdout + done.stderr
     with deployed(place, store) as mlops:
@@ -154,7 +157,7 @@ def test_its_deployment_answers_when_the_job_and_its_checkout_are_gone(project, 
         assert (shown["status"], shown["follows"]) == ("ready", "models:/churn@champion")
         # A worker needs nothing of the job's either to be started again.
         os.killpg(os.getpgid(shown["pid"]), signal.SIGKILL)
-        mlops("deploy", "models:/churn@champion", "--name", "churn")
+        mlops("deploy", "models:/churn@champion", "--name", "churn", "--trust")
         assert json.loads(mlops("predict", "churn", '[{"a": 3, "b": 0}]', "--json"))["predictions"] == [1]
 
 

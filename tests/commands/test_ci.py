@@ -401,6 +401,21 @@ def test_a_project_whose_runs_are_on_a_server_keeps_no_store(root):
     assert not any("MLFLOW_TRACKING_URI" in note for note in told.notes)
 
 
+def test_a_deployment_is_trusted_until_it_is_said_anew(root):
+    def line() -> str:
+        text = (root / ".gitlab-ci.yml").read_text()
+        return next(row.strip() for row in text.splitlines() if row.strip().startswith("mlops deploy"))
+
+    mlops_jupyter.ci("gitlab", "notebooks/train.ipynb", deploy="churn@champion")
+    mlops_jupyter.ci("gitlab", trust=True)
+    assert line() == "mlops deploy models:/churn@champion --name churn --trust"
+    assert "--deploy models:/churn@champion --name churn --trust" in (root / ".gitlab-ci.yml").read_text()
+    mlops_jupyter.ci("gitlab", name="risk")
+    assert line() == "mlops deploy models:/churn@champion --name risk --trust"
+    mlops_jupyter.ci("gitlab", deploy="churn@champion")
+    assert line() == "mlops deploy models:/churn@champion --name churn"
+
+
 def test_at_the_terminal(root, terminal):
     done = terminal("ci", "jenkins", TRAIN, "--require", "accuracy >= 0.9", "--require", "loss < 1", cwd=root)
     assert done.code == 0, done.err

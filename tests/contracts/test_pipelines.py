@@ -60,15 +60,16 @@ def test_one_notebook_more_is_one_part_more(pipelines):
     assert [part.name for part in more if part not in less and part.name not in {"lint", "review"}] == ["run/b"]
 
 
-def test_a_model_is_deployed_by_one_job_more(pipelines):
+@pytest.mark.parametrize(("trust", "option"), [(False, ""), (True, " --trust")])
+def test_a_model_is_deployed_by_one_job_more(pipelines, trust, option):
     """It is a part of its own, the command is whole, and the next call knows it."""
     import yaml
 
     without = plan("a.ipynb")
-    deploying = without._replace(deploy=DeployJob("models:/churn@champion", "churn"))
+    deploying = without._replace(deploy=DeployJob("models:/churn@champion", "churn", trust))
     parts = {part.name: part.text for part in pipelines.parts(deploying)}
     assert parts.keys() - {part.name for part in pipelines.parts(without)} - {"stages"} == {"deploy"}
-    assert "mlops deploy models:/churn@champion --name churn\n" in parts["deploy"]
+    assert f"mlops deploy models:/churn@champion --name churn{option}\n" in parts["deploy"]
     assert pipelines.jobs(deploying)[-1].removeprefix("notebooks:") == "deploy"
     text = "".join(parts.values())
     if pipelines.comment == "#":

@@ -8,9 +8,10 @@ from pathlib import Path
 import mlflow
 import pandas as pd
 from sklearn.compose import ColumnTransformer
+from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import OneHotEncoder
+from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from mlops_jupyter.capabilities.endpoints import PlannedVersion, neutral_examples, runners
 
@@ -39,6 +40,18 @@ def small_regressor(path: Path) -> Path:
     mlflow.sklearn.save_model(
         model, str(path), signature=signature, input_example=table.head(2), pip_requirements=["scikit-learn"]
     )
+    return path
+
+
+def small_forest(path: Path) -> Path:
+    """Save a pipeline with a forest of the columns a and b as a folder; skops does not trust the nodes of trees."""
+    table = pd.DataFrame({"a": [0.0, 1.0, 2.0, 3.0], "b": [1.0, 1.0, 0.0, 0.0]})
+    model = make_pipeline(StandardScaler(), RandomForestClassifier(5, random_state=0)).fit(table, [0, 0, 1, 1])
+    signature = mlflow.models.infer_signature(table, model.predict(table))
+    mlflow.sklearn.save_model(
+        model, str(path), signature=signature, input_example=table.head(2), pip_requirements=["scikit-learn"],
+        serialization_format="cloudpickle",
+    )  # fmt: skip
     return path
 
 

@@ -38,12 +38,12 @@ def repository(root: Path, **notebooks: str) -> Path:
     return root
 
 
-def registered(folder: Path) -> str:
+def registered(folder: Path, make: Callable[[Path], Path] = small_model) -> str:
     """Make a store elsewhere with a registered model churn and its champion; return the store's address."""
     uri = f"sqlite:///{folder}/registry.db"
     client = mlflow.MlflowClient(uri)
     client.create_registered_model("churn")
-    client.create_model_version("churn", small_model(folder / "model").as_uri())
+    client.create_model_version("churn", make(folder / "model").as_uri())
     client.set_registered_model_alias("churn", "champion", "1")
     return uri
 

@@ -125,7 +125,7 @@ def about(recorded: Recorded, comment: str, words: Sequence[str]) -> PipelinePar
     # A file without such a job is written as before there were any.
     deploy, apart = told.pop("deploy"), told.pop("install_apart")
     if deploy is not None:
-        told |= {"deploy": list(deploy), "install_apart": apart}
+        told |= {"deploy": list(deploy if deploy.trust else deploy[:2]), "install_apart": apart}
     told["parts"] = recorded.parts
     lines = [*words, _PLAN + json.dumps(told, ensure_ascii=False, separators=(",", ":"))]
     return PipelinePart(ABOUT, "".join(f"{comment} {line}".rstrip() + "\n" for line in lines))

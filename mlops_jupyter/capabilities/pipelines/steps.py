@@ -104,7 +104,7 @@ def deploy_lines(plan: PipelinePlan, deploy: DeployJob, spared_by: str) -> tuple
         for a system that does not.
     """
     settings = '"${MLOPS_JUPYTER_ROOT:-.}/$file"'
-    command = shlex.join(["mlops", "deploy", deploy.model, "--name", deploy.name])
+    command = shlex.join(["mlops", "deploy", *deploy_words(deploy)])
     return (
         "# The endpoint outlives this checkout: its state, settings and Python have a directory of their own.",
         f'place="${{{PLACE_VARIABLE}:-$HOME/mlops-deployments}}/{deploy.name}"',
@@ -117,6 +117,11 @@ def deploy_lines(plan: PipelinePlan, deploy: DeployJob, spared_by: str) -> tuple
         *(("# Else it would be ended with the job.", f"export {spared_by}") if spared_by else ()),
         command,
     )
+
+
+def deploy_words(deploy: DeployJob) -> tuple[str, ...]:
+    """Return the words that say what is deployed, for `mlops deploy`."""
+    return (deploy.model, "--name", deploy.name, *(("--trust",) if deploy.trust else ()))
 
 
 def gate_words(gates: Iterable[str]) -> tuple[str, ...]:
