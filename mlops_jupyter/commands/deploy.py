@@ -112,11 +112,14 @@ def deploy(
     current.prepare_state()
     packages.check_private(current)
     place = targets.target(current, target)
-    with place.changing(name), tempfile.TemporaryDirectory() as made:
-        reporter.progress(f"{name}: the model is fetched", 0, 1)
-        package = _package(current, model, data, name)
-        vouched = trust and not package.trusted
-        package = packages.loadable(package, trust=trust)
+    reporter.progress(f"{name}: the model is fetched", 0, 1)
+    with (
+        place.changing(name),
+        tempfile.TemporaryDirectory() as made,
+        targets.copied(current, place, lambda: _package(current, model, data, name)) as fetched,
+    ):
+        vouched = trust and not fetched.trusted
+        package = packages.loadable(fetched, trust=trust)
         if data is not None and live_models.reference_of(model) is not None:
             without = current.monitoring.get("redact", ())
             package = packages.with_baseline(current, package, _rows(data), Path(made), without)

@@ -10,7 +10,7 @@ from ..capabilities.endpoints import following
 from ..capabilities.endpoints.folder import endpoint_folder
 from ..errors import ConfigurationError, Conflict, MlopsError, Unavailable
 from ..protocols import ModelRegistry, Silent, WantedDeployment
-from ..records import Deployment
+from ..records import Deployment, ModelPackage
 from . import packages, project, targets
 
 
@@ -96,20 +96,23 @@ class Follower:
             if self._place.get(self._name).follows != follows:
                 return None
             packages.check_private(self._current)
-            found = packages.resolved(self._current, follows)
-            try:
-                package = packages.loadable(found, trust=False)
-            except ConfigurationError as error:
-                # What was trusted when it was deployed is that version, not those to come.
-                hint = f"mlops deploy {follows} --name {self._name} --trust, if you know who made it"
-                raise ConfigurationError(error.message, hint) from error
-            if package.version != version:
-                raise ConfigurationError(f"{follows} has moved on already", "it is looked at again")
-            wanted = WantedDeployment(
-                name=self._name,
-                versions=rollouts.alone(targets.served(package)),
-                why=f"{follows} points to version {version} now",
-                who="alias",
-                follows=follows,
-            )
-            return self._place.apply(wanted, targets.waiting(Silent(), self._name))
+            with targets.copied(self._current, self._place, lambda: packages.resolved(self._current, follows)) as found:
+                try:
+                    package = packages.loadable(found, trust=False)
+                except ConfigurationError as error:
+                    # What was trusted when it was deployed is that version, not those to come.
+                    hint = f"mlops deploy {follows} --name {self._name} --trust, if you know who made it"
+                    raise ConfigurationError(error.message, hint) from error
+                return self._serve(package, follows, version)
+
+    def _serve(self, package: ModelPackage, follows: str, version: str) -> Deployment:
+        if package.version != version:
+            raise ConfigurationError(f"{follows} has moved on already", "it is looked at again")
+        wanted = WantedDeployment(
+            name=self._name,
+            versions=rollouts.alone(targets.served(package)),
+            why=f"{follows} points to version {version} now",
+            who="alias",
+            follows=follows,
+        )
+        return self._place.apply(wanted, targets.waiting(Silent(), self._name))

@@ -8,7 +8,7 @@ from .. import settings
 from ..errors import CommandError
 from ..protocols import AliasName, ModelName, ModelReference, Object
 from ..records import RegisteredVersion
-from . import project
+from . import project, targets
 from .live_models import given, in_a_run
 from .models import model_registry, remember, with_runs
 
@@ -61,7 +61,9 @@ def register(
     if not name.strip():
         raise CommandError("a model's name cannot be empty", "--name churn")
     current = settings.current()
-    package = in_a_run(current, given(current, model, data=data, name=name), name=name)
+    local = targets.target(current)
+    with targets.copied(current, local, lambda: given(current, model, data=data, name=name)) as found:
+        package = in_a_run(current, found, name=name)
     models = model_registry(current)
     made = models.register(name, package.source, description)
     notes = (*package.notes, *made.notes)

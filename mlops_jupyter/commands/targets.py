@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import cast
@@ -43,6 +45,29 @@ def plain_name(given: str) -> str:
 def deployment_names(_: str) -> list[tuple[str, str]]:
     """Return the names of this machine's deployments, and of each how it is."""
     return [(found.name, found.status) for found in target(settings.current()).all()]
+
+
+@contextmanager
+def copied(
+    current: settings.Settings, place: DeploymentTarget, fetch: Callable[[], ModelPackage]
+) -> Iterator[ModelPackage]:
+    """Bring a model here; unless a deployment of this machine serves it in the end, its copy is gone then.
+
+    Parameters
+    ----------
+    current
+        The project's settings.
+    place
+        The target within whose `changing` this is.
+    fetch
+        What brings it.
+    """
+    package = fetch()
+    try:
+        yield package
+    finally:
+        for one in (place, target(current)):
+            one.release({package.digest})
 
 
 def served(package: ModelPackage) -> ServedVersion:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import Any, NamedTuple, Protocol
@@ -141,6 +141,9 @@ class DeploymentTarget(Protocol):
 
     def remove(self, name: str) -> Deployment:
         """End it and leave nothing; return how it was."""
+
+    def release(self, digests: Collection[str]) -> None:
+        """Remove the copies, on this machine, of those of these models that none serves or can go back to."""
 
     def ask(self, name: str, body: ScoringBody, timeout_s: float) -> Answer:
         """Send a scoring request; raises `Rejected` with the endpoint's words when it refuses.

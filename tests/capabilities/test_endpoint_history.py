@@ -56,3 +56,17 @@ def test_a_line_that_is_not_whole_is_passed_over(told):
     with told.file.open("ab") as file:
         file.write(b'{"number": 2, "at"\n')
     assert told.back() == "a"
+
+
+def test_the_last_changes_are_kept_and_gone_back_through(told):
+    for number in range(history.KEPT + 10):
+        told.serve(str(number))
+    assert len(told.file.read_text().splitlines()) == history.KEPT
+    assert told.file.stat().st_mode & 0o777 == 0o600
+    newest = history.KEPT + 9
+    # Each return is a change itself, and pushes an old one out.
+    reached = [told.back() for _ in range(history.KEPT // 2)]
+    assert reached == [str(newest - 1 - back) for back in range(history.KEPT // 2)]
+    assert told.back() is None
+    told.serve("next")
+    assert told.back() == str(newest - history.KEPT // 2)

@@ -294,6 +294,22 @@ def test_undeploy_leaves_nothing(model, project):
     assert [one for one in left if one.is_file()] == []
 
 
+def copies(root: Path) -> list[str]:
+    """Return the names of what is kept of models on this machine, but for what is trusted."""
+    models = root / ".mlops" / "models"
+    return sorted(one.name for one in models.rglob("*") if one.parent in {models, models / "sources"}
+                  and not one.name.startswith("trusted.json") and one.name != "sources")  # fmt: skip
+
+
+def test_a_model_that_nothing_serves_leaves_no_copy(model, project):
+    behaving_model(project / "own", "pass")
+    with pytest.raises(ConfigurationError, match="may run code"):
+        mlops_jupyter.deploy("own", name="churn")
+    assert copies(project) == []
+    mlops_jupyter.register("model", name="churn")
+    assert copies(project) == []
+
+
 def test_who_deploys_what_is_served_already_is_told(registered, project):
     said = "churn served this already"
     assert said not in mlops_jupyter.deploy("models:/churn/1", name="churn").notes
@@ -446,9 +462,17 @@ def test_an_alias_is_followed(registered, project):
     wait_for(lambda: len(history.read_text().splitlines()) == 2)
     last = json.loads(history.read_text().splitlines()[-1])
     assert (last["who"], last["why"]) == ("alias", "models:/churn@champion points to version 2 now")
+    # What is not served in the end leaves no copy.
+    there = copies(project)
+    behaving_model(project / "own", "pass")
+    registered.create_model_version("churn", (project / "own").as_uri())
+    registered.set_registered_model_alias("churn", "champion", "4")
+    wait_for(lambda: "models:/churn/4 may run code" in "".join(mlops_jupyter.logs("churn").lines), 60)
+    assert copies(project) == there
     back = mlops_jupyter.rollback("churn")
     assert (back.versions[0].version, back.follows) == ("1", None)
     mlops_jupyter.undeploy("churn", yes=True)
+    assert copies(project) == []
     wait_for(lambda: ours(project) == [], 20)
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from ...capabilities.endpoints import EndpointPlan, MonitoringPlan, PlannedVersion, neutral_examples, runners
+from ...capabilities.endpoints import EndpointPlan, MonitoringPlan, PlannedVersion, history, neutral_examples, runners
 from ...capabilities.endpoints.folder import EndpointFolder
 from ...capabilities.private_files import write_private
 from ...protocols import WantedDeployment
@@ -69,6 +69,14 @@ def with_baseline(folder: EndpointFolder, version: ServedVersion) -> ServedVersi
     place.mkdir(mode=0o700, exist_ok=True)
     write_private(kept, text)
     return replace(version, baseline=str(kept))
+
+
+def drop_baselines(folder: EndpointFolder) -> None:
+    """Remove the baselines of versions that an endpoint neither serves nor can go back to."""
+    kept = {one.baseline for entry in history.entries(folder.history) for one in entry.versions}
+    for file in (folder.path / "baseline").glob("*.json"):
+        if str(file) not in kept:
+            file.unlink(missing_ok=True)
 
 
 def served(version: PlannedVersion) -> ServedVersion:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import socket
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -23,7 +23,7 @@ from ...records import Deployment
 from . import asking, log_reading, starting
 from .describing import body, described, with_shadows
 from .ending import end, end_workers
-from .planning import planned, served, with_baseline
+from .planning import drop_baselines, planned, served, with_baseline
 
 _SWAP_S, _BACK_S = 900.0, 5.0
 
@@ -41,6 +41,7 @@ class LocalDeployments:
 
     def __init__(self, state: Path, worker: str = "mlops_jupyter.serving.worker") -> None:
         self._state, self._worker = state, worker
+        self._changing: set[str] = set()
 
     @contextmanager
     def changing(self, name: str) -> Iterator[None]:
@@ -48,6 +49,7 @@ class LocalDeployments:
         folder = endpoint_folder(self._state, name)
         with folder.changing():
             new = not folder.path.exists()
+            self._changing.add(name)
             try:
                 yield
             except KeyboardInterrupt:
@@ -56,6 +58,8 @@ class LocalDeployments:
                     scraping.withdraw(folder)
                     folder.remove()
                 raise
+            finally:
+                self._changing.discard(name)
 
     def apply(self, wanted: WantedDeployment, waiting: Waiting) -> Deployment:
         """Make it so, and return when it answers; what is served already goes on until then."""
@@ -72,7 +76,10 @@ class LocalDeployments:
             plan = self._change(folder, state, wanted, waiting)
         else:
             plan = self._begin(folder, state, wanted, waiting)
+        known = _digests(folder)
         history.note(folder.history, plan, wanted.who, wanted.why, wanted.back_to)
+        self.release(known)
+        drop_baselines(folder)
         if wanted.auto is None or not wanted.continues:
             # What was remembered of a canary is of another rollout.
             log.forget(folder.watch)
@@ -104,7 +111,7 @@ class LocalDeployments:
     def remove(self, name: str) -> Deployment:
         """End it and leave nothing; return how it was."""
         folder = self._found(name)
-        with folder.changing():
+        with self.changing(name):
             was = described(folder)
             state = current_state(folder)
             if state is not None:
@@ -112,8 +119,17 @@ class LocalDeployments:
             unused = _digests(folder)
             scraping.withdraw(folder)
             folder.remove()
-            self._forget(unused)
+            self.release(unused)
         return was
+
+    def release(self, digests: Collection[str]) -> None:
+        """Remove the copies of models that no endpoint serves or can go back to."""
+        locks = {one.name for one in (self._state / ENDPOINTS).glob(".*.lock")}
+        if locks - {f".{name}.lock" for name in self._changing}:
+            # Somebody may be about to serve one of them, and has not written it down yet.
+            return
+        for digest in set(digests).difference(*map(_digests, all_endpoints(self._state))):
+            folders.forget(self._state / "models", digest)
 
     def ask(self, name: str, body: ScoringBody, timeout_s: float) -> Answer:
         """Send a scoring request."""
@@ -135,16 +151,6 @@ class LocalDeployments:
         first = next(following)
         yield (*log_reading.last_lines(folder.log, most), *first)
         yield from following
-
-    def _forget(self, digests: set[str]) -> None:
-        """Remove the copies of models that no other endpoint serves or has served."""
-        others = all_endpoints(self._state)
-        if len(list((self._state / ENDPOINTS).glob(".*.lock"))) > 1:
-            # Somebody may be about to serve one of them, and has not written it down yet.
-            return
-        store = self._state / "models"
-        for digest in digests.difference(*map(_digests, others)):
-            folders.forget(store, digest)
 
     def _found(self, name: str) -> EndpointFolder:
         folder = endpoint_folder(self._state, name)
@@ -175,7 +181,7 @@ class LocalDeployments:
             # Of one that has never served anything the plan stays, as its log does.
             if old is not None:
                 folder.write_plan(old)
-                self._forget({one.digest for one in plan.versions if one.digest is not None})
+                self.release({one.digest for one in plan.versions if one.digest is not None})
             raise
         return plan
 

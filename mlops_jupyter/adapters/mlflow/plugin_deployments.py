@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
@@ -98,6 +98,9 @@ class PluginDeployments:
         with as_ours():
             self._client.delete_deployment(name)
         return was
+
+    def release(self, digests: Collection[str]) -> None:
+        """Do nothing: plugins are told where a model is, and fetch it themselves."""
 
     def ask(self, name: str, body: ScoringBody, timeout_s: float) -> Answer:
         """Send a table by way of the plugin."""

@@ -10,7 +10,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from ..private_files import write_private
 from .plan import EndpointPlan, PlannedVersion
+
+# So many changes are kept: as far back can be gone.
+KEPT = 20
 
 
 class Entry(NamedTuple):
@@ -19,7 +23,7 @@ class Entry(NamedTuple):
     Attributes
     ----------
     number
-        The line that first had it, counted from 0: a return to an earlier plan has that one's number.
+        Its place among all that was served for the first time; a return to an earlier plan has that one's number.
     at, who, why
         When, whose doing it was, and what led to it.
     versions, follows
@@ -35,15 +39,23 @@ class Entry(NamedTuple):
 
 
 def note(file: Path, plan: EndpointPlan, who: str, why: str, number: int | None = None) -> None:
-    """Add a plan that has come into force; ``number`` is that of the entry that it goes back to."""
+    """Add a plan that has come into force; ``number`` is that of the entry that it goes back to.
+
+    Of changes longer ago than `KEPT` nothing is kept.
+    """
+    known = entries(file)
     told: Mapping[str, Any] = {
-        "number": len(_lines(file)) if number is None else number,
+        "number": max((one.number for one in known), default=-1) + 1 if number is None else number,
         "at": datetime.now(UTC).isoformat(timespec="seconds"),
         "who": who,
         "why": why,
         "versions": [asdict(version) for version in plan.versions],
         "follows": plan.follows,
     }
+    if len(lines := _lines(file)) >= KEPT:
+        last = [*lines[1 - KEPT :], json.dumps(told).encode()]
+        write_private(file, "".join(f"{one.decode(errors='replace')}\n" for one in last))
+        return
     handle = os.open(file, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         os.write(handle, json.dumps(told).encode() + b"\n")
@@ -77,8 +89,9 @@ def before(file: Path) -> Entry | None:
         return None
     now = every[-1]
     first = next(at for at, one in enumerate(every) if one.number == now.number)
-    others = (one for one in reversed(every[:first]) if (one.versions, one.follows) != (now.versions, now.follows))
-    return next(others, None)
+    # Of a return to what is not in the list any more, what stands before it came later.
+    earlier = (one for one in reversed(every[:first]) if one.number < now.number)
+    return next((one for one in earlier if (one.versions, one.follows) != (now.versions, now.follows)), None)
 
 
 def _lines(file: Path) -> list[bytes]:

@@ -17,7 +17,7 @@ import psutil
 import pytest
 
 from mlops_jupyter.adapters.local_deployments.target import LocalDeployments
-from mlops_jupyter.capabilities.endpoints import MonitoringPlan, processes
+from mlops_jupyter.capabilities.endpoints import MonitoringPlan, history, processes
 from mlops_jupyter.capabilities.endpoints.folder import EndpointFolder
 from mlops_jupyter.capabilities.endpoints.state import EndpointState, read_state
 from mlops_jupyter.errors import ConfigurationError, Conflict, MlopsError, NotFound, Rejected, Unavailable
@@ -229,6 +229,35 @@ def test_another_baseline_of_a_version_leaves_the_first_where_it_is(endpoints, t
         found = endpoints.apply(WantedDeployment("churn", (earlier,), "a test", "me"), lambda *_: None)
     assert Path(found.versions[0].baseline) == first == deploy("first")
     assert first.read_text() == "first"
+
+
+def test_copies_that_only_older_changes_name_are_gone(endpoints, monkeypatch):
+    monkeypatch.setattr(history, "KEPT", 2)
+    models = endpoints.state / "models"
+
+    def serve(digest: str) -> None:
+        (models / digest).mkdir(parents=True, exist_ok=True)
+        file = endpoints.state.parent / f"{digest}.json"
+        file.write_text(digest)
+        version = ServedVersion("1", "models:/churn/1", digest=digest, path=str(models / digest), baseline=str(file))
+        with endpoints.changing("churn"):
+            endpoints.apply(WantedDeployment("churn", (version,), "a test", "me"), lambda *_: None)
+
+    for digest in ("first", "second", "third"):
+        serve(digest)
+    assert {one.name for one in models.iterdir()} == {"second", "third"}
+    kept = (endpoints.folder().path / "baseline").iterdir()
+    assert sorted(one.read_text() for one in kept) == ["second", "third"]
+    assert endpoints.before("churn").versions[0].digest == "second"
+    # Not while somebody may be about to serve it.
+    (models / "fourth").mkdir()
+    with endpoints.folder("other").changing():
+        endpoints.release({"third", "fourth"})
+    assert (models / "fourth").exists()
+    endpoints.release({"third", "fourth"})
+    assert {one.name for one in models.iterdir()} == {"second", "third"}
+    endpoints.remove("churn")
+    assert list(models.iterdir()) == []
 
 
 def test_of_several_that_start_the_one_that_fails_says_why(endpoints, tmp_path):
