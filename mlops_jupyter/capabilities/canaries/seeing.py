@@ -8,15 +8,16 @@ from typing import Any
 from ...records import DriftReport, Quality
 from .windows import Seen
 
-# What is wrong with a request is not the model's doing. 400 is: MLflow answers so whatever a model raises.
-_CALLERS = frozenset({"401", "403", "404", "405", "408", "411", "413", "415", "429", "431", "499"})
+# What is wrong with a request is not the model's doing. 400 is: MLflow answers so whatever a model raises. So is 429:
+# the line before a version that is too slow for its traffic is full.
+_CALLERS = frozenset({"401", "403", "404", "405", "408", "411", "413", "415", "431", "499"})
 
 
 def seen(
     snapshot: Mapping[str, Any],
     versions: Collection[str],
     drift: DriftReport | None = None,
-    quality: Quality | None = None,
+    quality: tuple[Quality | None, ...] = (),
     *,
     watched: bool = False,
 ) -> Seen:

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 import numpy as np
 import pytest
 
+from mlops_jupyter.capabilities.canaries import seeing
 from mlops_jupyter.capabilities.canaries.decisions import Outcome, begun, decide
 from mlops_jupyter.capabilities.canaries.evidence import Evidence, Window, of_means
 from mlops_jupyter.capabilities.canaries.windows import RolloutState, Seen, quantile
@@ -143,6 +144,42 @@ def test_each_fault_is_rolled_back_with_its_reason(fault: dict[str, float], said
         assert (decided[-1].verdict, decided[-1].percent) == ("roll back", 0), (seed, decided[-1].reason)
         assert said in decided[-1].reason
         assert windows <= most, (seed, windows)
+
+
+def counted(main: dict[str, int], canary: dict[str, int]) -> tuple[Seen, Seen]:
+    """Return what two versions have done, of what an endpoint has counted by code."""
+    told = {"bounds": DURATION_BOUNDS, "sum": 0.0}
+    snapshot = {
+        "counters": {
+            "requests": [
+                (("m", version, "main", "mlflow", code), count)
+                for version, codes in (("1", main), ("2", canary))
+                for code, count in codes.items()
+            ]
+        },
+        "histograms": {
+            "durations": [
+                (("m", version, "main", "mlflow"), {**told, "counts": (sum(codes.values()), *(0,) * len(DURATION_BOUNDS))})
+                for version, codes in (("1", main), ("2", canary))
+            ]
+        },
+    }
+    return seeing.seen(snapshot, {"1"}), seeing.seen(snapshot, {"2"})
+
+
+def test_a_canary_whose_line_is_full_is_rolled_back():
+    """It refuses 99 of 100 requests with 429; beside it callers err, which is nobody's fault here."""
+    state, percent = begun(POLICY, 10, 0), 10.0
+    for number in range(40):
+        main, canary = counted(
+            {"200": 500 * number, "404": 100 * number, "429": number}, {"200": number, "429": 99 * number}
+        )
+        outcome = decide(POLICY, state, main, canary, number * POLICY.window_s)
+        state, percent = outcome.state, outcome.percent
+        if outcome.verdict != "hold":
+            break
+    assert (outcome.verdict, percent) == ("roll back", 0)
+    assert outcome.reason.startswith("99% of its requests failed, beside 0.166%")
 
 
 def test_a_fault_that_comes_later_is_found():
