@@ -13,8 +13,12 @@ import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
-# How many times as often something bad may happen to a canary that is as bad as this: the mixture is over all of them.
-_RATIOS = (2.0, 3.0, 5.0, 10.0, 30.0, 100.0)
+# How many times as often something bad may happen to a canary that is as bad as this: the mixture is over all of them,
+# and over one that bets on nothing.
+_RATIOS = (1.0, 2.0, 3.0, 5.0, 10.0, 30.0, 100.0)
+# Before each window so much of the wealth is shared out anew between them. What fits many windows may not fit one, as
+# when all fails for a while, and others have nothing left by then, as what a window adds is cut.
+_SHARED = 0.01
 _NONE = tuple(0.0 for _ in _RATIOS)
 
 
@@ -57,7 +61,9 @@ class Evidence(NamedTuple):
         Of the bad ones of a window, how many are the canary's is binomial with its share of all, given their number,
         when bad things happen as often to either (J. Przyborowski, H. Wilenski, Biometrika 31 (1940) 313-323: of
         Poisson counts; of shares that are not small it is hypergeometric, which varies less). The e-value is the
-        likelihood ratio of "so many times as often" to "as often as is tolerated", mixed over several ratios.
+        likelihood ratio of "so many times as often" to "as often as is tolerated", mixed over several ratios, between
+        which wealth moves (M. Herbster, M. K. Warmuth, "Tracking the best expert", Machine Learning 32 (1998) 151-178):
+        whoever bets may move it, so it is an e-value still.
 
         Parameters
         ----------
@@ -77,7 +83,9 @@ class Evidence(NamedTuple):
         for ratio in _RATIOS:
             other = _odds(share, tolerated * ratio)
             added.append(window.bad * math.log(other / usual) + window.bad_beside * math.log((1 - other) / (1 - usual)))
-        wealth = tuple(before + more for before, more in zip(self.wealth, added, strict=True))
+        total = self.log_value + math.log(_SHARED)
+        shared = [_sum((one + math.log1p(-_SHARED), total)) for one in self.wealth]
+        wealth = tuple(before + more for before, more in zip(shared, added, strict=True))
         over = _mean(wealth) - self.log_value - most
         return Evidence(tuple(one - over for one in wealth) if over > 0 else wealth)
 
@@ -107,6 +115,10 @@ def _odds(share: float, ratio: float) -> float:
     return share * ratio / (1 - share + share * ratio)
 
 
-def _mean(logs: Sequence[float]) -> float:
+def _sum(logs: Sequence[float]) -> float:
     highest = max(logs)
-    return highest + math.log(sum(math.exp(one - highest) for one in logs) / len(logs))
+    return highest + math.log(sum(math.exp(one - highest) for one in logs))
+
+
+def _mean(logs: Sequence[float]) -> float:
+    return _sum(logs) - math.log(len(logs))

@@ -352,6 +352,13 @@ def test_evidence_that_is_looked_at_all_the_time_misleads_no_more_than_it_says()
     assert ever(of_numbers) <= 0.05
 
 
+def test_an_outage_of_both_does_not_hide_a_canary_that_always_fails():
+    evidence = Evidence()
+    for window in (Window(135, 135, 6, 1_110), Window(63, 63, 120, 590), *[Window(80, 80, 4, 800)] * 3):
+        evidence = evidence.and_(window, 1.0, 3.0)
+    assert evidence.log_value > np.log(3_200)
+
+
 def test_a_quantile_is_interpolated_as_promql_does():
     assert quantile([0, 10, 10, 0], [1.0, 2.0, 4.0], 0.5) == 2.0
     assert quantile([0, 10, 10, 0], [1.0, 2.0, 4.0], 0.75) == 3.0
