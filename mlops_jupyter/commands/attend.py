@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from .. import settings
@@ -13,7 +14,7 @@ from ..capabilities.canaries.windows import Seen
 from ..capabilities.endpoints import control
 from ..capabilities.endpoints.folder import endpoint_folder
 from ..capabilities.endpoints.reports import read_drift
-from ..capabilities.quality.keeping import read_quality
+from ..capabilities.quality.keeping import QualityOfTimes
 from ..protocols import Silent, WantedDeployment
 from ..records import Decision, Deployment, RolloutPolicy, ServedVersion
 from . import targets
@@ -37,6 +38,7 @@ class Rollout:
         self._name = name
         self._place = targets.target(current)
         self._folder = endpoint_folder(current.state, name)
+        self._quality = QualityOfTimes(self._folder.watch)
         self._held = ""
 
     def look(self) -> tuple[float, Decision | None]:
@@ -59,9 +61,9 @@ class Rollout:
         if policy is None or canary is None:
             return 0.0, None
         now = datetime.now(UTC)
-        main, other = self._seen(found, policy.version)
         remembered = log.read_state(self._folder.watch, policy.version, canary.percent)
         state = remembered or begun(policy, canary.percent, now.timestamp())
+        main, other = self._seen(found, policy.version, state.starts)
         outcome = decide(policy, state, main, other, now.timestamp())
         decision = Decision(now, policy.version, outcome.verdict, outcome.reason, outcome.percent)
         if outcome.verdict == "hold":
@@ -73,16 +75,16 @@ class Rollout:
         log.note(self._folder.watch, decision)
         return policy.window_s, decision
 
-    def _seen(self, found: Deployment, canary: str) -> tuple[Seen, Seen]:
+    def _seen(self, found: Deployment, canary: str, starts: Sequence[float]) -> tuple[Seen, Seen]:
         """Return what the versions beside the canary have done, and what the canary has."""
         snapshot = control.ask(self._folder.control, {"do": "snapshot"}, _ASK_S)["snapshot"]
-        drift, quality = read_drift(self._folder.watch), read_quality(self._folder.watch)
+        drift, quality = read_drift(self._folder.watch), self._quality.turn(starts)
         beside = [one for one in found.versions if not one.shadow and one.version != canary]
         first = max(beside, key=lambda one: one.percent).version if beside else ""
         names = {one.version for one in beside}
-        main = seen(snapshot, names, drift.get(first), quality.get(first))
-        watched = self._watched(canary)
-        return main, seen(snapshot, {canary}, drift.get(canary), quality.get(canary), watched=watched)
+        beside_it, its_own = (tuple(one.get(version) for one in quality) for version in (first, canary))
+        main = seen(snapshot, names, drift.get(first), beside_it)
+        return main, seen(snapshot, {canary}, drift.get(canary), its_own, watched=self._watched(canary))
 
     def _watched(self, version: str) -> bool:
         """Tell whether the drift of a version is going to be told."""

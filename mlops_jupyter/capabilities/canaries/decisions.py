@@ -33,7 +33,7 @@ class Outcome(NamedTuple):
 def begun(policy: RolloutPolicy, percent: float, at_s: float) -> RolloutState:
     """Return the state of a rollout that begins with a share."""
     step = next((at for at, share in enumerate(policy.steps) if share >= percent), len(policy.steps) - 1)
-    return RolloutState(step=step, since_s=at_s)
+    return RolloutState(step=step, since_s=at_s, starts=(at_s,))
 
 
 def decide(policy: RolloutPolicy, state: RolloutState, main: Seen, canary: Seen, at_s: float) -> Outcome:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 
-from ...records import METHOD_WORDS, Quality, RolloutPolicy
-from .evidence import Evidence, of_means
+from ...records import METHOD_WORDS, RolloutPolicy
+from . import labelled
+from .evidence import Evidence
 from .windows import (
+    PLAIN,
     SLOW_BEYOND,
     WRONG,
     RolloutState,
@@ -15,7 +17,6 @@ from .windows import (
     constant_alone,
     drifted_alone,
     fewest_rows,
-    metric,
     quantile,
     suffices,
 )
@@ -37,13 +38,14 @@ def against(policy: RolloutPolicy, state: RolloutState, main: Seen, canary: Seen
         said = f"{_percent(ours[1], ours[0])} of its requests failed, beside {_percent(theirs[1], theirs[0])}"
         yield values["failed"] >= certain, said
     slow = max((value for kind, value in values.items() if kind.startswith("slow")), default=0.0)
-    if slow > _SUSPICION and (told := _slower(ours[4:], theirs[4:], main.bounds)) is not None:
+    if slow > _SUSPICION and (told := _slower(ours[PLAIN:], theirs[PLAIN:], main.bounds)) is not None:
         yield slow >= certain + math.log(len(SLOW_BEYOND)), told
-    enough = min(ours[2], theirs[2]) >= _FEWEST_LABELS
-    if enough and values[WRONG] > _SUSPICION and _share(ours[3], ours[2]) - _share(theirs[3], theirs[2]) > _WRONG_MORE:
-        said = f"{_percent(ours[3], ours[2])} of its answers were wrong, beside {_percent(theirs[3], theirs[2])}"
-        yield values[WRONG] >= certain, f"{said} ({ours[2]} labels)"
-    yield from _off(canary.quality, main.quality, certain)
+    if values.get(WRONG, 0.0) > _SUSPICION and (told := _wrong(state)) is not None:
+        yield values[WRONG] >= certain, told
+    found = labelled.off(canary.quality, main.quality, _OFF_MORE, _FEWEST_LABELS)
+    if found is not None and found.log_value > _SUSPICION:
+        said = f"its answers are off by {found.mean:.4g}, beside {found.beside:.4g} ({found.labels} labels)"
+        yield found.log_value >= certain, said
     yield from _drifted(policy, state, main, canary)
 
 
@@ -74,33 +76,25 @@ def _slower(ours: Sequence[int], theirs: Sequence[int], bounds: Sequence[float])
     return None
 
 
-def _off(ours: Quality | None, theirs: Quality | None, certain: float) -> Iterator[tuple[bool, str]]:
-    """Compare the errors of numbers."""
-    mine, other = metric(ours, "mae"), metric(theirs, "mae")
-    if mine is None or other is None or None in {mine.value, mine.low, other.value, other.low}:
-        return
-    if min(mine.labels, other.labels) < _FEWEST_LABELS:
-        return
-    spread = [(one.high - one.low) / (2 * 1.96) for one in (mine, other)]
-    error = math.hypot(spread[0], _OFF_MORE * spread[1])
-    fewest = math.hypot(
-        *(each * math.sqrt(one.labels / _FEWEST_LABELS) for each, one in zip(spread, (mine, other), strict=True))
-    )
-    value = of_means(mine.value - _OFF_MORE * other.value, error, fewest)
-    if value > _SUSPICION:
-        said = f"its answers are off by {mine.value:.4g}, beside {other.value:.4g} ({mine.labels} labels)"
-        yield value >= certain, said
+def _wrong(state: RolloutState) -> str | None:
+    found = labelled.wrong(state.labels)
+    if found is None or min(found.labels, found.beside_labels) < _FEWEST_LABELS:
+        return None
+    if found.share - found.beside <= _WRONG_MORE:
+        return None
+    said = f"{found.share * 100:.3g}% of its answers were wrong, beside {found.beside * 100:.3g}%"
+    return f"{said} ({found.labels} labels)"
 
 
 def compared(state: RolloutState, bounds: Sequence[float]) -> str:
     """Return what has happened with a share, in a few words."""
     ours, theirs = state.step_counts["canary"], state.step_counts["main"]
     said = f"{ours[0]} requests, {_percent(ours[1], ours[0])} failed beside {_percent(theirs[1], theirs[0])}"
-    mine, other = quantile(ours[4:], bounds, _BIG), quantile(theirs[4:], bounds, _BIG)
+    mine, other = quantile(ours[PLAIN:], bounds, _BIG), quantile(theirs[PLAIN:], bounds, _BIG)
     if mine is not None and other is not None:
         said += f", p95 {_time(mine)} beside {_time(other)}"
-    if ours[2] and theirs[2]:
-        said += f", {_percent(ours[3], ours[2])} wrong beside {_percent(theirs[3], theirs[2])}"
+    if (found := labelled.wrong(state.labels)) is not None:
+        said += f", {found.share * 100:.3g}% wrong beside {found.beside * 100:.3g}%"
     return said
 
 

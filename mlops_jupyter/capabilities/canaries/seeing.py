@@ -30,7 +30,7 @@ def seen(
     versions
         The versions.
     drift, quality
-        What else is known of them.
+        What else is known of them, as of `Seen`.
     watched
         Whether their drift is going to be told.
     """

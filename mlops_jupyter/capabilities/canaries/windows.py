@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 from ...records import DriftReport, FeatureDrift, Quality, RolloutPolicy
+from . import labelled
 from .evidence import Evidence, Window
 
 # The chance that a canary that is no worse is ever rolled back, by all kinds of evidence, over all steps.
@@ -24,7 +25,7 @@ _LEAST_ROWS = 30
 _ALIKE = 0.001
 WRONG = "wrong"
 # So many counts stand before the durations.
-_PLAIN = 4
+PLAIN = 2
 
 
 class Seen(NamedTuple):
@@ -36,8 +37,10 @@ class Seen(NamedTuple):
         How many requests, and how many of them failed.
     bounds, counts
         The durations' histogram: upper bounds in seconds, and how many fell into each bucket; one more has no bound.
-    drift, quality
-        What it is asked and answers beside its baseline, and how right it is, where known.
+    drift
+        What it is asked and answers beside its baseline, where known.
+    quality
+        How right its answers were that it gave during each share of the rollout, ``None`` where that is not known.
     watched
         Whether its drift is going to be told, as it has a baseline.
     """
@@ -47,7 +50,7 @@ class Seen(NamedTuple):
     bounds: tuple[float, ...] = ()
     counts: tuple[int, ...] = ()
     drift: DriftReport | None = None
-    quality: Quality | None = None
+    quality: tuple[Quality | None, ...] = ()
     watched: bool = False
 
 
@@ -61,10 +64,14 @@ class RolloutState:
         The number of the present share.
     since_s
         Since when, in seconds of the epoch.
+    starts
+        When each share so far began: what labels say is compared share by share.
     last
-        What canary and main had done by the end of the last window: requests, failed, labels, wrong, and durations.
+        What canary and main had done by the end of the last window: requests, failed, and durations.
     step_counts
         What they have done in this step, of the same form.
+    labels
+        How many labels of theirs were weighed, and how many of these said wrong, for each share.
     evidence
         Of each kind, what speaks against the canary in this step.
     slow
@@ -79,8 +86,10 @@ class RolloutState:
 
     step: int = 0
     since_s: float = 0.0
+    starts: tuple[float, ...] = ()
     last: Mapping[str, Sequence[int]] = field(default_factory=dict)
     step_counts: Mapping[str, Sequence[int]] = field(default_factory=dict)
+    labels: Mapping[str, labelled.Counts] = field(default_factory=dict)
     evidence: Mapping[str, Sequence[float]] = field(default_factory=dict)
     slow: tuple[float, ...] | None = None
     drifted: int = 0
@@ -89,15 +98,15 @@ class RolloutState:
 
     def following(self, at_s: float) -> RolloutState:
         """Return what is remembered when the next share begins: what labels have said, which come when they come."""
-        labels = {name: [0, 0, *counts[2:_PLAIN]] for name, counts in self.step_counts.items()}
         evidence = {kind: wealth for kind, wealth in self.evidence.items() if kind == WRONG}
-        return RolloutState(self.step + 1, at_s, self.last, labels, evidence)
+        starts = (*self.starts, at_s)
+        return RolloutState(self.step + 1, at_s, starts, self.last, labels=self.labels, evidence=evidence)
 
     @classmethod
     def from_dict(cls, told: Mapping[str, Any]) -> RolloutState:
-        """Return the state that `dataclasses.asdict` made a dict of."""
-        slow = told.get("slow")
-        return cls(**{**told, "slow": None if slow is None else tuple(slow)})
+        """Return the state that `dataclasses.asdict` made a dict of; of an earlier form it raises `KeyError`."""
+        slow = told["slow"]
+        return cls(**{**told, "starts": tuple(told["starts"]), "slow": None if slow is None else tuple(slow)})
 
 
 def _totals(main: Seen, canary: Seen) -> dict[str, list[int]]:
@@ -105,38 +114,18 @@ def _totals(main: Seen, canary: Seen) -> dict[str, list[int]]:
 
 
 def _counts(seen: Seen) -> list[int]:
-    labelled, wrong = _wrong(seen.quality)
-    return [seen.requests, seen.failed, labelled, wrong, *seen.counts]
-
-
-def _wrong(quality: Quality | None) -> tuple[int, int]:
-    accuracy = metric(quality, "accuracy")
-    if quality is None or accuracy is None or accuracy.value is None:
-        return 0, 0
-    return accuracy.labels, round((1 - accuracy.value) * accuracy.labels)
-
-
-def metric(quality: Quality | None, name: str) -> Any:
-    """Return a measure by its name, ``None`` where it is not known."""
-    return None if quality is None else next((one for one in quality.metrics if one.name == name), None)
+    return [seen.requests, seen.failed, *seen.counts]
 
 
 def cooled(state: RolloutState, main: Seen, canary: Seen) -> RolloutState:
     """Leave out what has happened so far but for labels: what is counted begins when caches are warm."""
-    now = _totals(main, canary)
-    labels = {name: counts[2:_PLAIN] for name, counts in state.last.items()}
-    last = {name: [*counts[:2], *labels.get(name, counts[2:_PLAIN]), *counts[_PLAIN:]] for name, counts in now.items()}
-    return replace(state, last=last)
+    return replace(state, last=_totals(main, canary))
 
 
 def with_window(policy: RolloutPolicy, state: RolloutState, main: Seen, canary: Seen) -> RolloutState:
     """Add what has happened since the last window."""
     now = _totals(main, canary)
     added = {name: _increase(state.last.get(name, now[name]), now[name]) for name in now}
-    if not all(one[2] for one in added.values()):
-        # Labels of one alone are weighed when some of the other have come.
-        for name, before in state.last.items():
-            now[name][2:_PLAIN], added[name][2:_PLAIN] = before[2:_PLAIN], [0, 0]
     totals = {name: _sum(state.step_counts.get(name, ()), added[name]) for name in now}
     evidence = dict(state.evidence)
     enough = suffices(policy)
@@ -149,10 +138,13 @@ def with_window(policy: RolloutPolicy, state: RolloutState, main: Seen, canary: 
 
     ours, theirs = added["canary"], added["main"]
     weigh("failed", Window(ours[1], ours[0], theirs[1], theirs[0]), 1.0)
-    weigh(WRONG, Window(ours[3], ours[2], theirs[3], theirs[2]), _WRONG_TOLERATED, 2 * enough)
-    slow = state.slow or _slow_bounds(state.last.get("main", now["main"])[_PLAIN:], main.bounds, policy.min_requests)
+    told = {"main": labelled.counts(main.quality), "canary": labelled.counts(canary.quality)}
+    labels, windows = labelled.weighed(state.labels, told)
+    for window in windows:
+        weigh(WRONG, window, _WRONG_TOLERATED, 2 * enough)
+    slow = state.slow or _slow_bounds(state.last.get("main", now["main"])[PLAIN:], main.bounds, policy.min_requests)
     for bound in slow or ():
-        window = Window(*_slow(ours[_PLAIN:], main.bounds, bound), *_slow(theirs[_PLAIN:], main.bounds, bound))
+        window = Window(*_slow(ours[PLAIN:], main.bounds, bound), *_slow(theirs[PLAIN:], main.bounds, bound))
         weigh(f"slow {bound:g}", window, _SLOW_TOLERATED)
     until = "" if canary.drift is None or canary.drift.until is None else canary.drift.until.isoformat()
     drifted, drift_told = state.drifted, state.drift_told
@@ -165,6 +157,7 @@ def with_window(policy: RolloutPolicy, state: RolloutState, main: Seen, canary: 
         state,
         last=now,
         step_counts=totals,
+        labels=labels,
         evidence=evidence,
         slow=slow,
         drifted=drifted,
@@ -182,15 +175,12 @@ def _slow_bounds(before: Sequence[int], bounds: Sequence[float], least: int) -> 
 
 
 def _increase(before: Sequence[int], now: Sequence[int]) -> list[int]:
-    """Return what has been added; counts that are lower than before began anew, with their process.
-
-    Those of labels did not: they are of what lies in files.
-    """
+    """Return what has been added; counts that are lower than before began anew, with their process."""
     if len(before) != len(now):
-        # It has answered for the first time, or labels have come for the first time.
+        # It has answered for the first time.
         before = [*before, *([0] * (len(now) - len(before)))]
     if now[0] < before[0]:
-        before = [0, 0, *before[2:_PLAIN], *([0] * (len(now) - _PLAIN))]
+        before = [0] * len(now)
     return [max(0, after - one) for one, after in zip(before, now, strict=False)]
 
 

@@ -9,11 +9,13 @@ from datetime import UTC, datetime
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from mlops_jupyter.capabilities.canaries import seeing
 from mlops_jupyter.capabilities.canaries.decisions import Outcome, begun, decide
 from mlops_jupyter.capabilities.canaries.evidence import Evidence, Window, of_means
 from mlops_jupyter.capabilities.canaries.windows import RolloutState, Seen, quantile
+from mlops_jupyter.capabilities.quality.intervals import Interval, mean_absolute
 from mlops_jupyter.records import Distribution, DriftReport, FeatureDrift, Quality, QualityMetric, RolloutPolicy
 from mlops_jupyter.serving.telemetry import DURATION_BOUNDS
 
@@ -22,42 +24,68 @@ POLICY = RolloutPolicy("2", window_s=10, step_s=100, min_requests=200, windows=3
 
 @dataclass
 class Version:
-    """What a version does: how often it fails, how fast it is, how it drifts, how often it is wrong."""
+    """What a version does: how often it fails, how fast it is, how it drifts, how often it is wrong, or how far off."""
 
     failing: float = 0.005
     seconds: float = 0.012
     spread: float = 0.5
     drift: float = 0.03
     wrong: float = 0.1
+    off: float = 1.0
 
 
 class Traffic:
-    """An endpoint under load, with what makes real ones noisy: pauses, bursts, tides, labels by the batch."""
+    """An endpoint under load, with what makes real ones noisy: pauses, bursts, tides, labels by the batch.
 
-    def __init__(self, seed: int, main: Version, canary: Version, requests: int = 600, *, labels: bool = True) -> None:
+    Parameters
+    ----------
+    tide
+        Whether the world changes, so that both are wrong more often, or further off, than before.
+    numbers
+        Whether they answer numbers, not classes.
+    """
+
+    def __init__(
+        self,
+        seed: int,
+        main: Version,
+        canary: Version,
+        requests: int = 600,
+        *,
+        labels: bool = True,
+        tide: bool = False,
+        numbers: bool = False,
+    ) -> None:
         self.random = np.random.default_rng(seed)
         self.versions = {"main": main, "canary": canary}
-        self.requests, self.labels = requests, labels
+        self.requests, self.labels, self.numbers = requests, labels, numbers
+        self.turns = sorted(self.random.integers(0, 60, 2).tolist()) if tide else []
         self.windows = 0
+        self.percent = 0.0
         self.seen = {
             name: Seen(bounds=DURATION_BOUNDS, counts=(0,) * (len(DURATION_BOUNDS) + 1)) for name in self.versions
         }
-        self.right = {name: [0, 0] for name in self.versions}
+        self.told: dict[str, list[NDArray[np.float64]]] = {name: [] for name in self.versions}
         self.noise = dict.fromkeys(self.versions, 0.0)
 
     def window(self, percent: float) -> dict[str, Seen]:
         """Let a window pass, in which the canary has this share."""
         random = self.random
         self.windows += 1
+        if percent != self.percent:
+            self.percent = percent
+            for told in self.told.values():
+                told.append(np.zeros(3))
         tide = self.requests * (1 + 0.6 * np.sin(self.windows / 9)) * random.gamma(8, 1 / 8)
         slower = random.lognormal(0, 0.15)
         outage = 0.2 if random.random() < 0.03 else 0.0
+        labelled = random.uniform(0.2, 1) if self.labels and random.random() < 0.3 else 0.0
         for name, share in (("main", 100 - percent), ("canary", percent)):
             count = int(random.poisson(max(tide, 1) * share / 100))
-            self.seen[name] = self._more(name, count, slower, outage)
+            self.seen[name] = self._more(name, count, slower, outage, labelled)
         return self.seen
 
-    def _more(self, name: str, count: int, slower: float, outage: float) -> Seen:
+    def _more(self, name: str, count: int, slower: float, outage: float, labelled: float) -> Seen:
         random, version, before = self.random, self.versions[name], self.seen[name]
         seconds = version.seconds * slower * random.lognormal(0, version.spread, count)
         for _ in range(random.poisson(0.3)):
@@ -69,23 +97,35 @@ class Traffic:
             # A caller that sends nonsense for a while.
             failed = min(count, failed + int(random.integers(0, max(2, count // 50))))
         places = np.bincount(np.searchsorted(DURATION_BOUNDS, seconds), minlength=len(DURATION_BOUNDS) + 1)
-        quality = before.quality
-        if self.labels and random.random() < 0.3:
-            told = int(count * random.uniform(0.2, 1))
-            self.right[name][0] += told
-            self.right[name][1] += int(random.binomial(told, version.wrong))
-            labelled, wrong = self.right[name]
-            accuracy = 1 - wrong / labelled if labelled else None
-            quality = Quality(name, before.requests, labelled, (QualityMetric("accuracy", accuracy, 0, 1, labelled),))
+        self._label(name, int(count * labelled))
         return Seen(
             before.requests + count,
             before.failed + failed,
             DURATION_BOUNDS,
             tuple((np.array(before.counts) + places).tolist()),
             self._drift(name),
-            quality,
+            tuple(self._quality(name, told) for told in self.told[name]),
             watched=True,
         )
+
+    def _label(self, name: str, count: int) -> None:
+        """Let labels of this window come."""
+        version, turned = self.versions[name], sum(self.windows > turn for turn in self.turns)
+        if self.numbers:
+            errors = self.random.exponential(version.off * (1, 3, 0.7)[turned], count)
+            self.told[name][-1] += (count, errors.sum(), (errors**2).sum())
+        else:
+            wrong = int(self.random.binomial(count, min(0.9, version.wrong * (1, 3, 0.7)[turned])))
+            self.told[name][-1] += (count, wrong, 0)
+
+    def _quality(self, name: str, told: NDArray[np.float64]) -> Quality | None:
+        """Return what a version's labels of a share say."""
+        count, total, squares = told.tolist()
+        if not count:
+            return None
+        found = mean_absolute(int(count), total, squares) if self.numbers else Interval(1 - total / count, 0, 1)
+        kind = "mae" if self.numbers else "accuracy"
+        return Quality(name, int(count), int(count), (QualityMetric(kind, *found, int(count)),))
 
     def _drift(self, name: str) -> DriftReport:
         """Return a report of a window that slides: its noise of now is for the most part that of before."""
@@ -112,9 +152,10 @@ def rollout(traffic: Traffic, policy: RolloutPolicy = POLICY, most: int = 400) -
 
 
 def test_of_200_healthy_noisy_rollouts_at_most_2_are_rolled_back():
+    """In two thirds of them the world changes for both, in one of these of classes and in one of numbers."""
     back, promoted = [], 0
     for seed in range(200):
-        decided, _ = rollout(Traffic(seed, Version(), Version()))
+        decided, _ = rollout(Traffic(seed, Version(), Version(), tide=seed % 3 > 0, numbers=seed % 3 > 1))
         if decided[-1].verdict == "roll back":
             back.append((seed, decided[-1].reason))
         promoted += decided[-1].percent == 100
@@ -136,11 +177,14 @@ def test_of_200_healthy_noisy_rollouts_at_most_2_are_rolled_back():
         ({"seconds": 0.025}, "it is slower: p95", 30),
         ({"drift": 0.4}, "prediction has drifted, PSI 0.", 8),
         ({"wrong": 0.3}, "of its answers were wrong, beside", 40),
+        ({"off": 1.5}, "its answers are off by", 90),
     ],
 )
-def test_each_fault_is_rolled_back_with_its_reason(fault: dict[str, float], said, most):
+@pytest.mark.parametrize("tide", [False, True])
+def test_each_fault_is_rolled_back_with_its_reason(fault: dict[str, float], said, most, tide):
     for seed in range(10):
-        decided, windows = rollout(Traffic(seed, Version(), replace(Version(), **fault)))
+        traffic = Traffic(seed, Version(), replace(Version(), **fault), tide=tide, numbers="off" in fault)
+        decided, windows = rollout(traffic)
         assert (decided[-1].verdict, decided[-1].percent) == ("roll back", 0), (seed, decided[-1].reason)
         assert said in decided[-1].reason
         assert windows <= most, (seed, windows)
@@ -221,7 +265,7 @@ def test_a_machine_that_becomes_slow_is_no_fault_of_the_canary():
 def test_a_better_canary_is_promoted():
     decided, _ = rollout(Traffic(4, Version(failing=0.05, seconds=0.05, wrong=0.3), Version()))
     assert decided[-1].percent == 100
-    assert "1.32% failed beside 5.28%, p95 42.7 ms beside 190 ms" in decided[-1].reason
+    assert "0.428% failed beside 4.78%, p95 46 ms beside 209 ms, 11.3% wrong beside 29.2%" in decided[-1].reason
 
 
 def test_too_few_requests_decide_nothing():
@@ -238,14 +282,15 @@ def test_counters_that_begin_anew_are_no_evidence():
     for number in range(8):
         seen = traffic.window(10)
         state = decide(POLICY, state, seen["main"], seen["canary"], number * 10).state
-    before = state.step_counts
+    before, labels = state.step_counts, state.labels
     counts = (5, *(0,) * len(DURATION_BOUNDS))
     # Labels lie in files, and are those of before.
     small = {name: Seen(5, 0, DURATION_BOUNDS, counts, quality=one.quality) for name, one in seen.items()}
-    after = decide(POLICY, state, small["main"], small["canary"], 80).state.step_counts
+    state = decide(POLICY, state, small["main"], small["canary"], 80).state
+    after, after_labels = state.step_counts, state.labels
     assert {name: after[name][0] - before[name][0] for name in after} == {"main": 5, "canary": 5}
-    assert {name: after[name][2:4] for name in after} == {name: before[name][2:4] for name in before}
-    assert before["canary"][2] > 0
+    assert after_labels == labels
+    assert labels["canary"][0][0] > 0
 
 
 def test_drift_that_cannot_be_compared_makes_one_wait():
@@ -315,12 +360,30 @@ def test_a_canary_that_answers_always_the_same_waits_for_its_user():
     assert decided[-1].reason == said
 
 
+def test_a_world_that_changes_for_both_is_no_fault_of_the_canary():
+    """Errors are ten times as large in the second share, in which the canary answers half of all."""
+
+    def seen(*shares: tuple[float, int]) -> Seen:
+        count = sum(labels for _, labels in shares)
+        told = []
+        for mae, labels in shares:
+            width = 1.96 * mae / np.sqrt(labels)
+            told.append(Quality("1", labels, labels, (QualityMetric("mae", mae, mae - width, mae + width, labels),)))
+        return Seen(count, 0, DURATION_BOUNDS, (count, *(0,) * len(DURATION_BOUNDS)), None, tuple(told))
+
+    state = decide(POLICY, begun(POLICY, 10, 0), seen((1, 9_000)), seen((1, 1_000)), 0).state.following(100)
+    fine = decide(POLICY, state, seen((1, 9_000), (10, 5_000)), seen((1, 1_000), (10, 5_000)), 400)
+    assert fine.verdict == "promote"
+    worse = decide(POLICY, state, seen((1, 9_000), (10, 5_000)), seen((1, 1_000), (15, 5_000)), 400)
+    assert (worse.verdict, worse.reason) == ("roll back", "its answers are off by 12.67, beside 8.5 (6000 labels)")
+
+
 def test_numbers_that_are_further_off():
     def seen(mae: float, count: int) -> Seen:
         counts = (count, *(0,) * len(DURATION_BOUNDS))
         width = 1.96 * mae / np.sqrt(count)
         quality = Quality("1", count, count, (QualityMetric("mae", mae, mae - width, mae + width, count),))
-        return Seen(count, 0, DURATION_BOUNDS, counts, None, quality)
+        return Seen(count, 0, DURATION_BOUNDS, counts, None, (quality,))
 
     state = decide(POLICY, begun(POLICY, 10, 0), seen(1, 1_000), seen(1, 10), 0).state
     fine = decide(POLICY, state, seen(1, 9_000), seen(1.05, 1_000), 200)

@@ -18,7 +18,7 @@ from sklearn import metrics as theirs
 from mlops_jupyter.capabilities.quality import given, giving, labels, parts
 from mlops_jupyter.capabilities.quality.assessing import Wanted, assess, assess_lately
 from mlops_jupyter.capabilities.quality.giving import give
-from mlops_jupyter.capabilities.quality.keeping import QualityKeeper, read_quality
+from mlops_jupyter.capabilities.quality.keeping import QualityKeeper, QualityOfTimes, read_quality
 from mlops_jupyter.capabilities.quality.segments import Division, parsed
 from mlops_jupyter.errors import CommandError, ConfigurationError, NotFound
 from tests.fakes.watched import START_MS, answered
@@ -515,5 +515,23 @@ def test_of_late_is_the_last_day_that_has_labels(tmp_path):
     keeper = QualityKeeper(tmp_path)
     told = keeper.turn({"1": "churn"})
     assert [["churn", "1", "accuracy"], 0.0] in told["mlops_model_performance_ratio"]
-    # Who decides about a canary counts all labels.
     assert read_quality(tmp_path)["1"].labelled == 300
+
+
+def test_a_canary_is_judged_by_what_both_have_answered_since_it_began(tmp_path):
+    """The version beside it has answered for a month before, when the world was easier."""
+    hour, answers = 3_600_000, np.array([10.5] * 100)
+    for version, at, off in (("1", -700, 1.0), ("1", 1, 8.0), ("2", 1, 8.0), ("1", 3, 9.0), ("2", 3, 9.0)):
+        ids = [f"v{version}h{at}r{number}" for number in range(100)]
+        answered(tmp_path, ids, version=version, prediction=answers, at_ms=START_MS + at * hour)
+        fed(tmp_path, {"request_id": ids, "label": (answers + off).tolist()})
+    QualityKeeper(tmp_path).turn({})
+    starts = [(START_MS + at * hour) / 1_000 for at in (0, 2)]
+    kept = QualityOfTimes(tmp_path)
+    found = kept.turn(starts)
+    assert [{name: measures(one)["mae"] for name, one in time.items()} for time in found] == [
+        {"1": 8, "2": 8},
+        {"1": 9, "2": 9},
+    ]
+    # A share that has just begun; and it is not worked out anew each time.
+    assert kept.turn([*starts, starts[1] + 1]) == (*found, {})
