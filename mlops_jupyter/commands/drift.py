@@ -219,6 +219,8 @@ def _told(one: FeatureDrift) -> str:
         return f"{one.feature} ({METHOD_WORDS[one.method]} {one.score:.3g} > {one.threshold:.3g})"
     if one.absent:
         return f"{one.feature} (there is no such column)"
+    if one.score is None and one.note is not None:
+        return f"{one.feature} ({one.note})"
     return f"{one.feature} (missing {one.missing_baseline:.1%} → {one.missing_now:.1%})"
 
 

@@ -233,26 +233,27 @@ def of_data(given: object, like: Baseline, asked: Asked) -> Now:
         When it cannot be read.
     """
     outputs = () if like.predictions is None else tuple(like.predictions.names)
+    kinds = like.features.like()
+    for output in outputs:
+        if like.predictions is not None and output not in kinds.columns:
+            kinds.columns[output] = like.predictions.columns[output].like()
     notes: tuple[str, ...] = ()
     if isinstance(given, str | Path):
         name = str(given)
         files = find(Path(given).expanduser())
         if unknown := known_columns(files)[1]:
             notes = (f"columns whose values cannot be summed up were left out: {', '.join(unknown)}",)
-        kinds = like.features.like()
-        for output in outputs:
-            if like.predictions is not None and output not in kinds.columns:
-                kinds.columns[output] = like.predictions.columns[output].like()
         whole = _sketched(files, kinds, asked, kinds.names)
         for column in files.types:
             # Its name is all that is wanted of what the baseline does not know.
             whole.column(column)
     else:
         table = _rows(given, asked)
-        name, whole = "the new data", profile_of_table(table, size=_size(table))
-    answered = [output for output in outputs if output in whole.columns and output not in like.features.columns]
+        name, whole = "the new data", profile_of_table(table, like=kinds, size=_size(table))
+    said = [output for output in outputs if output not in like.features.columns]
+    answered = [output for output in said if output in whole.columns and whole.columns[output].rows]
     predictions = whole.only(answered) if answered else None
-    features = whole.only([column for column in whole.names if column not in answered])
+    features = whole.only([column for column in whole.names if column not in said])
     return Now(name=name, features=features, predictions=predictions, notes=notes)
 
 

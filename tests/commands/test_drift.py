@@ -98,6 +98,22 @@ def test_a_gate_does_not_pass_on_nothing(files, terminal, rows, why):
     assert f"CheckFailed: cannot tell whether few.csv has drifted: {why}" in done.err
 
 
+@pytest.mark.parametrize("kind", ["parquet", "csv", "live"])
+def test_a_column_that_is_of_another_kind_has_drifted(project, kind):
+    before, now = people(1), people(2).assign(age="unknown", town=7)
+    if kind == "parquet":
+        before.to_parquet("before.parquet")
+        now.to_parquet("now.parquet")
+    elif kind == "csv":
+        before.to_csv("before.csv", index=False)
+        now.to_csv("now.csv", index=False)
+    given = (before, now) if kind == "live" else (f"before.{kind}", f"now.{kind}")
+    with pytest.raises(CheckFailed) as failed:
+        mlops_jupyter.drift(*given)
+    assert {one.feature for one in failed.value.record.drifted} == {"age", "town"}
+    assert "age (no value is of the baseline's kind)" in failed.value.message
+
+
 def test_of_some_features_it_cannot_be_told(files, terminal):
     people(1).assign(odd=None).to_parquet(files / "train.parquet")
     people(2).assign(odd=None).to_parquet(files / "same.parquet")

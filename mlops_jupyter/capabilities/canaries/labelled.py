@@ -1,8 +1,8 @@
 """What labels say of a canary and of the version beside it, apart for each share of the traffic.
 
 While a share is kept both answer at the same times. Over several shares they do not: of a canary that got 10 % and then
-50 % most answers are late ones, of the other version most are early, and a world that changes for both would look like a
-worse canary. So shares are compared one by one, and put together by how many labels the canary has in each.
+50 % most answers are late ones, of the other version most are early, and a world that changes for both would look like
+a worse canary. So shares are compared one by one, and put together by how many labels the canary has in each.
 """
 
 from __future__ import annotations

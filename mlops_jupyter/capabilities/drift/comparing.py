@@ -139,14 +139,15 @@ class _Comparing:
                 return replace(unknown, note="there are no rows")
             note = "the new data has no such column"
             return replace(unknown, missing_now=1.0, missing_drifted=True, absent=True, note=note)
-        found = replace(unknown, missing_now=_absent(now), missing_drifted=self._absence(baseline, now))
+        absent = 1.0 if _of_another_kind(baseline, now) else _absent(now)
+        found = replace(unknown, missing_now=absent, missing_drifted=self._absence(baseline, now, absent))
         if (why := self._incomparable(baseline, now)) is not None:
             return replace(found, note=why)
         return self._judged(found, baseline, now, _measured(baseline, now))
 
-    def _absence(self, baseline: Column, now: Column) -> bool:
+    def _absence(self, baseline: Column, now: Column, absent: float) -> bool:
         """Tell whether more, or less, is missing than chance explains."""
-        shares = _absent(baseline), _absent(now)
+        shares = _absent(baseline), absent
         if not baseline.rows or abs(shares[0] - shares[1]) < self.thresholds.least_missing:
             return False
         return not differ_by_chance(shares, (baseline.rows, now.rows), self.alpha)
@@ -156,7 +157,7 @@ class _Comparing:
         least = self.thresholds.least_rows
         if baseline.kind is None:
             return "all values are missing in the baseline"
-        if now.kind is not None and _kind(now) != _kind(baseline) and "text" not in {now.kind, baseline.kind}:
+        if _of_another_kind(baseline, now):
             return f"its values were of the kind {baseline.kind}, and are of the kind {now.kind} now"
         if not now.present:
             return "all values are missing" if now.missing == now.rows else "no value is of the baseline's kind"
@@ -252,6 +253,12 @@ def _are_classes(few: Mapping[float, int]) -> bool:
 
 def _kind(column: Column) -> FeatureKind:
     return "number" if column.kind in {None, "number", "datetime"} else column.kind  # type: ignore[return-value]
+
+
+def _of_another_kind(baseline: Column, now: Column) -> bool:
+    """Tell whether no value can be compared, as all are of another kind."""
+    known = baseline.kind is not None and now.kind is not None
+    return known and _kind(now) != _kind(baseline) and "text" not in {now.kind, baseline.kind}
 
 
 def _absent(column: Column) -> float:

@@ -96,13 +96,19 @@ def within(table: Any, condition: Condition) -> Any:
 
 
 def profile_of(
-    table: Any, columns: Iterable[str] | None = None, without: Sequence[str] = (), *, size: int = SKETCH_SIZE
+    table: Any,
+    columns: Iterable[str] | None = None,
+    without: Sequence[str] = (),
+    *,
+    like: Profile | None = None,
+    size: int = SKETCH_SIZE,
 ) -> Profile:
     """Return the profile of a DataFrame or an array, of these columns only if they are given.
 
-    Columns of an array are called by their numbers; an array of three axes is one embedding.
+    Columns of an array are called by their numbers; an array of three axes is one embedding. Columns that `like` has
+    are of its kinds.
     """
-    made = Profile(size=size)
+    made = Profile(size=size) if like is None else like.like(size=size)
     if isinstance(table, pd.DataFrame):
         wanted = set(map(str, table.columns) if columns is None else columns) - set(without)
         made.rows += len(table)

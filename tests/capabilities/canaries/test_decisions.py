@@ -203,7 +203,10 @@ def counted(main: dict[str, int], canary: dict[str, int]) -> tuple[Seen, Seen]:
         },
         "histograms": {
             "durations": [
-                (("m", version, "main", "mlflow"), {**told, "counts": (sum(codes.values()), *(0,) * len(DURATION_BOUNDS))})
+                (
+                    ("m", version, "main", "mlflow"),
+                    {**told, "counts": (sum(codes.values()), *(0,) * len(DURATION_BOUNDS))},
+                )
                 for version, codes in (("1", main), ("2", canary))
             ]
         },

@@ -151,6 +151,11 @@ def test_what_cannot_be_compared_has_no_score_but_words(before, now, note):
     assert note is None or note in found.note
 
 
+def test_another_kind_is_drift():
+    found = one(np.arange(1000.0), np.array(["x"] * 1000, object))
+    assert (found.missing_now, found.missing_drifted) == (1.0, True)
+
+
 def test_a_constant_feature_has_moved_when_it_is_another():
     same, other = one(np.full(1000, 2.0), np.full(500, 2.0)), one(np.full(1000, 2.0), np.full(500, 3.0))
     assert (same.score, same.drifted, same.note) == (0.0, False, "it is constant in the baseline")
