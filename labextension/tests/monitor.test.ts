@@ -122,6 +122,29 @@ test("the feature furthest beyond its threshold comes first, whatever its method
   );
 });
 
+test("a feature that is missing comes before those that have not drifted, and after none that have less", () => {
+  const feature = (name: string, score: number | null, drifted: 0 | 1, missing: number[] = []): Feature => [
+    name,
+    "KS",
+    score,
+    0.1,
+    drifted,
+    missing,
+    "",
+    0,
+  ];
+  const many = Array.from({ length: 20 }, (_, at) => feature(`same${at}`, 0.09, 0));
+  const features = [
+    ...many,
+    feature("gone", null, 0, [0, 1]),
+    feature("far", 0.3, 1),
+    feature("holes", 0.01, 0, [0, 0.5]),
+  ];
+  const report = { version: "1", baseline: "", rows: [0, 0] as [number, number], notes: [], features, outputs: [] };
+  const names = sorted(report).map((row) => row.feature[0]);
+  assert.deepEqual(names.slice(0, 4), ["far", "holes", "gone", "same0"]);
+});
+
 test("numbers are written briefly", () => {
   assert.deepEqual(
     [rate(null), rate(0), rate(0.01234), rate(12.34), rate(1234.5)],

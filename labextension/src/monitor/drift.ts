@@ -52,8 +52,8 @@ export class Drift {
     const rows = sorted(report);
     const shown = this.all ? rows : rows.slice(0, SHOWN);
     // The longest bar fills its place; a threshold never lies beyond the middle.
-    const scale = Math.max(2, rows[0]?.excess ?? 0);
-    const drifted = rows.filter((row) => row.feature[4] || row.feature[5].length).length;
+    const scale = Math.max(2, ...rows.map((row) => row.excess));
+    const drifted = rows.filter((row) => moved(row.feature)).length;
     const said = report.rows[1] > 0 ? `${drifted} of ${rows.length} · ${count(report.rows[1])} rows` : "no rows yet";
     this.root.replaceChildren(
       element(
@@ -160,13 +160,20 @@ export class Drift {
   }
 }
 
-/** Those furthest beyond their threshold come first: methods cannot be compared by their scores. */
+/** Those that have drifted come first, also those that are missing and have no score; of these and of the others those
+ * furthest beyond their threshold: methods cannot be compared by their scores. */
 export function sorted(report: Report): Row[] {
   const rows = [
     ...report.features.map((feature) => ({ feature, output: false })),
     ...report.outputs.map((feature) => ({ feature, output: true })),
   ];
-  return rows.map((row) => ({ ...row, excess: excess(row.feature) })).sort((one, other) => other.excess - one.excess);
+  return rows
+    .map((row) => ({ ...row, excess: excess(row.feature) }))
+    .sort((one, other) => Number(moved(other.feature)) - Number(moved(one.feature)) || other.excess - one.excess);
+}
+
+function moved(feature: Feature): boolean {
+  return feature[4] === 1 || feature[5].length > 0;
 }
 
 function excess([, , score, threshold]: Feature): number {

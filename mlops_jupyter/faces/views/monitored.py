@@ -35,7 +35,7 @@ def excerpt(found: Monitored) -> Monitored:
     return replace(
         found,
         step_s=found.step_s * every,
-        drift=dict(list(found.drift.items())[:_FEATURES]),
+        drift=_furthest(found),
         quality=dict(list(found.quality.items())[:_FEATURES]),
         reports=tuple(_fewer(report) for report in found.reports),
     )
@@ -221,7 +221,23 @@ def _stretch(report: DriftReport) -> str:
 
 def _all(report: DriftReport) -> Sequence[tuple[str, FeatureDrift]]:
     found = [("", one) for one in report.features] + [("→ ", one) for one in report.predictions]
-    return sorted(found, key=lambda each: -_excess(each[1]))
+    return sorted(found, key=lambda each: _moved(each[1]), reverse=True)
+
+
+def _furthest(found: Monitored) -> dict[str, tuple[float | None, ...]]:
+    """Return the scores over time of the features that have moved most."""
+    places: dict[str, int] = {}
+    for report in found.reports:
+        for place, (prefix, one) in enumerate(_all(report)):
+            for name in (f"{prefix}{one.feature}", f"{prefix}{one.feature} · {report.version}"):
+                places[name] = min(place, places.get(name, place))
+    first = sorted(found.drift, key=lambda name: places.get(name, len(places)))
+    return {name: found.drift[name] for name in first[:_FEATURES]}
+
+
+def _moved(one: FeatureDrift) -> tuple[bool, float]:
+    """Return by what features are sorted: one that is missing has no score, and may have moved most of all."""
+    return one.drifted or one.missing_drifted, _excess(one)
 
 
 def _excess(one: FeatureDrift) -> float:
@@ -250,7 +266,7 @@ def _drift_lines(report: DriftReport) -> Iterator[str]:
 
 def _drift_html(report: DriftReport) -> str:
     every = _all(report)
-    scale = max(2.0, _excess(every[0][1]) if every else 0.0)
+    scale = max(2.0, *(_excess(one) for _, one in every))
     rows = "".join(_drift_row(prefix, one, scale) for prefix, one in every[:_FEATURES_SHOWN])
     more = (
         f"<div style='{FAINT}'>… and {len(every) - _FEATURES_SHOWN} more</div>" if len(every) > _FEATURES_SHOWN else ""
