@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Literal, cast
@@ -24,6 +24,8 @@ from .arguments import names
 from .drift_sources import Asked, Now
 
 _SHOWN = 3
+# Options that a hint need not repeat.
+_USUAL = {"since": "1h"}
 _REDACTED = "redacted columns are not watched"
 _CHOSEN = "not compared, as its values choose the rows, and the baseline is of all rows"
 # Of more columns than go into so many characters, a hint does not list all.
@@ -135,7 +137,7 @@ def drift(
     if (why := report.untold) is not None:
         raise CheckFailed(f"cannot tell whether {report.name} has drifted: {why}", report, _more(report))
     if report.drifted:
-        raise CheckFailed(_answer(report), report, _way_out(report))
+        raise CheckFailed(_answer(report), report, _way_out(report, {"since": since, "version": version}))
     return report
 
 
@@ -192,15 +194,16 @@ def _answer(report: DriftReport) -> str:
     return f"{counted(report)} in {report.name}: {told}{more}"
 
 
-def _way_out(report: DriftReport) -> str:
-    """Say what can be done about drift."""
+def _way_out(report: DriftReport, asked: Mapping[str, str | None]) -> str:
+    """Say what can be done about drift, of what was asked."""
     gone = [one.feature for one in report.features if one.absent]
     rest = ",".join(one.feature for one in report.features if not one.absent)
     if not gone or not rest:
         first = report.drifted[0].feature
         if report.since is None:
             return f"look at {first}, or set --threshold"
-        return shlex.join(["mlops", "rows", report.name, first])
+        given = [f"--{name}={value}" for name, value in asked.items() if value not in {None, _USUAL.get(name)}]
+        return shlex.join(["mlops", "rows", report.name, first, *given])
     left_out = gone[0] if len(gone) == 1 else f"the {len(gone)} columns"
     it = "it" if len(gone) == 1 else "them"
     listed = rest if len(rest) <= _LONGEST else "a,b,…"

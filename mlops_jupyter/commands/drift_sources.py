@@ -45,10 +45,10 @@ class Asked(NamedTuple):
         Tells whether to stop.
     """
 
-    columns: tuple[str, ...]
-    segment: Condition | None
-    told: Told
-    cancelled: Callable[[], bool]
+    columns: tuple[str, ...] = ()
+    segment: Condition | None = None
+    told: Told = lambda *_: None
+    cancelled: Callable[[], bool] = lambda: False
 
     @property
     def segments(self) -> tuple[Condition, ...]:

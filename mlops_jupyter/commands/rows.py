@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import difflib
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
 from .. import settings
+from ..capabilities.drift import compare
 from ..capabilities.endpoints.folder import endpoint_folder
 from ..capabilities.endpoints.reports import read_drift
 from ..capabilities.monitoring import stretches
@@ -15,7 +17,7 @@ from ..capabilities.quality.assessing import Wanted
 from ..errors import CommandError, NotFound
 from ..protocols import DeploymentName, Short
 from ..records import Deployment, DriftReport, FeatureDrift, LoggedRows
-from . import targets
+from . import drift_sources, targets
 
 
 def rows(
@@ -29,9 +31,9 @@ def rows(
 ) -> LoggedRows:
     """Show logged rows of a deployment: those behind the drift of a feature, or of a segment.
 
-    Of a feature that has drifted these are the rows whose values have become more frequent than in the baseline, by the
-    endpoint's last drift report. Logged are samples of what was asked, with what was answered, without columns that the
-    settings redact.
+    Of a feature that has drifted these are the rows whose values have become more frequent than in the baseline, as
+    `drift` tells it of the same time. Logged are samples of what was asked, with what was answered, without columns
+    that the settings redact.
 
     Parameters
     ----------
@@ -63,14 +65,16 @@ def rows(
     current = settings.current()
     found = targets.target(current).get(name)
     watch = endpoint_folder(current.state, name).watch
-    start = datetime.now(UTC) - timedelta(seconds=stretches.seconds(since, "--since"))
+    since_s = stretches.seconds(since, "--since")
+    start = datetime.now(UTC) - timedelta(seconds=since_s)
     chosen = segments.parsed(segment) if segment else None
     behind: logged.Moved | None = None
     notes: tuple[str, ...] = ()
     if feature:
         version = version or _main(found)
-        drift = _of_feature(name, read_drift(watch).get(version), feature)
-        behind, notes = logged.moved(drift), _remarks(drift)
+        report, notes = _report(current, name, version, since_s)
+        drift = _of_feature(name, report, feature)
+        behind, notes = logged.moved(drift), (*notes, *_remarks(drift))
     seen = logged.find(watch, Wanted(version=version, since=start, segment=chosen), behind, limit)
     table = seen.table.to_pandas()
     return LoggedRows(
@@ -97,6 +101,28 @@ def _main(found: Deployment) -> str:
     if not answering:
         raise NotFound(f"{found.name} serves nothing", f"mlops deployments {found.name}")
     return max(answering, key=lambda one: one.percent).version
+
+
+def _report(
+    current: settings.Settings, name: str, version: str, since_s: float
+) -> tuple[DriftReport | None, tuple[str, ...]]:
+    """Compare what a version was asked in this time with its baseline.
+
+    Of one that is served no more, and whose baseline is not known, the endpoint's last report is what there is.
+    """
+    folder = endpoint_folder(current.state, name)
+    plan = folder.plan()
+    planned = next((one for one in plan.versions if one.version == version), None) if plan is not None else None
+    if planned is None or planned.baseline is None:
+        last = read_drift(folder.watch).get(version)
+        if last is None or last.until is None:
+            return last, ()
+        return last, (f"by the last drift report of version {version}, up to {last.until:%Y-%m-%d %H:%M} UTC",)
+    baseline = drift_sources.of_version(name, planned)
+    now = drift_sources.seen(folder, version, since_s, baseline, drift_sources.Asked())
+    report = compare(baseline, now.features, now.predictions, name=name, version=version)
+    seen = tuple(one for one in report.features if one.feature not in now.unseen)
+    return replace(report, features=seen), now.notes
 
 
 def _of_feature(name: str, report: DriftReport | None, feature: str) -> FeatureDrift:
