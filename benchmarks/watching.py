@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 _WATCHED, _PLAIN = "watched", "not watched"
 _MOST_US, _MOST_LOST = 10.0, 0.10
 _BATCHES = (1, 4, 16)
+# Of the 20 columns so many are texts, the others numbers.
+_TEXTS = (0, 5)
 
 
 class Endpoint:
@@ -89,22 +91,31 @@ def main() -> None:
                 values[name].append(_measured(started[name], asked, told))
     print(f"{where}; medians of {told.rounds} interleaved rounds of {told.seconds} s, {told.connections} connections")
     print(report(values))
-    path = {batch: _path(batch) for batch in _BATCHES}
-    rows = [[str(batch), *map(number, one.values()), number(_added(one))] for batch, one in path.items()]
-    print(f"\n{table(['requests a batch', 'µs', 'watched µs', 'added µs'], rows)}")
-    found = [verdict("added to a request of 20 columns that is alone", _added(path[1]), _MOST_US, "µs")]
+    path = {(texts, batch): _path(batch, texts) for texts in _TEXTS for batch in _BATCHES}
+    rows = [
+        [str(texts), str(batch), *map(number, one.values()), number(_added(one))]
+        for (texts, batch), one in path.items()
+    ]
+    print(f"\n{table(['texts of 20 columns', 'requests a batch', 'µs', 'watched µs', 'added µs'], rows)}")
+    found = [
+        verdict(
+            f"added to a request of 20 columns, {texts} of texts, that is alone", _added(path[texts, 1]), _MOST_US, "µs"
+        )
+        for texts in _TEXTS
+    ]
     found += targets(values, told.rows)
     print("", *found, sep="\n")
+    paths = {f"{texts} texts, {batch} a batch": one for (texts, batch), one in path.items()}
     write_json(
-        told.json, {"benchmark": "watching", "machine": where, "rounds": told.rounds, "path": path, "values": values}
+        told.json, {"benchmark": "watching", "machine": where, "rounds": told.rounds, "path": paths, "values": values}
     )
     if told.check and any("MISSED" in line for line in found):
         sys.exit(1)
 
 
-def _path(batch: int) -> dict[str, float]:
-    progress(f"the observer alone, {batch} a batch")
-    done = ask((sys.executable, HERE / "watching_path.py", str(batch)), cwd=CACHE, env=dict(os.environ))
+def _path(batch: int, texts: int) -> dict[str, float]:
+    progress(f"the observer alone, {batch} a batch, {texts} of 20 columns texts")
+    done = ask((sys.executable, HERE / "watching_path.py", str(batch), str(texts)), cwd=CACHE, env=dict(os.environ))
     if isinstance(done, Failed):
         sys.exit(f"the observer could not be measured: {done.why}")
     return dict(done)

@@ -25,8 +25,6 @@ _MOST_OUTPUTS = 64
 _OPAQUE = frozenset({"binary", "object", "map", "any"})
 # A table of two axes; more make an embedding of each row.
 _TABLE = 2
-# The rows that are copied into one array, as far as they fit into so many bytes.
-_ROOM, _LEAST_ROOM, _ROOM_BYTES = 1_024, 256, 1024 * 1024
 
 
 class Piece(NamedTuple):
@@ -103,91 +101,6 @@ class Held:
         return parts
 
 
-class Stretch:
-    """Rows of numbers of one version and one number for each, copied into arrays that are there already.
-
-    That is what most endpoints are asked and answer. Nothing of a request is kept alive but its id: objects that live
-    on for a while would cost the garbage collector more than copying costs.
-
-    Parameters
-    ----------
-    version
-        Who answers.
-    at_us
-        When the first of them was, in microseconds of the epoch.
-    dtype
-        Of the answers.
-    """
-
-    __slots__ = ("at_us", "count", "counts", "ids", "matrix", "said", "size", "version")
-
-    def __init__(self, version: Version, at_us: int, dtype: np.dtype[Any]) -> None:
-        self.version, self.at_us = version, at_us
-        kind, width = version.schema.matrix, len(version.schema.names)
-        row_bytes = width * (8 if kind is None else kind.itemsize)
-        room = max(_LEAST_ROOM, min(_ROOM, _ROOM_BYTES // max(row_bytes, 1)))
-        self.matrix: Array = np.empty((room, width), kind)
-        self.said: Array = np.empty(room, dtype)
-        self.ids: list[bytes] = []
-        self.counts: list[int] = []
-        self.count = 0
-        self.size = self.matrix.nbytes + self.said.nbytes
-
-    @staticmethod
-    def takes(version: Version, whole: Whole) -> bool:
-        """Tell whether rows and answers are of the kind that is copied."""
-        if whole is None:
-            return False
-        rows, said = whole
-        # The signature's own names: whoever has made these rows has put all of its columns into one array. A tensor has
-        # none, and no type of columns, which NumPy takes for float64.
-        return (
-            rows.matrix is not None
-            and version.schema.matrix is not None
-            and rows.names is version.schema.names
-            and rows.matrix.dtype == version.schema.matrix
-            and type(said) is np.ndarray
-            and said.ndim == 1
-            and said.dtype.kind in "fiub"
-            and len(said) == rows.count <= _LEAST_ROOM
-        )
-
-    def add(self, batch: Sequence[Work], rows: Rows, said: Array) -> bool:
-        """Copy rows and answers; ``False`` when they do not fit in any more."""
-        start = self.count
-        end = start + rows.count
-        if end > len(self.said) or said.dtype != self.said.dtype:
-            return False
-        self.matrix[start:end] = rows.matrix
-        self.said[start:end] = said
-        self.count = end
-        if len(batch) == 1:
-            self.ids.append(batch[0].request_id)
-            self.counts.append(rows.count)
-        else:
-            self.ids += [one.request_id for one in batch]
-            self.counts += [one.rows.count for one in batch]
-        return True
-
-    def frame(self, redact: frozenset[str]) -> Frame:
-        """Return it as a message."""
-        planned, schema = self.version.planned, self.version.schema
-        names, matrix = _without(schema.names, self.matrix[: self.count], redact)
-        output = _only_output(schema)
-        return Frame(
-            model=planned.model or "",
-            version=planned.version,
-            at_us=self.at_us,
-            ids=b"\n".join(self.ids),
-            counts=self.counts,
-            starts=(),
-            names=names,
-            matrix=matrix,
-            columns={},
-            predictions={} if output in redact else {output: self.said[: self.count]},
-        )
-
-
 def frames_of(held: Sequence[Held], redact: frozenset[str]) -> Iterator[Frame]:
     """Make messages of what was held, one for each stretch of rows that fit together.
 
@@ -246,7 +159,7 @@ def _features(
         if rows.matrix.nbytes > rows.count * _MOST_ROW_BYTES:
             return (), None, {}
         matrix = _concatenated([one.matrix for one in parts if one.matrix is not None])
-        return *_without(rows.names or tuple(map(str, range(matrix.shape[1]))), matrix, redact), {}
+        return *without(rows.names or tuple(map(str, range(matrix.shape[1]))), matrix, redact), {}
     if rows.matrix is not None:
         found = {"input": _concatenated([one.matrix for one in parts if one.matrix is not None])}
     else:
@@ -254,12 +167,12 @@ def _features(
             name: _concatenated([one.columns[name] for one in parts if one.columns is not None])
             for name in rows.columns or ()
         }
-    told = {name: _column(values, schema, name) for name, values in found.items() if name not in redact}
+    told = {name: told_column(values, schema, name) for name, values in found.items() if name not in redact}
     columns = {name: values for name, values in told.items() if values is not None}
     return tuple(columns), None, columns
 
 
-def _without(names: tuple[str, ...], matrix: Array, redact: frozenset[str]) -> tuple[tuple[str, ...], Array]:
+def without(names: tuple[str, ...], matrix: Array, redact: frozenset[str]) -> tuple[tuple[str, ...], Array]:
     """Return a table without some of its columns."""
     if redact.isdisjoint(names):
         return names, matrix
@@ -267,7 +180,7 @@ def _without(names: tuple[str, ...], matrix: Array, redact: frozenset[str]) -> t
     return tuple(names[at] for at in kept), np.ascontiguousarray(matrix[:, kept])
 
 
-def _column(values: Array, schema: Schema, name: str) -> Array | None:
+def told_column(values: Array, schema: Schema, name: str) -> Array | None:
     """Return a column as it is told; ``None`` for what no sketch is made of."""
     if not len(values) or values.nbytes > len(values) * _MOST_ROW_BYTES:
         return None
@@ -302,7 +215,7 @@ def _predictions(said: list[Any], count: int, schema: Schema, redact: frozenset[
     elif hasattr(first, "iloc") and getattr(first, "ndim", 1) > 1:
         found = {str(name): _joined_answers([one[name] for one in said]) for name in first.columns}
     else:
-        found = {_only_output(schema): _joined_answers(said)}
+        found = {only_output(schema): _joined_answers(said)}
     told = {}
     for name, values in found.items():
         if name in redact or values is None or len(values) != count:
@@ -316,7 +229,8 @@ def _predictions(said: list[Any], count: int, schema: Schema, redact: frozenset[
     return {name: values for name, values in kept if values.dtype.kind in "fiubMO" and name not in redact}
 
 
-def _only_output(schema: Schema) -> str:
+def only_output(schema: Schema) -> str:
+    """Return the name of the answers of one number a row."""
     name = schema.outputs[0][0] if len(schema.outputs) == 1 else None
     return name or "prediction"
 

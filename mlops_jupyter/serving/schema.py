@@ -93,6 +93,8 @@ class Schema:
     ----------
     names
         The names of columns or tensors, in order; empty without names.
+    types
+        The types of the columns.
     matrix
         The one number type of all columns, so that a request is one array; ``None`` where they differ.
     beginnings
@@ -120,8 +122,8 @@ class Schema:
         self.name_list = list(self.names)
         self.known = {column.name: column for column in self.columns}
         self.required = frozenset(column.name for column in self.columns if column.required)
-        types = {column.type for column in self.columns}
-        one_type = len(types) == 1 and types <= _NUMBERS
+        self.types = frozenset(column.type for column in self.columns)
+        one_type = len(self.types) == 1 and self.types <= _NUMBERS
         self.matrix: np.dtype[Any] | None = self.columns[0].dtype if one_type else None
         self.beginnings: tuple[bytes, ...] = ()
         self.fixed = any(tensor.shape[:1] != (-1,) for tensor in self.tensors)

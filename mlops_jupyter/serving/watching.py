@@ -19,9 +19,10 @@ from ..capabilities.endpoints import MonitoringPlan
 from ..capabilities.endpoints.lines import address
 from .batching import Whole, Work
 from .frames import Frame
-from .observed import Held, Stretch, frames_of, pieces
+from .observed import Held, frames_of, pieces
 from .routing import Version
 from .rows import Array, Rows
+from .stretches import Stretch, kind_of
 from .telemetry import Telemetry
 
 _LOG = logging.getLogger(__name__)
@@ -69,21 +70,24 @@ class Watching:
         if (self._held and self._rows + count > _MOST_ROWS) or self._bytes > _MOST_BYTES:
             self._telemetry.unwatched(version.labels[:2], count)
             return
-        if whole is not None and Stretch.takes(version, whole):
-            self._copy(version, batch, *whole)
-        else:
+        kind = kind_of(version, whole)
+        if whole is None or kind is None or not self._copied(kind, version, batch, *whole):
             self._hold(Held(version, time.time_ns() // 1_000, pieces(batch, found, whole)))
         if self._timer is None:
             self._timer = self._loop.call_later(_SEND_EVERY_S, self._turn)
 
-    def _copy(self, version: Version, batch: Sequence[Work], rows: Rows, said: Array) -> None:
+    def _copied(self, kind: type[Stretch], version: Version, batch: Sequence[Work], rows: Rows, said: Array) -> bool:
+        """Copy rows and answers; ``False`` where they are of other types than those before, as are rare ones."""
         open_one = self._open.get(version)
+        if open_one is not None and not (type(open_one) is kind and open_one.fits(rows, said)):
+            return False
         if open_one is None or not open_one.add(batch, rows, said):
-            open_one = self._open[version] = Stretch(version, time.time_ns() // 1_000, said.dtype)
+            open_one = self._open[version] = kind(version, time.time_ns() // 1_000, rows, said)
             open_one.add(batch, rows, said)
             self._held.append(open_one)
             self._bytes += open_one.size
         self._rows += rows.count
+        return True
 
     def _hold(self, held: Held) -> None:
         if held.count <= _ROWS_A_TURN:

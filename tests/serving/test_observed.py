@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import tempfile
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +19,10 @@ from mlops_jupyter.capabilities.endpoints import Limits, MonitoringPlan
 from mlops_jupyter.serving.batching import Batcher
 from mlops_jupyter.serving.failures import Failure
 from mlops_jupyter.serving.frames import LENGTHS, Frame, lengths
-from mlops_jupyter.serving.observed import Held, Stretch, frames_of, pieces
+from mlops_jupyter.serving.observed import Held, frames_of, pieces
 from mlops_jupyter.serving.rows import Rows
 from mlops_jupyter.serving.schema import Schema
+from mlops_jupyter.serving.stretches import ColumnsStretch, NumbersStretch, kind_of
 from mlops_jupyter.serving.telemetry import Telemetry
 from mlops_jupyter.serving.watching import Watching
 from tests.fakes.workers import SIGNATURE, planned
@@ -75,6 +77,39 @@ def told(frames: list[Frame]) -> dict[tuple[str, int], tuple[Any, ...]]:
 
 async def received(batches: list[list[list[list[float]]]], named: bool, redact: tuple[str, ...] = ()) -> list[Frame]:
     """Have a batcher answer requests, and return what its watcher hears."""
+
+    async def answer(watching: Watching, telemetry: Telemetry) -> None:
+        watching.told(MonitoringPlan(redact=redact))
+        batcher = Batcher(Sum(), Limits(), telemetry, ("m", "1"), joins=True, slow=False)
+        batcher.observer = lambda *batch: watching.observe(Version(), *batch)
+        number = 0
+        for batch in batches:
+            for rows in batch:
+                # Names that are equal, but not those of the signature itself, take another way.
+                names = SCHEMA.names if named else (*SCHEMA.names,)
+                batcher.submit(Request(f"r{number}", Rows(len(rows), names, np.array(rows, dtype=float))))
+                number += 1
+            await asyncio.sleep(0)
+        await batcher.drained()
+        await asyncio.sleep(0)
+
+    return await watched(answer)
+
+
+async def heard_of(asked: list[Rows]) -> list[Frame]:
+    """Have requests answered with 1, one after the other, and return what the watcher hears."""
+
+    async def answer(watching: Watching, _: Telemetry) -> None:
+        version = Version(MIXED)
+        for number, rows in enumerate(asked):
+            said = np.ones(rows.count)
+            watching.observe(version, [Request(f"r{number}", rows)], [said], (rows, said))
+
+    return await watched(answer)
+
+
+async def watched(answer: Callable[[Watching, Telemetry], Awaitable[None]]) -> list[Frame]:
+    """Return what a watcher hears while something is answered."""
     heard: list[Frame] = []
     done = asyncio.Event()
 
@@ -90,19 +125,7 @@ async def received(batches: list[list[list[list[float]]]], named: bool, redact: 
         server = await asyncio.start_unix_server(hear, place)
         telemetry = Telemetry()
         watching = Watching(place, telemetry)
-        watching.told(MonitoringPlan(redact=redact))
-        batcher = Batcher(Sum(), Limits(), telemetry, ("m", "1"), joins=True, slow=False)
-        batcher.observer = lambda *batch: watching.observe(Version(), *batch)
-        number = 0
-        for batch in batches:
-            for rows in batch:
-                # Names that are equal, but not those of the signature itself, take another way.
-                names = SCHEMA.names if named else (*SCHEMA.names,)
-                batcher.submit(Request(f"r{number}", Rows(len(rows), names, np.array(rows, dtype=float))))
-                number += 1
-            await asyncio.sleep(0)
-        await batcher.drained()
-        await asyncio.sleep(0)
+        await answer(watching, telemetry)
         await watching.close()
         await done.wait()
         server.close()
@@ -275,6 +298,43 @@ def test_columns_of_all_kinds():
     assert frame.columns["t"].tolist() == ["x", None] * 3
 
 
+MIXED = Schema.from_signature(
+    {"inputs": json.dumps([{"name": "n", "type": "double"}, {"name": "t", "type": "string"}])}
+)
+
+
+def mixed(numbers: list[Any], texts: list[Any], kind: Any = float) -> Rows:
+    columns = {"n": np.array(numbers, kind), "t": np.array(texts, object)}
+    return Rows(len(numbers), MIXED.names, None, columns)
+
+
+def test_rows_of_numbers_and_texts_are_copied_one_behind_the_other():
+    version, first = Version(MIXED), mixed([1.0], ["x"])
+    assert kind_of(version, (first, np.zeros(1))) is ColumnsStretch
+    stretch = ColumnsStretch(version, 7, first, np.zeros(1))
+    for number, rows in enumerate((first, mixed([2.0, np.nan], [None, "y"]))):
+        assert stretch.fits(rows, np.zeros(rows.count))
+        assert stretch.add([Request(f"r{number}", rows)], rows, np.full(rows.count, float(number)))
+    # What the signature does not keep out, but is rare: a number that is missing where the others are none.
+    assert not stretch.fits(mixed([None], ["x"], object), np.zeros(1))
+    assert not stretch.fits(first, np.zeros(1, np.int64))
+    frame = Frame.from_bytes(*_parts(stretch.frame(frozenset()).to_bytes()))
+    assert (frame.names, frame.counts, frame.matrix) == (("n", "t"), [1, 2], None)
+    assert frame.columns["n"].tolist()[:2] == [1.0, 2.0]
+    assert frame.columns["t"].tolist() == ["x", None, "y"]
+    assert frame.predictions["prediction"].tolist() == [0.0, 1.0, 1.0]
+    assert tuple(stretch.frame(frozenset({"t"})).columns) == ("n",)
+    while stretch.add([Request("r", first)], first, np.zeros(1)):
+        pass
+    assert stretch.count == 1_024
+
+
+def test_rows_of_another_type_than_those_before_are_told_all_the_same():
+    heard = asyncio.run(heard_of([mixed([1.0], ["a"]), mixed([None], ["b"], object), mixed([3.0], ["c"])]))
+    assert {key[0]: values["t"] for key, (values, _) in told(heard).items()} == {"r0": "a", "r1": "b", "r2": "c"}
+    assert len(heard) == 2
+
+
 def test_a_tensor_is_one_embedding_and_an_image_is_left_out():
     rows = Rows(2, (), np.arange(12.0).reshape(2, 2, 3))
     (frame,) = of(rows, np.array([1, 2]), Schema())
@@ -288,5 +348,6 @@ def test_a_tensor_is_no_table_of_columns(dtype):
     spec = {"type": "tensor", "tensor-spec": {"dtype": dtype, "shape": [-1, 2]}}
     version = Version(Schema.from_signature({"inputs": json.dumps([spec])}))
     rows = Rows(3, (), np.zeros((3, 2), dtype))
-    assert not Stretch.takes(version, (rows, np.zeros(3)))
-    assert Stretch.takes(Version(), (Rows(3, SCHEMA.names, np.zeros((3, len(SCHEMA.names)))), np.zeros(3)))
+    assert kind_of(version, (rows, np.zeros(3))) is None
+    table = Rows(3, SCHEMA.names, np.zeros((3, len(SCHEMA.names))))
+    assert kind_of(Version(), (table, np.zeros(3))) is NumbersStretch
