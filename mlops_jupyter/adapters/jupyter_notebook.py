@@ -20,8 +20,12 @@ from urllib.parse import urljoin, urlsplit
 
 from jupyter_core.paths import jupyter_runtime_dir
 
+from ..capabilities.endpoints.addresses import key_of
+
 NOTEBOOK_VARIABLE = "MLOPS_JUPYTER_NOTEBOOK"
-ENDPOINTS_URL_VARIABLE, ENDPOINTS_OF_VARIABLE = "MLOPS_JUPYTER_ENDPOINTS_URL", "MLOPS_JUPYTER_ENDPOINTS_OF"
+# What our server extension tells to all that its server starts: kernels, terminals and verbs.
+SERVER_URL_VARIABLE, SERVER_ROOT_VARIABLE = "MLOPS_JUPYTER_SERVER_URL", "MLOPS_JUPYTER_SERVER_ROOT"
+SERVER_PROJECT_VARIABLE = "MLOPS_JUPYTER_SERVER_PROJECT"
 _TIMEOUT_S = 0.5
 _KERNEL_ID = re.compile(r"kernel-(.+)\.json$")
 
@@ -73,21 +77,28 @@ class JupyterNotebook:
         return "JPY_SESSION_NAME" in os.environ and any(str(server.pid) == parent for server in _servers())
 
     def server_url(self) -> str | None:
-        """Return the base path of the Jupyter server that started this kernel."""
-        if not in_kernel():
-            return None
-        parent = os.environ.get("JPY_PARENT_PID", "")
-        for server in _servers():
-            if str(server.pid) == parent:
-                return server.base_url
-        return os.environ.get("JUPYTERHUB_SERVICE_PREFIX")
+        """Return the base path of the Jupyter server that started this process: a kernel, a terminal or a verb."""
+        if in_kernel():
+            parent = os.environ.get("JPY_PARENT_PID", "")
+            for server in _servers():
+                if str(server.pid) == parent:
+                    return server.base_url
+        if told := os.environ.get(SERVER_URL_VARIABLE):
+            return told
+        return os.environ.get("JUPYTERHUB_SERVICE_PREFIX") if in_kernel() else None
 
     def endpoints_url(self, project: Path) -> str | None:
         """Return the path of our server extension's route to a project's endpoints, if there is one.
 
-        The extension tells it to all that its server starts: kernels, terminals and verbs.
+        There is one to the project around the server's directory, and to each below it.
         """
-        return os.environ.get(ENDPOINTS_URL_VARIABLE) if os.environ.get(ENDPOINTS_OF_VARIABLE) == str(project) else None
+        base, root = os.environ.get(SERVER_URL_VARIABLE), os.environ.get(SERVER_ROOT_VARIABLE)
+        if not base or not root:
+            return None
+        if os.environ.get(SERVER_PROJECT_VARIABLE) == str(project):
+            return f"{base}mlops-jupyter/endpoints/"
+        key = key_of(project, Path(root))
+        return None if key is None else f"{base}mlops-jupyter/projects/{key}/endpoints/"
 
 
 def in_kernel() -> bool:

@@ -88,7 +88,7 @@ def served(package: ModelPackage) -> ServedVersion:
 
 
 def with_jupyter(found: Deployment, root: Path | None = None) -> Deployment:
-    """Add the address below the Jupyter server that runs this kernel, if there is one.
+    """Add the address below the Jupyter server around this process, if there is one.
 
     Our server extension adds the endpoint's token there; without it, the way is jupyter-server-proxy's.
 

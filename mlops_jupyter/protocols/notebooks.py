@@ -26,7 +26,7 @@ class NotebookHost(Protocol):
         """Tell whether somebody looks at this kernel now who can be shown a live widget."""
 
     def server_url(self) -> str | None:
-        """Return the base path (``/user/ana/``) of the Jupyter server that started this kernel."""
+        """Return the base path (``/user/ana/``) of the Jupyter server that started this process, if one did."""
 
     def endpoints_url(self, project: Path) -> str | None:
         """Return the path below which a Jupyter server passes requests on to a project's endpoints, if one does."""

@@ -20,6 +20,7 @@ from jupyter_server.auth.security import passwd
 
 from mlops_jupyter.adapters import jupyter_notebook
 from mlops_jupyter.adapters.jupyter_notebook import JupyterNotebook
+from mlops_jupyter.capabilities.endpoints.addresses import key_of
 from tests.conftest import Kernel
 from tests.fakes.notebooks import write_notebook
 
@@ -102,14 +103,20 @@ def test_another_program_at_a_server_s_old_port_is_passed_over(answer, monkeypat
         server.shutdown()
 
 
-def test_a_server_s_way_to_endpoints_is_that_of_one_project(monkeypatch):
+def test_a_server_s_way_to_the_endpoints_of_a_project(monkeypatch):
     host = jupyter_notebook.JupyterNotebook()
-    monkeypatch.delenv("MLOPS_JUPYTER_ENDPOINTS_OF", raising=False)
-    assert host.endpoints_url(Path("/home/ana/churn")) is None
-    monkeypatch.setenv("MLOPS_JUPYTER_ENDPOINTS_OF", "/home/ana/churn")
-    monkeypatch.setenv("MLOPS_JUPYTER_ENDPOINTS_URL", "/user/ana/mlops-jupyter/endpoints/")
+    for variable in ("MLOPS_JUPYTER_SERVER_URL", "MLOPS_JUPYTER_SERVER_ROOT", "MLOPS_JUPYTER_SERVER_PROJECT"):
+        monkeypatch.delenv(variable, raising=False)
+    assert (host.server_url(), host.endpoints_url(Path("/home/ana/churn"))) == (None, None)
+    monkeypatch.setenv("MLOPS_JUPYTER_SERVER_URL", "/user/ana/")
+    monkeypatch.setenv("MLOPS_JUPYTER_SERVER_ROOT", "/home/ana/churn/notebooks")
+    monkeypatch.setenv("MLOPS_JUPYTER_SERVER_PROJECT", "/home/ana/churn")
+    assert host.server_url() == "/user/ana/"
     assert host.endpoints_url(Path("/home/ana/churn")) == "/user/ana/mlops-jupyter/endpoints/"
-    assert host.endpoints_url(Path("/home/ana")) is None
+    key = key_of(Path("/home/ana/churn/notebooks/sub"), Path("/home/ana/churn/notebooks"))
+    below = host.endpoints_url(Path("/home/ana/churn/notebooks/sub"))
+    assert below == f"/user/ana/mlops-jupyter/projects/{key}/endpoints/"
+    assert host.endpoints_url(Path("/home/ana/other")) is None
 
 
 # --- from real servers -------------------------------------------------------------------------------------------

@@ -10,6 +10,7 @@ from urllib.parse import parse_qsl, quote, urlencode
 
 from jupyter_server.auth.decorator import authorized
 from jupyter_server.base.handlers import JupyterHandler
+from jupyter_server.utils import url_path_join
 from tornado.httpclient import HTTPRequest, HTTPResponse
 from tornado.httputil import HTTPHeaders
 from tornado.netutil import Resolver
@@ -17,10 +18,11 @@ from tornado.simple_httpclient import HTTPStreamClosedError, HTTPTimeoutError, S
 from tornado.web import authenticated
 
 from ... import settings
+from ...capabilities.endpoints.addresses import project_of
 from ...capabilities.endpoints.folder import EndpointFolder, endpoint_folder
 from ...capabilities.endpoints.state import EndpointState, current_state
 from ...errors import MlopsError, NotFound, Unavailable
-from .routes import executing, root_of
+from .routes import NAMESPACE, executing, root_of
 from .worker import said
 
 # Of a request only what an endpoint understands goes on; of an answer all but what is between two neighbours.
@@ -45,34 +47,38 @@ class _UnixResolver(Resolver):
 
 
 class EndpointRoute(JupyterHandler):
-    """``endpoints/NAME/PATH``: what the endpoint answers there. ``endpoints/NAME/docs`` is its page to try it."""
+    """``endpoints/NAME/PATH``: what the endpoint answers there. ``endpoints/NAME/docs`` is its page to try it.
+
+    Those are the endpoints of the project around the server's directory. ``projects/KEY/endpoints/NAME/PATH`` are those
+    of one below it.
+    """
 
     auth_resource = "mlops"
 
     @authenticated
     @authorized
-    async def get(self, name: str, path: str) -> None:
+    async def get(self, name: str, path: str, project: str = "") -> None:
         if not path:
             # An endpoint has nothing at its root, and who comes by a link wants to see something.
             self.redirect("docs")
             return
         # The page's own requests will want the cookie's value: see to it that there is one.
         _ = self.xsrf_token
-        await self._pass_on(name, path)
+        await self._pass_on(name, path, project)
 
     @authenticated
     @authorized
-    async def head(self, name: str, path: str) -> None:
-        await self._pass_on(name, path)
+    async def head(self, name: str, path: str, project: str = "") -> None:
+        await self._pass_on(name, path, project)
 
     @authenticated
     @executing
-    async def post(self, name: str, path: str) -> None:
-        await self._pass_on(name, path)
+    async def post(self, name: str, path: str, project: str = "") -> None:
+        await self._pass_on(name, path, project)
 
-    async def _pass_on(self, name: str, path: str) -> None:
+    async def _pass_on(self, name: str, path: str, project: str) -> None:
         try:
-            answer = await self._ask(name, path)
+            answer = await self._ask(name, path, project)
         except MlopsError as error:
             self.set_status(error.http_status)
             self.finish(said(error))
@@ -85,8 +91,8 @@ class EndpointRoute(JupyterHandler):
             self.write(answer.body)
         self.finish()
 
-    async def _ask(self, name: str, path: str) -> HTTPResponse:
-        folder, state = _endpoint(root_of(self.settings), name)
+    async def _ask(self, name: str, path: str, project: str) -> HTTPResponse:
+        folder, state = _endpoint(root_of(self.settings), project, name)
         request = self.request
         headers = HTTPHeaders({"Authorization": f"Bearer {folder.token()}"})
         for header in _ASKED:
@@ -115,10 +121,19 @@ class EndpointRoute(JupyterHandler):
             client.close()
 
 
-def _endpoint(root: Path, name: str) -> tuple[EndpointFolder, EndpointState]:
-    project = settings.load(settings.find_root(root, os.environ), os.environ)
-    folder = endpoint_folder(project.state, name)
-    if not folder.path.is_dir():
+def endpoint_routes(base_url: str) -> list[tuple[str, type[Any]]]:
+    """Return the routes below a base URL."""
+    below = r"endpoints/(?P<name>[^/]+)/(?P<path>.*)"
+    return [
+        (url_path_join(base_url, NAMESPACE, below), EndpointRoute),
+        (url_path_join(base_url, NAMESPACE, r"projects/(?P<project>[\w-]+)", below), EndpointRoute),
+    ]
+
+
+def _endpoint(root: Path, key: str, name: str) -> tuple[EndpointFolder, EndpointState]:
+    project = project_of(key, root) if key else settings.find_root(root, os.environ)
+    folder = endpoint_folder(project / settings.STATE_DIRECTORY, name)
+    if not os.access(folder.path, os.R_OK | os.X_OK):
         raise NotFound(f"there is no deployment {name}", "mlops deployments")
     # The token must go to nobody who could have put it there himself.
     folder.check()

@@ -9,14 +9,15 @@ from jupyter_server.utils import url_path_join
 
 from ... import __version__, settings
 from ...errors import MlopsError
-from .endpoints import EndpointRoute
+from .endpoints import endpoint_routes
 from .forks import Forks
 from .jobs import Jobs
 from .live import live_routes
 from .routes import JOBS, NAMESPACE, root_of, routes
 
-# What kernels and terminals inherit: the path of the endpoints' route, and the project whose endpoints it serves.
-ENDPOINTS_URL, ENDPOINTS_OF = "MLOPS_JUPYTER_ENDPOINTS_URL", "MLOPS_JUPYTER_ENDPOINTS_OF"
+# What kernels, terminals and verbs inherit: the server's path and directory, and the project around that directory.
+SERVER_URL, SERVER_ROOT = "MLOPS_JUPYTER_SERVER_URL", "MLOPS_JUPYTER_SERVER_ROOT"
+SERVER_PROJECT = "MLOPS_JUPYTER_SERVER_PROJECT"
 # In the configuration of each page: by it the front end knows that this half is there, without a request that may fail.
 PAGE_OPTION = "mlopsJupyter"
 
@@ -26,13 +27,16 @@ def _load_jupyter_server_extension(app: Any) -> None:
     base = app.web_app.settings["base_url"]
     app.web_app.settings[JOBS] = Jobs(Forks(app.log))
     app.web_app.settings.setdefault("page_config_data", {})[PAGE_OPTION] = __version__
-    endpoints = url_path_join(base, NAMESPACE, "endpoints/")
-    app.web_app.add_handlers(".*$", [*routes(base), *live_routes(base), (rf"{endpoints}([^/]+)/(.*)", EndpointRoute)])
+    app.web_app.add_handlers(".*$", [*routes(base), *live_routes(base), *endpoint_routes(base)])
+    root = root_of(app.web_app.settings)
+    os.environ[SERVER_URL], os.environ[SERVER_ROOT] = base, str(root)
+    # Not that of a server in whose terminal this one was started.
+    os.environ.pop(SERVER_PROJECT, None)
     try:
-        project = settings.find_root(root_of(app.web_app.settings), os.environ)
+        project = settings.find_root(root, os.environ)
     except MlopsError as error:
         # The server is for other work too; a verb says it to who calls one.
         app.log.warning("mlops-jupyter: %s", error)
         return
-    os.environ[ENDPOINTS_URL], os.environ[ENDPOINTS_OF] = endpoints, str(project)
+    os.environ[SERVER_PROJECT] = str(project)
     app.log.info("mlops-jupyter: verbs and endpoints of %s at %s", project, url_path_join(base, NAMESPACE))

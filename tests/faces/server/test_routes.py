@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import json
 import logging
@@ -19,6 +20,7 @@ import psutil
 import pytest
 from tornado.web import Application
 
+from mlops_jupyter.capabilities.endpoints.addresses import key_of
 from mlops_jupyter.capabilities.endpoints.processes import identify
 from mlops_jupyter.capabilities.sources import checksum
 from mlops_jupyter.faces.server import extension
@@ -41,7 +43,8 @@ def events(answer: httpx.Response) -> list[dict[str, Any]]:
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 # What stands in a route's place for a name.
-EXAMPLES = {"([a-z]+)": "runs", "([0-9a-f]+)": "0", "([^/]+)/(.*)": "churn/docs", "([^/]+)": "churn"}
+EXAMPLES = {"([a-z]+)": "runs", "([0-9a-f]+)": "0", r"(?P<project>[\w-]+)": key_of(Path("/a"), Path("/a"))}
+EXAMPLES |= {"(?P<name>[^/]+)": "churn", "(?P<path>.*)": "docs", "([^/]+)": "churn"}
 
 
 def paths(project: Path) -> list[str]:
@@ -56,10 +59,10 @@ def paths(project: Path) -> list[str]:
 
 
 def test_each_route_refuses_who_has_not_logged_in(server, project, monkeypatch):
-    for variable in (extension.ENDPOINTS_URL, extension.ENDPOINTS_OF):
+    for variable in (extension.SERVER_URL, extension.SERVER_ROOT, extension.SERVER_PROJECT):
         monkeypatch.setenv(variable, "")  # told to this process too, and taken back at the end
     found = paths(project)
-    assert len(found) == 10
+    assert len(found) == 11
     with httpx.Client(base_url=server.base_url.join("/"), timeout=30, trust_env=False) as stranger:
         for path in found:
             answers = {method: stranger.request(method, path) for method in METHODS}
@@ -389,3 +392,53 @@ def test_an_endpoint_that_closes_the_connection_did_not_answer(server, project):
     told = lost.json()
     assert (lost.status_code, told["error"], told["hint"]) == (502, "Unavailable", "mlops deployments spy")
     assert told["message"].startswith("spy did not answer: ")
+
+
+def test_each_project_below_the_server_has_its_own_endpoints(server, login, project):
+    (project / "größe 50%" / "b").mkdir(parents=True)
+    for folder in ("a", "größe 50%/b"):
+        (project / folder).mkdir(exist_ok=True)
+        (project / folder / "mlops.toml").touch()
+        answer = f"HTTP/1.1 200 OK\r\nContent-Length: {len(folder.encode())}\r\n\r\n{folder}"
+        with spy(project / folder, answer.encode()) as heard:
+            (told,) = server.get("deployments", params={"notebook": f"{folder}/train.ipynb"}).json()["deployments"]
+            assert told["jupyter_url"].startswith("/user/ana/mlops-jupyter/projects/")
+            got = login.get(server.base_url.join(f"{told['jupyter_url']}x"))
+        assert (got.status_code, got.text) == (200, folder)
+        assert "Authorization: Bearer the-endpoint-s" in heard[0]
+    # They are none of the project around the server's directory, which has none.
+    assert server.get("endpoints/spy/x").json()["message"] == "there is no deployment spy"
+
+
+def test_an_address_leads_to_no_project_elsewhere(server, project):
+    outside = project.parent / "outside"
+    (outside / "mlops.toml").parent.mkdir()
+    (outside / "mlops.toml").touch()
+    (project / "link").symlink_to(outside)
+    with spy(outside, b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n") as heard:
+        for path in ("link", "../outside", str(outside), "a/../../outside", "x\0"):
+            key = base64.urlsafe_b64encode(path.encode()).decode().rstrip("=")
+            refused = server.get(f"projects/{key}/endpoints/spy/x")
+            assert (refused.status_code, refused.json()["error"]) == (400, "CommandError"), path
+        for key, status in (("x", 400), ("eA", 404)):
+            assert server.get(f"projects/{key}/endpoints/spy/x").status_code == status
+        assert not heard
+        state = json.loads((outside / ".mlops" / "endpoints" / "spy" / "state.json").read_text())
+        with socket.create_connection(("127.0.0.1", state["port"])) as last:
+            last.sendall(b"x")  # so that the spy's thread ends
+
+
+def test_a_kernel_of_the_server_links_to_the_endpoints_of_its_own_project(server, project):
+    (project / "sub").mkdir()
+    (project / "sub" / "mlops.toml").touch()
+    write_notebook(
+        project / "sub" / "x.ipynb",
+        "from mlops_jupyter.commands import project\n"
+        "from pathlib import Path\n"
+        "host = project.notebook_host()\n"
+        "Path('told').write_text(f'{host.server_url()} {host.endpoints_url(Path.cwd())}')",
+    )
+    answer = run(server, "run", arguments={"notebooks": ["x.ipynb"]}, notebook="sub/x.ipynb")
+    assert answer.status_code == 200, answer.text
+    key = key_of(project / "sub", project)
+    assert (project / "sub" / "told").read_text() == f"/user/ana/ /user/ana/mlops-jupyter/projects/{key}/endpoints/"
