@@ -442,3 +442,15 @@ def test_a_kernel_of_the_server_links_to_the_endpoints_of_its_own_project(server
     assert answer.status_code == 200, answer.text
     key = key_of(project / "sub", project)
     assert (project / "sub" / "told").read_text() == f"/user/ana/ /user/ana/mlops-jupyter/projects/{key}/endpoints/"
+
+
+def test_a_tool_s_pages_are_reached_through_the_server(server, login, project):
+    (page,) = run(server, "ui", form="data").json()["data"].values()
+    state = json.loads((project / ".mlops" / "ui" / "mlflow.json").read_text())
+    try:
+        # What a page that is not on this machine gets: the address that holds behind a hub.
+        assert page["jupyter_url"].startswith(f"/user/ana/proxy/{state['port']}/")
+        shown = login.get(server.base_url.join(page["jupyter_url"]), follow_redirects=True)
+        assert (shown.status_code, "MLflow" in shown.text) == (200, True)
+    finally:
+        os.kill(state["pid"], signal.SIGTERM)
