@@ -17,7 +17,7 @@ from mlops_jupyter import errors, records
 from mlops_jupyter.faces import render
 from mlops_jupyter.grammar import verb_function
 from mlops_jupyter.grammar.values import Kind
-from mlops_jupyter.records import KeptSources, Overview
+from mlops_jupyter.records import KeptSources, Overview, Parameter
 from mlops_jupyter.records.runs import MetricPoint
 from mlops_jupyter.verbs import VERBS, Effect, Place
 
@@ -48,7 +48,7 @@ def page() -> str:
     """Return the whole file."""
     shown = [getattr(records, name) for name in render.VIEWS]
     written = _Interfaces()
-    for record in (Overview, KeptSources, *shown):
+    for record in (Overview, KeptSources, Parameter, *shown):
         written.of(record)
     mimes = {f'"{_mime(record)}"': record.__name__ for record in shown}
     offered = {name: verb for name, verb in VERBS.items() if verb.place != "code"}

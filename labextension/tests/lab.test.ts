@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Parameter } from "../src/lab/api";
-import { parametersIn } from "../src/lab/parameters";
+import { fieldOf } from "../src/lab/parameters";
 import { lineOf, magicOf } from "../src/lab/words";
 
 function parameter(name: string, flag: string | null, kind: Parameter["kind"] = "text"): Parameter {
@@ -34,29 +34,17 @@ test("in a cell dollars and braces stand for themselves", () => {
   assert.equal(magicOf(VERB, { notebooks: ["$a{b}"] }), "run '$$a{{b}}'");
 });
 
-test("parameters are read as Papermill reads them", () => {
-  const source = [
-    "# parameters",
-    "depth: int = 3  # how deep",
-    "rate = 1e-3",
-    "deep = True",
-    'name = "a#b"  # a name',
-    "path = 'C:\\\\x'",
-    "size = None  # type: float  as a share",
-    "several = [1, 2]",
-    "depth: int = 4",
-    "  indented = 1",
-    "print(depth)",
-    "a == b",
-  ].join("\n");
-  const told = parametersIn(source).map(({ name, kind, help, default: one }) => [name, kind, help, one]);
-  assert.deepEqual(told, [
-    ["depth", "integer", "[4]", 4],
-    ["rate", "number", "[1e-3]", 0.001],
-    ["deep", "flag", "[True]", true],
-    ["name", "text", 'a name ["a#b"]', "a#b"],
-    ["path", "text", "['C:\\\\x']", null],
-    ["size", "number", "as a share [None]", null],
-    ["several", "text", "[[1, 2]]", null],
-  ]);
+test("a parameter of a notebook is a field with its default", () => {
+  const shown = (type: string, value: unknown, source: string, help = "") => {
+    const { kind, help: said, default: one } = fieldOf({ name: "x", type, default: value, source, help });
+    return [kind, said, one];
+  };
+  assert.deepEqual(shown("int", 3, "3", "how deep"), ["integer", "how deep [3]", 3]);
+  assert.deepEqual(shown("float", 0.001, "1e-3"), ["number", "[1e-3]", 0.001]);
+  assert.deepEqual(shown("float", null, "None", "as a share"), ["number", "as a share [None]", null]);
+  assert.deepEqual(shown("float", "Infinity", "1e999"), ["number", "[1e999]", null]);
+  assert.deepEqual(shown("bool", true, "True"), ["flag", "[True]", true]);
+  assert.deepEqual(shown("str", ", ", '", "'), ["text", '[", "]', ", "]);
+  assert.deepEqual(shown("str", "f()", "f()"), ["text", "[f()]", null]);
+  assert.deepEqual(shown("list", [64, 32], "[64,32,]", "sizes"), ["text", "sizes [[64,32,]]", null]);
 });

@@ -53,6 +53,7 @@ from .monitoring import (
 )
 from .notebooks import (
     CellProgress,
+    DeclaredParameters,
     Limits,
     LoadedNotebook,
     NotebookEngine,
@@ -126,6 +127,7 @@ __all__ = [
     "Completed",
     "Confirms",
     "Datasets",
+    "DeclaredParameters",
     "DeployJob",
     "DeploymentName",
     "DeploymentTarget",

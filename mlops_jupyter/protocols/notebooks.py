@@ -123,6 +123,16 @@ class NotebookRunner(Protocol):
         """End the processes that it keeps for the next notebook."""
 
 
+class DeclaredParameters(Protocol):
+    """Reads the text of a cell tagged ``parameters``, as the engine that fills them in would."""
+
+    def read(self, source: str, kernel: str, language: str) -> tuple[Parameter, ...]:
+        """Return what it declares, in its order; nothing of it is evaluated.
+
+        ``kernel`` and ``language`` are the notebook's. In a language that is not understood nothing is declared.
+        """
+
+
 class NotebookEngine(Protocol):
     """Executes one notebook that Papermill has prepared in this process."""
 

@@ -12,13 +12,17 @@ from .runs import Run
 
 @dataclass(frozen=True)
 class Parameter:
-    """One name in a notebook's cell tagged ``parameters``; its type is an annotation's, else that of the default."""
+    """One name in a notebook's cell tagged ``parameters``; its type is an annotation's, else that of the default.
+
+    ``default`` is the value of a literal, and the source itself of what is none.
+    """
 
     name: str
     default: object
     type: str
     help: str = ""
     annotated: bool = False
+    source: str = ""
 
 
 @dataclass(frozen=True)

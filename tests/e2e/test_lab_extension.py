@@ -71,24 +71,31 @@ def test_a_verb_that_takes_long_is_cancelled(lab: str, page: Page, project: Path
 
 
 def test_a_headless_run_with_parameters(lab: str, page: Page, project: Path, terminal):
-    declared = "depth: int = 3  # how deep a tree may grow\nname = 'a'"
-    write_notebook(project / "train.ipynb", "print(depth, name)", parameters=declared)
+    declared = "max_depth: int = 3  # how deep a tree may grow\nlayers = [\n    64,\n]  # sizes\na = b = 3\nname = 'a'"
+    write_notebook(project / "train.ipynb", "print(max_depth, name)", parameters=declared)
     page.set_viewport_size({"width": 1280, "height": 720})
     open_notebook(page, lab, "train.ipynb")
     page.locator(".jp-NotebookPanel-toolbar").get_by_title("Run the notebook in a kernel of its own").click()
     dialog = page.locator(".jp-Dialog")
     expect(dialog).to_contain_text("how deep a tree may grow [3]")
+    # As they are called in the notebook; what cannot be passed is not offered.
+    expect(dialog.locator("label")).to_have_text(["max_depth", "layers", "name"])
+    expect(dialog).to_contain_text("sizes [[64,]]")
     # What is wrong is said beside it, and cannot be sent.
-    dialog.get_by_label("depth").fill("7.5")
+    dialog.get_by_label("max_depth").fill("7.5")
     expect(dialog.get_by_role("alert")).to_contain_text("7 and 8")
     expect(dialog.get_by_role("button", name="Run")).to_be_disabled()
-    dialog.get_by_label("depth").fill("7")
+    dialog.get_by_label("max_depth").fill("7")
     expect(dialog.locator(".mlops-Form-wrong:not(:empty)")).to_have_count(0)
+    # A text that is cleared is an empty one, and not the default.
+    dialog.get_by_label("name").fill("")
     picture(page, "lab-headless")
     dialog.get_by_role("button", name="Run").click()
-    expect(page.locator(".mlops-Result")).to_contain_text("FINISHED", timeout=120_000)
+    result = page.locator(".mlops-Result")
+    expect(result).to_contain_text("FINISHED", timeout=120_000)
+    expect(result.locator(".mlops-Result-line")).to_contain_text("--parameters max_depth=7 --parameters name=")
     (run,) = json.loads(terminal("runs", "--json", cwd=project).out)["runs"]
-    assert run["params"] == {"depth": "7", "name": "a"}
+    assert run["params"] == {"max_depth": "7", "layers": "[64]", "name": ""}
 
 
 def test_a_snapshot_holds_unsaved_edits(lab: str, page: Page, project: Path, terminal):

@@ -10,6 +10,7 @@ import type {
   KeptSources,
   Kind,
   Overview as Seen,
+  Parameter as Declared,
   Place,
   Records,
 } from "./generated";
@@ -155,6 +156,12 @@ export class Api {
   /** The endpoints of the project around a notebook. */
   async deployments(notebook: string | null): Promise<readonly Deployment[]> {
     return (await this.json<Deployments>(`deployments${query({ notebook })}`)).deployments;
+  }
+
+  /** What the text of a cell tagged "parameters" declares, for a run that is to set it. */
+  async parameters(source: string, kernel: string, language: string): Promise<readonly Declared[]> {
+    const init = { method: "POST", body: JSON.stringify({ source, kernel, language }) };
+    return (await this.json<{ parameters: Declared[] }>("parameters", init)).parameters;
   }
 
   /** Which states of a notebook its snapshots hold. */

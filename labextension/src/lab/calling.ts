@@ -107,11 +107,14 @@ export async function headless(place: Place): Promise<void> {
   const { trans } = place;
   const api = new Api(place.app.serviceManager.serverSettings);
   await told(place, "run", async () => {
-    const parameters = parametersOf(panel.model);
+    const declared = panel.model && (await parametersOf(panel.model, api));
+    const parameters = declared ?? [];
     const about = parameters.length
       ? trans.__("Run %1 in a kernel of its own, with these parameters.", panel.title.label)
-      : trans.__("Run %1 in a kernel of its own. It has no cell tagged “parameters”.", panel.title.label);
-    const filled = await dialog(place, trans.__("Run headless"), new Form({ about, parameters }, {}, trans));
+      : declared === null
+        ? trans.__("Run %1 in a kernel of its own. It has no cell tagged “parameters”.", panel.title.label)
+        : trans.__("Run %1 in a kernel of its own. Its cell tagged “parameters” declares none.", panel.title.label);
+    const filled = await dialog(place, trans.__("Run headless"), new Form({ about, parameters }, {}, trans, true));
     if (filled === null) {
       return;
     }

@@ -10,7 +10,10 @@ type Input = HTMLInputElement | HTMLSelectElement | HTMLTextAreaElement;
 const FEW = 6;
 const SEVERAL = new Set(["texts", "paths", "pairs", "source"]);
 
-/** The form's fields; its value is what was filled in, without what is as it would be anyway. */
+/**
+ * The form's fields; its value is what was filled in, without what is as it would be anyway. `verbatim` is for names and
+ * texts of the user's own: they are shown and taken as they are.
+ */
 export class Form extends Widget implements Dialog.IBodyWidget<Arguments> {
   private readonly inputs = new Map<Parameter, Input>();
 
@@ -18,6 +21,7 @@ export class Form extends Widget implements Dialog.IBodyWidget<Arguments> {
     verb: Pick<Verb, "about" | "parameters">,
     given: Arguments,
     private readonly trans: TranslationBundle,
+    private readonly verbatim = false,
   ) {
     super();
     this.addClass("mlops-Form");
@@ -40,7 +44,7 @@ export class Form extends Widget implements Dialog.IBodyWidget<Arguments> {
   getValue(): Arguments {
     const found: Arguments = {};
     for (const [parameter, input] of this.inputs) {
-      const value = valueOf(parameter, input);
+      const value = valueOf(parameter, input, this.verbatim);
       if (value !== null && value !== parameter.default) {
         found[parameter.name] = value;
       }
@@ -60,7 +64,8 @@ export class Form extends Widget implements Dialog.IBodyWidget<Arguments> {
     help.id = `${input.id}-help`;
     help.textContent = parameter.help;
     label.htmlFor = input.id;
-    label.textContent = parameter.name.replace(/_$/, "").replaceAll("_", " ") + (parameter.required ? " *" : "");
+    const name = this.verbatim ? parameter.name : parameter.name.replace(/_$/, "").replaceAll("_", " ");
+    label.textContent = name + (parameter.required ? " *" : "");
     // The dialog's button cannot be pressed while a field is wrong: why, stands below it.
     const wrong = document.createElement("small");
     wrong.id = `${input.id}-wrong`;
@@ -88,12 +93,14 @@ export class Form extends Widget implements Dialog.IBodyWidget<Arguments> {
       const words = (parameter.choices ?? []).map((one): [string, string] => [String(one), String(one)]);
       return choice(parameter.required || parameter.default !== null ? words : [["", ""], ...words]);
     }
-    if (SEVERAL.has(parameter.kind)) {
+    if (SEVERAL.has(parameter.kind) || String(parameter.default).includes("\n")) {
       const area = document.createElement("textarea");
       area.rows = 2;
       area.spellcheck = false;
-      area.placeholder =
-        parameter.kind === "pairs" ? this.trans.__("name=value, one a line") : this.trans.__("one a line");
+      if (SEVERAL.has(parameter.kind)) {
+        area.placeholder =
+          parameter.kind === "pairs" ? this.trans.__("name=value, one a line") : this.trans.__("one a line");
+      }
       return area;
     }
     const input = document.createElement("input");
@@ -133,14 +140,15 @@ function fill(input: Input, value: Value | null): void {
   }
 }
 
-/** What is in a field, as JSON; null when nothing is. */
-export function valueOf(parameter: Parameter, input: Input): Value | null {
+/** What is in a field, as JSON; null when nothing is, unless that is other than what would be anyway. */
+export function valueOf(parameter: Parameter, input: Input, verbatim = false): Value | null {
   if (input instanceof HTMLInputElement && input.type === "checkbox") {
     return input.checked;
   }
-  const text = parameter.kind === "source" ? input.value : input.value.trim();
+  const asItIs = parameter.kind === "source" || (verbatim && parameter.kind === "text");
+  const text = asItIs ? input.value : input.value.trim();
   if (text === "") {
-    return null;
+    return parameter.kind === "text" && parameter.default !== null ? text : null;
   }
   const lines = text.split("\n").map((one) => one.trim());
   switch (parameter.kind) {

@@ -114,6 +114,15 @@ export interface KeptSources {
   readonly checksums: readonly string[];
 }
 
+/** One name in a notebook's cell tagged `parameters`. */
+export interface Parameter {
+  readonly name: string;
+  readonly default: unknown;
+  readonly type: string;
+  readonly help: string;
+  readonly source: string;
+}
+
 /** One MLflow run as the store tells it. */
 export interface Run {
   readonly run_id: string;

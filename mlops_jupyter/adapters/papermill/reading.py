@@ -10,8 +10,11 @@ from typing import cast
 import nbformat
 from jupyter_client.kernelspec import KernelSpecManager, NoSuchKernel
 from nbformat.reader import NotJSONError
+from papermill.exceptions import PapermillException
 from papermill.inspection import _infer_parameters
 from papermill.translators import Translator, papermill_translators
+
+from ...records import Parameter
 
 
 class Invalid(Exception):
@@ -65,6 +68,7 @@ def declared(notebook: nbformat.NotebookNode) -> list[dict[str, object]] | None:
             "type": kind,
             "help": found.help,
             "annotated": found.inferred_type_name != "None",
+            "source": found.default,
         }
         for found in _infer_parameters(notebook)
         for default, kind in [_default(found.default, found.inferred_type_name)]
@@ -76,6 +80,22 @@ def names_known(notebook: nbformat.NotebookNode) -> bool:
     spec = notebook.metadata.kernelspec
     translator = papermill_translators.find_translator(spec["name"], spec["language"])
     return bool(translator.inspect.__func__ is not Translator.inspect.__func__)
+
+
+class PapermillParameters:
+    """The parameters of a notebook that is open somewhere: of its cell's text, which is not evaluated."""
+
+    def read(self, source: str, kernel: str, language: str) -> tuple[Parameter, ...]:
+        """Return what the text of a ``parameters`` cell declares; of a name that it sets twice, the last."""
+        cell = nbformat.v4.new_code_cell(source, metadata={"tags": ["parameters"]})
+        spec = {"name": kernel, "language": language, "display_name": kernel}
+        notebook = nbformat.v4.new_notebook(cells=[cell], metadata={"kernelspec": spec})
+        try:
+            found = {one["name"]: Parameter(**one) for one in declared(notebook) or ()}  # type: ignore[arg-type]
+        except PapermillException:
+            # A language that Papermill has never heard of.
+            return ()
+        return tuple(found.values())
 
 
 def _default(source: str, annotation: str) -> tuple[object, str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from functools import cache
 from pathlib import Path, PurePosixPath
 from typing import Any, TypeVar, cast
@@ -17,6 +17,7 @@ from tornado.iostream import StreamClosedError
 from tornado.web import authenticated
 
 from ... import grammar, settings
+from ...commands.declared import declared
 from ...commands.kept import kept_sources
 from ...commands.overview import overview
 from ...errors import CommandError, ConfirmationRequired, Conflict, MlopsError, NotFound
@@ -32,6 +33,7 @@ JSON_LINES = "application/x-ndjson"
 _SILENCE_S = 20.0
 _WORDS = {"arguments", "yes", "notebook", "content", "form"}
 _FORMS = ("shown", "data")
+_OF_A_CELL = {"source": "", "kernel": "python3", "language": "python"}
 
 
 _Method = TypeVar("_Method", bound=Callable[..., object])
@@ -196,12 +198,7 @@ class VerbRoute(Route):
             self.job.cancel()
 
     def _body(self) -> dict[str, Any]:
-        try:
-            body = json.loads(self.request.body or b"{}")
-        except (ValueError, RecursionError) as error:
-            raise CommandError("the request's body is no JSON", 'send {"arguments": {}}') from error
-        if not isinstance(body, dict) or not body.keys() <= _WORDS:
-            raise CommandError(f"the body must be an object of {', '.join(sorted(_WORDS))}", 'send {"arguments": {}}')
+        body = json_object(self.request.body, _WORDS)
         arguments, yes = body.setdefault("arguments", {}), body.setdefault("yes", False)
         texts = [body.get("notebook"), body.get("content")]
         if not isinstance(arguments, dict) or not isinstance(yes, bool):
@@ -238,6 +235,17 @@ class VerbRoute(Route):
             end = {"status": Conflict.http_status, **said(Conflict(f"{job.verb} was cancelled"))}
         self.set_status(end.pop("status", 200))
         self.finish(json.dumps(end))
+
+
+def json_object(text: bytes, words: Collection[str]) -> dict[str, Any]:
+    """Return the object that a request's body is; raises `CommandError` where it is none, or has other members."""
+    try:
+        body = json.loads(text or b"{}")
+    except (ValueError, RecursionError) as error:
+        raise CommandError("the request's body is no JSON", "send {}") from error
+    if not isinstance(body, dict) or not body.keys() <= set(words):
+        raise CommandError(f"the body must be an object of {', '.join(sorted(words))}", "send {}")
+    return body
 
 
 def _known(name: str) -> str:
@@ -306,6 +314,26 @@ class KeptRoute(Route):
         self.finish(json.dumps(render.as_json(found)))
 
 
+class ParametersRoute(Route):
+    """``POST parameters``: what the text of a ``parameters`` cell declares; nothing of it is evaluated.
+
+    The body is a JSON object of texts: ``source``, and the notebook's ``kernel`` and ``language``.
+    """
+
+    @authenticated
+    @executing
+    async def post(self) -> None:
+        try:
+            body = json_object(self.request.body, _OF_A_CELL)
+            if not all(isinstance(body.setdefault(word, default), str) for word, default in _OF_A_CELL.items()):
+                raise CommandError("source, kernel and language must be texts", 'send {"source": "depth = 3"}')
+            found = await asyncio.to_thread(declared, body["source"], body["kernel"], body["language"])
+        except MlopsError as error:
+            self.refuse(error)
+            return
+        self.finish(json.dumps({"parameters": [render.as_json(one) for one in found]}))
+
+
 def routes(base_url: str) -> list[tuple[str, type[Any]]]:
     """Return the routes below a base URL."""
     found: dict[str, type[Any]] = {
@@ -314,5 +342,6 @@ def routes(base_url: str) -> list[tuple[str, type[Any]]]:
         r"jobs/([0-9a-f]+)": JobRoute,
         "status": StatusRoute,
         "kept": KeptRoute,
+        "parameters": ParametersRoute,
     }
     return [(url_path_join(base_url, NAMESPACE, path), handler) for path, handler in found.items()]

@@ -62,7 +62,7 @@ def test_each_route_refuses_who_has_not_logged_in(server, project, monkeypatch):
     for variable in (extension.SERVER_URL, extension.SERVER_ROOT, extension.SERVER_PROJECT):
         monkeypatch.setenv(variable, "")  # told to this process too, and taken back at the end
     found = paths(project)
-    assert len(found) == 11
+    assert len(found) == 12
     with httpx.Client(base_url=server.base_url.join("/"), timeout=30, trust_env=False) as stranger:
         for path in found:
             answers = {method: stranger.request(method, path) for method in METHODS}
@@ -102,6 +102,7 @@ def test_who_may_only_look_can_only_look(importable, server):
         assert server.get(path).status_code == status
     for method, path in (
         ("POST", "verbs/status"),
+        ("POST", "parameters"),
         ("DELETE", "jobs/0"),
         ("POST", "endpoints/churn/invocations"),
         ("POST", "monitor/churn/acknowledge"),
@@ -171,6 +172,10 @@ def test_what_is_refused_says_why(server):
     for text in ("{", "[1]", "3", "[" * 5000):
         answer = server.post("verbs/runs", content=text.encode())
         assert (answer.status_code, answer.json()["error"]) == (400, "CommandError")
+        assert server.post("parameters", content=text.encode()).json()["error"] == "CommandError"
+    assert server.post("parameters", json={"source": 3}).json()["message"].endswith("must be texts")
+    told = server.post("parameters", json={"source": "most: float = 1e999  # no limit"}).json()["parameters"]
+    assert told == [{"name": "most", "default": "Infinity", "type": "float", "help": "no limit", "source": "1e999"}]
 
 
 def test_a_failing_notebook_is_a_result(server, project):
