@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Parameter } from "../src/lab/api";
 import { fieldOf } from "../src/lab/parameters";
-import { lineOf, magicOf } from "../src/lab/words";
+import { lineOf, magicOf, namesLive } from "../src/lab/words";
 
 function parameter(name: string, flag: string | null, kind: Parameter["kind"] = "text"): Parameter {
   return { name, flag, kind, help: "", required: false, default: null, choices: null };
@@ -32,6 +32,26 @@ test("a call is a line that a shell understands", () => {
 
 test("in a cell dollars and braces stand for themselves", () => {
   assert.equal(magicOf(VERB, { notebooks: ["$a{b}"] }), "run '$$a{{b}}'");
+});
+
+test("what may be a live object stays one in a cell", () => {
+  const deploy = {
+    name: "deploy",
+    parameters: [
+      parameter("model", null, "object"),
+      parameter("data", "--data", "object"),
+      parameter("name", "--name"),
+    ],
+  };
+  assert.ok(namesLive(deploy, { model: "$model", name: "churn" }));
+  assert.ok(namesLive(deploy, { model: "m", data: "{X, y}" }));
+  assert.ok(!namesLive(deploy, { model: "models:/churn/1", name: "$churn" }));
+  assert.equal(
+    magicOf(deploy, { model: "$größe", data: "{(X, 'a b')}", name: "$x {y}" }),
+    "deploy --data {(X, 'a b')} --name '$$x {{y}}' $größe",
+  );
+  assert.equal(magicOf(deploy, { model: "$a b" }), "deploy '$a b'");
+  assert.equal(magicOf(deploy, { model: "a$b" }), "deploy 'a$$b'");
 });
 
 test("a parameter of a notebook is a field with its default", () => {

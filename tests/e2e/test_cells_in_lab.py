@@ -177,6 +177,44 @@ def test_a_tracked_cell_below_a_comment_is_run_again_as_it_is(lab: str, page: Pa
     assert page.evaluate(f"() => {model}.cells.get(1).sharedModel.getSource()") == source
 
 
+def test_a_live_model_in_a_form_becomes_a_cell(lab: str, page: Page, project: Path, terminal):
+    model = "from sklearn.dummy import DummyClassifier\nmodel = DummyClassifier().fit([[0.0], [1.0]], [0, 1])"
+    write_notebook(project / "train.ipynb", LOAD, model, "x = 1")
+    page.set_viewport_size({"width": 1100, "height": 900})
+    page.goto(f"{lab}lab?token={browser.TOKEN}&reset")
+    page.locator(".jp-Launcher").wait_for()
+
+    def register() -> None:
+        """Fill in the form as a user would, though a click on the palette's item is tested elsewhere."""
+        page.wait_for_function("() => window.jupyterapp.commands.hasCommand('mlops:call-register')")
+        page.evaluate("() => { window.jupyterapp.commands.execute('mlops:call-register'); }")
+        dialog = page.locator(".jp-Dialog")
+        dialog.get_by_label("model").fill("$model")
+        dialog.get_by_label("name", exact=False).first.fill("churn")
+        dialog.get_by_label("data", exact=True).fill("{[[0.0], [1.0]]}")
+        dialog.get_by_role("button", name="Run").click()
+
+    # Nothing runs without a kernel that could have it.
+    register()
+    expect(page.locator(".jp-Dialog")).to_contain_text("open the notebook that has it, and call register there")
+    page.locator(".jp-Dialog").get_by_role("button", name="OK").click()
+
+    open_notebook(page, lab, "train.ipynb")
+    run_all(page)
+    end_of_cell(page, 1)
+    page.keyboard.press("Escape")
+    register()
+    cells = page.locator(".jp-Cell .cm-content")
+    expect(cells.nth(2)).to_contain_text("%mlops register")
+    expect(cells.nth(2)).to_contain_text("--data {[[0.0], [1.0]]}")
+    expect(cells.nth(2)).to_contain_text("$model")
+    expect(cells.nth(3)).to_have_text("x = 1")
+    expect(page.locator(".jp-OutputArea-output").last).to_contain_text("churn", timeout=120_000)
+    expect(page.locator(".mlops-Result")).to_have_count(0)
+    (version,) = json.loads(terminal("models", "--json", cwd=project).out)["versions"]
+    assert (version["name"], version["version"]) == ("churn", "1")
+
+
 @pytest.fixture
 def foreign(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A kernel that says it is of another language."""

@@ -15,7 +15,7 @@ import { contentOf, notebookOf, panelOf, pathOf } from "./open_notebook";
 import { parametersOf } from "./parameters";
 import { inTab, Result } from "./result";
 import { bodyOf, isTracked } from "./runs_of_cells";
-import { lineOf, magicOf, wrong } from "./words";
+import { lineOf, magicOf, namesLive, wrong } from "./words";
 
 const LOAD = "%load_ext mlops_jupyter";
 const LOADS = /^%(load|reload)_ext\s+mlops_jupyter\b/m;
@@ -53,6 +53,8 @@ export async function call(
     }
     if (verb.place === "kernel") {
       await inCell(place, verb, filled);
+    } else if (namesLive(verb, filled)) {
+      await inCellOfItsOwn(place, verb, filled);
     } else if (verb.effect !== "destroys" || (await confirm(place, `mlops ${lineOf(verb, filled)}`))) {
       start(place, api, verb, filled, notebook, verb.effect === "destroys");
     }
@@ -192,17 +194,42 @@ async function inCell(
     );
   }
   shared.setSource(source ?? `%%mlops ${magicOf(verb, given)}\n${body}`);
-  // To have it in a cell makes the notebook run by itself.
+  const cells = [...loading(panel, kernel, panel.content.widgets.indexOf(cell)), cell];
+  await NotebookActions.runCells(panel.content, cells, panel.sessionContext);
+}
+
+/** Load the magics; where no cell does, a new one at a place is to be run first: so the notebook runs by itself. */
+function loading(panel: NotebookPanel, kernel: Kernel.IKernelConnection, place: number): Cell[] {
   const texts = [...(panel.model?.cells ?? [])].map((one) => one.sharedModel.getSource());
-  const cells: Cell[] = [cell];
   if (texts.some((one) => LOADS.test(one))) {
     // That cell may have run in an earlier kernel; to load it once more changes nothing.
     kernel.requestExecute({ code: LOAD, silent: true, store_history: false });
-  } else {
-    const place = panel.content.widgets.indexOf(cell);
-    panel.model?.sharedModel.insertCell(place, { cell_type: "code", source: LOAD, metadata: { trusted: true } });
-    cells.unshift(...panel.content.widgets.slice(place, place + 1));
+    return [];
   }
+  panel.model?.sharedModel.insertCell(place, { cell_type: "code", source: LOAD, metadata: { trusted: true } });
+  return panel.content.widgets.slice(place, place + 1);
+}
+
+/** Put a verb that needs an object of the kernel into a cell of its own below the active one, and run that. */
+async function inCellOfItsOwn(place: Place, verb: Verb, given: Arguments): Promise<void> {
+  const { trans } = place;
+  const panel = place.tracker?.currentWidget;
+  if (!panel?.model) {
+    throw new Error(
+      trans.__(
+        "A live object is one of a notebook's kernel: open the notebook that has it, and call %1 there.",
+        verb.name,
+      ),
+    );
+  }
+  const kernel = await kernelOf(place, panel);
+  const source = `%mlops ${magicOf(verb, given)}`;
+  const at = panel.content.activeCellIndex + 1;
+  panel.model.sharedModel.insertCell(at, { cell_type: "code", source, metadata: { trusted: true } });
+  const own = panel.content.widgets.slice(at, at + 1);
+  const cells = [...loading(panel, kernel, at), ...own];
+  panel.content.activeCellIndex = at + cells.length - 1;
+  place.app.shell.activateById(panel.id);
   await NotebookActions.runCells(panel.content, cells, panel.sessionContext);
 }
 
@@ -217,7 +244,7 @@ async function kernelOf(place: Place, panel: NotebookPanel): Promise<Kernel.IKer
   const language = (await kernel.spec)?.language ?? "";
   if (language.toLowerCase() !== "python") {
     throw new Error(
-      trans.__("%1 has a kernel of %2, and only one of Python can be tracked.", panel.title.label, language),
+      trans.__("%1 has a kernel of %2, and the magics of mlops are for one of Python.", panel.title.label, language),
     );
   }
   return kernel;
