@@ -31,6 +31,8 @@ _NICE = 5
 _TICK_S, _LONGEST_TICK_S = 0.05, 0.4
 # To start anew costs the import of MLflow; with a store that is away and nobody logging, the next session goes on.
 _IDLE_S, _WAITING_S = 120.0, 600.0
+# So long it takes at the most to end when it is told to.
+_STOPPING_S = 3.0
 _STATE, _LOCK = "shipper.json", "shipper.lock"
 _LOG_BYTES = 1_000_000
 # What was left for a store is removed when nothing waits, unless a run may just be being opened.
@@ -110,6 +112,14 @@ class ShipperProcess:
 
     def _stop(self, _number: int, _frame: FrameType | None) -> None:
         self.stopping = True
+        # A store's client may be waiting within a call, for minutes.
+        signal.signal(signal.SIGALRM, self._leave)
+        signal.setitimer(signal.ITIMER_REAL, _STOPPING_S)
+
+    @staticmethod
+    def _leave(_number: int, _frame: FrameType | None) -> None:
+        # What is not acknowledged is sent again by the next.
+        sys.exit(0)
 
     def _report(self) -> None:
         for name, error in self._shipper.problems.items():

@@ -353,6 +353,20 @@ def test_a_database_store_draws_a_runs_id_from_its_uuid(
     assert (found.run_name, found.start_time) == ("mine", 1)
 
 
+def test_a_database_is_opened_in_so_many_tries(monkeypatch: pytest.MonkeyPatch) -> None:
+    tried: list[str] = []
+
+    def engine(uri: str) -> None:
+        tried.append(uri)
+        raise ValueError("away")
+
+    monkeypatch.setattr(databases, "create_sqlalchemy_engine", engine)
+    monkeypatch.setattr(databases, "MAX_RETRY_COUNT", 1)
+    with pytest.raises(ValueError, match="away"):
+        databases.create_sqlalchemy_engine_with_retry("postgresql://127.0.0.1/none")
+    assert len(tried) == 1
+
+
 def test_a_store_takes_a_runs_end_as_it_is_given(store: mlflow.MlflowClient, project: Path) -> None:
     run = store.create_run("0", start_time=1)
     _get_store(f"sqlite:///{project}/.mlops/mlflow.db").update_run_info(

@@ -21,7 +21,8 @@ import boto3
 import httpx
 import psutil
 import psycopg
-import pytest
+
+from tests.fakes.missing import cannot, may_install
 
 _SLOW_S = 120
 
@@ -144,36 +145,73 @@ def _postgres_command(name: str) -> str:
         (str(one) for one in sorted(Path("/usr/lib/postgresql").glob(f"*/bin/{name}"), reverse=True)), None
     )
     if found is None:
-        pytest.skip("PostgreSQL is missing: apt-get install postgresql")
+        cannot("PostgreSQL is missing: apt-get install postgresql", mended=may_install())
     return found
+
+
+class PostgresqlServer:
+    """A PostgreSQL server that may be stopped and started again: same address, same tables; at first it is stopped."""
+
+    def __init__(self, directory: Path) -> None:
+        port = free_port()
+        self.address = f"postgresql://mlflow@127.0.0.1:{port}/postgres"
+        self._data, self._log = directory / "data", directory / "log"
+        # PostgreSQL refuses to run as root, and whoever it runs as must be able to enter the folder.
+        self._user = "postgres" if os.geteuid() == 0 else None
+        if self._user is not None:
+            owner = pwd.getpwnam(self._user)
+            os.chown(directory, owner.pw_uid, owner.pw_gid)
+        making = [_postgres_command("initdb"), "-D", str(self._data), "-U", "mlflow", "-A", "trust", "--no-sync"]
+        subprocess.run(making, user=self._user, cwd=directory, check=True, capture_output=True, timeout=_SLOW_S)
+        self._words = [
+            *(_postgres_command("postgres"), "-D", str(self._data), "-p", str(port), "-h", "127.0.0.1"),
+            *("-k", str(directory), "-F"),
+        ]
+        self._running = ExitStack()
+        self._up = False
+
+    def start(self) -> None:
+        """Start it and wait until it answers; nothing when it runs."""
+        if self._up:
+            return
+        # Not SIGTERM, upon which it waits for its clients to leave.
+        served = serving(
+            self._words, self._data, self._answers, log=self._log, user=self._user, ends_with=signal.SIGINT
+        )
+        self._running.enter_context(served)
+        self._up = True
+
+    def stop(self) -> None:
+        """Stop it, if it runs."""
+        self._up = False
+        self._running.close()
+
+    def _answers(self) -> bool:
+        try:
+            psycopg.connect(self.address, connect_timeout=2).close()
+        except psycopg.OperationalError:
+            return False
+        return True
+
+
+@contextmanager
+def postgresql_server() -> Iterator[PostgresqlServer]:
+    """Make a PostgreSQL server with an empty database; it is not started yet."""
+    _postgres_command("initdb")
+    with tempfile.TemporaryDirectory(prefix="mlops-postgres-", ignore_cleanup_errors=True) as made:
+        server = PostgresqlServer(Path(made))
+        try:
+            yield server
+        finally:
+            server.stop()
 
 
 @contextmanager
 def postgresql() -> Iterator[str]:
     """Run a PostgreSQL server with an empty database; give its address for SQLAlchemy."""
-    port = free_port()
-    address = f"postgresql://mlflow@127.0.0.1:{port}/postgres"
-    # PostgreSQL refuses to run as root, and whoever it runs as must be able to enter the folder.
-    user = "postgres" if os.geteuid() == 0 else None
-    with tempfile.TemporaryDirectory(prefix="mlops-postgres-", ignore_cleanup_errors=True) as made:
-        if user is not None:
-            owner = pwd.getpwnam(user)
-            os.chown(made, owner.pw_uid, owner.pw_gid)
-        data, log = Path(made, "data"), Path(made, "log")
-        making = [_postgres_command("initdb"), "-D", str(data), "-U", "mlflow", "-A", "trust", "--no-sync"]
-        subprocess.run(making, user=user, cwd=made, check=True, capture_output=True, timeout=_SLOW_S)
-        words = [_postgres_command("postgres"), "-D", str(data), "-p", str(port), "-k", made, "-F", "-h", "127.0.0.1"]
-
-        def ready() -> bool:
-            try:
-                psycopg.connect(address, connect_timeout=2).close()
-            except psycopg.OperationalError:
-                return False
-            return True
-
-        # Not SIGTERM, upon which it waits for its clients to leave.
-        with serving(words, data, ready, log=log, user=user, ends_with=signal.SIGINT):
-            yield address
+    with postgresql_server() as server:
+        server.start()
+        yield server.address
 
 
 @dataclass(frozen=True)

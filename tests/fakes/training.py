@@ -1,7 +1,8 @@
 """A training process for fault tests: it logs until it is told to stop, and counts the calls that have returned.
 
 ``python -m tests.fakes.training COUNTER STOP PACE MOST`` logs a point each PACE seconds until the file STOP is there
-or MOST points are logged. COUNTER is a shared file of 8 bytes, which outlives a SIGKILL.
+or MOST points are logged: by `mlops_jupyter.log`, and where it has a pace by plain MLflow in turn.
+COUNTER is a shared file of 8 bytes, which outlives a SIGKILL.
 """
 
 from __future__ import annotations
@@ -93,11 +94,17 @@ def train(counter: memoryview, stop: Path, pace_s: float, most: int) -> None:
     """Log until told to stop."""
     import mlops_jupyter as mlops
 
+    # Of a loop at full speed, the speed is the point.
+    ways = [lambda step: mlops.log(loss=value_at(step), step=step)]
+    if pace_s:
+        import mlflow
+
+        ways.append(lambda step: mlflow.log_metric("loss", value_at(step), step=step))
     with warnings.catch_warnings(record=True) as caught, mlops.track("train", autolog=False) as run:
         warnings.simplefilter("always")
         print(run.run_id, flush=True)
         for step in range(most):
-            mlops.log(loss=value_at(step), step=step)
+            ways[step % len(ways)](step)
             counter[0] = step + 1
             if stop.exists():
                 break

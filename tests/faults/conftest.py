@@ -15,7 +15,7 @@ from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 
 from tests import conftest
-from tests.fakes.servers import MlflowServer
+from tests.fakes.servers import MlflowServer, PostgresqlServer, postgresql_server
 from tests.fakes.training import Point, Training
 
 _ROW = "points under a fault"
@@ -36,6 +36,13 @@ def up(server: MlflowServer) -> Iterator[MlflowServer]:
     server.start()
     yield server
     server.start()
+
+
+@pytest.fixture(scope="module")
+def database() -> Iterator[PostgresqlServer]:
+    """A real PostgreSQL, which the tests of a module stop and start."""
+    with postgresql_server() as made:
+        yield made
 
 
 @pytest.fixture

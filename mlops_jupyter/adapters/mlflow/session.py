@@ -25,6 +25,7 @@ from mlflow.tracking.context.system_environment_context import SystemEnvironment
 from mlflow.utils.thread_utils import ThreadLocalVariable
 
 from ...capabilities import tracking
+from ...capabilities.databases import is_database_server
 from ...capabilities.tracking import OpenRun
 from . import hush
 from .autologging import Autologging
@@ -87,7 +88,8 @@ class MlflowSession:
 
     def experiment_name(self, experiment_id: str) -> str | None:
         """Return the name of an experiment; a server is not asked, which may be away."""
-        if mlflow.get_tracking_uri().startswith(("http:", "https:", "databricks")):
+        uri = mlflow.get_tracking_uri()
+        if uri.startswith(("http:", "https:", "databricks")) or is_database_server(uri):
             return None
         return str(mlflow.get_experiment(experiment_id).name)
 

@@ -17,6 +17,7 @@ from typing import Any, NamedTuple, cast
 from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, RunStatus, RunTag
 from mlflow.exceptions import MlflowException
 from mlflow.protos.databricks_pb2 import RESOURCE_DOES_NOT_EXIST, ErrorCode
+from mlflow.store.db import utils as db_utils
 from mlflow.store.tracking import sqlalchemy_store
 from mlflow.store.tracking.abstract_store import AbstractStore
 from mlflow.tracking._tracking_service.utils import _get_store
@@ -53,8 +54,11 @@ class MlflowSink:
         return self._opened
 
     def reach(self, timeout_s: float) -> None:
-        """Ask the store for a sign of life."""
+        """Ask the store for a sign of life, and open it."""
         self._tracking.reach(timeout_s)
+        if self._opened is None:
+            with as_ours(), _at_the_first_try():
+                _ = self._store
 
     def create(self, start: RunStart, tags: Mapping[str, str]) -> str:
         """Create a run; a database is made to take the journal's id, and one that is there already is taken."""
@@ -199,6 +203,19 @@ def _naming_it(run_id: str) -> Iterator[None]:
             yield
         finally:
             names["uuid"] = drawing
+
+
+@contextmanager
+def _at_the_first_try() -> Iterator[None]:
+    """Have MLflow open a database at once or not at all: its ten tries take minutes, and whoever ships has its own."""
+    with _naming:
+        names = vars(db_utils)
+        tries = names["MAX_RETRY_COUNT"]
+        names["MAX_RETRY_COUNT"] = 1
+        try:
+            yield
+        finally:
+            names["MAX_RETRY_COUNT"] = tries
 
 
 class _Drawing:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import socket
 import tempfile
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import httpx
 import mlflow
@@ -18,14 +16,13 @@ from mlflow.exceptions import MlflowException
 from mlflow.protos.databricks_pb2 import INVALID_PARAMETER_VALUE, RESOURCE_ALREADY_EXISTS, ErrorCode
 from sqlalchemy.exc import SQLAlchemyError
 
+from ...capabilities.databases import knock
 from ...capabilities.redaction import without_credentials
 from ...errors import CommandError, Conflict, MissingDependency, NotFound, Unavailable
 from ...records import Dataset, MetricPoint, Run, RunTable
 from . import hush
 from .errors import SERVICE, as_ours, first_line, translate
 from .reading import dataset, histories, inform_planner, without_bars
-
-_POSTGRESQL_PORT = 5432
 
 
 class MlflowTracking:
@@ -74,9 +71,8 @@ class MlflowTracking:
         return without_credentials(self.uri)
 
     def reach(self, timeout_s: float) -> None:
-        """Ask an HTTP server or PostgreSQL for a sign of life; MLflow's own calls would retry for minutes."""
-        if self.uri.startswith("postgresql"):
-            self._knock(timeout_s)
+        """Ask an HTTP server or a database's for a sign of life; MLflow's own calls would retry for minutes."""
+        knock(self.uri, timeout_s)
         if not self.uri.startswith(("http://", "https://")):
             return
         address = self.shown_uri.rstrip("/")
@@ -88,17 +84,6 @@ class MlflowTracking:
             raise Unavailable(SERVICE, f"MLflow at {address} did not answer: {reason}", "mlops doctor") from error
         if answer.is_server_error:
             raise Unavailable(SERVICE, f"MLflow at {address} answered {answer.status_code}", "mlops doctor")
-
-    def _knock(self, timeout_s: float) -> None:
-        address = urlsplit(self.uri)
-        if not address.hostname:
-            # A socket file, which answers or refuses at once.
-            return
-        try:
-            socket.create_connection((address.hostname, address.port or _POSTGRESQL_PORT), timeout_s).close()
-        except OSError as error:
-            said = f"PostgreSQL at {address.hostname} did not answer: {error.strerror or error}"
-            raise Unavailable(SERVICE, said, "mlops doctor") from error
 
     def experiment_name(self, experiment_id: str) -> str:
         """Return an experiment's name."""

@@ -22,6 +22,7 @@ from .writing import JournalWriter, check_name
 
 _STEPS = 2**63
 _LOOK_S = 0.005
+_FILES = ("sqlite:", "file:")
 _DATABASES = ("sqlite:", "postgresql", "mysql", "mssql")
 
 
@@ -66,6 +67,14 @@ class RunJournal:
     def renumbered(self) -> bool:
         """Whether the store gives the run an id of its own: only a database takes the journal's."""
         return self.start.known_as is None and not self.start.store.startswith(_DATABASES)
+
+    @property
+    def may_be_elsewhere(self) -> bool:
+        """Whether the run may be in the project's own sqlite file, its store being away; it was not seen there yet."""
+        seen = self.renumbered and self._home is not None
+        if seen or self.settled or self.start.known_as is not None or self.start.store.startswith(_FILES):
+            return False
+        return self.folder.shipped().run_id is None
 
     @property
     def settled(self) -> bool:

@@ -11,6 +11,8 @@ from ...errors import MlopsError, Unauthorized, Unavailable
 from ...protocols import RunSink
 
 REACH_S = 3.0
+# What is opened there cannot be away, or the project's own sqlite file is so too.
+_FILES = ("sqlite:", "file:")
 _FIRST_PAUSE_S, LONGEST_PAUSE_S = 1.0, 30.0
 
 
@@ -61,6 +63,7 @@ class Stores:
         self._environment = environment
         self._opened: dict[Place, RunSink] = {}
         self._pauses: dict[Place, Pause] = {}
+        self._answered: set[Place] = set()
 
     @property
     def outdated(self) -> bool:
@@ -72,11 +75,11 @@ class Stores:
         return self._environment is not None and self._environment.look()
 
     def sink(self, place: Place) -> RunSink:
-        """Return a store; one that did not answer is asked for a sign of life first."""
+        """Return a store; at first, and after it did not answer, it is asked for a sign of life."""
         sink = self.sink_as_it_is(place)
-        if place in self._pauses:
+        if place not in self._answered:
             sink.reach(REACH_S)
-            del self._pauses[place]
+            self._answers(place)
         return sink
 
     def sink_as_it_is(self, place: Place) -> RunSink:
@@ -88,6 +91,7 @@ class Stores:
 
     def pause(self, place: Place, error: MlopsError) -> Pause:
         """Leave a store alone for a while, each time for longer."""
+        self._answered.discard(place)
         pause = self._pauses.setdefault(place, Pause())
         pause.until = time.monotonic() + pause.length
         pause.length = min(pause.length * 2, LONGEST_PAUSE_S)
@@ -105,7 +109,7 @@ class Stores:
 
     def away(self, place: Place) -> Pause | None:
         """Ask whether a store answers before anything is sent there; return why not."""
-        if not place.uri.startswith(("http://", "https://")):
+        if place.uri.startswith(_FILES):
             return None
         if (pause := self.paused(place)) is not None:
             return pause
@@ -113,5 +117,9 @@ class Stores:
             self.sink_as_it_is(place).reach(REACH_S)
         except (Unavailable, Unauthorized) as away:
             return self.pause(place, away)
-        self._pauses.pop(place, None)
+        self._answers(place)
         return None
+
+    def _answers(self, place: Place) -> None:
+        self._pauses.pop(place, None)
+        self._answered.add(place)

@@ -54,11 +54,16 @@ def _build(builder: str, store_uri: str, artifact_uri: str | None) -> Any:
     journaling = mlops_jupyter.journaling or os.environ.get(_HEADLESS)
     if journaling:
         import_module("mlops_jupyter.faces.mlflow_project").make_room(store_uri)
-    with _alone(store_uri):
-        store = getattr(sys.modules[_BUILDERS], builder)(store_uri=store_uri, artifact_uri=artifact_uri)
+
+    def opened() -> Any:
+        with _alone(store_uri):
+            return getattr(sys.modules[_BUILDERS], builder)(store_uri=store_uri, artifact_uri=artifact_uri)
+
     if not journaling:
-        return store
-    return import_module("mlops_jupyter.faces.mlflow_store.journaled").journaled(store, store_uri)
+        return opened()
+    if builder == "_get_sqlalchemy_store" and not store_uri.startswith("sqlite"):
+        return import_module("mlops_jupyter.faces.mlflow_store.unopened").unopened(opened, store_uri)
+    return import_module("mlops_jupyter.faces.mlflow_store.journaled").journaled(opened(), store_uri)
 
 
 @contextmanager

@@ -10,12 +10,13 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable, Sequence
+from threading import RLock
 from typing import Any
 from weakref import WeakKeyDictionary
 
 from mlflow.entities import LifecycleStage, Metric, Param, RunInfo, RunStatus, RunTag
 from mlflow.exceptions import MlflowException
-from mlflow.protos.databricks_pb2 import INVALID_PARAMETER_VALUE
+from mlflow.protos.databricks_pb2 import INVALID_PARAMETER_VALUE, TEMPORARILY_UNAVAILABLE
 from mlflow.tracking._tracking_service.utils import _get_store, _tracking_store_registry
 from mlflow.utils.validation import (
     _validate_batch_log_data,
@@ -28,11 +29,14 @@ from mlflow.utils.validation import (
 
 from ... import settings
 from ...capabilities import tracking
+from ...capabilities.databases import knock
 from ...capabilities.journal import RunJournal
 from ...commands import project
+from ...errors import Unavailable
 from ...records import Subject
 
 _FLUSH_TIMEOUT_S = 5.0
+_KNOCK_S = 3.0
 # The first run of a session waits for the shipper's import of MLflow; without it, MLflow would say that there is no
 # such run, or ask a server for minutes.
 _PLACE_TIMEOUT_S = 20.0
@@ -79,6 +83,7 @@ def _journaling_builder(build: Callable[..., Any]) -> Callable[..., Any]:
 
 # Of each run that is open here, the logged models that the store knows as its inputs.
 _linked: WeakKeyDictionary[RunJournal, set[str]] = WeakKeyDictionary()
+_building = RLock()
 # Of each class of MLflow's, ours.
 _classes: dict[type, type] = {}
 
@@ -125,6 +130,21 @@ def _waiting(function: Callable[..., Any]) -> Callable[..., Any]:
 
 class _Journaled:
     """The writing calls of a store, for runs that are open here."""
+
+    def __getattr__(self, name: str) -> Any:
+        """Open the store: what it has not got yet is asked of it."""
+        own = vars(self)
+        with _building:
+            if "mlops_build" in own:
+                try:
+                    knock(own["mlops_uri"], _KNOCK_S)
+                except Unavailable as away:
+                    raise MlflowException(away.message, TEMPORARILY_UNAVAILABLE) from away
+                own.update(vars(own["mlops_build"]()))
+                del own["mlops_build"]
+        if name in own:
+            return own[name]
+        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}", name=name, obj=self)
 
     def log_metric(self, run_id: str, metric: Metric) -> Any:
         journal = _open(run_id)
@@ -272,7 +292,7 @@ def _shipped(run_id: Any) -> Any:
 
 def _is_local(run_id: str) -> bool:
     journal = tracking.known.get(run_id)
-    if journal is None or not journal.renumbered or journal.home_id() is not None:
+    if journal is None or not journal.may_be_elsewhere:
         return False
     return journal.placed(_PLACE_TIMEOUT_S).local and journal.flush(_FLUSH_TIMEOUT_S).local
 
