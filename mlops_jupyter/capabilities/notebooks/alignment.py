@@ -95,8 +95,8 @@ def _by_content(old: Sequence[Cell], new: Sequence[Cell], aligner: Aligner) -> l
         end_old, end_new = end_old - 1, end_new - 1
     pairs = [(place, place) for place in range(first)]
     pairs += [(end_old + place, end_new + place) for place in range(len(old) - end_old)]
-    sources = [[(cell["cell_type"], source(cell)) for cell in cells] for cells in (old, new)]
-    for part in _between_landmarks(pairs, *sources, (first, end_old, first, end_new)):
+    sources_old, sources_new = ([(cell["cell_type"], source(cell)) for cell in cells] for cells in (old, new))
+    for part in _between_landmarks(pairs, sources_old, sources_new, (first, end_old, first, end_new)):
         pairs += _aligned(old, new, part, aligner)
     return pairs
 
@@ -133,8 +133,8 @@ def _aligned(old: Sequence[Cell], new: Sequence[Cell], part: _Part, aligner: Ali
         yield from ((one + i, other + k) for one, other in aligner(old[i:j], new[k:m]))
         return
     # Of very many cells, those that are the same set the marks, and the rest is looked at between them.
-    keys = [[_key(cell) for cell in cells] for cells in (old[i:j], new[k:m])]
-    matcher = SequenceMatcher(None, *keys, autojunk=False)
+    keys_old, keys_new = ([_key(cell) for cell in cells] for cells in (old[i:j], new[k:m]))
+    matcher = SequenceMatcher(None, keys_old, keys_new, autojunk=False)
     for kind, begin, end, first, last in matcher.get_opcodes():
         inner = (begin + i, end + i, first + k, last + k)
         if kind == "equal" or (end - begin) * (last - first) > _MOST_PAIRS:
