@@ -78,10 +78,11 @@ def _settings_file(root: Path, experiment: str | None) -> SetupStep:
         return SetupStep(file.name, "created", f"experiment {experiment or root.name}")
     if experiment is None or experiment == current.experiment:
         return SetupStep(file.name, "kept", f"experiment {current.experiment}")
-    document = tomlkit.parse(file.read_text(encoding="utf-8"))
+    # As bytes, whose line ends stay what they are.
+    document = tomlkit.parse(file.read_bytes())
     table = document["tool"]["mlops-jupyter"] if file.name == "pyproject.toml" else document
     table["experiment"] = experiment
-    file.write_text(tomlkit.dumps(document), encoding="utf-8")
+    file.write_bytes(tomlkit.dumps(document).encode())
     return SetupStep(file.name, "updated", f"experiment {current.experiment} → {experiment}")
 
 
@@ -95,11 +96,13 @@ def _state(root: Path) -> SetupStep:
 
 def _gitignore(root: Path) -> SetupStep:
     file = root / ".gitignore"
-    text = file.read_text(encoding="utf-8") if file.exists() else ""
-    missing = [line for line in _IGNORED if line not in text.splitlines()]
+    # In whatever encoding; git takes patterns as bytes too.
+    text = file.read_bytes() if file.exists() else b""
+    missing = [line for line in _IGNORED if line.encode() not in text.splitlines()]
     if not missing:
         return SetupStep(file.name, "kept", "nothing was missing")
     outcome: StepOutcome = "updated" if file.exists() else "created"
-    separator = "" if not text or text.endswith("\n") else "\n"
-    file.write_text(text + separator + "\n".join(missing) + "\n", encoding="utf-8")
+    end = b"\r\n" if b"\r\n" in text else b"\n"
+    separator = b"" if not text or text.endswith(b"\n") else end
+    file.write_bytes(text + separator + b"".join(line.encode() + end for line in missing))
     return SetupStep(file.name, outcome, "added " + " ".join(missing))

@@ -69,6 +69,15 @@ def test_init_keeps_what_the_user_wrote(place):
     assert (place / ".gitignore").read_text() == "mlruns/\n*.csv\n.mlops/\nmlflow.db\n.ipynb_checkpoints/\n"
 
 
+def test_init_keeps_encodings_and_line_ends(place):
+    (place / "mlops.toml").write_bytes(b"# ours\r\nexperiment = 'old'\r\n")
+    (place / ".gitignore").write_bytes("mlruns/\r\n# données\r\n".encode("latin-1"))
+    assert mlops_jupyter.init(experiment="new").steps[2].outcome == "updated"
+    assert (place / "mlops.toml").read_bytes().splitlines(keepends=True) == [b"# ours\r\n", b'experiment = "new"\r\n']
+    added = b".mlops/\r\nmlflow.db\r\n.ipynb_checkpoints/\r\n"
+    assert (place / ".gitignore").read_bytes() == "mlruns/\r\n# données\r\n".encode("latin-1") + added
+
+
 def test_init_uses_a_pyproject_that_has_our_table(place):
     (place / "pyproject.toml").write_text('[project]\nname = "x"\n\n[tool.mlops-jupyter]\nexperiment = "old"\n')
     assert outcomes(mlops_jupyter.init())["pyproject.toml"] == "kept"
