@@ -17,6 +17,7 @@ from ..errors import CheckFailed, ConfigurationError, MlopsError, Unavailable
 from ..protocols import Reporter, Silent
 from ..records import Check, Diagnosis
 from . import monitoring_checks, notebooks_in_git, packages, project
+from .snapshot import in_git
 from .status import notes
 
 _PACKAGES = ("ipython", "ipykernel", "jupyterlab", "jupyter-server-proxy", "mlflow", "papermill", "nbconvert")
@@ -173,7 +174,12 @@ def _git() -> Iterator[Check]:
     said = subprocess.run(["git", "--version"], capture_output=True, text=True, check=False).stdout.strip()
     checkout = project.checkout(Path.cwd())
     if checkout is None:
-        yield Check("git", "warning", f"{said}; this directory is in no repository", "git init")
+        try:
+            in_git(Path.cwd())
+        except MlopsError as refused:
+            yield Check("git", "warning", f"{said}; {refused.message}", refused.hint)
+        else:
+            yield Check("git", "warning", f"{said}; this directory is in no repository", "git init")
     else:
         yield Check("git", "ok", f"{said}; {checkout.root}")
         yield from notebooks_in_git.checks(Path.cwd())

@@ -237,6 +237,15 @@ def test_no_git(project, monkeypatch, tmp_path):
     assert (git.level, git.detail) == ("warning", "not installed, so runs cannot name their commit")
 
 
+def test_a_repository_of_another_user(project, monkeypatch):
+    subprocess.run(["git", "init", "-q"], check=True)
+    monkeypatch.setenv("GIT_TEST_ASSUME_DIFFERENT_OWNER", "1")
+    (git,) = about("git")
+    assert git.detail.endswith("another user owns the repository")
+    assert git.fix is not None
+    assert git.fix.startswith("git config --global --add safe.directory ")
+
+
 def test_runs_of_plain_mlflow_beside(project, template_store):
     shutil.copy(template_store, project / "mlflow.db")
     (beside,) = about("project")
