@@ -14,8 +14,22 @@ def names(given: Names) -> tuple[str, ...]:
     return tuple(filter(None, (one.strip() for one in (given.split(",") if isinstance(given, str) else given))))
 
 
+def notebook_path(given: Path) -> Path:
+    """Return a notebook's absolute path, links followed, whether or not there is such a file now.
+
+    Raises
+    ------
+    CommandError
+        When it is a directory.
+    """
+    path = given.expanduser()
+    if path.is_dir():
+        raise CommandError(f"{given} is a directory, not a notebook", f"ls {given}/*.ipynb")
+    return path.resolve()
+
+
 def notebook_file(given: Path) -> Path:
-    """Return a notebook's absolute path.
+    """Return a notebook's absolute path, links followed.
 
     Raises
     ------
@@ -24,11 +38,9 @@ def notebook_file(given: Path) -> Path:
     NotFound
         When there is no such file; the nearest name is suggested.
     """
-    path = given.expanduser()
-    if path.is_dir():
-        raise CommandError(f"{given} is a directory, not a notebook", f"ls {given}/*.ipynb")
-    if not path.is_file():
+    found, path = notebook_path(given), given.expanduser()
+    if not found.is_file():
         near = difflib.get_close_matches(path.name, [other.name for other in path.parent.glob("*.ipynb")], n=1)
         hint = f"did you mean {path.parent / near[0]}?" if near else "check the path"
         raise NotFound(f"there is no notebook {given}", hint)
-    return path.resolve()
+    return found

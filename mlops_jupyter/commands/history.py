@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated
@@ -10,15 +11,18 @@ from typing import Annotated
 from .. import settings
 from ..capabilities import live_documents
 from ..capabilities.honesty import verdict_of
+from ..capabilities.references import run_version
 from ..capabilities.run_query import NEWEST_FIRST
 from ..capabilities.run_snapshot import SNAPSHOT_TAG
+from ..capabilities.tracking import REPRODUCES_TAG
 from ..errors import CommandError, Conflict, ServiceError
 from ..protocols import Destroys, Short, Snapshots, StoredSnapshot, Tracking
 from ..records import History, Run, Version
 from . import project
+from .arguments import notebook_file
 from .snapshot import of_others
 from .snapshot import store as snapshots_in
-from .versions import own_notebook
+from .versions import directory_of, own_notebook
 
 _REACH_TIMEOUT_S = 2.5
 _WITH_SNAPSHOT = f"tags.`{SNAPSHOT_TAG}` LIKE '%'"
@@ -30,13 +34,13 @@ def history(
 ) -> History:
     """List the versions of a notebook, newest first.
 
-    Versions are the commits that changed it, the snapshots that hold it, with the runs that took them, and the file
-    as it is now.
+    Versions are the commits that changed it, the snapshots that hold it, with the runs that took them, the runs that
+    alone keep it, outside git or from another clone, and the file as it is now.
 
     Parameters
     ----------
     notebook
-        Which; else the one of this kernel, else every notebook's snapshots.
+        Which, also one that was deleted; else the one of this kernel, else every notebook's snapshots.
     limit
         How many versions at the most.
     prune
@@ -51,7 +55,7 @@ def history(
     Raises
     ------
     NotFound
-        When there is no such notebook.
+        When there is no such notebook, and no version of it.
     Unavailable
         When snapshots are to be pruned and the store does not answer which of them runs name.
     """
@@ -59,7 +63,7 @@ def history(
         raise CommandError(f"--limit must be at least 1, not {limit}", "mlops history --limit 20")
     current = settings.current()
     path = own_notebook(notebook)
-    directory = Path.cwd() if path is None else path.parent
+    directory = directory_of(path)
     keeper = snapshots_in(current, directory)
     notes: tuple[str, ...] = ()
     if prune:
@@ -75,6 +79,9 @@ def history(
         stored = tuple(one for one in stored if one.changed or not of_others(one.title, path.name))
         stored += keeper.commits_of(directory, path, limit)
     versions = [*_now(current, path), *(_version(current, one, path, runs) for one in stored)]
+    versions += _kept_alone(current, {one.commit for one in keeper.taken(directory)}, path, runs)
+    if not versions and notebook is not None:
+        notebook_file(notebook)
     versions.sort(key=lambda one: one.time or datetime.max.replace(tzinfo=UTC), reverse=True)
     shown = "(all)" if path is None else project.shown_path(current, path)
     if len(versions) > limit:
@@ -108,6 +115,19 @@ def _version(
         runs=tuple(run.run_id for run in its),
         honesty=verdict_of(run.tags for run in its),
     )
+
+
+def _kept_alone(
+    current: settings.Settings, commits: Container[str], path: Path | None, runs: Mapping[str, list[Run]]
+) -> Iterator[Version]:
+    """Return the versions that runs alone keep: outside git, or taken in another clone."""
+    name = None if path is None else project.shown_path(current, path)
+    for snapshot, its in runs.items():
+        for run in its if snapshot not in commits else ():
+            # Others may use the store, with notebooks of the same name; a reproduction has its original's.
+            own = current.embedded or run.experiment == current.experiment
+            if own and run.notebook is not None and name in {None, run.notebook} and REPRODUCES_TAG not in run.tags:
+                yield replace(run_version(run), honesty=verdict_of((run.tags,)))
 
 
 def _runs_by_snapshot(current: settings.Settings) -> dict[str, list[Run]]:

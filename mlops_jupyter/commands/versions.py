@@ -10,7 +10,7 @@ from ..capabilities.references import References
 from ..errors import NotFound
 from ..protocols import Tracking
 from . import project
-from .arguments import notebook_file
+from .arguments import notebook_path
 from .snapshot import in_git
 from .snapshot import store as snapshots_in
 
@@ -36,8 +36,14 @@ def references(current: settings.Settings, directory: Path) -> References:
 
 
 def own_notebook(named: Path | None) -> Path | None:
-    """Return the notebook that is named, else the one of this kernel, if there is one."""
-    return project.notebook_host().notebook() if named is None else notebook_file(named)
+    """Return the notebook that is named, else the one of this kernel, if there is one; its file may be gone."""
+    own = project.notebook_host().notebook() if named is None else named
+    return None if own is None else notebook_path(own)
+
+
+def directory_of(notebook: Path | None) -> Path:
+    """Return where to look for a notebook's versions: its directory, or the nearest above that is still there."""
+    return Path.cwd() if notebook is None else next(one for one in notebook.parents if one.is_dir())
 
 
 def needs_git(directory: Path) -> None:

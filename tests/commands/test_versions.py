@@ -131,6 +131,31 @@ def test_what_was_kept_of_another_notebook_is_no_version_of_this_one(repository,
     assert named.ref in {one.ref for one in mlops_jupyter.history(notebook).versions}
 
 
+def test_history_has_the_runs_that_alone_keep_a_notebook(project, notebook, monkeypatch):
+    monkeypatch.setenv("MLOPS_JUPYTER_NOTEBOOK", str(notebook))
+    with mlops_jupyter.track("before git") as first:
+        pass
+    assert ship(project) == {}
+    edit(notebook, "x = 2")
+    git(project, "init", "-q", "-b", "main")
+    write(project, ".gitignore", ".mlops/\n")
+    git(project, "add", ".")
+    git(project, "commit", "-q", "-m", "first")
+    with mlops_jupyter.track("in git") as second:
+        pass
+    assert ship(project) == {}
+    (snapshot,) = (one for one in mlops_jupyter.history(notebook).versions if one.kind == "snapshot")
+    assert snapshot.runs == (second.run_id,)
+    # As in another clone.
+    git(project, "update-ref", "-d", git(project, "for-each-ref", "--format=%(refname)", "refs/mlops"))
+    for which in (notebook, None):
+        runs = [one for one in mlops_jupyter.history(which).versions if one.kind == "run"]
+        assert [(one.title, one.ref) for one in runs] == [("in git", second.run_id), ("before git", first.run_id)]
+    assert not [one for one in mlops_jupyter.history(write_notebook(project / "other.ipynb", "y")).versions if one.runs]
+    assert changed(mlops_jupyter.diff(first.run_id, second.run_id)) == [("changed", ["x = 2"])]
+    assert mlops_jupyter.restore(first.run_id).path.startswith("train.")
+
+
 def test_history_without_the_store_says_so(repository, notebook, monkeypatch):
     mlops_jupyter.snapshot(notebook)
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")

@@ -119,13 +119,13 @@ class GitSnapshots:
         return tuple(path for path in _texts(told) if path.endswith(_NOTEBOOK))
 
     def commits_of(self, directory: Path, path: Path, limit: int) -> tuple[StoredSnapshot, ...]:
-        """Return the commits that changed a file, newest first, renames followed."""
+        """Return the commits that changed a file but for one that deleted it, newest first, renames followed."""
         top, _, head, _ = needed_tree(directory)
         if head is None:
             return ()
         told = git(
-            top, "--literal-pathspecs", "log", "--follow", f"--max-count={limit}", "--name-only", "-z", _FORMAT, "--",
-            path_in(top, path),
+            top, "--literal-pathspecs", "log", "--follow", "--diff-filter=d", f"--max-count={limit}", "--name-only",
+            "-z", _FORMAT, "--", path_in(top, path),
         )  # fmt: skip
         return tuple(_commits(told))
 
