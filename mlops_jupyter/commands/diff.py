@@ -15,7 +15,7 @@ from ..errors import CommandError, NotFound
 from ..protocols import NotebookDiffer, Snapshots, WebDiff
 from ..records import NotebookDiff, Version, WebPage
 from . import project
-from .versions import needs_git, own_notebook, references
+from .versions import directory_of, needs_git, own_notebook, references
 
 _HEAD = "HEAD"
 # What holds a notebook as it is kept: without its outputs.
@@ -121,8 +121,7 @@ _Found = tuple[Version, bytes]
 
 
 def _two(current: settings.Settings, a: str | None, b: str | None, own: Path | None) -> tuple[_Found, _Found]:
-    directory = Path.cwd() if own is None else own.parent
-    where = references(current, directory)
+    where = references(current, directory_of(own))
     if a is not None and b is not None:
         first, second = _file_of(a) or own, _file_of(b) or own
         # A version that names no notebook means the one that the other names.
@@ -132,13 +131,14 @@ def _two(current: settings.Settings, a: str | None, b: str | None, own: Path | N
         found = where.find(a, own)
         return found, where.now(own or _notebook_of(current, where, found[0]))
     target = file or own or _only_changed(where)
-    needs_git(target.parent)
-    return references(current, target.parent).find(f"git:{_HEAD}", target), where.now(target)
+    directory = directory_of(target)
+    needs_git(directory)
+    return references(current, directory).find(f"git:{_HEAD}", target), where.now(target)
 
 
 def _file_of(word: str) -> Path | None:
     path = Path(word.removeprefix("file:")).expanduser()
-    return path.absolute() if path.is_file() else None
+    return path.resolve() if path.is_file() else None
 
 
 def _notebook_of(current: settings.Settings, where: References, version: Version) -> Path:
@@ -157,8 +157,10 @@ def _only_changed(where: References) -> Path:
     changed = []
     if snapshots is not None and head is not None and top is not None:
         known = set(snapshots.notebooks(where.directory, head.commit))
-        for path in sorted([*where.directory.glob("*.ipynb"), *where.directory.glob("*/*.ipynb")]):
-            name = path.resolve().relative_to(top.resolve()).as_posix()
+        listed = [*where.directory.glob("*.ipynb"), *where.directory.glob("*/*.ipynb")]
+        # A link is what it leads to: another notebook here, something outside the repository, or nothing.
+        for path in sorted({one.resolve() for one in listed if one.is_file()}):
+            name = path.relative_to(top.resolve()).as_posix() if path.is_relative_to(top.resolve()) else None
             if name in known and snapshots.read(where.directory, head.commit, name) != path.read_bytes():
                 changed.append(path)
     if len(changed) == 1:

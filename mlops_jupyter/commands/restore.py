@@ -12,7 +12,7 @@ from ..protocols import Destroys
 from ..records import Restored, Version
 from . import project
 from .snapshot import store as snapshots_in
-from .versions import own_notebook, references
+from .versions import directory_of, own_notebook, references
 
 # So much of a version's name is in its copy's.
 _IN_NAME = 12
@@ -45,9 +45,8 @@ def restore(ref: str, notebook: Path | None = None, *, replace: Destroys = False
         When the file cannot be written.
     """
     current = settings.current()
-    own = notebook.expanduser().absolute() if notebook is not None else own_notebook(None)
-    directory = Path.cwd() if own is None else own.parent
-    where = references(current, directory)
+    own = own_notebook(notebook)
+    where = references(current, directory_of(own))
     version, content = where.find(ref, own)
     notes = _doubts(version, content)
     target = own or _place_of(current, version, where.top)

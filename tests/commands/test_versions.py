@@ -274,6 +274,41 @@ def test_what_two_versions_can_be(repository, notebook, monkeypatch):
     assert changed(mlops_jupyter.diff("train.ipynb", "file:copy.ipynb")) == []
 
 
+def test_links_are_what_they_lead_to(repository, notebook, tmp_path):
+    elsewhere = write_notebook(tmp_path / "elsewhere.ipynb", "y = 1")
+    for name, target in (("a", notebook.name), ("out", str(elsewhere)), ("gone", "nowhere.ipynb"), ("me", "me.ipynb")):
+        (repository / f"{name}.ipynb").symlink_to(target)
+    git(repository, "add", ".")
+    git(repository, "commit", "-q", "-m", "links")
+    edit(notebook, "x = 2")
+    assert changed(mlops_jupyter.diff()) == [("changed", ["x = 2"])]
+    assert changed(mlops_jupyter.diff("a.ipynb")) == [("changed", ["x = 2"])]
+    found = mlops_jupyter.restore("HEAD", repository / "a.ipynb", replace=True)
+    assert (found.path, first_source(notebook)) == ("train.ipynb", "x = 1")
+    assert (repository / "a.ipynb").is_symlink()
+
+
+def test_a_notebook_that_was_deleted_has_its_versions(repository):
+    folder = repository / "old"
+    folder.mkdir()
+    gone = write_notebook(folder / "gone.ipynb", "x = 1")
+    git(repository, "add", ".")
+    git(repository, "commit", "-q", "-m", "first of it")
+    edit(gone, "x = 2")
+    git(repository, "commit", "-q", "-a", "-m", "second of it")
+    git(repository, "rm", "-q", "-r", "old")
+    git(repository, "commit", "-q", "-m", "gone")
+    assert not folder.exists()
+    versions = mlops_jupyter.history(gone).versions
+    # git takes the first for a copy of another notebook, and follows that.
+    assert [one.title for one in versions][:2] == ["second of it", "first of it"]
+    assert changed(mlops_jupyter.diff("HEAD~2", "HEAD~1", notebook=gone)) == [("changed", ["x = 2"])]
+    assert mlops_jupyter.restore(versions[0].ref, gone, replace=True).path == "old/gone.ipynb"
+    with pytest.raises(NotFound, match=r"there is no notebook .*trian\.ipynb") as told:
+        mlops_jupyter.history(repository / "trian.ipynb")
+    assert "train.ipynb?" in str(told.value.hint)
+
+
 def test_a_notebook_can_be_named_or_found(repository, notebook):
     other = write_notebook(repository / "other.ipynb", "y = 1")
     git(repository, "add", ".")
