@@ -21,12 +21,15 @@ from urllib.parse import urljoin, urlsplit
 from jupyter_core.paths import jupyter_runtime_dir
 
 from ..capabilities.endpoints.addresses import key_of
+from ..protocols import Opened
 
 NOTEBOOK_VARIABLE = "MLOPS_JUPYTER_NOTEBOOK"
 # What our server extension tells to all that its server starts: kernels, terminals and verbs.
 SERVER_URL_VARIABLE, SERVER_ROOT_VARIABLE = "MLOPS_JUPYTER_SERVER_URL", "MLOPS_JUPYTER_SERVER_ROOT"
 SERVER_PROJECT_VARIABLE = "MLOPS_JUPYTER_SERVER_PROJECT"
 _TIMEOUT_S = 0.5
+# The last is to the page that asks for a password.
+_REFUSALS = {http.client.UNAUTHORIZED, http.client.FORBIDDEN, http.client.FOUND}
 _KERNEL_ID = re.compile(r"kernel-(.+)\.json$")
 
 
@@ -59,9 +62,15 @@ class JupyterNotebook:
             return Path(session).absolute()
         return _ask_servers()
 
-    def is_open(self, notebook: Path) -> bool:
-        """Tell whether a server of this user has a session of a notebook, by its absolute path."""
-        return self.notebook() == notebook or notebook in (path for path, _ in _open_notebooks())
+    def opened(self, notebook: Path) -> Opened:
+        """Tell whether a server of this user has a session of a notebook, links followed."""
+        real, own = notebook.resolve(), self.notebook()
+        if own is not None and own.resolve() == real:
+            return Opened(here=True)
+        silent: list[_Server] = []
+        here = any(path.resolve() == real for path, _ in _open_notebooks(silent))
+        # What lies outside a server's root cannot be open in it.
+        return Opened(here, tuple(server.url for server in silent if real.is_relative_to(server.root.resolve())))
 
     def shows_widgets(self) -> bool:
         """Tell whether somebody looks at this kernel who can be shown a live widget.
@@ -122,13 +131,18 @@ def _ask_servers() -> Path | None:
     return None if mine is None else next((path for path, kernel in _open_notebooks() if kernel == mine), None)
 
 
-def _open_notebooks() -> Iterator[tuple[Path, str]]:
-    """Yield the notebooks that servers have open, with their kernels' ids; a server with a password is passed over."""
+def _open_notebooks(silent: list[_Server] | None = None) -> Iterator[tuple[Path, str]]:
+    """Yield the notebooks that servers have open, with their kernels' ids; add to `silent` those that do not tell."""
     for server in _servers():
         try:
             told = [(str(session["path"]), str(session["kernel"]["id"])) for session in _sessions(server)]
+        except (PermissionError, TimeoutError):
+            # It wants a password, or another token than it has noted; or is busy.
+            if silent is not None:
+                silent.append(server)
+            continue
         except (http.client.HTTPException, OSError, ValueError, KeyError, TypeError):
-            # It is gone, wants a password, or another program has its port by now.
+            # It is gone, or another program has its port by now.
             continue
         yield from ((server.root / path, kernel) for path, kernel in told if path.endswith(".ipynb"))
 
@@ -146,6 +160,8 @@ def _sessions(server: _Server) -> Any:
         headers = {"Authorization": f"token {server.token}"} if server.token else {}
         connection.request("GET", address.path, headers=headers)
         answer = connection.getresponse()
+        if answer.status in _REFUSALS:
+            raise PermissionError(server.url)
         return json.loads(answer.read()) if answer.status == http.client.OK else []
     finally:
         connection.close()

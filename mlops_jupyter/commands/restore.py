@@ -54,11 +54,16 @@ def restore(ref: str, notebook: Path | None = None, *, replace: Destroys = False
         copy = _free_name(target, version)
         _write(copy, content)
         return Restored(version, project.shown_path(current, copy), notes=notes)
-    if project.notebook_host().is_open(target):
+    opened = project.notebook_host().opened(target)
+    if opened.here:
         raise Conflict(
             f"{target.name} is open in Jupyter, which would not notice that its file is another",
             f"close it first, or leave --replace out: mlops restore {ref}",
         )
+    notes += tuple(
+        f"the Jupyter server at {url} does not tell what is open in it: if {target.name} is, reload it there"
+        for url in opened.not_asked
+    )
     kept = _keep(current, target) if target.exists() else None
     _write(target, content)
     return Restored(version, project.shown_path(current, target), kept, notes)

@@ -10,6 +10,13 @@ from typing import Any, Literal, NamedTuple, Protocol
 from ..records import Parameter
 
 
+class Opened(NamedTuple):
+    """Whether a notebook is open in Jupyter, and the addresses of the servers that do not tell."""
+
+    here: bool
+    not_asked: tuple[str, ...] = ()
+
+
 class NotebookHost(Protocol):
     """Where this process runs: a kernel of some front end, or no kernel at all."""
 
@@ -19,8 +26,8 @@ class NotebookHost(Protocol):
     def notebook(self) -> Path | None:
         """Return the absolute path of the notebook this kernel belongs to, if it can be told."""
 
-    def is_open(self, notebook: Path) -> bool:
-        """Tell whether a Jupyter server of this user has a kernel running for a notebook, as far as one tells."""
+    def opened(self, notebook: Path) -> Opened:
+        """Tell whether a Jupyter server of this user has a kernel running for a notebook, links followed."""
 
     def shows_widgets(self) -> bool:
         """Tell whether somebody looks at this kernel now who can be shown a live widget."""

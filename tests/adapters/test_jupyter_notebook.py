@@ -21,6 +21,7 @@ from jupyter_server.auth.security import passwd
 from mlops_jupyter.adapters import jupyter_notebook
 from mlops_jupyter.adapters.jupyter_notebook import JupyterNotebook
 from mlops_jupyter.capabilities.endpoints.addresses import key_of
+from mlops_jupyter.protocols import Opened
 from tests.conftest import Kernel
 from tests.fakes.notebooks import write_notebook
 
@@ -100,6 +101,25 @@ def test_another_program_at_a_server_s_old_port_is_passed_over(answer, monkeypat
         monkeypatch.setattr(jupyter_notebook, "_servers", lambda: iter([known]))
         monkeypatch.setattr(jupyter_notebook, "_kernel_id", lambda: "k")
         assert jupyter_notebook._ask_servers() is None
+        server.shutdown()
+
+
+@pytest.mark.parametrize(("status", "told"), [(401, True), (403, True), (302, True), (404, False)])
+def test_a_server_that_refuses_its_own_token_is_told(status, told, project, monkeypatch):
+    class Refusing(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(status)
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), Refusing) as server:
+        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
+        url = f"http://127.0.0.1:{server.server_address[1]}/"
+        known = jupyter_notebook._Server(url, "/", "hush", project, 1)
+        monkeypatch.setattr(jupyter_notebook, "_servers", lambda: iter([known]))
+        assert JupyterNotebook().opened(project / "train.ipynb") == Opened(here=False, not_asked=(url,) if told else ())
         server.shutdown()
 
 
@@ -217,6 +237,14 @@ def test_a_notebook_is_known_to_its_server_also_after_a_rename(serve, project):
     try:
         assert told(kernel) == [str(project / "sub" / "train.ipynb"), "/user/ana/"]
         assert told(bystander) == [str(other), "/user/ana/"]
+        (project / "link.ipynb").symlink_to(other.name)
+        (project.parent / "way").symlink_to(project.name)
+        for name in ("other.ipynb", "link.ipynb", "../way/other.ipynb"):
+            opened = JupyterNotebook().opened(project / name)
+            # The one with a password does not tell.
+            assert (opened.here, len(opened.not_asked)) == (True, 1), name
+        assert not JupyterNotebook().opened(project / "closed.ipynb").here
+        assert JupyterNotebook().opened(project.parent / "closed.ipynb") == Opened(here=False)
 
         (project / "sub" / "train.ipynb").rename(project / "größe 2.ipynb")
         kernel.rename("größe 2.ipynb")

@@ -16,8 +16,10 @@ from hypothesis import strategies as st
 
 import mlops_jupyter
 from mlops_jupyter import settings
+from mlops_jupyter.adapters.jupyter_notebook import JupyterNotebook
 from mlops_jupyter.capabilities import live_documents
 from mlops_jupyter.errors import CommandError, ConfigurationError, Conflict, NotFound, Unavailable
+from mlops_jupyter.protocols import Opened
 from mlops_jupyter.records import NotebookDiff
 from tests.conftest import ship
 from tests.fakes.notebooks import write_notebook
@@ -461,6 +463,13 @@ def test_an_open_notebook_is_not_replaced(repository, notebook, monkeypatch):
         mlops_jupyter.restore("HEAD", replace=True)
     assert first_source(notebook) == "x = 2"
     assert mlops_jupyter.restore("HEAD").path.startswith("train.")
+
+
+def test_a_server_that_does_not_tell_what_is_open_is_named(repository, notebook, monkeypatch):
+    silent = Opened(here=False, not_asked=("http://127.0.0.1:8888/",))
+    monkeypatch.setattr(JupyterNotebook, "opened", lambda *_: silent)
+    (note,) = mlops_jupyter.restore("HEAD", notebook, replace=True).notes
+    assert note.startswith("the Jupyter server at http://127.0.0.1:8888/ does not tell what is open in it")
 
 
 def test_replacing_asks(repository, notebook, terminal):
