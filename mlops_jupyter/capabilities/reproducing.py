@@ -18,7 +18,18 @@ REPRODUCED_TAG, REPRODUCED_BY_TAG = "mlops.reproduced", "mlops.reproduced_by"
 _SMALLEST = 1e-12
 # What a machine measures of itself is never the same twice.
 _OF_MACHINE = ("system/",)
-_TIMES = {"duration", "elapsed", "latency", "runtime", "seconds", "throughput", "time", "walltime"}
+# What says by itself that the machine was measured, and what says so of a step of the work: `fit_time`, `seconds`.
+_SURELY_TIMES = {"elapsed", "latency", "runtime", "throughput", "walltime"}
+_TIMES = {"duration", "time"}
+_UNITS = {"m", "min", "minutes", "ms", "s", "sec", "second", "seconds", "secs", "us"}
+_LONG_UNITS = _UNITS - {"m", "min", "s"}
+_STATISTICS = {"avg", "max", "mean", "median", "min", "p", "std", "total"}
+_WORK = {
+    "batch", "build", "call", "cell", "compute", "cpu", "epoch", "eval", "evaluation", "exec", "execution", "fit",
+    "gpu", "inference", "iter", "iteration", "load", "loading", "predict", "prediction", "preprocess", "preprocessing",
+    "process", "processing", "refit", "response", "run", "score", "scoring", "search", "step", "test", "train",
+    "training", "tuning", "validation", "wall",
+}  # fmt: skip
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
 _DATA_FACTS = re.compile(r"\.(?:digest|rows|schema\..*)$")
 _DIGEST = ".digest"
@@ -96,9 +107,21 @@ def judge(pairs: Sequence[Pair], tolerance: float) -> Outcome:
     data = replace(data, differences=tuple(one for one in data.differences if _DATA_FACTS.search(one.name)))
     changed = any(one.name.endswith(_DIGEST) for one in data.differences)
     differs = any(not one.same for one in metrics)
+    # A run that failed alike has been compared by its error.
+    compared = bool(metrics) or any(ERROR_TAG in before.run.tags for before, _ in pairs)
     verdict: ReproductionVerdict = (
-        "data changed" if changed else "failed" if failed else "differs" if differs else "reproduced"
+        "data changed"
+        if changed
+        else "failed"
+        if failed
+        else "differs"
+        if differs
+        else "reproduced"
+        if compared
+        else "not compared"
     )
+    if left_out := _left_out(pairs):
+        notes.append(f"not compared, being times: {', '.join(left_out)}")
     if not metrics and not failed:
         notes.append("the run has no metrics to compare: it ended as it had ended, and that is all")
     environments = found["environment"]
@@ -127,9 +150,30 @@ def same_number(before: float, after: float, tolerance: float) -> bool:
 
 
 def is_measured(metric: str) -> bool:
-    """Whether a metric says something of the model, and not how long or on what the machine worked."""
-    words = {word.lower() for word in _WORD.findall(metric)}
-    return not metric.startswith(_OF_MACHINE) and not words & _TIMES
+    """Whether a metric may say something of the model; not, where it surely is how long or on what a machine worked.
+
+    By the end of its name: `fit_time_s` and `latency_p95` are times, `time_to_event_mae` and `latency_mae` errors of
+    what a model predicts.
+    """
+    if metric.startswith(_OF_MACHINE):
+        return False
+    words = [word.lower() for word in _WORD.findall(metric)]
+    if words[-2:-1] == ["per"] and words[-1] in _UNITS:
+        return False
+    units = []
+    while words and words[-1] in _UNITS | _STATISTICS:
+        units.append(words.pop())
+    if not words or words[-1] in _SURELY_TIMES:
+        return not (words or _LONG_UNITS.intersection(units))
+    of_work = not words[:-1] or not _WORK.isdisjoint(words)
+    return not (words[-1] in _TIMES and of_work) and not (words[-1] in _WORK and _LONG_UNITS.intersection(units))
+
+
+def _left_out(pairs: Sequence[Pair]) -> list[str]:
+    runs = [one.run for pair in pairs if pair.after is not None for one in (pair.before, pair.after)]
+    names = {name for run in runs for name in run.metrics}
+    # Of the machine itself there are dozens.
+    return sorted(name for name in names if not is_measured(name) and not name.startswith(_OF_MACHINE))
 
 
 def _metrics(before: Run, after: Run, tolerance: float) -> list[ReproducedMetric]:

@@ -49,7 +49,8 @@ def reproduce(
     The snapshot is written to a temporary folder, with the project's files that it does not hold, such as data, copied
     into it. The whole notebook is executed there headless, in a fresh kernel, with the parameters of the run. Compared
     are the metrics but for times and the machine's load, the data by its digest, params, and the environment. The
-    verdict becomes a tag of the run; the new runs are tagged ``mlops.reproduces``.
+    verdict becomes a tag of the run; the new runs are tagged ``mlops.reproduces``. A run that has ended as before, with
+    no metric to compare, is ``not compared``, which is no success either.
 
     Parameters
     ----------
@@ -74,7 +75,7 @@ def reproduce(
     Raises
     ------
     CheckFailed
-        When the metrics or the data differ, or the notebook does not end as it did.
+        When the metrics or the data differ, the notebook does not end as it did, or there is no metric to compare.
     NotFound
         When there is no such run, it has no snapshot, or that is gone.
     ConfigurationError
@@ -107,7 +108,7 @@ def reproduce(
     _tag(current, record)
     if record.verdict == "reproduced":
         return record
-    raise CheckFailed(_answer(record), record, f"mlops compare {record.run.run_id[:8]} {_newest(record)[:8]}")
+    raise CheckFailed(_answer(record), record, _next(record))
 
 
 class _Chosen(NamedTuple):
@@ -286,10 +287,18 @@ def _answer(record: Reproduction) -> str:
     name = f"{record.run.name or 'run'} {record.run.run_id[:8]}"
     if record.verdict == "data changed":
         return f"{name} is not reproduced: the data has changed: {', '.join(reproducing.changed_data(record.data))}"
+    if record.verdict == "not compared":
+        return f"{name} was executed once more, and has no metric that could be compared"
     if record.verdict == "failed":
         return f"{name} is not reproduced: {record.notes[-1]}"
     off = [f"{one.name} {one.before} → {one.after}" for one in record.metrics if not one.same]
     return f"{name} is not reproduced: {'; '.join(off[:3])}{' …' if len(off) > 3 else ''}"  # noqa: PLR2004
+
+
+def _next(record: Reproduction) -> str:
+    if record.verdict == "not compared":
+        return "log what the notebook comes to as a metric: mlops_jupyter.log(accuracy=…)"
+    return f"mlops compare {record.run.run_id[:8]} {_newest(record)[:8]}"
 
 
 def _newest(record: Reproduction) -> str:

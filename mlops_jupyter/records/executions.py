@@ -108,7 +108,7 @@ class Execution:
     notes: tuple[str, ...] = ()
 
 
-ReproductionVerdict = Literal["reproduced", "differs", "data changed", "failed"]
+ReproductionVerdict = Literal["reproduced", "differs", "data changed", "failed", "not compared"]
 
 
 @dataclass(frozen=True)
@@ -131,7 +131,8 @@ class Reproduction:
     run
         The run that was to be reproduced.
     verdict
-        Whether all metrics are the same; data that is another comes before metrics that differ.
+        Whether all metrics are the same; data that is another comes before metrics that differ. ``not compared``
+        where there was nothing that could be.
     metrics
         The metrics that were compared, of the run and of the runs within it.
     params, data, environment

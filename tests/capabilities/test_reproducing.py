@@ -52,10 +52,26 @@ def test_data_that_is_not_logged_any_more_is_no_success():
 
 
 def test_times_and_the_machine_are_not_compared():
-    names = ["training_time", "fitDuration", "system/cpu_utilization_percentage", "samples_per_seconds"]
-    assert not any(map(is_measured, names))
-    assert all(map(is_measured, ["accuracy", "val_loss", "timely", "lifetimes"]))
-    assert judge([pair({"epoch_time": 1.0}, {"epoch_time": 2.0})], 0).verdict == "reproduced"
+    names = [
+        "training_time", "fitDuration", "system/cpu_utilization_percentage", "samples_per_seconds", "seconds", "time",
+        "train_runtime", "eval_samples_per_second", "mean_fit_time", "predict_latency_ms", "latency_p95",
+        "epoch_time_s", "fit_seconds", "elapsed", "wall_time", "throughput",
+    ]  # fmt: skip
+    assert [name for name in names if is_measured(name)] == []
+    of_the_model = [
+        "accuracy", "val_loss", "timely", "lifetimes", "time_to_event_mae", "real_time_factor", "latency_mae",
+        "mean_survival_time", "duration_rmse", "r2_time", "score", "test_mean", "rows", "mean", "max_s", "n_min", "",
+    ]  # fmt: skip
+    assert [name for name in of_the_model if not is_measured(name)] == []
+
+
+def test_what_was_left_out_is_named_and_alone_reproduces_nothing():
+    found = judge([pair({"epoch_time": 1.0, "loss": 1.0}, {"epoch_time": 2.0, "loss": 1.0})], 0)
+    assert (found.verdict, found.notes) == ("reproduced", ("not compared, being times: epoch_time",))
+    found = judge([pair({"epoch_time": 1.0}, {"epoch_time": 2.0})], 0)
+    assert found.verdict == "not compared"
+    assert "no metrics to compare" in found.notes[-1]
+    assert judge([pair({}, {})], 0).verdict == "not compared"
 
 
 def test_a_run_that_failed_is_reproduced_when_it_fails_alike():

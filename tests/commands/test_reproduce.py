@@ -76,7 +76,7 @@ def test_a_notebook_s_run_in_git(notebook, project, temporary, terminal, store):
     done = terminal("reproduce", outer)
     assert done.code == 0, done.err
     assert done.out.rstrip().endswith("1 metrics within 1e-06: reproduced")
-    assert "fit_time" not in done.out
+    assert "not compared, being times: fit_time" in done.out
     assert store.get_run(outer).tags["mlops.reproduced"].startswith("reproduced 20")
     again = store.get_run(store.get_run(outer).tags["mlops.reproduced_by"])
     assert (again.tags["mlops.reproduces"], again.params["names"]) == (outer, "['b', 'c']")
@@ -150,6 +150,16 @@ def test_a_cell_without_a_name_is_found_by_its_text(by_hand):
     run = by_hand(FIT.replace(" fit ", " "))
     assert run.name.startswith("train-")
     assert mlops_jupyter.reproduce(run).verdict == "reproduced"
+
+
+def test_a_run_of_times_alone_is_executed_and_not_compared(by_hand, store):
+    run = by_hand("%%mlops track fit\nimport time, mlops_jupyter\nmlops_jupyter.log(fit_time=time.monotonic())")
+    with pytest.raises(CheckFailed, match="has no metric that could be compared") as failed:
+        mlops_jupyter.reproduce(run)
+    assert failed.value.exit_code == 1
+    assert "fit_time" in failed.value.record.notes[-2]
+    assert store.get_run(run.run_id).tags["mlops.reproduced"].startswith("not compared")
+    assert render.text(failed.value.record).endswith("not compared")
 
 
 def test_a_cell_that_takes_too_long_or_is_not_reached(by_hand, project):

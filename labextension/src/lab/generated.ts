@@ -492,7 +492,7 @@ export interface ReproducedMetric {
 /** A run's snapshot, executed once more, and how what came out compares. */
 export interface Reproduction {
   readonly run: Run;
-  readonly verdict: "reproduced" | "differs" | "data changed" | "failed";
+  readonly verdict: "reproduced" | "differs" | "data changed" | "failed" | "not compared";
   readonly metrics: readonly ReproducedMetric[];
   readonly params: Section;
   readonly data: Section;

@@ -91,4 +91,6 @@ def _verdict(found: Reproduction) -> str:
     if found.verdict == "reproduced":
         same = sum(one.same for one in found.metrics)
         return f"{name}: {same} metrics within {found.tolerance:g}: reproduced"
+    if found.verdict == "not compared":
+        return f"{name}: executed as it was; no metric to compare: not compared"
     return f"{name}: not {'the same' if found.verdict == 'differs' else 'executed as it was'}"
