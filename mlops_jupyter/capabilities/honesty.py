@@ -6,6 +6,7 @@ executed tell which of them the tracked cell depended on, and whether a run from
 
 from __future__ import annotations
 
+import ast
 import builtins
 import json
 import re
@@ -64,12 +65,16 @@ def examine(
     if not steps:
         return Honesty(notes=("no cell is known to have run",))
     written, notes = _written(notebook, steps, transform)
-    steps = _named(steps, written or {})
+    steps = _named(steps, written)
     flow = _follow(steps)
     needed = _slice(flow, len(steps) - 1)
     found = _Findings(steps, flow, needed)
-    if written is not None and notebook is not None:
-        found.compare_sources(written, notebook.saved_s)
+    if written is None or notebook is None:
+        # Of a cell that depends on no other there is nothing to tell.
+        notes = notes if needed else []
+    else:
+        found.compare_sources(written, notebook.saved_s, transform)
+        notes += _unknown(steps, needed)
     found.compare_order(written)
     found.look_outside(present, known=not left_out)
     if left_out:
@@ -84,7 +89,7 @@ def examine(
 def tags(honesty: Honesty) -> dict[str, str]:
     """Return what a run's tags say of it."""
     names = dict.fromkeys(name for finding in honesty.findings for name in finding.names)
-    said = "\n".join(finding.sentence for finding in honesty.findings)
+    said = "\n".join((*(finding.sentence for finding in honesty.findings), *honesty.notes))
     told = {HONESTY_TAG: honesty.verdict, NAMES_TAG: ",".join(names), SAID_TAG: said}
     return {tag: text[:_LONGEST_TAG] for tag, text in told.items() if text}
 
@@ -228,30 +233,53 @@ def _written(
         return None, [error.message]
     found: dict[Hashable, _Step] = {}
     last = {step.key: step for step in steps}
-    idents: set[str] = set()
     for cell, ident in zip(content["cells"], reading.ids(content), strict=True):
         if ident is None:
             continue
-        idents.add(ident)
         if cell["cell_type"] == "code":
             source = reading.source(cell)
             names = last[ident].names if ident in last else names_of(source, transform)
             found[ident] = _Step(ident, 0, source, names or CellNames(), names is not None)
-    if not idents.intersection(step.key for step in steps if isinstance(step.key, str)):
-        return None, ["cells have no ids here that the notebook has, so edited and deleted cells cannot be told"]
     return found, []
 
 
-def _named(steps: Sequence[_Step], written: Mapping[Hashable, _Step]) -> list[_Step]:
-    """Give the steps that ran before ids were noted the id of the one cell that has their text."""
+def _named(steps: Sequence[_Step], written: Mapping[Hashable, _Step] | None) -> list[_Step]:
+    """Give the steps that have no id, or none that the notebook knows, that of the one cell of their text."""
+    if written is None:
+        return list(steps)
     by_text: dict[str, list[Hashable]] = {}
     for key, cell in written.items():
         by_text.setdefault(cell.source.strip(), []).append(key)
+    # Where the notebook has none of the ids, they are another's, and say nothing of cells that were deleted.
+    known = any(step.key in written for step in steps)
     named = []
     for step in steps:
-        own = [] if isinstance(step.key, str) else by_text.get(step.source.strip(), [])
-        named.append(replace(step, key=own[0]) if len(own) == 1 else step)
+        if isinstance(step.key, str) and known:
+            named.append(step)
+            continue
+        own = by_text.get(step.source.strip(), [])
+        named.append(replace(step, key=own[0] if len(own) == 1 else ("text", step.source)))
     return named
+
+
+def _unknown(steps: Sequence[_Step], needed: Iterable[int]) -> list[str]:
+    """Say which cells may have been edited or deleted, since neither id nor text tells which cell they are."""
+    counts = dict.fromkeys(steps[place].count for place in sorted(needed) if not isinstance(steps[place].key, str))
+    if not counts:
+        return []
+    cells = ", ".join(f"[{count}]" for count in counts)
+    return [f"by neither id nor text one cell of the notebook is known for {cells}: edited or deleted cannot be told"]
+
+
+def _same_code(one: str, other: str, transform: Transform) -> bool:
+    """Whether two sources are the same but for comments and spacing."""
+    if one.strip() == other.strip():
+        return True
+    try:
+        trees = [ast.dump(ast.parse(transform(source))) for source in (one, other)]
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return False
+    return trees[0] == trees[1]
 
 
 class _Findings:
@@ -269,7 +297,7 @@ class _Findings:
                 for place in sources:
                     self._through.setdefault(place, set()).add(name)
 
-    def compare_sources(self, written: Mapping[Hashable, _Step], saved_s: float | None) -> None:
+    def compare_sources(self, written: Mapping[Hashable, _Step], saved_s: float | None, transform: Transform) -> None:
         """Find cells that are not in the notebook, or not as they ran."""
         for place, names in sorted(self._through.items()):
             step = self._steps[place]
@@ -278,7 +306,7 @@ class _Findings:
             kind: HonestyKind
             if step.key not in written:
                 kind, says = "deleted", "was deleted since it ran"
-            elif written[step.key].source.strip() != step.source.strip():
+            elif not _same_code(written[step.key].source, step.source, transform):
                 kind, says = "edited", "was edited after it ran"
             else:
                 continue

@@ -56,5 +56,5 @@ class Honesty:
 
     @property
     def verdict(self) -> str:
-        """One word: ``clean``, or the kinds of findings with commas between."""
-        return ",".join(self.kinds) or "clean"
+        """``clean``, or the kinds of findings with commas between, and ``unchecked`` where something cannot be told."""
+        return ",".join((*self.kinds, *(("unchecked",) if self.notes else ()))) or "clean"

@@ -58,7 +58,7 @@ def test_a_cell_that_ran_twice_upon_itself():
     found = judged([("a", "x = 1"), ("b", "x += 1"), ("b", "x += 1"), ("c", "x")])
     assert sentences(found) == ["`x` was left by an earlier run of cell [3], which was run again"]
     # Also without ids, and of the tracked cell itself.
-    assert judged([(None, "x = 1"), (None, "x += 1"), (None, "x += 1")]).verdict == "out-of-order"
+    assert judged([(None, "x = 1"), (None, "x += 1"), (None, "x += 1")]).kinds == ("out-of-order",)
 
 
 def test_a_cell_that_ran_twice_and_does_the_same_again_is_clean():
@@ -126,7 +126,8 @@ def test_a_name_that_no_cell_defines():
 @pytest.mark.parametrize("source", ["from math import *", "%run other.py", "exec('sqrt = 1')", "%pylab"])
 def test_what_may_define_any_name_is_said(source):
     found = judged([("a", source), ("c", "sqrt(2)")])
-    assert (found.verdict, len(found.notes)) == ("clean", 1)
+    assert (found.verdict, len(found.notes)) == ("unchecked", 1)
+    assert honesty.tags(found) == {"mlops.honesty": "unchecked", "mlops.honesty.says": found.notes[0]}
     assert found.notes[0].startswith("`sqrt` may come from ")
 
 
@@ -136,14 +137,36 @@ def test_a_cell_that_is_no_python_may_define_any_name():
     )
 
 
-def test_without_ids_or_notebook_only_order_and_outside_can_be_told():
-    found = judged([(None, "x = 1"), (None, "x + y")], notebook(("a", "x = 1"), ("b", "x + y")))
-    assert (found.verdict, found.notes) == (
-        "outside",
-        ("cells have no ids here that the notebook has, so edited and deleted cells cannot be told",),
-    )
-    assert "not known" in judged([(None, "x = 1"), (None, "x")]).notes[0]
-    assert "not valid JSON" in judged([("a", "x = 1")], NotebookNow(b"{", None)).notes[0]
+def test_without_ids_cells_are_known_by_their_text():
+    now = notebook(("a", "x = 1"), ("b", "x + y"))
+    for ids in ((None, None), ("of", "another")):
+        found = judged([(ids[0], "x = 1"), (ids[1], "x + y")], now)
+        assert (found.verdict, found.notes) == ("outside", ())
+        found = judged([(ids[0], "x = 2"), (ids[1], "x")], now)
+        assert found.verdict == "unchecked"
+        assert found.notes[0].startswith("by neither id nor text one cell of the notebook is known for [1]")
+
+
+def test_without_the_notebook_only_order_and_outside_can_be_told():
+    ran = [(None, "x = 1"), (None, "x")]
+    found = judged(ran)
+    assert (found.verdict, found.kinds) == ("unchecked", ())
+    assert "not known" in found.notes[0]
+    assert "not valid JSON" in judged(ran, NotebookNow(b"{", None)).notes[0]
+    # What depends on no other cell needs no notebook.
+    assert judged([(None, "x = 1"), (None, "y = 2")]).verdict == "clean"
+    found = judged([(None, "x = 1"), (None, "x + y")])
+    assert found.verdict == "outside,unchecked"
+
+
+def test_comments_and_spacing_are_no_edits():
+    ran = [("a", "x = 1\ny = max(x,2)"), ("c", "y")]
+    assert judged(ran, notebook(("a", "# first\nx = 1\n\ny = max(x, 2)  # y"), ("c", "y"))).verdict == "clean"
+    assert judged(ran, notebook(("a", "x = 1\ny = max(x, 3)"), ("c", "y"))).verdict == "edited"
+    assert judged(ran, notebook(("a", "x = 1\ny = max(x,"), ("c", "y"))).verdict == "edited"
+    ran = [("a", "%%capture\nx = 1"), ("c", "x")]
+    assert judged(ran, notebook(("a", "%%capture\nx = 1 "), ("c", "x"))).verdict == "clean"
+    assert judged(ran, notebook(("a", "%%capture\nx =  1"), ("c", "x"))).verdict == "edited"
 
 
 def test_cells_that_ran_before_the_extension_was_loaded_are_known_by_their_text():

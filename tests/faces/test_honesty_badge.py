@@ -130,11 +130,20 @@ def test_a_cell_that_fails_and_one_that_is_no_notebook_s_are_judged_too(project,
     assert tags(reply) == {"mlops.honesty": "clean"}
 
 
-def test_headless_cells_have_no_ids_and_the_artifact_says_so(project, terminal, stored_runs: Callable[[], list[Run]]):
+def test_headless_cells_without_ids_are_known_by_their_text(project, terminal, stored_runs: Callable[[], list[Run]]):
     path = project / "train.ipynb"
     save(path, {"ext": "%load_ext mlops_jupyter"} | CELLS)
     assert terminal("run", str(path)).code == 0
     (run,) = [one for one in stored_runs() if one.name == "one"]
     assert {name: text for name, text in run.tags.items() if "honesty" in name} == {"mlops.honesty": "clean"}
     kept = MlflowTracking(f"sqlite:///{project}/.mlops/mlflow.db").read_text(run.run_id, "mlops/honesty.json")
-    assert "cells have no ids here" in json.loads(kept or "")["notes"][0]
+    assert json.loads(kept or "")["notes"] == []
+
+
+def test_what_could_not_be_checked_is_on_the_card(notebook, kernel):
+    kernel.run("from operator import *", cell_id="load")
+    reply = kernel.run("%%mlops track one\nadd(1, 2)", cell_id="train")
+    assert tags(reply)["mlops.honesty"] == "unchecked"
+    assert "`add` may come from" in card(reply, "text/plain")
+    assert ">unchecked</span>" in card(reply, "text/html")
+    assert "<code>add</code> may come from" in card(reply, "text/html")
