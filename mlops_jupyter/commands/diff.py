@@ -71,7 +71,10 @@ def diff(
 
 def compared(versions: tuple[Version, Version], contents: tuple[bytes, bytes]) -> NotebookDiff:
     """Read two versions and put them side by side."""
-    before, after = (reading.read(content, version.ref) for version, content in zip(versions, contents, strict=True))
+    before, after = (
+        reading.read(content, version.ref, file=version.notebook)
+        for version, content in zip(versions, contents, strict=True)
+    )
     both = zip(versions, (before, after), strict=True)
     bare = any(version.kind in _BARE and not _has_outputs(one) for version, one in both)
     if bare and (_has_outputs(before) or _has_outputs(after)):

@@ -253,6 +253,14 @@ def changed(found: object) -> list[tuple[str, list[str]]]:
     return [(one.kind, [line.text for line in one.source if line.mark == "+"]) for one in found.cells]
 
 
+def test_the_hint_of_an_old_format_names_the_file(repository, notebook):
+    notebook.write_text('{"nbformat": 3, "nbformat_minor": 0, "metadata": {}, "worksheets": []}')
+    git(repository, "commit", "-q", "-a", "-m", "old")
+    with pytest.raises(ConfigurationError, match="is a notebook of format 3") as told:
+        mlops_jupyter.diff("HEAD", "HEAD~1", notebook=notebook)
+    assert told.value.hint == "jupyter nbconvert --to notebook --inplace train.ipynb"
+
+
 def test_what_two_versions_can_be(repository, notebook, monkeypatch):
     monkeypatch.setenv("MLOPS_JUPYTER_NOTEBOOK", str(notebook))
     edit(notebook, "x = 2")
