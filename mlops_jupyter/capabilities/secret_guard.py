@@ -1,4 +1,4 @@
-"""Secrets in notebooks: found in sources, outputs and metadata, told by kind and place, and never shown.
+"""Secrets in notebooks and other texts: found in sources, outputs and metadata, told by kind and place, never shown.
 
 The notebook is scanned as one text, so that the two halves of a key pair are seen together though they stand in two
 cells. Pictures and sounds are left out: they are long, and look random.
@@ -37,13 +37,15 @@ class _Piece(NamedTuple):
     where: SecretPlace
 
 
-def find_secrets(notebook: Mapping[str, Any], scanner: SecretScanner, *, project: str) -> tuple[SecretFinding, ...]:
-    """Look for secrets in a notebook.
+def find_secrets(
+    notebook: Mapping[str, Any] | str, scanner: SecretScanner, *, project: str
+) -> tuple[SecretFinding, ...]:
+    """Look for secrets in a notebook, or in another text.
 
     Parameters
     ----------
     notebook
-        As `notebooks.reading.read` returns it.
+        As `notebooks.reading.read` returns it, or the text of another file.
     scanner
         What knows secrets.
     project
@@ -76,7 +78,7 @@ def find_secrets(notebook: Mapping[str, Any], scanner: SecretScanner, *, project
 
 
 def refuse_secrets(
-    notebook: Mapping[str, Any], name: str, scanner: SecretScanner, allowed: Collection[str] = (), *, project: str
+    notebook: Mapping[str, Any] | str, name: str, scanner: SecretScanner, allowed: Collection[str] = (), *, project: str
 ) -> None:
     """Refuse a notebook that holds secrets.
 
@@ -94,7 +96,7 @@ def refuse_secrets(
     Raises
     ------
     Conflict
-        When there is a secret that is not allowed. It says the cells and the kinds.
+        When there is a secret that is not allowed. It says the cells or lines, and the kinds.
     """
     found = [
         finding for finding in find_secrets(notebook, scanner, project=project) if finding.fingerprint not in allowed
@@ -112,6 +114,8 @@ def refuse_secrets(
 
 
 def _told(finding: SecretFinding) -> str:
+    if finding.cell is None and finding.where == "source":
+        return f"line {finding.line}, {finding.kind} ({finding.fingerprint})"
     place = "the notebook's" if finding.cell is None else f"cell {finding.cell}"
     line = "" if finding.line is None else f" line {finding.line}"
     return f"{place} {finding.where}{line}, {finding.kind} ({finding.fingerprint})"
@@ -122,7 +126,10 @@ def _fingerprint(project: str, kind: str, secret: bytes) -> str:
     return hashlib.scrypt(secret, salt=salt, **_SCRYPT).hex()
 
 
-def _pieces(notebook: Mapping[str, Any]) -> Iterator[_Piece]:
+def _pieces(notebook: Mapping[str, Any] | str) -> Iterator[_Piece]:
+    if isinstance(notebook, str):
+        yield _Piece(notebook, None, None, "source")
+        return
     for place, cell in enumerate(notebook["cells"]):
         ident = cell.get("id")
         cell_id = ident if isinstance(ident, str) else None

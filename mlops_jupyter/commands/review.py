@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, cast
+from typing import Annotated, Any, cast
 
 from .. import registry, settings
 from ..capabilities.notebooks import reading, told
@@ -16,7 +17,7 @@ from ..capabilities.redaction import without_credentials
 from ..capabilities.remotes import forge_of
 from ..errors import CommandError, ConfigurationError, Conflict, MlopsError, NotFound
 from ..protocols import CodeReview, Names, Proposal, Publishing, Pushed, Short, Snapshots
-from ..records import Review
+from ..records import Review, Run
 from .arguments import names, notebook_file
 from .compare import compare
 from .diff import content_in, from_branch
@@ -29,6 +30,8 @@ _NOT_IN_A_BRANCH = re.compile(r"[^\w.-]+")
 _NOTEBOOK = ".ipynb"
 # GitLab takes a million letters in a note, GitHub 65,536.
 _LONGEST_TEXT = 60_000
+# Larger files are data, and are not looked through for secrets; nor is what holds a byte 0 early, as git's diff has it.
+_LARGEST_SCANNED, _BINARY_WITHIN = 5_000_000, 8000
 
 
 @dataclass(frozen=True)
@@ -96,8 +99,8 @@ def review(
     NotFound
         Outside a git repository, or without such a remote.
     Conflict
-        When nothing differs from the target, a notebook holds what looks like a token or a key, also in a commit that
-        is pushed along, or somebody else has pushed to the branch.
+        When nothing differs from the target, a notebook or another text holds what looks like a token or a key, also in
+        a commit that is pushed along, or somebody else has pushed to the branch.
     Rejected
         When the remote refuses the push; it says why.
     Unavailable
@@ -117,7 +120,7 @@ def review(
             f"nothing differs from {place.remote}/{place.target}, so there is nothing to review", "git status"
         )
     changed_notebooks = [path for path in changed if path.endswith(_NOTEBOOK)]
-    _refuse_secrets(current, place, commit, changed_notebooks, names(allow))
+    notes = _refuse_secrets(current, place, commit, changed, names(allow))
     _refuse_secrets_before(current, place, commit, names(allow))
     proposal = Proposal(
         branch=branch or _branch_for(place.git.branch(place.directory), files, commit, place),
@@ -133,10 +136,10 @@ def review(
     pushed = place.git.push(
         place.directory, remote, commit, proposal.branch, options, replace=proposal.branch.startswith(_PREFIX)
     )
-    link, opened, notes = _open(host, kind, proposal, pushed)
+    link, opened, told_notes = _open(host, kind, proposal, pushed)
     return Review(
         without_credentials(place.url), proposal.branch, place.target, commit, kind, link, opened,
-        tuple(changed_notebooks), notes,
+        tuple(changed_notebooks), (*notes, *told_notes),
     )  # fmt: skip
 
 
@@ -153,26 +156,44 @@ def _place(directory: Path, remote: str, target: str | None) -> _Place:
 
 
 def _refuse_secrets(
-    current: settings.Settings, place: _Place, commit: str, notebooks: Sequence[str], allowed: tuple[str, ...]
-) -> None:
+    current: settings.Settings, place: _Place, commit: str, changed: Sequence[str], allowed: tuple[str, ...]
+) -> tuple[str, ...]:
+    """Refuse secrets in what is pushed, notebooks and other texts, and say what was not looked through."""
     check = check_secrets(current, allowed)
-    for path in notebooks:
+    large = []
+    for path in changed:
         content = content_in(place.snapshots, place.directory, commit, path)
-        if content is not None:
+        if content is None:
+            continue
+        if path.endswith(_NOTEBOOK):
             check(reading.read(content, path), path)
+        elif len(content) > _LARGEST_SCANNED:
+            large.append(path)
+        elif (text := _text_of(content)) is not None:
+            check(text, path)
+    if not large:
+        return ()
+    return (f"too large to be looked through for secrets: {', '.join(large)}",)
+
+
+def _text_of(content: bytes) -> str | None:
+    """Return a file's text, ``None`` where it is none."""
+    return None if b"\0" in content[:_BINARY_WITHIN] else content.decode(errors="replace")
 
 
 def _refuse_secrets_before(current: settings.Settings, place: _Place, commit: str, allowed: tuple[str, ...]) -> None:
-    """Refuse secrets in what notebooks were in commits that the remote does not have yet: they are pushed along."""
+    """Refuse secrets in what files were in commits that the remote does not have yet: they are pushed along."""
     check = check_secrets(current, allowed)
-    for path, content in place.git.brought_along(place.directory, place.remote, commit, _NOTEBOOK):
+    for path, content in place.git.brought_along(place.directory, place.remote, commit, _LARGEST_SCANNED):
+        looked_at: dict[str, Any] | str | None = _text_of(content)
+        if path.endswith(_NOTEBOOK):
+            # With the marks of a conflict, for one, it is text all the same.
+            with contextlib.suppress(ConfigurationError):
+                looked_at = reading.read(content, path)
+        if looked_at is None:
+            continue
         try:
-            notebook = reading.read(content, path)
-        except ConfigurationError:
-            # With the marks of a conflict, for one; it is text all the same.
-            notebook = {"cells": [{"cell_type": "raw", "source": content.decode(errors="replace"), "metadata": {}}]}
-        try:
-            check(notebook, f"{path}, as an earlier commit has it,")
+            check(looked_at, f"{path}, as an earlier commit has it,")
         except Conflict as held:
             out = f"git reset --soft {place.remote}/{place.target}, so that no commit has it any more"
             raise Conflict(held.message, f"{out}; {held.hint}") from held
@@ -206,7 +227,7 @@ def _text(place: _Place, commit: str, notebooks: Sequence[str], runs: Sequence[s
 def _runs(runs: Sequence[str]) -> str:
     """Return a table of the runs' metrics, the better ones marked."""
     found = compare(*runs)
-    head = "| metric | " + " | ".join(f"{run.name} `{run.run_id[:8]}`" for run in found.runs) + " |"
+    head = "| metric | " + " | ".join(map(_run, found.runs)) + " |"
     rows = [head, "| --- |" + " --- |" * len(found.runs)]
     for metric in found.metrics:
         cells = [
@@ -217,12 +238,20 @@ def _runs(runs: Sequence[str]) -> str:
     return "\n".join(rows)
 
 
+def _run(run: Run) -> str:
+    """Name a run, with its page where the store has pages."""
+    ident = f"`{run.run_id[:8]}`"
+    return f"{run.name} [{ident}]({run.link})" if run.link else f"{run.name} {ident}"
+
+
 def _open(
     host: CodeReview | None, kind: str | None, proposal: Proposal, pushed: Pushed
 ) -> tuple[str | None, bool, tuple[str, ...]]:
     """Open the merge request by the host's API where there is a token; else say what is left to do."""
     if host is None or kind is None:
-        return None, False, ("the remote is on no forge that is known: the branch is pushed, and that is all",)
+        known = " or ".join(f"--forge {name}" for name in registry.names("code_review"))
+        said = "the remote is on no forge that is known: the branch is pushed, and that is all"
+        return None, False, (f"{said}; {known} says which it is",)
     variable = TOKENS.get(kind, "")
     token = os.environ.get(variable)
     page = host.page(proposal)
@@ -230,6 +259,9 @@ def _open(
         missing = f"set {variable} to have the diff written on the merge request"
         if pushed.options_taken:
             return _told_link(pushed) or page, True, (missing,)
+        if page is None:
+            said = "the branch is pushed; the remote's address names no page to open the merge request on"
+            return None, False, (said,)
         return page, False, (f"the branch is pushed; open the merge request by the link, or {missing}",)
     try:
         return host.open(proposal, token), True, ()

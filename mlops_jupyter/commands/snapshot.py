@@ -114,11 +114,13 @@ def store(current: settings.Settings, directory: Path) -> Snapshots:
     return in_git(directory) or cast("Snapshots", folder(current.state / "snapshots", current.root))
 
 
-def check_secrets(current: settings.Settings, allowed: tuple[str, ...] = ()) -> Callable[[dict[str, Any], str], None]:
-    """Return what raises `Conflict` for a notebook that holds secrets, by the project's settings."""
+def check_secrets(
+    current: settings.Settings, allowed: tuple[str, ...] = ()
+) -> Callable[[dict[str, Any] | str, str], None]:
+    """Return what raises `Conflict` for a notebook or a text that holds secrets, by the project's settings."""
     known = current.allowed_secrets.union(allowed)
 
-    def check(notebook: dict[str, Any], name: str) -> None:
+    def check(notebook: dict[str, Any] | str, name: str) -> None:
         refuse_secrets(notebook, name, _scanner(), known, project=current.project_name)
         with contextlib.suppress(OSError):
             _ready(current).touch()

@@ -179,8 +179,8 @@ class Publishing(Protocol):
     def who(self, directory: Path) -> str | None:
         """Return what tells the user from others in an e-mail address: the part before the @, if one is set."""
 
-    def brought_along(self, directory: Path, remote: str, commit: str, suffix: str) -> Iterator[tuple[str, bytes]]:
-        """Yield the files with a suffix in the commits below that a push brings along: their paths, and contents."""
+    def brought_along(self, directory: Path, remote: str, commit: str, at_most: int) -> Iterator[tuple[str, bytes]]:
+        """Yield the files of so many bytes at the most in the commits below that a push brings along, and contents."""
 
     def push(
         self, directory: Path, remote: str, commit: str, branch: str, options: Sequence[str], *, replace: bool

@@ -1,15 +1,21 @@
 """A branch reaches the remote with the merge request's options, and nothing of the user's has moved."""
 
 import json
+from dataclasses import replace
+from importlib import import_module
 from pathlib import Path
 
 import pytest
 
 import mlops_jupyter
 from mlops_jupyter.errors import CommandError, Conflict, NotFound, Rejected
+from mlops_jupyter.records import Run
 from tests.fakes.forges import Forge, serving
 from tests.fakes.notebooks import write_notebook
 from tests.fakes.repositories import git, receiving, state, write
+
+# The function of that name hides it.
+reviewing = import_module("mlops_jupyter.commands.review")
 
 
 @pytest.fixture
@@ -113,6 +119,7 @@ def test_a_forge_that_is_not_known_gets_the_push_alone(repository, origin, termi
     done = terminal("review", "train.ipynb", cwd=repository)
     assert done.code == 0
     assert "the remote is on no forge that is known" in done.out
+    assert "--forge github or --forge gitlab" in done.out
     assert not (origin / "options").exists()
     assert git(origin, "rev-parse", "--verify", "review/ana-train")
 
@@ -146,6 +153,44 @@ def test_a_notebook_with_a_token_in_an_output_is_not_pushed(repository, origin):
     assert token not in str(refused.value)
     assert "cell 0 output" in refused.value.message
     assert git(origin, "for-each-ref", "refs/heads/review") == ""
+
+
+def test_a_token_in_another_text_is_not_pushed(repository, origin):
+    token = "ghp_" + "aB3dE5fG7hJ9kL1mN3pQ5rS7tU9vW1xY3zA5"[:36]
+    write(repository, "model.py", f"one = 2\ntoken = '{token}'\n")
+    with pytest.raises(Conflict) as refused:
+        mlops_jupyter.review()
+    assert token not in str(refused.value)
+    assert refused.value.message.startswith("model.py holds what looks like a secret: line 2, ")
+    # Nor does it go along with a notebook alone, being in a commit below.
+    git(repository, "commit", "-q", "-m", "with it", "model.py")
+    write(repository, "model.py", "one = 2\n")
+    git(repository, "commit", "-q", "-m", "without it", "model.py")
+    with pytest.raises(Conflict, match=r"model\.py, as an earlier commit has it, holds"):
+        mlops_jupyter.review(Path("train.ipynb"))
+    assert git(origin, "for-each-ref", "refs/heads/review") == ""
+
+
+def test_what_is_no_text_or_large_is_pushed_and_the_large_named(repository, monkeypatch):
+    monkeypatch.setattr(reviewing, "_LARGEST_SCANNED", 100_000)
+    token = "ghp_" + "aB3dE5fG7hJ9kL1mN3pQ5rS7tU9vW1xY3zA5"[:36]
+    (repository / "model.bin").write_bytes(b"\0" + token.encode())
+    write(repository, "rows.csv", "1,2\n" * 50_000)
+    git(repository, "add", ".")
+    assert mlops_jupyter.review().notes[0] == "too large to be looked through for secrets: rows.csv"
+
+
+def test_a_remote_without_a_page_is_told_so(repository, origin):
+    git(origin, "config", "receive.advertisePushOptions", "false")
+    found = mlops_jupyter.review(Path("train.ipynb"), forge="gitlab")
+    assert (found.link, found.opened) == (None, False)
+    assert found.notes == ("the branch is pushed; the remote's address names no page to open the merge request on",)
+
+
+def test_runs_are_named_with_their_pages():
+    run = Run("1" * 32, "one", "churn", "FINISHED")
+    assert reviewing._run(run) == "one `11111111`"
+    assert reviewing._run(replace(run, link="https://ml/#/runs/1")) == "one [`11111111`](https://ml/#/runs/1)"
 
 
 def with_output(path: Path, text: str) -> None:

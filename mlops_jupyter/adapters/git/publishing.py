@@ -135,15 +135,19 @@ class GitPublishing:
         known = identity(directory)
         return None if known is None else known[1].partition("@")[0] or None
 
-    def brought_along(self, directory: Path, remote: str, commit: str, suffix: str) -> Iterator[tuple[str, bytes]]:
-        """Yield what files were in the commits below that the remote, as far as is known here, does not have yet."""
+    def brought_along(self, directory: Path, remote: str, commit: str, at_most: int) -> Iterator[tuple[str, bytes]]:
+        """Yield what files were in the commits below that the remote, as far as is known here, does not have yet.
+
+        Those of more bytes than `at_most` are left out.
+        """
         parents = git(directory, "rev-parse", f"{commit}^@").decode().split()
         if not parents:
             return
-        listed = git(directory, "rev-list", "--objects", *parents, "--not", f"--remotes={remote}")
+        few = ("--filter=object:type=blob", f"--filter=blob:limit={at_most + 1}")
+        listed = git(directory, "rev-list", "--objects", *few, *parents, "--not", f"--remotes={remote}")
         for line in listed.split(b"\n"):
             name, _, path = line.partition(b" ")
-            if path.endswith(suffix.encode()):
+            if path:
                 yield path.decode(errors="surrogateescape"), git(directory, "cat-file", "blob", name.decode())
 
     def push(
