@@ -100,20 +100,69 @@ _DEPLOY = """\
         }}
 """
 
+# The one line of Python prints the id of the note that an earlier build has left, if it did: on GitLab its author is an
+# author, on GitHub a user.
 _REVIEW = """\
     post {{
         always {{
-            // What has changed and what came out, for those who review a merge or pull request. With the GitLab plugin
-            // write after it: addGitLabMRComment comment: readFile('{results}/review.txt')
-            // with the GitHub one: pullRequest.comment(readFile('{results}/review.txt'))
+            // What has changed and what came out, for those who review a merge or pull request. Written there where the
+            // step has a token. Keep one among the credentials (for GitLab a project access token, role Reporter, scope
+            // api; for GitHub a person's that may write pull requests), and put around the step:
+            // withCredentials([string(credentialsId: 'gitlab-token', variable: 'GITLAB_TOKEN')]) {{ ... }}
+            // or GITHUB_TOKEN. Without it the build's log has the text.
             sh '''
-                if [ -n "${{CHANGE_ID:-}}" ]; then
-                    mkdir -p {results}
-                    cat {results}/*.md >{results}/review.txt || echo 'No summary was left.' >{results}/review.txt
-                    cat {results}/review.txt
+                set +x # the log shows no token
+                if [ -z "${{CHANGE_ID:-}}" ]; then exit 0; fi
+                mkdir -p {results}
+                echo '<!-- mlops -->' >{results}/review.txt
+                cat {results}/*.md >>{results}/review.txt || echo 'No summary was left.' >>{results}/review.txt
+                cat {results}/review.txt
+                page="${{CHANGE_URL#*://}}"
+                host="${{CHANGE_URL%%://*}}://${{page%%/*}}"
+                path="${{page#*/}}"
+                case "$path" in
+                */-/merge_requests/*)
+                    token="${{GITLAB_TOKEN:-}}" api="$host/api/v4" method=PUT
+                    notes="$api/projects/$(echo "${{path%%/-/*}}" | sed 's|/|%2F|g')/merge_requests/$CHANGE_ID/notes"
+                    old="$notes"
+                    ;;
+                *)
+                    token="${{GITHUB_TOKEN:-}}" api="$host/api/v3" method=PATCH
+                    if [ "$host" = https://github.com ]; then api=https://api.github.com; fi
+                    old="$api/repos/${{path%/pull/*}}/issues/comments"
+                    notes="$api/repos/${{path%/pull/*}}/issues/$CHANGE_ID/comments"
+                    ;;
+                esac
+                if [ -z "$token" ]; then
+                    echo 'There is no token: no note is written on the merge request.'
+                    exit 0
                 fi
+                call() {{
+                    set -- --header "Authorization: Bearer $token" --header 'Content-Type: application/json' "$@"
+                    curl --fail --silent --show-error "$@"
+                }}
+                write() {{
+                    # The note of an earlier build is written anew: a merge request has one.
+                    me="$(call "$api/user")" || return 1
+                    found="$(call "$notes?per_page=100")" || return 1
+                    id="$(printf %s "$found" | ME="$me" python3 -c '{own}')" || return 1
+                    python3 -c '{body}' <{results}/review.txt >{results}/review.json
+                    if [ -n "$id" ]; then
+                        call --request "$method" --data @{results}/review.json "$old/$id" >/dev/null
+                    else
+                        call --request POST --data @{results}/review.json "$notes" >/dev/null
+                    fi
+                }}
+                write || echo 'No note was written on the merge request.'
             '''
 """
+_OWN = (
+    'import json, os, sys; me = json.loads(os.environ["ME"])["id"]; '
+    'own = [one for one in json.load(sys.stdin) if (one.get("author") or one["user"]).get("id") == me]; '
+    'print(*[one["id"] for one in own if one["body"].startswith("<!-- mlops -->")][:1])'
+)
+# GitHub takes 65536 letters.
+_BODY = 'import json, sys; json.dump({"body": sys.stdin.read()[:60000]}, sys.stdout)'
 
 _POST = """\
             junit testResults: '{results}/*.xml', allowEmptyResults: true
@@ -147,7 +196,7 @@ class JenkinsPipelines:
             PipelinePart("notebooks", _BEGIN),
             *(PipelinePart(f"run/{job.name}", self._job(job, plan)) for job in plan.jobs),
             *self._end(plan),
-            PipelinePart(REVIEW, _REVIEW.format(results=RESULTS)),
+            PipelinePart(REVIEW, _REVIEW.format(results=RESULTS, own=_OWN, body=_BODY)),
             PipelinePart("post", _POST.format(results=RESULTS, kept=kept, left_out=excluded)),
         )
 
@@ -157,7 +206,7 @@ class JenkinsPipelines:
 
     def notes(self, plan: PipelinePlan, file: str) -> tuple[str, ...]:
         """Say what is left to set in Jenkins."""
-        told = []
+        told = ["give the post step GITLAB_TOKEN or GITHUB_TOKEN by withCredentials for a note on each merge request"]
         if plan.embedded:
             told.append("runs stay in the build's artifacts until MLFLOW_TRACKING_URI is set for the job or its folder")
         if file != self.file:

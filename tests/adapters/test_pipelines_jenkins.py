@@ -12,11 +12,19 @@ from typing import Any
 import pytest
 
 import mlops_jupyter
+from mlops_jupyter.adapters.jenkins_pipelines import JenkinsPipelines
+from mlops_jupyter.capabilities.pipelines.steps import notebook_jobs
+from mlops_jupyter.protocols import PipelinePlan
 from tests.conftest import REPOSITORY
 from tests.fakes import node_tools
+from tests.fakes.forges import Forge, serving
 from tests.fakes.pipelines import GOOD, deployed, registered, repository
 
 INTERPRETER = REPOSITORY / "tests" / "fakes" / "jenkins.groovy"
+PLAN = PipelinePlan(
+    jobs=notebook_jobs(["train.ipynb"]), gates=(), python="3.11", install=(), install_apart=(), ruff=None, locks=(),
+    root=".", embedded=True,
+)  # fmt: skip
 
 
 def execute(root: Path, result: Path, **variables: str) -> dict[str, Any]:
@@ -102,3 +110,38 @@ def test_its_deployment_answers_when_the_build_is_over(project, tmp_path):
     with deployed(place, store) as mlops:
         answer = json.loads(mlops("predict", "churn", '[{"a": 0, "b": 1}, {"a": 3, "b": 0}]', "--json"))
         assert answer["predictions"] == [0, 1]
+
+
+@pytest.mark.parametrize(
+    ("page", "variable", "place"),
+    [
+        ("ml/a/churn/-/merge_requests/12", "GITLAB_TOKEN", "/api/v4/projects/ml/a/churn/merge_requests/12/notes"),
+        ("ml/churn/pull/12", "GITHUB_TOKEN", "/api/v3/repos/ml/churn/issues/12/comments"),
+    ],
+)  # fmt: skip
+def test_the_merge_request_is_told(tmp_path, page, variable, place):
+    (plan,) = [part for part in JenkinsPipelines().parts(PLAN) if part.name == "review"]
+    script = plan.text.partition("sh '''")[2].partition("'''")[0]
+    (tmp_path / "mlops-results").mkdir()
+    summary = tmp_path / "mlops-results" / "train.md"
+
+    def build(**variables: str) -> str:
+        environment = {"PATH": os.environ["PATH"], "CHANGE_ID": "12", "CHANGE_URL": f"{forge.url}/{page}", **variables}
+        words = ["sh", "-xe", "-c", script]
+        done = subprocess.run(words, cwd=tmp_path, env=environment, capture_output=True, text=True, check=True)
+        assert forge.token not in done.stdout + done.stderr
+        assert done.stderr == "+ set +x\n" or variables.get(variable) != forge.token
+        return done.stdout
+
+    with serving(Forge()) as forge:
+        forge.noted("<!-- mlops -->\nsomebody else's", stranger=True)
+        summary.write_text("✓ train `passed`\n")
+        assert "There is no token" in build()
+        build(**{variable: forge.token})
+        summary.write_text("✗ train 'failed'\n")
+        build(**{variable: forge.token})
+        assert [one["body"] for one in forge.notes] == [
+            "<!-- mlops -->\nsomebody else's", "<!-- mlops -->\n✗ train 'failed'\n"
+        ]  # fmt: skip
+        assert forge.said[0][0] == place
+        assert "No note was written on the merge request." in build(**{variable: "another"})
