@@ -218,8 +218,8 @@ def terminal(clean_environment: None) -> Callable[..., Finished]:
 def no_process_left(tmp_path: Path) -> Iterator[None]:
     """After the test, and after all else that it uses is put away, no process works below its folder.
 
-    Those are commands, workers, warm processes, kernels, shippers and what cells have started; a process that was forked
-    has its forebear's environment and command line, but its own folder.
+    Those are commands, workers, warm processes, kernels, shippers and what cells have started; a process that was
+    forked has its forebear's environment and command line, but its own folder.
     """
     yield
     # Most tests end without any, and none of the machine's others is looked at closely.

@@ -144,8 +144,8 @@ def run(
     ConfigurationError
         When a notebook or the parameter file cannot be read, is not valid, or its kernel is not installed.
     CommandError
-        When a parameter is not declared by the notebook or does not fit its annotation, a sweep is empty, or a gate cannot
-        be read.
+        When a parameter is not declared by the notebook or does not fit its annotation, a sweep is empty, or a gate
+        cannot be read.
     ConfirmationRequired
         When there are more than 1,000 combinations.
     ExecutionFailed
