@@ -18,7 +18,7 @@ import psutil
 import pytest
 
 from mlops_jupyter.records import Run
-from tests.conftest import REPOSITORY
+from tests.conftest import REPOSITORY, end_shipper
 from tests.fakes.environments import python_with
 from tests.fakes.notebooks import write_notebook
 from tests.fakes.store import WritableStore
@@ -160,6 +160,7 @@ def test_a_notebook_of_another_project_says_where_its_run_is(project, terminal, 
     assert len(stored_runs()) == 1
     done = terminal("run", "score.ipynb", cwd=below)
     assert "lies in the project" not in done.out
+    end_shipper(below)
     # A folder is no project.
     apart = project.parent / "apart"
     apart.mkdir()
