@@ -5,14 +5,15 @@ from __future__ import annotations
 import re
 
 from .. import settings
-from ..errors import CommandError
+from ..errors import CommandError, NotFound
 from ..protocols import AliasName, ModelRegistry, ModelSource, VersionReference
 from ..records import Promotion
 from . import project
 from .models import model_registry, remember
 
 _REACH_TIMEOUT_S = 2.5
-_VERSION = re.compile(r"(?:models:/)?(?P<model>[^@]+?)(?:/(?P<version>\d+)|@(?P<alias>[^/@]+))")
+_LATEST = "latest"
+_VERSION = re.compile(r"(?:models:/)?(?P<model>[^@]+?)(?:/(?P<version>\d+|latest)|@(?P<alias>[^/@]+))")
 
 
 def promote(model: VersionReference, *, to: AliasName) -> Promotion:
@@ -21,7 +22,7 @@ def promote(model: VersionReference, *, to: AliasName) -> Promotion:
     Parameters
     ----------
     model
-        NAME/VERSION, or NAME@ALIAS for the version that another alias points to.
+        NAME/VERSION, NAME/latest, or NAME@ALIAS for the version that another alias points to.
     to
         The alias, such as champion.
 
@@ -47,11 +48,13 @@ def promote(model: VersionReference, *, to: AliasName) -> Promotion:
     before = models.point(source.model, to, source.version)
     remember(current, source.model, source.version, to)
     notes = ("it pointed there already",) if before == source.version else ()
+    if model.strip().endswith(f"/{_LATEST}"):
+        notes = (f"{source.version} is the latest version", *notes)
     return Promotion(source.model, to, source.version, before, source.run_id, notes)
 
 
 def version_of(models: ModelRegistry, word: str) -> ModelSource:
-    """Return the version that NAME/VERSION or NAME@ALIAS means.
+    """Return the version that NAME/VERSION, NAME/latest or NAME@ALIAS means.
 
     Raises
     ------
@@ -65,4 +68,11 @@ def version_of(models: ModelRegistry, word: str) -> ModelSource:
         raise CommandError(f"{word} names no version of a model", "mlops promote churn/3 --to champion")
     if named["alias"] is not None:
         return models.aliased(named["model"], named["alias"])
+    if named["version"] == _LATEST:
+        newest = next(iter(models.versions(named["model"])), None)
+        if newest is None:
+            raise NotFound(
+                f"the model {named['model']} has no version yet", f"mlops register $model --name {named['model']}"
+            )
+        return models.version(newest.model, newest.version)
     return models.version(named["model"], named["version"])

@@ -152,6 +152,8 @@ def test_promote_says_what_was_before(churn):
     again = mlops_jupyter.promote("models:/churn@champion", to="champion")
     assert (again.before, again.changed, again.notes) == ("2", False, ("it pointed there already",))
     assert mlops_jupyter.promote("churn@champion", to="production").before is None
+    newest = mlops_jupyter.promote("churn/latest", to="production")
+    assert (newest.version, newest.notes) == ("2", ("2 is the latest version", "it pointed there already"))
     table = mlops_jupyter.models()
     assert [(one.version, one.aliases) for one in table.versions] == [("2", ("champion", "production"))]
     assert [one.version for one in mlops_jupyter.models("churn").versions] == ["2", "1"]
@@ -162,6 +164,7 @@ def test_promote_what_cannot_be(churn):
         ("churn", "champion", CommandError, "churn names no version of a model"),
         ("churn/9", "champion", NotFound, "there is no model churn with the version 9"),
         ("chrun/1", "champion", NotFound, "there is no model chrun with the version 1"),
+        ("chrun/latest", "champion", NotFound, "there is no model chrun"),
         ("churn@nobody", "champion", NotFound, "there is no model churn with the alias nobody"),
         ("churn/1", "v1", CommandError, "v1 cannot be an alias"),
         ("churn/1", "latest", CommandError, "latest cannot be an alias"),
