@@ -82,7 +82,7 @@ def deploy(
     shadow
         Let the version see the traffic, and compare its answers, which nobody gets.
     trust
-        Load the model although that executes code of whoever made it.
+        Load the model although that executes code of whoever made it. A target of others needs no such word.
     config
         What a target of others is told, as `mlflow deployments help -t TARGET` says.
     verbose_errors
@@ -118,8 +118,10 @@ def deploy(
         tempfile.TemporaryDirectory() as made,
         targets.copied(current, place, lambda: _package(current, model, data, name)) as fetched,
     ):
-        vouched = trust and not fetched.trusted
-        package = packages.loadable(fetched, trust=trust)
+        # Others load a model where it runs, and by their own rules; here it is loaded to see what it answers to data.
+        loads = targets.is_ours(target) or data is not None
+        vouched = trust and loads and not fetched.trusted
+        package = packages.loadable(fetched, trust=trust) if loads else fetched
         if data is not None and live_models.reference_of(model) is not None:
             without = current.monitoring.get("redact", ())
             package = packages.with_baseline(current, package, _rows(data), Path(made), without)

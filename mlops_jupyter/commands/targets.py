@@ -26,7 +26,7 @@ _USUAL_START_S = 20.0
 def target(current: settings.Settings, name: str = LOCAL) -> DeploymentTarget:
     """Return a target by its name: one of ours, else that of an MLflow deployment plugin."""
     name = plain_name(name)
-    if name in registry.names("deployments"):
+    if is_ours(name):
         return cast("DeploymentTarget", registry.load("deployments", name)(current.state))
     project.prepare(current, writes=False)
     return cast("DeploymentTarget", registry.load("deployment_plugins", "mlflow")(name))
@@ -40,6 +40,11 @@ def plain_name(given: str) -> str:
     # Only a name behind a scheme is that of a target: our own plugin must not be given to itself.
     named = (parts.netloc + parts.path).strip("/") if parts.scheme else ""
     return plain_name(named or LOCAL)
+
+
+def is_ours(name: str) -> bool:
+    """Tell whether a target is one of ours, whose workers load the model."""
+    return plain_name(name) in registry.names("deployments")
 
 
 def deployment_names(_: str) -> list[tuple[str, str]]:

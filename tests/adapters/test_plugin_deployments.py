@@ -9,7 +9,7 @@ from mlflow.deployments.interface import plugin_store
 import mlops_jupyter
 from mlops_jupyter.errors import CommandError, ConfigurationError, MlopsError, NotFound
 from tests.fakes import mlflow_target
-from tests.fakes.models import small_model
+from tests.fakes.models import TRAINING, behaving_model, small_model
 
 
 @pytest.fixture
@@ -30,6 +30,15 @@ def test_a_plugin_deploys_lists_predicts_and_ends(stranger, project):
     assert mlops_jupyter.undeploy("churn", target="stranger", yes=True).target == "stranger"
     assert mlflow_target.kept == {}
     assert not (project / ".mlops" / "endpoints").exists()
+
+
+def test_only_who_loads_a_model_here_asks_for_trust(stranger, project):
+    behaving_model(project / "own", "pass")
+    mlops_jupyter.deploy("own", name="churn", target="stranger")
+    assert mlflow_target.kept["churn"]["model_uri"] == str(project / "own")
+    # It is asked about the data in this process.
+    with pytest.raises(ConfigurationError, match="may run code when it is loaded"):
+        mlops_jupyter.deploy("own", name="churn", target="stranger", data=TRAINING)
 
 
 def test_what_a_plugin_cannot_do_is_said(stranger):
