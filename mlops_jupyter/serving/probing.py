@@ -13,7 +13,7 @@ import numpy as np
 
 from ..capabilities.endpoints import Limits, PlannedVersion
 from ..capabilities.endpoints.neutral_examples import strict
-from ..capabilities.models import folders
+from ..capabilities.models import folders, requirements
 from ..errors import ConfigurationError
 from . import scoring
 from .batching import Runner, split
@@ -66,6 +66,11 @@ def load(version: PlannedVersion, limits: Limits) -> tuple[Runner, Probe]:
         runner: Runner = getattr(import_module(module), name)(version)
     except (ImportError, AttributeError) as error:
         raise ConfigurationError(f"version {version.version} cannot be loaded: {error}") from error
+    except ModuleNotFoundError as error:
+        missing = (error.name or "").partition(".")[0]
+        raise ConfigurationError(
+            f"version {version.version} cannot be loaded: {error}", requirements.installs(Path(version.path), missing)
+        ) from error
     if version.example is None:
         sample = getattr(runner, "sample", lambda _: None)(schema)
     else:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import importlib.util
 from pathlib import Path
 
 import pytest
+import yaml
 
-from mlops_jupyter.capabilities.endpoints import Limits
+from mlops_jupyter.capabilities.endpoints import Limits, PlannedVersion, runners
 from mlops_jupyter.capabilities.models import folders
 from mlops_jupyter.errors import ConfigurationError
 from mlops_jupyter.serving import probing
@@ -35,3 +37,29 @@ def test_code_that_python_has_compiled_is_loaded_again(tmp_path):
         probing.load(version, Limits())
         (folder / "__pycache__").mkdir(exist_ok=True)
         Path(folder, "__pycache__", "model.pyc").write_bytes(b"compiled")
+
+
+@pytest.mark.parametrize(
+    ("flavor", "module", "needs", "hint"),
+    [
+        ("catboost", "catboost", "catboost==1.2.8", "pip install catboost==1.2.8"),
+        ("onnx", "onnxruntime", "onnxruntime-gpu==1.2", "pip install -r {folder}/requirements.txt"),
+        ("onnx", "onnxruntime", None, None),
+    ],
+)
+def test_a_library_that_is_missing_is_named_with_the_command_that_installs_it(tmp_path, *, flavor, module, needs, hint):
+    if importlib.util.find_spec(module) is not None:
+        pytest.skip(f"{module} is installed here")
+    folder = tmp_path / "model"
+    folder.mkdir()
+    function = {"loader_module": f"mlflow.{flavor}", "data": "model", "python_version": "3.11"}
+    told = {"flavors": {"python_function": function, flavor: {"data": "model"}}}
+    (folder / "MLmodel").write_text(yaml.safe_dump(told))
+    (folder / "model").write_text("")
+    if needs is not None:
+        (folder / "requirements.txt").write_text(f"mlflow\n{needs}\n")
+    version = PlannedVersion("1", str(folder), str(folder), runners.PYFUNC, trusted=True)
+    with pytest.raises(ConfigurationError) as caught:
+        probing.load(version, Limits())
+    assert caught.value.message == f"version 1 cannot be loaded: No module named '{module}'"
+    assert caught.value.hint == (None if hint is None else hint.format(folder=folder))

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 
 from packaging.requirements import InvalidRequirement, Requirement
+from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion
 
 _SHOWN = 6
@@ -31,14 +34,7 @@ def differences(lines: Iterable[str], python: str | None = None) -> str | None:
     here = ".".join(map(str, sys.version_info[:3]))
     if python is not None and python.split(".")[:2] != here.split(".")[:2]:
         found.append(f"Python {python} (here {here})")
-    for line in lines:
-        try:
-            wanted = Requirement(line.partition(" #")[0].strip())
-        except InvalidRequirement:
-            # An option, a path or an address: pip knows what it is.
-            continue
-        if wanted.marker is not None and not wanted.marker.evaluate():
-            continue
+    for wanted in _wanted(lines):
         try:
             installed = version(wanted.name)
         except PackageNotFoundError:
@@ -53,3 +49,27 @@ def differences(lines: Iterable[str], python: str | None = None) -> str | None:
         return None
     more = f" and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
     return f"it was made with other packages than are here: {', '.join(found[:_SHOWN])}{more}"
+
+
+def installs(folder: Path, module: str) -> str | None:
+    """Return the command that installs a module which a model's folder needs, ``None`` where nobody can tell.
+
+    A package that is called as the module is installed alone, in the version that the model was made with.
+    """
+    file = folder / "requirements.txt"
+    lines = file.read_text(encoding="utf-8").splitlines() if file.is_file() else []
+    for wanted in _wanted(lines):
+        if module and canonicalize_name(wanted.name) == canonicalize_name(module):
+            return shlex.join(["pip", "install", f"{wanted.name}{wanted.specifier}"])
+    return shlex.join(["pip", "install", "-r", str(file)]) if lines else None
+
+
+def _wanted(lines: Iterable[str]) -> Iterator[Requirement]:
+    for line in lines:
+        try:
+            wanted = Requirement(line.partition(" #")[0].strip())
+        except InvalidRequirement:
+            # An option, a path or an address: pip knows what it is.
+            continue
+        if wanted.marker is None or wanted.marker.evaluate():
+            yield wanted
