@@ -19,8 +19,9 @@ from typing import Any
 
 import pandas as pd
 
-from ..capabilities.drift.files import first_rows
-from ..capabilities.drift.tables import drawn
+from ..capabilities.conditions import Condition, parsed
+from ..capabilities.drift.files import drawn_rows
+from ..capabilities.drift.tables import drawn, within
 from ..errors import ConfigurationError, MissingDependency
 from ..protocols import Reporter
 
@@ -45,31 +46,43 @@ class EvidentlyPages:
     """Calls Evidently, as it is beside this Python or in an environment of its own."""
 
     def write(
-        self, baseline: object, now: object, columns: Sequence[str], file: Path, reporter: Reporter
+        self,
+        baseline: object,
+        now: object,
+        columns: Sequence[str],
+        file: Path,
+        reporter: Reporter,
+        *,
+        segment: str | None = None,
     ) -> tuple[str, ...]:
         """Write the report of its data drift preset."""
-        tables = [_table(one) for one in (baseline, now)]
+        chosen = None if segment is None else parsed(segment)
+        (before, before_rows), (later, later_rows) = (_drawn(one, columns, chosen) for one in (baseline, now))
+        tables = [before, later]
         shared = [name for name in columns if all(name in one.columns for one in tables)]
         python = _python(reporter)
         reporter.progress("Evidently compares", 0, 1)
         with tempfile.TemporaryDirectory() as folder:
             paths = [Path(folder) / f"{name}.parquet" for name in ("baseline", "now")]
             for table, path in zip(tables, paths, strict=True):
-                drawn(table[shared], _MOST_ROWS).to_parquet(path)
+                table[shared].to_parquet(path)
             target = file.expanduser().absolute()
             told = {"baseline": str(paths[0]), "now": str(paths[1]), "file": str(target)}
             _call([str(python), "-I", "-c", _SCRIPT], json.dumps(told), "Evidently cannot compare them")
         reporter.progress("Evidently compares", 1, 1)
-        rows = max(map(len, tables))
-        said = f", of {_MOST_ROWS:,} rows drawn from each" if rows > _MOST_ROWS else ""
-        return (f"Evidently's report{said}: {file}",)
+        said = f"{len(before):,} of {before_rows:,} rows beside {len(later):,} of {later_rows:,}"
+        drawn_some = max(before_rows, later_rows) > _MOST_ROWS
+        return (f"Evidently's report{f', of {said}, drawn at random' if drawn_some else ''}: {file}",)
 
 
-def _table(given: object) -> Any:
+def _drawn(given: object, columns: Sequence[str], segment: Condition | None) -> tuple[Any, int]:
+    """Return rows of a table or of files, and of how many they were drawn."""
     if isinstance(given, str | Path):
-        return first_rows(Path(given).expanduser(), 10 * _MOST_ROWS)
-    table = given if isinstance(given, pd.DataFrame) else pd.DataFrame(given)
-    return table.rename(columns=str)
+        return drawn_rows(Path(given).expanduser(), _MOST_ROWS, columns, segment)
+    table = (given if isinstance(given, pd.DataFrame) else pd.DataFrame(given)).rename(columns=str)
+    if segment is not None:
+        table = within(table, segment)
+    return drawn(table, _MOST_ROWS), len(table)
 
 
 def _python(reporter: Reporter) -> Path:

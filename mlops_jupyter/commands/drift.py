@@ -130,7 +130,7 @@ def drift(
     if asked.segment is not None and (now is None or not drift_sources.has_rows(baseline)):
         report = _without(report, (asked.segment.column,), _CHOSEN)
     if evidently is not None:
-        report = _by_evidently(report, baseline, now, evidently, reporter)
+        report = _by_evidently(report, baseline, now, evidently, reporter, segment=segment)
     if html is not None:
         _write(html, page(report))
         report = replace(report, notes=(*report.notes, f"written to {html}"))
@@ -227,7 +227,9 @@ def _told(one: FeatureDrift) -> str:
     return f"{one.feature} (missing {one.missing_baseline:.1%} → {one.missing_now:.1%})"
 
 
-def _by_evidently(report: DriftReport, baseline: object, now: object, file: Path, reporter: Reporter) -> DriftReport:
+def _by_evidently(
+    report: DriftReport, baseline: object, now: object, file: Path, reporter: Reporter, *, segment: str | None
+) -> DriftReport:
     """Let Evidently write its own report of two tables."""
     if now is None or (isinstance(baseline, str | Path) and not drift_sources.is_data(Path(baseline).expanduser())):
         raise CommandError(
@@ -235,7 +237,7 @@ def _by_evidently(report: DriftReport, baseline: object, now: object, file: Path
             f"mlops drift TRAINING.parquet NOW.parquet --evidently {file}",
         )
     pages = cast("DriftPages", registry.load("drift_pages", "evidently")())
-    note = pages.write(baseline, now, [one.feature for one in report.features], file, reporter)
+    note = pages.write(baseline, now, [one.feature for one in report.features], file, reporter, segment=segment)
     return replace(report, notes=(*report.notes, *note))
 
 

@@ -207,9 +207,18 @@ class DriftPages(Protocol):
     """Reports of drift that another product writes."""
 
     def write(
-        self, baseline: object, now: object, columns: Sequence[str], file: Path, reporter: Reporter
+        self,
+        baseline: object,
+        now: object,
+        columns: Sequence[str],
+        file: Path,
+        reporter: Reporter,
+        *,
+        segment: str | None = None,
     ) -> tuple[str, ...]:
         """Write a report of two tables, or files of Parquet or CSV, as HTML; return sentences for the user.
+
+        Of a segment, such as ``plan=premium``, it is a report of its rows.
 
         Raises `MissingDependency` where the product cannot be had, `ConfigurationError` where it fails.
         """

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet as pq
@@ -151,6 +152,53 @@ def first_rows(path: Path, most: int) -> Any:
     except (pa.ArrowException, OSError) as error:
         raise ConfigurationError(f"cannot read {path}: {error}", "name a file of Parquet or CSV") from error
     return table.slice(0, most).to_pandas()
+
+
+def drawn_rows(path: Path, most: int, columns: Sequence[str], segment: Condition | None = None) -> tuple[Any, int]:
+    """Return rows drawn from all of the files as a DataFrame, in their order, and of how many: always the same ones.
+
+    Parameters
+    ----------
+    path
+        The file or folder.
+    most
+        How many rows at the most; some more than twice as many are in memory.
+    columns
+        The columns, of which those are returned that are there.
+    segment
+        The rows to draw from; else all.
+
+    Raises
+    ------
+    NotFound
+        When there is none.
+    ConfigurationError
+        When it cannot be read.
+    """
+    files = find(path)
+    known, _ = known_columns(files)
+    wanted = [name for name in known if name in columns]
+    also = [] if segment is None or segment.column in wanted else [segment.column]
+    # Each row draws a number, and those with the lowest are kept.
+    random, limit, seen = np.random.default_rng(0), 1.0, 0
+    kept, drawn = pa.table({}), np.empty(0)
+    try:
+        for batch in _whole_rows(files, [*wanted, *also]):
+            chosen = pa.table(batch if segment is None else batch.filter(_within(batch, segment)))
+            numbers = random.random(chosen.num_rows)
+            seen += chosen.num_rows
+            low = numbers < limit
+            # A column need not be in all of the files.
+            kept = pa.concat_tables([kept, chosen.filter(pa.array(low))], promote_options="permissive")
+            drawn = np.concatenate([drawn, numbers[low]])
+            if len(drawn) > 2 * most:
+                limit = float(np.partition(drawn, most)[most])
+                kept, drawn = kept.filter(pa.array(drawn < limit)).combine_chunks(), drawn[drawn < limit]
+    except (pa.ArrowException, OSError) as error:
+        raise ConfigurationError(f"cannot read {path}: {error}", "name a file of Parquet or CSV") from error
+    if len(drawn) > most:
+        kept = kept.filter(pa.array(drawn < np.partition(drawn, most)[most]))
+    return kept.select([name for name in wanted if name in kept.column_names]).to_pandas(), seen
 
 
 def known_columns(files: TableFiles) -> tuple[list[str], list[str]]:

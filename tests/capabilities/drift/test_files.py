@@ -13,7 +13,7 @@ import pytest
 
 from mlops_jupyter.capabilities.conditions import parsed
 from mlops_jupyter.capabilities.drift import Profile
-from mlops_jupyter.capabilities.drift.files import find, first_rows, known_columns
+from mlops_jupyter.capabilities.drift.files import drawn_rows, find, first_rows, known_columns
 from mlops_jupyter.capabilities.drift.sketching import profile_of
 from mlops_jupyter.errors import CommandError, ConfigurationError, NotFound
 
@@ -218,6 +218,22 @@ def test_memory_does_not_grow_with_the_file(tmp_path):
         [sys.executable, "-c", code, str(tmp_path / "a.parquet")], capture_output=True, text=True, check=True
     )
     assert int(done.stdout) < 80_000, "kilobytes more"
+
+
+def test_rows_are_drawn_from_all_of_the_files_and_of_a_segment(tmp_path):
+    for at in range(3):
+        numbers = np.arange(at * 40_000, (at + 1) * 40_000)
+        made = pa.table({"n": numbers, "plan": np.where(numbers % 4, "basic", "plus"), "more": numbers / 2})
+        pq.write_table(made, tmp_path / f"{at}.parquet", row_group_size=7_000)
+    found, of = drawn_rows(tmp_path, 1_000, ["plan", "n", "gone"])
+    assert (len(found), of, list(found)) == (1_000, 120_000, ["n", "plan"])
+    assert found["n"].is_monotonic_increasing
+    assert np.histogram(found["n"], 4, (0, 120_000))[0].min() > 180
+    assert drawn_rows(tmp_path, 1_000, ["n"])[0]["n"].tolist() == found["n"].tolist()
+    plus, of = drawn_rows(tmp_path, 1_000, ["n"], parsed("plan=plus"))
+    assert (len(plus), of, list(plus), set(plus["n"] % 4)) == (1_000, 30_000, ["n"], {0})
+    every, of = drawn_rows(tmp_path / "0.parquet", 50_000, ["n"])
+    assert (every["n"].tolist(), of) == (list(range(40_000)), 40_000)
 
 
 def test_the_first_rows_are_a_frame(table, tmp_path):
