@@ -55,7 +55,8 @@ def drift(
     ----------
     baseline
         A deployment, to look at what it was asked; with NOW, what that is compared with: a file or folder of Parquet or
-        CSV, a model, a deployment, a file baseline.json, or in Python and a magic a table ($X).
+        CSV, a model, a deployment, a file baseline.json, or in Python and a magic a table ($X). A folder that is called
+        as a deployment is ./NAME.
     now
         The new data: a file or folder of Parquet or CSV, or a table ($X).
     since
@@ -127,7 +128,7 @@ def drift(
         columns=asked.columns or None,
     )
     report = _without(replace(report, notes=(*found.notes, *report.notes)), found.unseen, _REDACTED)
-    if asked.segment is not None and (now is None or not drift_sources.has_rows(baseline)):
+    if asked.segment is not None and (now is None or not drift_sources.is_rows(current, baseline)):
         report = _without(report, (asked.segment.column,), _CHOSEN)
     if evidently is not None:
         report = _by_evidently(report, baseline, now, evidently, reporter, segment=segment)
@@ -151,7 +152,7 @@ def _deployed(
 ) -> tuple[Baseline, Now]:
     if not isinstance(given, str | Path):
         raise CommandError("a table alone has nothing to be compared with", "mlops drift $X_train $X_now")
-    if drift_sources.is_data(Path(given).expanduser()):
+    if drift_sources.is_rows(current, given):
         raise CommandError(f"{given} alone has nothing to be compared with", f"mlops drift {given} NOW.parquet")
     name = str(given)
     planned = drift_sources.planned(current, name, version)
@@ -231,7 +232,7 @@ def _by_evidently(
     report: DriftReport, baseline: object, now: object, file: Path, reporter: Reporter, *, segment: str | None
 ) -> DriftReport:
     """Let Evidently write its own report of two tables."""
-    if now is None or (isinstance(baseline, str | Path) and not drift_sources.is_data(Path(baseline).expanduser())):
+    if now is None or not drift_sources.is_rows(settings.current(), baseline):
         raise CommandError(
             "Evidently needs the rows of both sides, and a baseline has none",
             f"mlops drift TRAINING.parquet NOW.parquet --evidently {file}",

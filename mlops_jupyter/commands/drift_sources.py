@@ -108,6 +108,8 @@ def baseline(current: settings.Settings, given: object, asked: Asked) -> Baselin
         table = _rows(given, asked)
         return baseline_of(table, None, "the data", size=_size(table))
     path = Path(given).expanduser()
+    if is_deployment(current, given):
+        return of_version(str(given), planned(current, str(given), None))
     if path.suffix == ".json" and path.is_file():
         return read(path, str(given))
     if is_data(path):
@@ -267,9 +269,18 @@ def check_columns(wanted: Iterable[str], known: Sequence[str], option: str = "--
             )
 
 
-def has_rows(given: object) -> bool:
+def is_rows(current: settings.Settings, given: object) -> bool:
     """Tell whether what stands for a baseline is rows, and not a summary of all of them."""
-    return not isinstance(given, str | Path) or is_data(Path(given).expanduser())
+    if not isinstance(given, str | Path):
+        return True
+    return not is_deployment(current, given) and is_data(Path(given).expanduser())
+
+
+def is_deployment(current: settings.Settings, given: str | Path) -> bool:
+    """Tell whether a word is the name of a deployment; a folder of that name does not hide it, and is ``./NAME``."""
+    if not isinstance(given, str) or "/" in given or "@" in given or not given.strip("."):
+        return False
+    return endpoint_folder(current.state, given).path.is_dir()
 
 
 def is_data(path: Path) -> bool:
