@@ -66,7 +66,7 @@ def drift(
     segment
         Only rows whose value in a column is so: plan=premium, age>=30.
     columns
-        The features to look at, as a,b; else all.
+        The features and outputs to look at, as a,b; else all.
     threshold
         From which distance on a feature has drifted, instead of what chance allows: 0.2 for all, or age=0.3.
     method
@@ -111,10 +111,9 @@ def drift(
     else:
         compared = drift_sources.baseline(current, baseline, asked)
         found = drift_sources.of_data(now, compared, asked)
-    drift_sources.check_columns(asked.columns, compared.features.names)
-    outputs = () if compared.predictions is None else compared.predictions.names
-    limited = [one for one in thresholds.fixed if one != EVERY]
-    drift_sources.check_columns(limited, (*compared.features.names, *outputs), "--threshold")
+    known = (*compared.features.names, *(() if compared.predictions is None else compared.predictions.names))
+    drift_sources.check_columns(asked.columns, known)
+    drift_sources.check_columns([one for one in thresholds.fixed if one != EVERY], known, "--threshold")
     report = compare(
         compared,
         found.features,

@@ -266,6 +266,21 @@ def rows_are_found_after_a_pause(watch: Path) -> None:
     assert behind.matching > 0
 
 
+def of_a_folder_of_the_same_name_and_of_outputs(watch: Path) -> None:
+    """A folder does not hide the deployment that it is called as; columns are all that is looked at, outputs too."""
+    project = watch.parents[3]
+    (project / "churn").mkdir()
+    people(1)[["age", "pay"]].to_parquet(project / "churn" / "part.parquet")
+    for columns in (["age"], ["prediction"]):
+        with pytest.raises(CheckFailed) as failed:
+            mlops_jupyter.drift("churn", since="15m", columns=columns)
+        report = failed.value.record
+        assert [one.feature for one in (*report.features, *report.predictions)] == columns
+    assert mlops_jupyter.drift("./churn", "same.parquet").baseline.startswith("./churn (3,000 rows)")
+    found = mlops_jupyter.drift("churn", "same.parquet")
+    assert (found.baseline, found.drifted) == ("the data (3,000 rows)", ())
+
+
 def test_a_deployment_beside_its_training_data(churn, terminal):
     with pytest.raises(CheckFailed, match="cannot tell whether churn has drifted: there are no rows") as failed:
         mlops_jupyter.drift("churn")
@@ -309,7 +324,7 @@ def test_a_deployment_beside_its_training_data(churn, terminal):
     # The same model, and what it was deployed with, as a baseline of a file.
     people(2)[["age", "pay"]].to_parquet("same.parquet")
     assert not mlops_jupyter.drift("models:/churn/1", "same.parquet").drifted
-    assert not mlops_jupyter.drift("churn", "same.parquet").drifted
+    of_a_folder_of_the_same_name_and_of_outputs(churn)
     with pytest.raises(NotFound, match="does not serve version 7, but 1"):
         mlops_jupyter.drift("churn", version="7")
     # Of a version that nobody has asked it is said which one was.

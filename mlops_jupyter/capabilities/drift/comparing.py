@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import NamedTuple
@@ -54,7 +54,7 @@ def compare(
     until: datetime | None = None,
     segment: str | None = None,
     thresholds: Thresholds | None = None,
-    columns: Iterable[str] | None = None,
+    columns: Collection[str] | None = None,
 ) -> DriftReport:
     """Compare what was seen with a baseline.
 
@@ -73,7 +73,7 @@ def compare(
     thresholds
         How drift is told from chance; else as `Thresholds` has it.
     columns
-        The features to look at; else all of the baseline.
+        The features and outputs to look at; else all of the baseline.
 
     Returns
     -------
@@ -85,7 +85,11 @@ def compare(
         if columns is None
         else [one for one in columns if one in baseline.features.columns]
     )
-    answered = [] if baseline.predictions is None or predictions is None else list(baseline.predictions.names)
+    answered = [
+        one
+        for one in (baseline.predictions.names if baseline.predictions is not None and predictions is not None else ())
+        if columns is None or one in columns
+    ]
     told = thresholds or Thresholds()
     # Each has its values and its missing values compared.
     comparing = _Comparing(told, told.false_alarms / max(2 * (len(wanted) + len(answered)), 1))
