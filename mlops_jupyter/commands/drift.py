@@ -16,10 +16,10 @@ from ..capabilities.drift.page import counted, page
 from ..capabilities.drift.thresholds import EVERY, LEAST_ROWS
 from ..capabilities.endpoints.folder import endpoint_folder
 from ..capabilities.monitoring import stretches
-from ..errors import CheckFailed, CommandError, ConfigurationError
+from ..errors import CheckFailed, CommandError
 from ..protocols import DriftPages, Names, Object, Reporter, Silent
 from ..records import METHOD_WORDS, DriftReport, FeatureDrift
-from . import drift_sources
+from . import drift_sources, pages
 from .arguments import names
 from .drift_sources import Asked, Now
 
@@ -132,8 +132,7 @@ def drift(
     if evidently is not None:
         report = _by_evidently(report, baseline, now, evidently, reporter, segment=segment)
     if html is not None:
-        _write(html, page(report))
-        report = replace(report, notes=(*report.notes, f"written to {html}"))
+        report = replace(report, notes=(*report.notes, pages.write(html, page(report))))
     if (why := report.untold) is not None:
         raise CheckFailed(f"cannot tell whether {report.name} has drifted: {why}", report, _more(report))
     if report.drifted:
@@ -239,11 +238,3 @@ def _by_evidently(
     pages = cast("DriftPages", registry.load("drift_pages", "evidently")())
     note = pages.write(baseline, now, [one.feature for one in report.features], file, reporter, segment=segment)
     return replace(report, notes=(*report.notes, *note))
-
-
-def _write(file: Path, text: str) -> None:
-    try:
-        file.expanduser().parent.mkdir(parents=True, exist_ok=True)
-        file.expanduser().write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise ConfigurationError(f"cannot write {file}: {error.strerror}", "name another file") from error

@@ -117,8 +117,6 @@ def baseline(current: settings.Settings, given: object, asked: Asked) -> Baselin
         made = settled(_sketched(files, Profile(), asked))
         return Baseline(made, None, f"{given} ({made.rows:,} rows)")
     name = str(given)
-    if "/" not in name and "@" not in name and endpoint_folder(current.state, name).path.is_dir():
-        return of_version(name, planned(current, name, None))
     if name.endswith(PARQUET + CSV):
         raise NotFound(f"there is no file {name}", "name a file or folder of Parquet or CSV that is there")
     package = packages.resolved(current, name)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
+from pathlib import Path
 from typing import Literal
 
 from .. import settings
@@ -14,7 +16,7 @@ from ..capabilities.monitoring.sources import AskedServer, OwnHistory
 from ..errors import CommandError
 from ..protocols import DeploymentName, Reporter, Silent
 from ..records import Monitored
-from . import monitoring_servers, project, targets
+from . import monitoring_servers, pages, project, targets
 from .watched import NOTHING_YET, WatchedDeployment
 
 # A history begins within that time after an endpoint has.
@@ -26,6 +28,7 @@ def monitor(
     *,
     since: str = "1h",
     source: Literal["endpoint", "prometheus"] | None = None,
+    html: Path | None = None,
     reporter: Reporter = Silent(),  # noqa: B008 -- stateless
 ) -> Monitored:
     """Show what a deployment does: throughput, latency, errors, drift, quality, alerts.
@@ -42,6 +45,8 @@ def monitor(
     source
         Where the series come from: the endpoint's own history, or Prometheus, which is asked where the settings name
         one unless told otherwise.
+    html
+        Write the picture as an HTML file, too, in a folder that is made when it is missing.
     reporter
         Where the live dashboard is shown.
 
@@ -56,13 +61,19 @@ def monitor(
         When there is no such deployment.
     CommandError
         When --since is no time, or --source names a Prometheus that the settings do not.
+    ConfigurationError
+        When the HTML file cannot be written.
     """
     since_s = stretches.seconds(since, "--since")
-    found = watch(settings.current(), name, since_s, source)
+    watched = watch(settings.current(), name, since_s, source)
     if project.notebook_host().shows_widgets():
-        reporter.watch(found)
-        return found.read(since_s)
-    return _recorded(found, since_s, reporter)
+        reporter.watch(watched)
+        found = watched.read(since_s)
+    else:
+        found = _recorded(watched, since_s, reporter)
+    if html is None:
+        return found
+    return replace(found, notes=(*found.notes, pages.write(html, reporter.page(found))))
 
 
 def _recorded(watched: WatchedDeployment, since_s: float, reporter: Reporter) -> Monitored:

@@ -79,6 +79,10 @@ class NotebookReporter:
         """Show a deployment live below the cell, until the kernel ends or the dashboard is closed."""
         import_module("mlops_jupyter.faces.live_monitor").show(watched)
 
+    def page(self, record: object) -> str:
+        """Return it as a page that needs nothing but a browser."""
+        return render.page(record)
+
     def cancelled(self) -> bool:
         """Answer no: an interrupt is how a notebook stops a verb."""
         return False

@@ -38,6 +38,10 @@ class ScriptReporter:
     def watch(self, watched: Watched) -> None:
         """Show nothing: what is returned says how it is now."""
 
+    def page(self, record: object) -> str:
+        """Return it as a page that needs nothing but a browser."""
+        return render.page(record)
+
     def cancelled(self) -> bool:
         """Answer no: an interrupt is how a script stops."""
         return False

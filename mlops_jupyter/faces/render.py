@@ -14,6 +14,7 @@ import math
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
+from html import escape
 from importlib import import_module
 from typing import Any
 
@@ -168,6 +169,16 @@ def mime_bundle(record: object, **_: object) -> dict[str, Any]:
     curve = min(_CURVE, _CURVES_KEPT // max(1, _metrics_drawn(record)))
     kept = as_json(record, curve=curve)
     return {"text/plain": found.text(record), "text/html": found.html(record), mime_type(record): kept}
+
+
+def page(record: Any) -> str:
+    """Return a record of something with a name as a whole page of HTML, without a script or anything from elsewhere."""
+    return (
+        '<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="color-scheme" content="light dark">'
+        f'<meta name="viewport" content="width=device-width"><title>{escape(record.name)}</title></head>'
+        '<body style="font:14px/1.45 system-ui,sans-serif;max-width:70em;margin:2em auto;padding:0 1em">'
+        f"{view(record).html(record)}</body></html>\n"
+    )
 
 
 def data(record: object) -> Any:

@@ -71,6 +71,10 @@ class TerminalReporter:
     def watch(self, watched: Watched) -> None:
         """Show nothing: what is returned says how it is now."""
 
+    def page(self, record: object) -> str:
+        """Return it as a page that needs nothing but a browser."""
+        return render.page(record)
+
     def cancelled(self) -> bool:
         """Answer no: Ctrl-C is how a terminal stops a verb."""
         return False

@@ -25,6 +25,9 @@ class Reporter(Protocol):
     def watch(self, watched: Watched) -> None:
         """Show a deployment live from now on, where that can be shown and somebody looks."""
 
+    def page(self, record: object) -> str:
+        """Return a record as a whole page of HTML, as a file holds it."""
+
     def cancelled(self) -> bool:
         """Tell whether the user has asked to stop."""
 
@@ -46,6 +49,10 @@ class Silent:
 
     def watch(self, watched: Watched) -> None:
         """Show nothing."""
+
+    def page(self, record: object) -> str:
+        """Return nothing: no face has a view of it."""
+        return ""
 
     def cancelled(self) -> bool:
         """Nobody can ask."""
