@@ -16,7 +16,7 @@ Versions = tuple[ServedVersion, ...]
 
 def alone(new: ServedVersion) -> Versions:
     """Return the new version with all requests."""
-    return (replace(new, percent=_ALL, shadow=False),)
+    return (replace(new, percent=_ALL, shadow=False, canary=False),)
 
 
 def check_share(percent: float) -> None:
@@ -42,7 +42,7 @@ def with_canary(name: str, present: Versions, new: ServedVersion, percent: float
     others = [one for one in present if one.version != new.version]
     rest = (_ALL - percent) / _ALL
     scaled = (one if one.shadow else replace(one, percent=one.percent * rest) for one in others)
-    return (*scaled, replace(new, percent=percent, shadow=False))
+    return _with_main((*scaled, replace(new, percent=percent, shadow=False, canary=True)))
 
 
 def with_shadow(present: Versions, new: ServedVersion) -> Versions:
@@ -56,7 +56,8 @@ def with_shadow(present: Versions, new: ServedVersion) -> Versions:
     _check_number(present, new)
     if any(one.version == new.version and not one.shadow for one in present):
         raise Conflict(f"version {new.version} answers already", "a shadow is another version")
-    return (*(one for one in present if one.version != new.version), replace(new, percent=0.0, shadow=True))
+    others = (one for one in present if one.version != new.version)
+    return (*others, replace(new, percent=0.0, shadow=True, canary=False))
 
 
 def _check_number(present: Versions, new: ServedVersion) -> None:
@@ -127,7 +128,7 @@ def with_share(present: Versions, version: str, percent: float) -> Versions:
         share = percent if one.version == version else one.percent / others * (_ALL - percent)
         if share > 0:
             found.append(replace(one, percent=share))
-    return tuple(found)
+    return _with_main(tuple(found))
 
 
 def with_shares(name: str, present: Versions, shares: Mapping[str, float]) -> Versions:
@@ -146,9 +147,20 @@ def with_shares(name: str, present: Versions, shares: Mapping[str, float]) -> Ve
                 f"mlops deploy MODEL --name {name} --canary {shares[version]:g}",
             )
     answering = tuple(
-        replace(known[version], percent=share, shadow=False) for version, share in shares.items() if share > 0
+        replace(known[version], percent=share, shadow=False, canary=known[version].canary or known[version].shadow)
+        for version, share in shares.items()
+        if share > 0
     )
-    return (*answering, *(one for one in present if one.shadow and one.version not in shares))
+    return _with_main((*answering, *(one for one in present if one.shadow and one.version not in shares)))
+
+
+def _with_main(versions: Versions) -> Versions:
+    """Return what is served with one that is no canary: where all are, the one with the most traffic is promoted."""
+    answering = [one for one in versions if not one.shadow]
+    if not answering or not all(one.canary for one in answering):
+        return versions
+    first = max(answering, key=lambda one: one.percent)
+    return tuple(replace(one, canary=False) if one is first else one for one in versions)
 
 
 def again(found: Deployment) -> str:

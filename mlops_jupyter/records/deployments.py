@@ -85,6 +85,9 @@ class ServedVersion:
         The share of requests that it answers.
     shadow
         Whether it only sees requests whose answers come from others.
+    canary
+        Whether it was put beside what is served, whatever its share is; when nothing else answers it is no canary any
+        more.
     run_id
         The MLflow run that it comes from.
     digest
@@ -100,6 +103,7 @@ class ServedVersion:
     model: str | None = None
     percent: float = 100.0
     shadow: bool = False
+    canary: bool = False
     run_id: str | None = None
     digest: str | None = None
     path: str = field(default="", metadata=UNSAID)

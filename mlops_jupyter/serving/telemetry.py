@@ -153,9 +153,7 @@ class Telemetry:
 
 def variant_of(version: PlannedVersion) -> str:
     """Return what a version is to an endpoint: ``main``, ``canary`` or ``shadow``."""
-    if version.shadow:
-        return "shadow"
-    return "main" if version.percent >= 50 else "canary"  # noqa: PLR2004 -- half of the requests
+    return "shadow" if version.shadow else "canary" if version.canary else "main"
 
 
 def _listed(counts: dict[Labels, int]) -> list[list[Any]]:

@@ -244,6 +244,7 @@ export interface ServedVersion {
   readonly model: string | null;
   readonly percent: Float;
   readonly shadow: boolean;
+  readonly canary: boolean;
   readonly run_id: string | null;
   readonly digest: string | null;
 }

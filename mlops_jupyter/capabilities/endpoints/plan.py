@@ -93,6 +93,8 @@ class PlannedVersion:
         The share of requests that it answers.
     shadow
         Whether it sees requests whose answers come from others, and its own are compared and not returned.
+    canary
+        Whether it was put beside what is served, and has not been promoted.
     digest
         The SHA-256 over the folder's files, as it was when the deployment was made.
     run_id
@@ -116,6 +118,7 @@ class PlannedVersion:
     model: str | None = None
     percent: float = 100.0
     shadow: bool = False
+    canary: bool = False
     digest: str | None = None
     run_id: str | None = None
     flavors: tuple[str, ...] = ()

@@ -94,11 +94,7 @@ def grain(range_s: float, scrape_s: float | None = None) -> Grain:
 
 def variants(deployment: Deployment) -> dict[str, str]:
     """Return what each version is to its deployment: ``main``, ``canary`` or ``shadow``."""
-    half = 50
-    return {
-        one.version: "shadow" if one.shadow else "main" if one.percent >= half else "canary"
-        for one in deployment.versions
-    }
+    return {one.version: "shadow" if one.shadow else "canary" if one.canary else "main" for one in deployment.versions}
 
 
 def version_series(curves: Curves, known: Mapping[str, str]) -> tuple[VersionSeries, ...]:
