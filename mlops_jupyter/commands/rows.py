@@ -7,12 +7,15 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
+import pyarrow as pa
+
 from .. import settings
 from ..capabilities.drift import compare
 from ..capabilities.endpoints.folder import endpoint_folder
 from ..capabilities.endpoints.reports import read_drift
 from ..capabilities.monitoring import stretches
 from ..capabilities.quality import logged, segments
+from ..capabilities.quality.anomalies import COLUMN, Anomalies
 from ..capabilities.quality.assessing import Wanted
 from ..errors import CommandError, NotFound
 from ..protocols import DeploymentName, Short
@@ -24,6 +27,7 @@ def rows(
     name: DeploymentName,
     feature: str = "",
     *,
+    anomalies: bool = False,
     segment: str = "",
     since: str = "1h",
     version: str | None = None,
@@ -41,12 +45,15 @@ def rows(
         The deployment.
     feature
         The feature, or the prediction, that has drifted; else all rows are shown.
+    anomalies
+        Show the rows that have a number far from those of the baseline, or a category that it does not know though it
+        knows all; the column ``anomalies`` names the features.
     segment
         Look only at rows whose value is so: plan=premium, age>=30.
     since
         How far back to look: 15m, 1h, 7d.
     version
-        The version that was asked; else, with a feature, the one with the most traffic.
+        The version that was asked; else, with a feature or --anomalies, the one with the most traffic.
     limit
         How many rows at the most; the newest ones.
 
@@ -58,7 +65,9 @@ def rows(
     Raises
     ------
     NotFound
-        When there is no such deployment, nothing is logged, or nothing is known of the feature.
+        When there is no such deployment, nothing is logged, nothing is known of the feature, or there is no baseline.
+    CommandError
+        When an option does not fit.
     """
     if limit < 1:
         raise CommandError(f"--limit takes 1 or more, not {limit}", "-n 100")
@@ -68,15 +77,25 @@ def rows(
     since_s = stretches.seconds(since, "--since")
     start = datetime.now(UTC) - timedelta(seconds=since_s)
     chosen = segments.parsed(segment) if segment else None
-    behind: logged.Moved | None = None
+    behind: logged.Chosen | None = None
     notes: tuple[str, ...] = ()
-    if feature:
+    unlike: Anomalies | None = None
+    if anomalies:
+        if feature:
+            raise CommandError("--anomalies are of all features", f"mlops rows {name} --anomalies")
+        version = version or _main(found)
+        planned = drift_sources.planned(current, name, version)
+        behind = unlike = Anomalies.of(drift_sources.of_version(name, planned))
+    elif feature:
         version = version or _main(found)
         report, notes = _report(current, name, version, since_s)
         drift = _of_feature(name, report, feature)
         behind, notes = logged.moved(drift), (*notes, *_remarks(drift))
     seen = logged.find(watch, Wanted(version=version, since=start, segment=chosen), behind, limit)
-    table = seen.table.to_pandas()
+    chosen_rows = seen.table
+    if unlike is not None:
+        chosen_rows = chosen_rows.append_column(COLUMN, pa.array(unlike.features(chosen_rows), pa.string()))
+    table = chosen_rows.to_pandas()
     return LoggedRows(
         name=name,
         feature=feature or None,
@@ -84,7 +103,7 @@ def rows(
         matching=seen.matching,
         looked_at=seen.looked_at,
         columns=tuple(map(str, table.columns)),
-        rows=tuple(tuple(row.values()) for row in seen.table.slice(0, 100).to_pylist()),
+        rows=tuple(tuple(row.values()) for row in chosen_rows.slice(0, 100).to_pylist()),
         notes=notes,
         result=table,
     )

@@ -12,9 +12,11 @@ import pandas as pd
 import pytest
 
 import mlops_jupyter
+from mlops_jupyter.capabilities.drift.tables import baseline_of
 from mlops_jupyter.capabilities.endpoints.reports import write_drift
 from mlops_jupyter.capabilities.quality.assessing import Wanted
 from mlops_jupyter.capabilities.quality.logged import find, moved
+from mlops_jupyter.commands import drift_sources
 from mlops_jupyter.errors import CheckFailed, CommandError, NotFound
 from mlops_jupyter.faces import render
 from mlops_jupyter.records import Distribution, FeatureDrift
@@ -83,6 +85,21 @@ def test_the_rows_behind_a_drift_in_one_call(endpoint, terminal):
     done = terminal("rows", "churn", "plan", "-n", "3")
     assert (done.code, done.out.count("trial")) == (0, 4)
     assert done.out.splitlines()[-1] == "… and 497 more: --limit"
+
+
+def test_rows_with_values_unlike_the_baseline(endpoint, monkeypatch):
+    before = baseline_of(asked(8_000, 0, 0, 0), None, "the data")
+    monkeypatch.setattr(drift_sources, "of_version", lambda *_: before)
+    found = mlops_jupyter.rows("churn", anomalies=True)
+    frame = found.result
+    # Ages of 70 are usual enough, a plan that is new is not, and an income that is missing is counted elsewhere.
+    assert (found.looked_at, found.where) == (ROWS, "a value is unlike the baseline")
+    assert (frame["plan"] == "trial").sum() == 500
+    assert set(frame.loc[frame["plan"] == "trial", "anomalies"]) <= {"plan", "age, plan", "income, plan"}
+    assert all("age" in one or "income" in one for one in frame.loc[frame["plan"] != "trial", "anomalies"])
+    assert 500 <= found.matching < 600
+    with pytest.raises(CommandError, match="--anomalies are of all features"):
+        mlops_jupyter.rows("churn", "age", anomalies=True)
 
 
 def test_texts_that_are_watched_as_lengths(endpoint):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import pyarrow as pa
@@ -72,11 +72,21 @@ class Moved(NamedTuple):
             found |= (column >= low) & (column < high)
         if self.names or self.apart_from:
             truths = pa.types.is_boolean(told.type)
-            said = _said(column.astype(bool) if truths else column, categories=truths or self.categories)
-            found |= ~missing & np.isin(said, self.names)
+            names = said(column.astype(bool) if truths else column, categories=truths or self.categories)
+            found |= ~missing & np.isin(names, self.names)
             if self.apart_from:
-                found |= ~missing & ~np.isin(said, self.apart_from)
+                found |= ~missing & ~np.isin(names, self.apart_from)
         return np.asarray(found, dtype=np.bool_)
+
+
+class Chosen(Protocol):
+    """Which rows are wanted."""
+
+    def words(self) -> str:
+        """Return which rows these are."""
+
+    def mask(self, table: pa.Table) -> NDArray[np.bool_]:
+        """Tell which rows they are."""
 
 
 class Found(NamedTuple):
@@ -132,7 +142,7 @@ def moved(drift: FeatureDrift) -> Moved:
     return Moved(drift.feature, between=tuple(stretches), lengths=lengths)
 
 
-def find(watch: Path, wanted: Wanted, behind: Moved | None, most: int) -> Found:
+def find(watch: Path, wanted: Wanted, behind: Chosen | None, most: int) -> Found:
     """Return logged rows.
 
     Parameters
@@ -142,7 +152,7 @@ def find(watch: Path, wanted: Wanted, behind: Moved | None, most: int) -> Found:
     wanted
         Of which version, time and segment.
     behind
-        The values that they have, if only some are wanted.
+        Which of them, if only some are wanted.
     most
         How many at the most; the newest are returned.
 
@@ -185,7 +195,7 @@ def _nothing(wanted: Wanted, versions: set[str]) -> NotFound:
     return NotFound(f"no rows{where} are logged in this time", "--since 7d looks further back")
 
 
-def _said(column: NDArray[Any], *, categories: bool) -> NDArray[Any]:
+def said(column: NDArray[Any], *, categories: bool) -> NDArray[Any]:
     """Return values by the names that drift knows them by."""
     if column.dtype == object or categories:
         return np.asarray(["" if one is None else named(one) for one in column.tolist()])
