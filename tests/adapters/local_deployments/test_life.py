@@ -21,7 +21,7 @@ from mlops_jupyter.capabilities.endpoints import MonitoringPlan, history, proces
 from mlops_jupyter.capabilities.endpoints.folder import EndpointFolder
 from mlops_jupyter.capabilities.endpoints.state import EndpointState, read_state
 from mlops_jupyter.errors import ConfigurationError, Conflict, MlopsError, NotFound, Rejected, Unavailable
-from mlops_jupyter.protocols import Waiting, WantedDeployment
+from mlops_jupyter.protocols import ScoringBody, Waiting, WantedDeployment
 from mlops_jupyter.records import Deployment, ServedVersion
 from tests.fakes.waiting import wait_for
 
@@ -55,7 +55,7 @@ class Endpoints(LocalDeployments):
             return self.apply(WantedDeployment(name, served, "a test", "me", **options), waiting)
 
     def asked(self, name: str = "churn", body: bytes = BODY) -> Any:
-        answer = self.ask(name, body, JSON, 10)
+        answer = self.ask(name, ScoringBody(body, JSON), 10)
         return json.loads(answer.body)["predictions"], answer.version
 
 
