@@ -10,6 +10,7 @@ from typing import cast
 from urllib.parse import urlsplit
 
 from .. import registry, settings
+from ..capabilities.endpoints import snippets
 from ..capabilities.provenance import user
 from ..errors import NotFound
 from ..protocols import DeploymentTarget, Reporter, Waiting
@@ -95,7 +96,8 @@ def served(package: ModelPackage) -> ServedVersion:
 def with_jupyter(found: Deployment, root: Path | None = None) -> Deployment:
     """Add the address below the Jupyter server around this process, if there is one.
 
-    Our server extension adds the endpoint's token there; without it, the way is jupyter-server-proxy's.
+    Our server extension adds the endpoint's token there; without it, the way is jupyter-server-proxy's, which is for
+    browsers only: a header holds one token, and both Jupyter and the endpoint want theirs.
 
     Parameters
     ----------
@@ -107,7 +109,15 @@ def with_jupyter(found: Deployment, root: Path | None = None) -> Deployment:
     host = project.notebook_host()
     endpoints = host.endpoints_url(settings.current().root if root is None else root)
     if endpoints is not None and found.target == LOCAL and found.url is not None:
-        return replace(found, jupyter_url=f"{endpoints}{found.name}/")
+        path = f"{endpoints}{found.name}/"
+        first = found.versions[0] if found.versions else None
+        body = None if first is None else snippets.body_of(first.example, first.signature)
+        return replace(
+            found,
+            jupyter_url=path,
+            jupyter_curl=snippets.jupyter_curl(path, body),
+            jupyter_python=snippets.jupyter_python(path, body),
+        )
     base = host.server_url()
     if base is None or found.port is None:
         return found

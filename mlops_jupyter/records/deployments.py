@@ -154,6 +154,9 @@ class Deployment:
         The file that its processes write to.
     curl, python
         How to ask it for a prediction, in a shell and in Python.
+    jupyter_curl, jupyter_python
+        The same through the Jupyter server at ``$JUPYTER_URL``, as ``https://hub.example.org``, for who has a token of
+        its in ``$JUPYTER_TOKEN`` or ``$JUPYTERHUB_API_TOKEN``.
     notes
         Sentences the user should read.
     auto
@@ -187,6 +190,8 @@ class Deployment:
     auto: RolloutPolicy | None = None
     decisions: tuple[Decision, ...] = ()
     not_followed: str | None = None
+    jupyter_curl: str | None = None
+    jupyter_python: str | None = None
 
 
 @dataclass(frozen=True)

@@ -294,6 +294,8 @@ export interface Deployment {
   readonly auto: RolloutPolicy | null;
   readonly decisions: readonly Decision[];
   readonly not_followed: string | null;
+  readonly jupyter_curl: string | null;
+  readonly jupyter_python: string | null;
 }
 
 /** All deployments that a project knows of. */

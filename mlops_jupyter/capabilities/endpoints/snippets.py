@@ -72,3 +72,38 @@ def python(url: str, socket: str | None, token_file: str, body: str | None, body
         ")\n"
         "answer.raise_for_status().json()['predictions']"
     )
+
+
+def jupyter_curl(path: str, body: str | None) -> str:
+    """Return a command of a shell that asks through a Jupyter server, whose address and token are the reader's to say.
+
+    Parameters
+    ----------
+    path
+        The endpoint's below the server's origin.
+    body
+        The request; one that is too long to paste is left out.
+    """
+    return (
+        f'curl -sS "$JUPYTER_URL"{shlex.quote(path + "invocations")} \\\n'
+        '  -H "Authorization: token ${JUPYTER_TOKEN:-$JUPYTERHUB_API_TOKEN}" \\\n'
+        f"  -H 'Content-Type: application/json' \\\n  -d {shlex.quote(_short(body))}"
+    )
+
+
+def jupyter_python(path: str, body: str | None) -> str:
+    """Return a few lines of Python that need httpx alone and ask through a Jupyter server; as `jupyter_curl`."""
+    return (
+        "import httpx, os\n\n"
+        "token = os.environ.get('JUPYTER_TOKEN') or os.environ['JUPYTERHUB_API_TOKEN']\n"
+        "answer = httpx.post(\n"
+        f"    os.environ['JUPYTER_URL'] + {path + 'invocations'!r},\n"
+        f"    content={_short(body)!r},\n"
+        "    headers={'Authorization': f'token {token}', 'Content-Type': 'application/json'},\n"
+        ")\n"
+        "answer.raise_for_status().json()['predictions']"
+    )
+
+
+def _short(body: str | None) -> str:
+    return _ANY if body is None or is_long(body) else body

@@ -37,7 +37,13 @@ def html(found: Deployment) -> str:
     if found.versions:
         parts.append(html_table(_HEAD, ([escape(word) for word in _row(one)] for one in found.versions)))
     parts += [f'<div><span style="{FAINT}">canary</span> {escape(_decided(one))}</div>' for one in _told(found)]
-    for title, code in (("curl", found.curl), ("Python", found.python)):
+    codes = (
+        ("curl", found.curl),
+        ("Python", found.python),
+        ("curl through Jupyter", found.jupyter_curl),
+        ("Python through Jupyter", found.jupyter_python),
+    )
+    for title, code in codes:
         if code is not None:
             parts.append(
                 f'<details style="margin-top:4px"><summary>{title}</summary>'

@@ -9,6 +9,8 @@ import logging
 import os
 import signal
 import socket
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -26,6 +28,7 @@ from mlops_jupyter.capabilities.sources import checksum
 from mlops_jupyter.faces.server import extension
 from mlops_jupyter.verbs import VERBS
 from tests.conftest import REPOSITORY
+from tests.fakes.jupyter_servers import TOKEN
 from tests.fakes.models import small_model
 from tests.fakes.notebooks import write_notebook
 from tests.fakes.waiting import wait_for
@@ -347,6 +350,17 @@ def test_a_card_of_a_verb_links_through_the_server(endpoint, server):
     shown = run(server, "deployments", arguments={"name": "churn"}).json()["data"]
     record = shown["application/vnd.mlops-jupyter.deployment+json"]
     assert record["jupyter_url"] == "/user/ana/mlops-jupyter/endpoints/churn/"
+    # What is to be pasted works as it is, and names no token, of the server or the endpoint.
+    tokens = (TOKEN, Path(record["token_file"]).read_text())
+    assert not [token for token in tokens if token in json.dumps(shown)]
+    *lines, last = record["jupyter_python"].splitlines()
+    code = "\n".join([*lines, f"print({last})"])
+    origin = str(server.base_url.join("/")).rstrip("/")
+    by_shell, by_python = ["bash", "-c", record["jupyter_curl"]], [sys.executable, "-c", code]
+    for words, variable in ((by_shell, "JUPYTER_TOKEN"), (by_python, "JUPYTERHUB_API_TOKEN")):
+        told = {**os.environ, "JUPYTER_URL": origin, variable: TOKEN}
+        done = subprocess.run(words, env=told, capture_output=True, text=True, check=False)
+        assert "[0,0]" in done.stdout.replace(" ", ""), done.stderr
 
 
 @contextlib.contextmanager
