@@ -4,7 +4,8 @@ import assert from "node:assert/strict";
 import test from "node:test";
 import type { Api } from "../src/lab/api";
 import { query } from "../src/lab/reading";
-import { messages, Watch } from "../src/lab/watch";
+import { Monitors, reader } from "../src/lab/monitors";
+import { Watch } from "../src/lab/watch";
 import { wrong } from "../src/lab/words";
 
 const SERIES = {
@@ -73,25 +74,62 @@ function watched(server: Server, deeds: Partial<Record<"share" | "rollBack", () 
   const told: unknown[] = [];
   const nothing = (): Promise<string> => Promise.resolve("done");
   const acts = { share: deeds.share ?? nothing, rollBack: deeds.rollBack ?? nothing };
-  const watch = new Watch(server.api(), "churn", "a b/50%.ipynb", 900, acts, (error) => told.push(error));
+  const api = server.api();
+  const monitors = new Monitors((path, init) => api.ask(path, init));
+  const watch = new Watch(api, monitors, "churn", "a b/50%.ipynb", 900, acts, (error) => told.push(error));
   return { watch, told, send: (content: unknown) => watch.store.send(content) };
 }
 
-test("events are messages, and what keeps the connection open is none", async () => {
-  const told = (":\n" + FIRST).split("\n");
-  const lines = new ReadableStream<string>({
-    start: (controller) => {
-      told.forEach((line) => controller.enqueue(line));
-      controller.close();
-    },
-  });
-  const found = [];
-  for await (const one of messages(lines)) found.push(one);
-  const [message, buffers] = found[0];
-  assert.equal(message.n, 0);
-  assert.equal(message.kind, "series");
+test("events are messages, and what keeps the connection open is none", () => {
+  const found: [number, { n: number; kind: string }, DataView[]][] = [];
+  const read = reader((...one) => found.push(one));
+  (":\n" + FIRST + "event: 3\n" + NOW).split("\n").forEach(read);
+  const [[watch, message, buffers], [other, now]] = found;
+  assert.deepEqual([watch, message.n, message.kind], [0, 0, "series"]);
   assert.equal(buffers[0].getFloat64(0, true), 1.5);
-  assert.equal(found.length, 1);
+  assert.deepEqual([other, now.n, now.kind], [3, 1, "now"]);
+  assert.equal(found.length, 2);
+});
+
+test("several deployments come on one connection, and one that is not there holds none up", async (context) => {
+  context.mock.timers.enable({ apis: ["setTimeout"] });
+  const asked: string[] = [];
+  const encoder = new TextEncoder();
+  const refused = { kind: "refused", status: 404, error: "NotFound", message: "no x", hint: "mlops deployments" };
+  const told = "event: 0\n" + FIRST + `event: 1\nid: 0\ndata: ${JSON.stringify(refused)}\n\n`;
+  const monitors = new Monitors((path, init) => {
+    asked.push(path);
+    const body = new ReadableStream({
+      start: (controller) => {
+        controller.enqueue(encoder.encode(told));
+        init.signal!.addEventListener("abort", () => controller.error(new Error("aborted")));
+      },
+    });
+    return Promise.resolve(new Response(body));
+  });
+  const heard: unknown[] = [];
+  const looker = (name: string) => ({
+    ...{ name, notebook: null, range: 900 },
+    take: ({ kind }: { kind: string }) => heard.push([name, kind]),
+    told: (error: unknown) => heard.push([name, error === null ? null : wrong(error)]),
+  });
+  const leaves = [monitors.look(looker("churn")), monitors.look(looker("x"))];
+  await settled();
+  assert.deepEqual(asked, ["monitors?name=churn&name=x&range=900&range=900&notebook=&notebook="]);
+  assert.deepEqual(heard, [
+    ["churn", null],
+    ["x", null],
+    ["churn", "series"],
+    ["x", "no x → mlops deployments"],
+  ]);
+  context.mock.timers.tick(15_000);
+  await settled();
+  assert.equal(asked.length, 2);
+  leaves.forEach((leave) => leave());
+  await settled();
+  context.mock.timers.tick(15_000);
+  await settled();
+  assert.equal(asked.length, 2);
 });
 
 test("nothing is asked before somebody looks, and nothing goes on when nobody does", async () => {
@@ -101,17 +139,19 @@ test("nothing is asked before somebody looks, and nothing goes on when nobody do
   assert.deepEqual(server.asked, []);
   send({ ask: "seen", view: "x", seen: true });
   await settled();
-  assert.deepEqual(server.asked, ["monitor/churn?notebook=a+b%2F50%25.ipynb&range=900"]);
+  assert.deepEqual(server.asked, ["monitors?name=churn&range=900&notebook=a+b%2F50%25.ipynb"]);
   assert.deepEqual(watch.store.times, [1.5]);
   assert.deepEqual(watch.store.of("requests")[0].values, [0.25]);
   assert.equal(watch.store.now?.status, "ready");
   send({ ask: "seen", view: "x", seen: false });
+  await settled();
   assert.equal(server.signals[0].aborted, true);
   send({ ask: "seen", view: "x", seen: true });
   await settled();
   assert.equal(server.asked.length, 2);
   assert.deepEqual(watch.store.times, [1.5]);
   watch.end();
+  await settled();
   assert.equal(server.signals[1].aborted, true);
 });
 
@@ -119,11 +159,13 @@ test("another range is asked for anew", async () => {
   const server = new Server();
   const { watch, send } = watched(server);
   send({ ask: "seen", view: "x", seen: true });
+  await settled();
   send({ ask: "range", range: 21_600 });
   await settled();
-  assert.equal(server.asked.at(-1), "monitor/churn?notebook=a+b%2F50%25.ipynb&range=21600");
+  assert.equal(server.asked.at(-1), "monitors?name=churn&range=21600&notebook=a+b%2F50%25.ipynb");
   assert.equal(server.signals[0].aborted, true);
   watch.end();
+  await settled();
 });
 
 test("a server that is gone is told, and asked again", async (context) => {
@@ -146,6 +188,7 @@ test("a server that is gone is told, and asked again", async (context) => {
   assert.equal(told.at(-1), null);
   assert.equal(watch.store.now?.status, "ready");
   watch.end();
+  await settled();
 });
 
 test("a feature that is opened brings its distributions", async () => {
@@ -161,6 +204,7 @@ test("a feature that is opened brings its distributions", async () => {
   );
   assert.deepEqual(watch.store.distribution?.spread, server.spread);
   watch.end();
+  await settled();
 });
 
 test("distributions that do not come are told, and the rest goes on", async () => {
@@ -174,6 +218,7 @@ test("distributions that do not come are told, and the rest goes on", async () =
   assert.deepEqual([watch.store.done?.what, watch.store.done?.words], ["distribution", "no distribution"]);
   assert.deepEqual(told, [null]);
   watch.end();
+  await settled();
 });
 
 test("what is done is told, one thing at a time", async () => {
@@ -192,6 +237,7 @@ test("what is done is told, one thing at a time", async () => {
   await settled();
   assert.deepEqual([watch.store.done?.failed, watch.store.done?.words], [true, "nothing before"]);
   watch.end();
+  await settled();
 });
 
 test("an address says what is known, and an error its next command", () => {

@@ -281,12 +281,12 @@ def test_nothing_can_be_done_about_what_is_watched_and_undeployed(monitor: Locat
     expect(monitor.locator(".mlops-actions")).to_be_visible()
 
     # Nor while the server does not say how it is.
-    page.route("**/mlops-jupyter/monitor/**", lambda asking: asking.abort())
+    page.route("**/mlops-jupyter/monitors*", lambda asking: asking.abort())
     monitor.get_by_role("button", name="1 h", exact=True).click()
     expect(page.locator(".mlops-Monitoring").get_by_role("alert")).to_be_visible()
     expect(monitor).to_have_attribute("data-status", "unknown")
     expect(monitor.locator(".mlops-actions")).to_have_attribute("inert", "")
-    page.unroute("**/mlops-jupyter/monitor/**")
+    page.unroute("**/mlops-jupyter/monitors*")
     expect(monitor).to_have_attribute("data-status", "ready", timeout=60_000)
     expect(monitor.locator(".mlops-actions")).not_to_have_attribute("inert", "")
 

@@ -50,6 +50,8 @@ async function ended(api: Api, verb: string, request: Request, progress: (words:
   const heard = (event: Event): void => {
     if (event.event === "progress") {
       progress(event.message);
+    } else if (event.event === "away") {
+      progress(event.message ?? "");
     }
   };
   const end = await api.run(verb, request, heard, new AbortController().signal);

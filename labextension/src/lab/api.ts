@@ -12,10 +12,12 @@ import type {
   Overview as Seen,
   Parameter as Declared,
   Place,
-  Records,
 } from "./generated";
-import { lines, query } from "./reading";
+import { type Ended, type Event, Refused } from "./events";
+import { Following } from "./following";
+import { query } from "./reading";
 
+export { type Bundle, type Ended, type Event, Refused } from "./events";
 export type { Deployment, Kind, ModelTable, RegisteredVersion as ModelVersion, ServedVersion } from "./generated";
 
 /** The project around a notebook; `root` is its folder and `directory` the server's, both absolute. */
@@ -63,24 +65,17 @@ export interface Request {
   form?: "shown" | "data";
 }
 
-/** Every form of a record, by mime type. */
-export type Bundle = Partial<Records> & { readonly "text/html"?: string; readonly "text/plain"?: string };
-
-export interface Ended {
-  event: "result" | "error" | "cancelled";
-  failed?: boolean;
-  data?: Bundle;
-  error?: ErrorName;
-  message?: string;
-  hint?: string | null;
-  status?: number;
+/** A verb at work, or one that has ended; `heard` says that somebody was told its end. */
+export interface Job {
+  readonly job: string;
+  readonly verb: string;
+  readonly arguments: Arguments;
+  readonly notebook: string | null;
+  readonly form: "shown" | "data";
+  readonly effect: Effect;
+  readonly state: "running" | "finished" | "failed" | "cancelled";
+  readonly heard: boolean;
 }
-
-export type Event =
-  | Ended
-  | { event: "started"; job: string }
-  | { event: "progress"; message: string; share: number }
-  | { event: "shown" | "part" | "live"; data: Bundle };
 
 /** What an answer says that is no success. */
 interface Said {
@@ -112,18 +107,6 @@ export interface RunPage {
   readonly runs: readonly RunRow[];
 }
 
-/** An answer of the server that is no success; `hint` is the next command. */
-export class Refused extends Error {
-  constructor(
-    readonly status: number,
-    readonly kind: ErrorName | "",
-    message: string,
-    readonly hint: string | null,
-  ) {
-    super(message);
-  }
-}
-
 /** A verb has ended that somebody has called, whatever came of it: what is shown may not be so any more. */
 export const acted = new Signal<object, string>({});
 
@@ -134,6 +117,9 @@ export const acted = new Signal<object, string>({});
 export function isServed({ baseUrl }: ServerConnection.ISettings): boolean {
   return PageConfig.getOption("mlopsJupyter") !== "" || baseUrl !== PageConfig.getBaseUrl();
 }
+
+// One for each server, whoever asks.
+const followed = new WeakMap<ServerConnection.ISettings, Following>();
 
 export class Api {
   constructor(private readonly settings: ServerConnection.ISettings) {}
@@ -169,35 +155,43 @@ export class Api {
     return this.json<KeptSources>(`kept?notebook=${encodeURIComponent(notebook)}`);
   }
 
-  /** Run a verb and hand each event over as it comes; to abort cancels the verb. */
+  /** The verbs of this user that are at work, and those that have ended not long ago. */
+  async jobs(): Promise<readonly Job[]> {
+    return (await this.json<{ jobs: Job[] }>("jobs")).jobs;
+  }
+
+  /**
+   * Run a verb and hand each event over as it comes. To abort is to listen no more: what writes goes on, what only reads
+   * ends soon.
+   */
   async run(name: string, request: Request, heard: (event: Event) => void, signal: AbortSignal): Promise<Ended> {
+    const init = { method: "POST", body: JSON.stringify({ ...request, wait: false }), signal };
+    const { job } = await this.json<{ job: string }>(`verbs/${encodeURIComponent(name)}`, init);
+    heard({ event: "started", job });
+    return await this.follow(name, job, heard, signal);
+  }
+
+  /** Hand the events of a verb over that is at work already, or has ended, as they come, from the first on. */
+  async follow(name: string, job: string, heard: (event: Event) => void, signal: AbortSignal): Promise<Ended> {
+    const following = followed.get(this.settings) ?? new Following((path, init) => this.ask(path, init));
+    followed.set(this.settings, following);
     try {
-      return await this.stream(name, request, heard, signal);
+      return await following.follow(job, heard, signal);
     } finally {
       acted.emit(name);
     }
   }
 
-  private async stream(
-    name: string,
-    request: Request,
-    heard: (event: Event) => void,
-    signal: AbortSignal,
-  ): Promise<Ended> {
-    const answer = await this.ask(`verbs/${encodeURIComponent(name)}`, {
-      method: "POST",
-      body: JSON.stringify(request),
-      headers: { accept: "application/x-ndjson" },
-      signal,
-    });
-    for await (const line of lines(answer)) {
-      const event = JSON.parse(line) as Event;
-      heard(event);
-      if (event.event === "result" || event.event === "error" || event.event === "cancelled") {
-        return event;
+  /** Interrupt a verb at work; what comes of it is among its events. */
+  async cancel(job: string): Promise<void> {
+    try {
+      await this.ask(`jobs/${job}`, { method: "DELETE" });
+    } catch (error) {
+      // It has ended meanwhile.
+      if (!(error instanceof Refused && error.status === 404)) {
+        throw error;
       }
     }
-    throw new Refused(0, "Unavailable", "The server has closed the connection.", null);
   }
 
   /** The data of a verb's record, for a view that asks again and again: it is no sign of anybody's work. */

@@ -7,15 +7,14 @@ import { type INotebookTracker, NotebookActions, type NotebookPanel } from "@jup
 import type { IRenderMimeRegistry } from "@jupyterlab/rendermime";
 import type { Kernel } from "@jupyterlab/services";
 import type { TranslationBundle } from "@jupyterlab/translation";
-import { UUID } from "@lumino/coreutils";
 import { record } from "./acting";
-import { Api, type Arguments, type Request, type Scalar, type Verb } from "./api";
+import { Api, type Arguments, type Job, type Request, type Scalar, type Verb } from "./api";
 import { Form } from "./form";
 import { contentOf, notebookOf, panelOf, pathOf } from "./open_notebook";
 import { parametersOf } from "./parameters";
-import { inTab, Result } from "./result";
 import { bodyOf, isTracked } from "./runs_of_cells";
 import { lineOf, magicOf, namesLive, wrong } from "./words";
+import { confirm, showWork, type Work } from "./work";
 
 const LOAD = "%load_ext mlops_jupyter";
 const LOADS = /^%(load|reload)_ext\s+mlops_jupyter\b/m;
@@ -135,42 +134,26 @@ export async function headless(place: Place): Promise<void> {
 
 function start(place: Place, api: Api, verb: Verb, given: Arguments, notebook: string | null, yes: boolean): void {
   const panel = panelOf(place, notebook);
-  const line = lineOf(verb, given);
   const where = notebook === null ? {} : { notebook };
   const request =
     panel === null ? { arguments: given, ...where, yes } : { ...requestOf(place, panel, given, verb.name), yes };
-  let close = (): void => undefined;
-  const again = (): void => {
-    close();
-    void call(place, verb.name, given, true, notebook);
-  };
-  const result = new Result(
-    api,
-    place.rendermime,
-    {
-      verb: verb.name,
-      line,
-      request,
-      confirm: (question) => confirm(place, question),
-      again: verb.parameters.length > 0 ? again : null,
-      show: () => {
-        place.app.shell.activateById(tab.id);
-      },
-    },
-    place.trans,
-  );
-  const tab = inTab(result, `mlops-result-${UUID.uuid4()}`, `mlops ${verb.name}`, `mlops ${line}`);
-  place.app.shell.add(tab, "main");
-  if (tab.isAttached) {
-    place.app.shell.activateById(tab.id);
-  } else {
-    // Notebook 7 has room for the notebook alone.
-    const buttons = [Dialog.okButton({ label: place.trans.__("Close") })];
-    const shown = new Dialog({ title: `mlops ${verb.name}`, body: result, buttons });
-    close = () => shown.resolve(0);
-    void shown.launch().then(() => result.dispose());
+  showWork(place, api, workOf(place, verb, given, notebook, request), true);
+}
+
+function workOf(place: Place, verb: Verb, given: Arguments, notebook: string | null, begun: Request | string): Work {
+  const again = (): void => void call(place, verb.name, given, true, notebook);
+  return { verb, given, begun, again: verb.parameters.length > 0 ? again : null };
+}
+
+/** Show what another page has begun behind what is in front, and say of what is at work that it goes on. */
+export async function reattach(place: Place, jobs: readonly Job[]): Promise<void> {
+  const api = new Api(place.app.serviceManager.serverSettings);
+  for (const { job, verb, arguments: given, notebook, state } of jobs) {
+    const result = showWork(place, api, workOf(place, await api.verb(verb), given, notebook, job), false);
+    if (state === "running") {
+      result.leave();
+    }
   }
-  void result.run();
 }
 
 /** Put a verb that works on a cell above the active one, and run that; with `source`, the cell as it is then. */
@@ -267,16 +250,6 @@ async function dialog(place: Place, title: string, body: Form): Promise<Argument
   const buttons = [Dialog.cancelButton(), Dialog.okButton({ label: place.trans.__("Run") })];
   const answer = await showDialog({ title, body, buttons, focusNodeSelector: "input, textarea, select" });
   return answer.button.accept ? answer.value : null;
-}
-
-async function confirm(place: Place, question: string): Promise<boolean> {
-  const answer = await showDialog({
-    title: place.trans.__("This cannot be undone"),
-    body: question,
-    buttons: [Dialog.cancelButton(), Dialog.warnButton({ label: place.trans.__("Go on") })],
-    defaultButton: 0,
-  });
-  return answer.button.accept;
 }
 
 function requestOf(place: Place, panel: NotebookPanel, given: Arguments, verb = ""): Request {

@@ -1,6 +1,7 @@
 // The dashboard of a deployment in a tab of the main area; it is what a notebook shows under a cell.
 import { MainAreaWidget } from "@jupyterlab/apputils";
 import { PathExt } from "@jupyterlab/coreutils";
+import type { ServerConnection } from "@jupyterlab/services";
 import type { Message } from "@lumino/messaging";
 import { Widget } from "@lumino/widgets";
 import "../../src/monitor/style.css";
@@ -8,11 +9,15 @@ import { View } from "../monitor/view";
 import { performed } from "./acting";
 import { Api } from "./api";
 import type { Place } from "./calling";
+import { Monitors } from "./monitors";
 import { Watch } from "./watch";
 import { wrong } from "./words";
 
 // Of the last quarter of an hour there is something new each second.
 const RANGE_S = 900;
+
+// One for each server.
+const all = new WeakMap<ServerConnection.ISettings, Monitors>();
 
 export class Monitoring extends Widget {
   private readonly alert = document.createElement("div");
@@ -31,7 +36,10 @@ export class Monitoring extends Widget {
     this.alert.setAttribute("role", "alert");
     this.alert.hidden = true;
     this.node.append(this.alert);
-    const api = new Api(place.app.serviceManager.serverSettings);
+    const { serverSettings } = place.app.serviceManager;
+    const api = new Api(serverSettings);
+    const monitors = all.get(serverSettings) ?? new Monitors((path, init) => api.ask(path, init));
+    all.set(serverSettings, monitors);
     const perform = (verb: string, given: Record<string, string | string[]>) =>
       performed(api, verb, { arguments: given, ...(notebook === null ? {} : { notebook }) });
     const deeds = {
@@ -39,7 +47,7 @@ export class Monitoring extends Widget {
         perform("traffic", { name, shares: Object.entries(shares).map(([version, share]) => `${version}=${share}`) }),
       rollBack: () => perform("rollback", { name }),
     };
-    this.watch = new Watch(api, name, notebook, RANGE_S, deeds, (error) => this.told(error));
+    this.watch = new Watch(api, monitors, name, notebook, RANGE_S, deeds, (error) => this.told(error));
   }
 
   override dispose(): void {

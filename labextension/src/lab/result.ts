@@ -5,23 +5,33 @@ import type { TranslationBundle } from "@jupyterlab/translation";
 import { Widget } from "@lumino/widgets";
 import { tell } from "./attention";
 import { type Api, type Bundle, type Ended, type Event, Refused, type Request } from "./api";
+import type { Effect } from "./generated";
+import { wrong } from "./words";
 
 // What a notification holds.
 const LONGEST = 300;
 
-/** What a result needs to know of its call: its name, the line that would do the same, and how to change it. */
+/**
+ * What a result needs to know of its call: its name, the line that would do the same, and how to change it. One that is
+ * at work already, or has ended, is a job instead of a request.
+ */
 export interface Call {
   verb: string;
+  effect: Effect;
   line: string;
-  request: Request;
+  begun: Request | string;
   /** Ask the user whether to go on; null where nobody was asked yet. */
   confirm: (question: string) => Promise<boolean>;
   again: (() => void) | null;
   /** Bring it to the front. */
   show: () => void;
+  /** It goes on, and nobody sees it any more: say so until what is returned is called. */
+  left: (job: string) => () => void;
 }
 
 export class Result extends Widget {
+  /** The job's id, once it has begun. */
+  job: string | null = null;
   private readonly aborting = new AbortController();
   private readonly said = element("div", "mlops-Result-said");
   private readonly bar = document.createElement("progress");
@@ -29,6 +39,12 @@ export class Result extends Widget {
   private readonly change = element("button", "jp-mod-styled jp-mod-accept") as HTMLButtonElement;
   private readonly shown = element("div", "mlops-Result-shown");
   private readonly live = element("div", "mlops-Result-live");
+  private working = false;
+  private stopping = false;
+  // What comes is shown in the order in which it came.
+  private drawn: Promise<void> = Promise.resolve();
+  private progress = "";
+  private unsay = (): void => undefined;
 
   constructor(
     private readonly api: Api,
@@ -46,7 +62,7 @@ export class Result extends Widget {
     this.bar.max = 1;
     this.bar.setAttribute("aria-label", call.verb);
     this.cancel.textContent = trans.__("Cancel");
-    this.cancel.onclick = () => this.aborting.abort();
+    this.cancel.onclick = () => void this.stop();
     this.change.textContent = trans.__("Change…");
     this.change.onclick = () => call.again?.();
     this.change.hidden = true;
@@ -56,73 +72,147 @@ export class Result extends Widget {
 
   /** Run the verb to its end. */
   async run(): Promise<void> {
+    const { begun, verb } = this.call;
     this.node.setAttribute("aria-busy", "true");
+    this.working = true;
     try {
-      await this.ended(await this.ask(this.call.request));
+      await this.ended(typeof begun === "string" ? await this.follow(verb, begun) : await this.ask(begun));
     } catch (error) {
       if (!this.aborting.signal.aborted) {
         const hint = error instanceof Refused ? error.hint : null;
         this.failed(error instanceof Error ? error.message : String(error), hint);
-      } else if (!this.isDisposed) {
-        this.said.textContent = this.trans.__("Cancelled.");
       }
     }
-    if (!this.isDisposed) {
-      this.node.setAttribute("aria-busy", "false");
-      this.bar.hidden = this.cancel.hidden = true;
-      this.change.hidden = this.call.again === null;
-    }
+    this.working = false;
+    this.unsay();
+    this.node.setAttribute("aria-busy", "false");
+    this.bar.hidden = this.cancel.hidden = true;
+    this.change.hidden = this.call.again === null;
   }
 
   override dispose(): void {
-    // Nobody would see its end.
-    this.aborting.abort();
+    if (this.isDisposed) {
+      return;
+    }
     super.dispose();
+    if (this.call.effect === "reads") {
+      // Nobody would see its end.
+      this.aborting.abort();
+      if (this.working && this.job !== null) {
+        this.api.cancel(this.job).catch((error: unknown) => {
+          console.warn("mlops-jupyter: a verb goes on that nobody looks at", error);
+        });
+      }
+    } else {
+      this.leave();
+    }
+  }
+
+  /** Say that it goes on although it is not seen any more, if that is so. */
+  leave(): void {
+    if (this.working && this.job !== null) {
+      this.unsay();
+      this.unsay = this.call.left(this.job);
+    }
+  }
+
+  /** Interrupt it; it ends in its own time, and with what it has to show. */
+  private async stop(): Promise<void> {
+    this.stopping = this.cancel.disabled = true;
+    this.said.textContent = this.trans.__("Cancelling…");
+    if (this.job === null) {
+      return;
+    }
+    try {
+      await this.api.cancel(this.job);
+    } catch (error) {
+      this.said.textContent = wrong(error);
+      this.cancel.disabled = false;
+    }
+  }
+
+  private follow(verb: string, job: string): Promise<Ended> {
+    this.heard({ event: "started", job });
+    return this.api.follow(verb, job, (event) => this.heard(event), this.aborting.signal);
   }
 
   private async ask(request: Request): Promise<Ended> {
-    const heard = (event: Event): void => void this.heard(event);
     try {
-      return await this.api.run(this.call.verb, request, heard, this.aborting.signal);
+      return await this.api.run(this.call.verb, request, (event) => this.heard(event), this.aborting.signal);
     } catch (error) {
       if (!(error instanceof Refused) || error.kind !== "ConfirmationRequired" || request.yes) {
         throw error;
       }
-      return await this.confirmed(error.message, error);
+      return await this.confirmed(request, error.message, error);
     }
   }
 
-  private async confirmed(question: string, refused: Refused): Promise<Ended> {
+  private async confirmed(request: Request, question: string, refused: Refused): Promise<Ended> {
     if (!(await this.call.confirm(question))) {
       throw refused;
     }
-    return await this.ask({ ...this.call.request, yes: true });
+    return await this.ask({ ...request, yes: true });
   }
 
-  private async heard(event: Event): Promise<void> {
-    if (event.event === "progress") {
-      this.bar.value = event.share;
-      this.said.textContent = event.message;
-    } else if (event.event === "live") {
-      this.live.replaceChildren(...(await this.rendered(event.data)));
-    } else if (event.event === "shown" || event.event === "part") {
-      this.shown.append(...(await this.rendered(event.data)));
+  private heard(event: Event): void {
+    switch (event.event) {
+      case "started":
+        this.job = event.job;
+        if (this.isDisposed) {
+          this.leave();
+        }
+        return this.stopping ? void this.stop() : undefined;
+      case "progress":
+        this.bar.value = event.share;
+        this.progress = event.message;
+        this.said.textContent = event.message;
+        return;
+      case "away":
+        this.said.textContent = event.message ?? this.progress;
+        return;
+      case "missed": {
+        this.draw(() => {
+          this.shown.append(element("p", "mlops-Result-hint", this.trans.__("What came before is no longer kept.")));
+        });
+        return;
+      }
+      case "live": {
+        this.draw(async () => {
+          this.live.replaceChildren(...(await this.rendered(event.data)));
+        });
+        return;
+      }
+      case "shown":
+      case "part": {
+        this.draw(async () => {
+          this.shown.append(...(await this.rendered(event.data)));
+        });
+        return;
+      }
     }
+  }
+
+  private draw(act: () => void | Promise<void>): void {
+    this.drawn = this.drawn.then(act);
   }
 
   private async ended(end: Ended): Promise<void> {
-    if (end.event === "error" && end.error === "ConfirmationRequired" && !this.call.request.yes) {
+    const { begun, line } = this.call;
+    if (end.event === "error" && end.error === "ConfirmationRequired" && typeof begun !== "string" && !begun.yes) {
       const refused = new Refused(end.status ?? 0, end.error, end.message ?? "", end.hint ?? null);
-      await this.ended(await this.confirmed(refused.message, refused));
+      await this.ended(await this.confirmed(begun, refused.message, refused));
       return;
     }
+    await this.drawn;
     this.live.replaceChildren();
     this.said.textContent = end.event === "cancelled" ? this.trans.__("Cancelled.") : "";
     this.shown.append(...(await this.rendered(end.data ?? {})));
     if (end.event === "error" || end.failed) {
       this.failed(end.message ?? "", end.hint ?? null);
+    } else if (end.event === "cancelled") {
+      this.tell(false, this.trans.__("mlops %1 was cancelled.", line));
     } else {
-      this.tell(false, this.trans.__("mlops %1 has ended.", this.call.line));
+      this.tell(false, this.trans.__("mlops %1 has ended.", line));
     }
   }
 
@@ -143,9 +233,7 @@ export class Result extends Widget {
   }
 
   private tell(failed: boolean, said: string): void {
-    if (!this.isDisposed) {
-      tell({ failed, said: said.slice(0, LONGEST), widget: this, show: this.call.show }, this.trans);
-    }
+    tell({ failed, said: said.slice(0, LONGEST), widget: this, show: this.call.show }, this.trans);
   }
 
   /** A record as a notebook would show it: its HTML is made by the server, which escapes what is the user's. */
@@ -172,8 +260,9 @@ export function inTab(result: Result, id: string, label: string, caption: string
   return tab;
 }
 
-function element(tag: string, className: string): HTMLElement {
+function element(tag: string, className: string, text = ""): HTMLElement {
   const made = document.createElement(tag);
   made.className = className;
+  made.textContent = text;
   return made;
 }

@@ -33,6 +33,7 @@ export const verbs: JupyterFrontEndPlugin<void> = {
         const table = await new Api(app.serviceManager.serverSettings).table();
         const hidden = (await registry?.load(ID))?.get("hidden").composite ?? [];
         table.forEach((verb) => add(place, palette, verb, (hidden as string[]).includes(verb.name)));
+        await findWork(place);
       } catch (error) {
         if (error instanceof Refused) {
           // Once: all else that needs the server says it where it stands.
@@ -45,6 +46,18 @@ export const verbs: JupyterFrontEndPlugin<void> = {
     });
   },
 };
+
+/** Show what goes on that this page, or another, began before it was loaded; and what has ended unheard. */
+async function findWork(place: Place): Promise<void> {
+  const jobs = await new Api(place.app.serviceManager.serverSettings).jobs();
+  const found = jobs.filter(({ effect, form, state, heard }) => {
+    return effect !== "reads" && form === "shown" && (state === "running" || !heard);
+  });
+  if (found.length > 0) {
+    const { reattach } = await import("./calling");
+    await reattach(place, found);
+  }
+}
 
 function add(place: Place, palette: ICommandPalette | null, verb: VerbLine, hidden: boolean): void {
   const command = `mlops:call-${verb.name}`;

@@ -1,11 +1,10 @@
 // A deployment as the server tells of it from one second to the next: what feeds a dashboard outside of a notebook.
 import { Store } from "../monitor/store";
-import type { DistributionMessage, Message } from "../monitor/wire";
+import type { DistributionMessage } from "../monitor/wire";
 import type { Api } from "./api";
-import { lines, query } from "./reading";
+import type { Monitors } from "./monitors";
+import { query } from "./reading";
 import { wrong } from "./words";
-
-const LONGEST_MS = 30_000;
 
 /** What a dashboard asks for; see monitor/view.ts. */
 interface Asked {
@@ -32,19 +31,17 @@ export interface Deeds {
   rollBack(): Promise<string>;
 }
 
-/**
- * Listens while a view is seen, and asks again, more and more rarely, when the server is gone. `told` hears what keeps
- * it from that, and null when all is well.
- */
+/** Listens while a view is seen; `told` hears what keeps it from that, and null when all is well. */
 export class Watch {
   readonly store: Store;
   private readonly seen = new Set<string>();
-  private aborting: AbortController | null = null;
+  private leave: (() => void) | null = null;
   private opened: Opened | null = null;
   private doing = false;
 
   constructor(
     private readonly api: Api,
+    private readonly monitors: Monitors,
     private readonly name: string,
     private readonly notebook: string | null,
     private range: number,
@@ -100,43 +97,23 @@ export class Watch {
   }
 
   private connect(): void {
-    this.aborting?.abort();
-    this.aborting = null;
+    this.leave?.();
+    this.leave = null;
     if (this.seen.size > 0) {
-      this.aborting = new AbortController();
-      void this.listen(this.aborting.signal);
-    }
-  }
-
-  private async listen(signal: AbortSignal): Promise<void> {
-    for (let tries = 0; !signal.aborted; tries++) {
-      try {
-        const answer = await this.api.ask(this.path("", { range: this.range }), {
-          headers: { accept: "text/event-stream" },
-          signal,
-        });
-        this.told(null);
-        for await (const [message, buffers] of messages(lines(answer))) {
-          if (signal.aborted) {
-            return;
-          }
-          tries = 0;
+      const { name, notebook, range, told } = this;
+      this.leave = this.monitors.look({
+        ...{ name, notebook, range, told },
+        take: (message, buffers) => {
           this.store.take(message, buffers);
-        }
-      } catch (error) {
-        if (signal.aborted) {
-          return;
-        }
-        this.told(error);
-      }
-      await pause(Math.min(LONGEST_MS, 1_000 * 2 ** tries), signal);
+        },
+      });
     }
   }
 
   /** Ask for the distributions that are opened: they have changed when anything else about the deployment has. */
   private async distribute(): Promise<void> {
     const opened = this.opened;
-    if (opened === null || this.aborting === null) {
+    if (opened === null || this.leave === null) {
       return;
     }
     const { version, feature, output } = opened;
@@ -180,31 +157,4 @@ export class Watch {
   private path(below: string, more: Record<string, string | number>): string {
     return `monitor/${encodeURIComponent(this.name)}${below}${query({ notebook: this.notebook, ...more })}`;
   }
-}
-
-/** The messages in the lines of server-sent events. */
-export async function* messages(told: AsyncIterable<string>): AsyncGenerator<[Message, DataView[]]> {
-  let n = 0;
-  for await (const line of told) {
-    if (line.startsWith("id: ")) {
-      n = Number(line.slice(4));
-    } else if (line.startsWith("data: ")) {
-      const { buffer, ...message } = JSON.parse(line.slice(6)) as Message & { buffer?: string };
-      yield [{ ...message, n }, buffer === undefined ? [] : [bytesOf(buffer)]];
-    }
-  }
-}
-
-function bytesOf(base64: string): DataView {
-  return new DataView(Uint8Array.from(atob(base64), (sign) => sign.charCodeAt(0)).buffer);
-}
-
-function pause(milliseconds: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const timer = setTimeout(resolve, milliseconds);
-    signal.addEventListener("abort", () => {
-      clearTimeout(timer);
-      resolve();
-    });
-  });
 }

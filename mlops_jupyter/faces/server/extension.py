@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from datetime import UTC, datetime
 from typing import Any
 
 from jupyter_server.utils import url_path_join
@@ -11,6 +12,7 @@ from ... import __version__, settings
 from ...errors import MlopsError
 from .endpoints import endpoint_routes
 from .forks import Forks
+from .job_routes import job_routes
 from .jobs import Jobs
 from .live import live_routes
 from .routes import JOBS, NAMESPACE, root_of, routes
@@ -25,9 +27,14 @@ PAGE_OPTION = "mlopsJupyter"
 def _load_jupyter_server_extension(app: Any) -> None:
     """Add the routes to a server that starts."""
     base = app.web_app.settings["base_url"]
-    app.web_app.settings[JOBS] = Jobs(Forks(app.log))
+
+    def active() -> None:
+        app.web_app.settings["api_last_activity"] = datetime.now(UTC)
+
+    app.web_app.settings[JOBS] = Jobs(Forks(app.log), active)
     app.web_app.settings.setdefault("page_config_data", {})[PAGE_OPTION] = __version__
-    app.web_app.add_handlers(".*$", [*routes(base), *live_routes(base), *endpoint_routes(base)])
+    found = [*routes(base), *job_routes(base), *live_routes(base), *endpoint_routes(base)]
+    app.web_app.add_handlers(".*$", found)
     root = root_of(app.web_app.settings)
     os.environ[SERVER_URL], os.environ[SERVER_ROOT] = base, str(root)
     # Not that of a server in whose terminal this one was started.

@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import json
 import math
+from collections.abc import Sequence
 from functools import cache
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from jupyter_server.auth.decorator import authorized
 from jupyter_server.utils import url_path_join
@@ -18,13 +19,24 @@ from ...commands.overview import around, deployed
 from ...errors import CommandError, MlopsError, NotFound
 from .. import render
 from .routes import NAMESPACE, Route, executing
+from .worker import said
 
 if TYPE_CHECKING:
-    from .watching import Listener, Reader, Watches
+    from .watching import Listener, Page, Reader, Watches
 
 EVENTS = "text/event-stream"
 _HOUR_S = "3600"
+# Each is read once a second.
+_MOST_WATCHED = 50
 _WATCHING = "mlops_jupyter.faces.server.watching"
+
+
+class Asked(NamedTuple):
+    """A deployment that is to be looked at."""
+
+    name: str
+    range_s: float
+    notebook: str
 
 
 class DeploymentRoute(Route):
@@ -56,45 +68,88 @@ class DeploymentsRoute(DeploymentRoute):
         self.finish(json.dumps(render.as_json(found)))
 
 
-class MonitorRoute(DeploymentRoute):
+class WatchingRoute(DeploymentRoute):
+    """What the routes share that tell how deployments are, as server-sent events, until one leaves."""
+
+    page: Page | None = None
+    _left = False
+
+    async def watch(self, wanted: Sequence[Asked], *, several: bool) -> None:
+        """Tell how deployments are; raises, of one alone, what keeps it from being looked at."""
+        watching = await asyncio.to_thread(import_module, _WATCHING)
+        page: Page = watching.Page()
+        self.page = page
+        looks: list[tuple[Reader, Listener]] = []
+        try:
+            for number, (name, range_s, notebook) in enumerate(wanted):
+                listener = page.listen(number if several else None)
+                try:
+                    current = await asyncio.to_thread(around, self.folder(notebook))
+                    looks.append((await _watches().join(current, name, range_s, listener), listener))
+                except MlopsError as error:
+                    if not several:
+                        raise
+                    listener.refuse({"status": error.http_status, **said(error)})
+            if not looks:
+                page.finish()
+            if not self._left:
+                await self.relay(EVENTS, page.next, b":\n\n")
+        except StreamClosedError:
+            # Nobody listens any more.
+            return
+        finally:
+            for reader, listener in looks:
+                reader.leave(listener)
+
+    def on_connection_close(self) -> None:
+        super().on_connection_close()
+        self._left = True
+        if self.page is not None:
+            self.page.leave()
+
+
+class MonitorRoute(WatchingRoute):
     """``GET monitor/NAME?range=SECONDS&notebook=PATH``: how a deployment is, as server-sent events, until one leaves.
 
     The first event has all series of the time range; the numbers are base64 of what a dashboard in a notebook is sent.
     """
 
-    listener: Listener | None = None
-    _left = False
-
     @authenticated
     @authorized
     async def get(self, name: str) -> None:
+        wanted = Asked(
+            name, _range_s(self.get_query_argument("range", _HOUR_S)), self.get_query_argument("notebook", "")
+        )
         try:
-            await asyncio.to_thread(import_module, _WATCHING)
-            current = await asyncio.to_thread(around, self.folder())
-            reader, self.listener = await _watches().join(current, name, self._range_s())
+            await self.watch([wanted], several=False)
         except MlopsError as error:
             self.refuse(error)
-            return
-        try:
-            if not self._left:
-                await self.relay(EVENTS, self.listener.next, b":\n\n")
-        except StreamClosedError:
-            # Nobody listens any more.
-            return
-        finally:
-            reader.leave(self.listener)
 
-    def on_connection_close(self) -> None:
-        super().on_connection_close()
-        self._left = True
-        if self.listener is not None:
-            self.listener.leave()
 
-    def _range_s(self) -> float:
-        try:
-            return float(self.get_query_argument("range", _HOUR_S))
-        except ValueError:
-            return math.nan
+class MonitorsRoute(WatchingRoute):
+    """``GET monitors?name=A&range=SECONDS&notebook=PATH&name=B&…``: the same of several deployments, on one connection.
+
+    Each is named with a range and a notebook, which may be empty. The ``event`` of an event is the deployment's place
+    among those named, from 0 on. One that cannot be looked at is told once as ``refused``, and the others go on.
+    """
+
+    @authenticated
+    @authorized
+    async def get(self) -> None:
+        names, ranges, notebooks = (self.get_query_arguments(one) for one in ("name", "range", "notebook"))
+        if not len(names) == len(ranges) == len(notebooks) or not 1 <= len(names) <= _MOST_WATCHED:
+            message = f"1 to {_MOST_WATCHED} deployments must be named, each with a range and a notebook"
+            self.refuse(CommandError(message, "monitors?name=NAME&range=3600&notebook="))
+            return
+        wanted = [Asked(*one) for one in zip(names, map(_range_s, ranges), notebooks, strict=True)]
+        await self.watch(wanted, several=True)
+
+
+def _range_s(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        return math.nan
 
 
 class DistributionRoute(DeploymentRoute):
@@ -150,6 +205,7 @@ def live_routes(base_url: str) -> list[tuple[str, type[Any]]]:
     """Return the routes below a base URL."""
     found: dict[str, type[Any]] = {
         "deployments": DeploymentsRoute,
+        "monitors": MonitorsRoute,
         "monitor/([^/]+)": MonitorRoute,
         "monitor/([^/]+)/distribution": DistributionRoute,
         "monitor/([^/]+)/acknowledge": AcknowledgeRoute,

@@ -11,6 +11,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any, TypeVar, cast
 
 from jupyter_server.auth.decorator import authorized
+from jupyter_server.auth.identity import IdentityProvider, PasswordIdentityProvider
 from jupyter_server.base.handlers import APIHandler
 from jupyter_server.utils import url_path_join
 from tornado.iostream import StreamClosedError
@@ -23,6 +24,7 @@ from ...commands.overview import overview
 from ...errors import CommandError, ConfirmationRequired, Conflict, MlopsError, NotFound
 from ...verbs import VERBS
 from .. import render
+from .job_events import Follower
 from .jobs import Job, Jobs, Wanted
 from .worker import said
 
@@ -31,9 +33,11 @@ JOBS = "mlops_jupyter_jobs"
 JSON_LINES = "application/x-ndjson"
 # What lies between a browser and this server may close a connection on which nothing is said for a minute.
 _SILENCE_S = 20.0
-_WORDS = {"arguments", "yes", "notebook", "content", "form"}
+_WORDS = {"arguments", "yes", "notebook", "content", "form", "wait"}
+_OF_THE_EVENT = {"event", "job", "n"}
 _FORMS = ("shown", "data")
 _OF_A_CELL = {"source": "", "kernel": "python3", "language": "python"}
+_TELL_NOBODY_APART = (IdentityProvider, PasswordIdentityProvider)
 
 
 _Method = TypeVar("_Method", bound=Callable[..., object])
@@ -59,9 +63,20 @@ class Route(APIHandler):
         self.set_status(error.http_status)
         self.finish(json.dumps(said(error)))
 
-    def folder(self) -> Path:
-        """Return the folder of the notebook that the request names, else the server's."""
-        path = self.get_query_argument("notebook", "")
+    def jobs(self) -> Jobs:
+        """Return the verbs at work on this server."""
+        return cast("Jobs", self.settings[JOBS])
+
+    def owner(self) -> str:
+        """Return who calls, as far as the server tells people apart.
+
+        Who shows its token or password is somebody new at each login, and with a token at each request: they are one.
+        """
+        return "" if type(self.identity_provider) in _TELL_NOBODY_APART else str(self.current_user.username)
+
+    def folder(self, notebook: str | None = None) -> Path:
+        """Return the folder of a notebook, of the one that the request names or of none: the server's."""
+        path = self.get_query_argument("notebook", "") if notebook is None else notebook
         return self.notebook_file(path).parent if path else root_of(self.settings)
 
     async def relay(self, kind: str, following: Callable[[], Awaitable[bytes | None]], alive: bytes) -> None:
@@ -89,10 +104,11 @@ class Route(APIHandler):
                 told = asked.result() if done else alive
                 if told is None:
                     return
-                if done:
-                    asked = asyncio.ensure_future(following())
                 self.write(told)
                 await self.flush()
+                if done:
+                    # To ask for what follows says that this is on its way.
+                    asked = asyncio.ensure_future(following())
         finally:
             asked.cancel()
 
@@ -123,7 +139,7 @@ class VerbsRoute(Route):
         self.finish(_table())
         # A page was opened. Where there are runs, it will ask for them.
         if await asyncio.to_thread(_in_use, root_of(self.settings)):
-            await cast("Jobs", self.settings[JOBS]).forks.prepare()
+            await self.jobs().forks.prepare()
 
 
 def _in_use(folder: Path) -> bool:
@@ -157,10 +173,15 @@ class VerbRoute(Route):
     The body is a JSON object: ``arguments`` by parameter; ``yes`` for what destroys; ``notebook``, the path of the one
     that it is called from, and ``content``, that as its front end has it; ``form``, "shown" for every form that a
     notebook would keep of the record, or "data" for what a view of one's own is made from. To who accepts JSON lines
-    the verb's progress is told as it comes, the last line is its end; to others the end alone, with its status.
+    the verb's progress is told as it comes, the last line is its end; to others the end alone, with its status. With
+    ``"wait": false`` the answer is the job's id at once, whose events ``GET jobs/ID`` tells.
+
+    When the connection is closed, a verb that only reads is cancelled; one that writes goes on.
     """
 
     job: Job | None = None
+    follower: Follower | None = None
+    _left = False
 
     @authenticated
     @authorized
@@ -174,28 +195,41 @@ class VerbRoute(Route):
     @executing
     async def post(self, name: str) -> None:
         try:
-            wanted = self._wanted(name, self._body())
+            body = self._body()
+            wanted = self._wanted(name, body)
             await asyncio.to_thread(_check, wanted)
+            if self._left and VERBS[name].effect == "reads":
+                return
+            job = self.jobs().start(wanted, self.owner())
         except MlopsError as error:
             self.refuse(error)
             return
-        jobs = cast("Jobs", self.settings[JOBS])
-        self.job = await jobs.start(wanted)
+        if not body["wait"]:
+            self.set_status(202)
+            self.finish(json.dumps({"job": job.id}))
+            return
+        self.job, self.follower = job, Follower({job.told: 0})
         try:
             if JSON_LINES in self.request.headers.get("Accept", ""):
-                await self._stream(self.job)
+                await self._stream(job, self.follower)
             else:
-                await self._answer(self.job)
+                await self._answer(job, self.follower)
         except StreamClosedError:
             # Nobody listens any more.
-            self.job.cancel()
+            return
         finally:
-            await jobs.end(self.job)
+            self._leave()
 
     def on_connection_close(self) -> None:
         super().on_connection_close()
-        if self.job is not None:
-            self.job.cancel()
+        self._left = True
+        self._leave()
+
+    def _leave(self) -> None:
+        if self.job is not None and self.follower is not None:
+            self.follower.leave()
+            if not self.job.outlives:
+                self.jobs().forget(self.job)
 
     def _body(self) -> dict[str, Any]:
         body = json_object(self.request.body, _WORDS)
@@ -203,6 +237,8 @@ class VerbRoute(Route):
         texts = [body.get("notebook"), body.get("content")]
         if not isinstance(arguments, dict) or not isinstance(yes, bool):
             raise CommandError("arguments must be an object, and yes true or false", 'send {"arguments": {}}')
+        if not isinstance(body.setdefault("wait", True), bool):
+            raise CommandError("wait must be true or false", 'send {"wait": false}')
         if not all(one is None or isinstance(one, str) for one in texts):
             raise CommandError("notebook and content must be texts", 'send {"notebook": "work/train.ipynb"}')
         if body.setdefault("form", _FORMS[0]) not in _FORMS:
@@ -219,22 +255,25 @@ class VerbRoute(Route):
             return Wanted(name, body["arguments"], body["yes"], root_of(self.settings), form=body["form"])
         file = self.notebook_file(body["notebook"])
         folder = next(one for one in file.parents if one.is_dir())
-        return Wanted(name, body["arguments"], body["yes"], folder, file, body.get("content"), body["form"])
+        more = (file, body.get("content"), body["form"], body["notebook"])
+        return Wanted(name, body["arguments"], body["yes"], folder, *more)
 
-    async def _stream(self, job: Job) -> None:
+    async def _stream(self, job: Job, follower: Follower) -> None:
         self.write(json.dumps({"event": "started", "job": job.id}) + "\n")
-        await self.relay(JSON_LINES, job.line, b"\n")
+        await self.relay(JSON_LINES, follower.next, b"\n")
         self.finish(set_content_type=JSON_LINES)
 
-    async def _answer(self, job: Job) -> None:
-        last = b"{}"
-        while (line := await job.line()) is not None:
-            last = line
+    async def _answer(self, job: Job, follower: Follower) -> None:
+        last = b""
+        while (lines := await follower.next()) is not None:
+            last = lines.splitlines()[-1]
+        if self._left:
+            return
         end = json.loads(last)
-        if end.pop("event") == "cancelled":
-            end = {"status": Conflict.http_status, **said(Conflict(f"{job.verb} was cancelled"))}
+        if end["event"] == "cancelled":
+            end |= {"status": Conflict.http_status, **said(Conflict(f"{job.wanted.verb} was cancelled"))}
         self.set_status(end.pop("status", 200))
-        self.finish(json.dumps(end))
+        self.finish(json.dumps({key: value for key, value in end.items() if key not in _OF_THE_EVENT}))
 
 
 def json_object(text: bytes, words: Collection[str]) -> dict[str, Any]:
@@ -259,21 +298,6 @@ def _check(wanted: Wanted) -> None:
     call = grammar.call_with(wanted.verb, wanted.arguments, yes=wanted.yes)
     if call.destroys and not call.yes:
         raise ConfirmationRequired(f"{wanted.verb} destroys what it names", 'send {"yes": true}')
-
-
-class JobRoute(Route):
-    """``DELETE jobs/ID``: cancel a verb at work."""
-
-    @authenticated
-    @executing
-    def delete(self, ident: str) -> None:
-        job = cast("Jobs", self.settings[JOBS]).find(ident)
-        if job is None:
-            self.refuse(NotFound(f"there is no job {ident}, or it has ended"))
-            return
-        job.cancel()
-        self.set_status(204)
-        self.finish()
 
 
 class StatusRoute(Route):
@@ -339,7 +363,6 @@ def routes(base_url: str) -> list[tuple[str, type[Any]]]:
     found: dict[str, type[Any]] = {
         "verbs": VerbsRoute,
         r"verbs/([a-z]+)": VerbRoute,
-        r"jobs/([0-9a-f]+)": JobRoute,
         "status": StatusRoute,
         "kept": KeptRoute,
         "parameters": ParametersRoute,

@@ -26,20 +26,31 @@ _BEHIND = 120
 _log = logging.getLogger(__name__)
 
 
-class Listener:
-    """One page that looks."""
+class Page:
+    """One page that looks, on one connection, at one deployment or at several."""
 
     def __init__(self) -> None:
         self._events: asyncio.Queue[bytes | None] = asyncio.Queue()
-        self._count = 0
+        self._listening: set[Listener] = set()
+
+    def listen(self, watch: int | None = None) -> Listener:
+        """Return who listens to one deployment for it; of several each event says which it is of."""
+        listener = Listener(self, b"" if watch is None else b"event: %d\n" % watch)
+        self._listening.add(listener)
+        return listener
 
     def tell(self, event: bytes) -> None:
-        """Have an event sent, as the next in order; one too many ends the listening."""
+        """Have an event sent; one too many ends all listening."""
         if self._events.qsize() >= _BEHIND:
             self.leave()
-            return
-        self._events.put_nowait(b"id: %d\n%b" % (self._count, event))
-        self._count += 1
+        else:
+            self._events.put_nowait(event)
+
+    def leave_off(self, listener: Listener) -> None:
+        """Let nothing come of one deployment after what has been told; after the last one nothing at all."""
+        self._listening.discard(listener)
+        if not self._listening:
+            self.finish()
 
     def finish(self) -> None:
         """Let nothing come after what has been told."""
@@ -54,6 +65,39 @@ class Listener:
     async def next(self) -> bytes | None:
         """Return the next event, ``None`` after the last."""
         return await self._events.get()
+
+
+class Listener:
+    """Who listens to one deployment.
+
+    Parameters
+    ----------
+    page
+        The page that he listens for.
+    field
+        What is put before each event.
+    """
+
+    def __init__(self, page: Page, field: bytes = b"") -> None:
+        self._page, self._field = page, field
+        self._count = 0
+
+    def tell(self, event: bytes) -> None:
+        """Have an event sent, as the next in order."""
+        self._page.tell(b"%bid: %d\n%b" % (self._field, self._count, event))
+        self._count += 1
+
+    def refuse(self, content: dict[str, Any]) -> None:
+        """Say that there is nothing to listen to, and why; the page asks again when it thinks fit."""
+        self.tell(_event({"kind": "refused", **content}))
+
+    def finish(self) -> None:
+        """Let nothing come after what has been told."""
+        self._page.leave_off(self)
+
+    async def next(self) -> bytes | None:
+        """Return the page's next event, ``None`` after the last."""
+        return await self._page.next()
 
 
 @dataclass
@@ -96,14 +140,12 @@ class Reader:
         self._wakes = asyncio.Event()
         self._task = asyncio.get_running_loop().create_task(self._run())
 
-    def join(self, range_s: float) -> Listener:
-        """Return a new listener, who is told everything at first; and so are all who look as far back."""
+    def join(self, range_s: float, listener: Listener) -> None:
+        """Have somebody listen, who is told everything at first; and so are all who look as far back."""
         group = self._groups.setdefault(range_s, _Group())
         group.begin_again()
-        listener = Listener()
         group.listeners.add(listener)
         self._wakes.set()
-        return listener
 
     def leave(self, listener: Listener) -> None:
         """Tell a listener no more; with the last one the reading ends."""
@@ -167,8 +209,8 @@ class Watches:
         self._tick_s = tick_s
         self._readers: dict[tuple[str, str], Reader] = {}
 
-    async def join(self, current: Settings, name: str, range_s: float) -> tuple[Reader, Listener]:
-        """Look at a deployment of a project, from so many seconds ago on; return its one reader, and who listens.
+    async def join(self, current: Settings, name: str, range_s: float, listener: Listener) -> Reader:
+        """Have somebody look at a deployment of a project, from so many seconds ago on; return its one reader.
 
         Raises
         ------
@@ -180,10 +222,10 @@ class Watches:
         if not SHORTEST_S <= range_s <= LONGEST_S:
             raise CommandError(f"range must be {SHORTEST_S:g} to {LONGEST_S:g} seconds", "range=3600")
         watched = await asyncio.to_thread(watch, current, name, range_s)
-        return self.look(str(current.root), watched, range_s)
+        return self.look(str(current.root), watched, range_s, listener)
 
-    def look(self, project: str, watched: Watched, range_s: float) -> tuple[Reader, Listener]:
-        """Look at a deployment that is known to be there."""
+    def look(self, project: str, watched: Watched, range_s: float, listener: Listener) -> Reader:
+        """Have somebody look at a deployment that is known to be there."""
         key = (project, watched.name)
 
         def ended(reader: Reader) -> None:
@@ -193,14 +235,15 @@ class Watches:
         if key not in self._readers:
             self._readers[key] = Reader(watched, ended, self._tick_s)
         reader = self._readers[key]
-        return reader, reader.join(range_s)
+        reader.join(range_s, listener)
+        return reader
 
     def find(self, project: str, name: str) -> Reader | None:
         """Return the reader of a deployment that is looked at."""
         return self._readers.get((project, name))
 
 
-def _event(content: dict[str, Any], buffer: bytes | None) -> bytes:
+def _event(content: dict[str, Any], buffer: bytes | None = None) -> bytes:
     """Return what a server-sent event says."""
     told = content if buffer is None else {**content, "buffer": b64encode(buffer).decode()}
     return b"data: %b\n\n" % json.dumps(told, allow_nan=False).encode()

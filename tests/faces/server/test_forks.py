@@ -44,14 +44,16 @@ def told(running: Jobs, wanted: Wanted) -> list[dict[str, Any]]:
     """Run a verb, and return what it told."""
 
     async def run() -> list[dict[str, Any]]:
-        job = await running.start(wanted)
-        lines = []
-        while (line := await job.line()) is not None:
-            lines.append(json.loads(line))
-        await running.end(job)
-        return lines
+        job = running.start(wanted, "")
+        await asyncio.gather(*running._tasks)
+        return [without_number(line) for line in job.told.after(0)]
 
     return asyncio.run(run())
+
+
+def without_number(line: bytes) -> dict[str, Any]:
+    event: dict[str, Any] = json.loads(line)
+    return {key: value for key, value in event.items() if key not in {"job", "n"}}
 
 
 def base(running: Jobs) -> psutil.Process:
@@ -124,19 +126,11 @@ def test_it_ends_what_runs_when_it_ends(running, project, only_forks, stored_run
     write_notebook(project / "slow.ipynb", "import time\nopen('begun', 'w').close()\ntime.sleep(600)")
 
     async def run() -> list[dict[str, Any]]:
-        job = await running.start(Wanted("run", {"notebooks": ["slow.ipynb"]}, False, project))
-        lines: list[dict[str, Any]] = []
-
-        async def listen() -> None:
-            while (line := await job.line()) is not None:
-                lines.append(json.loads(line))
-
-        listening = asyncio.create_task(listen())
+        job = running.start(Wanted("run", {"notebooks": ["slow.ipynb"]}, False, project), "")
         await asyncio.to_thread(wait_for, (project / "begun").exists)
         await asyncio.to_thread(running.forks.stop)
-        await listening
-        await running.end(job)
-        return lines
+        await asyncio.gather(*running._tasks)
+        return [without_number(line) for line in job.told.after(0)]
 
     assert asyncio.run(run())[-1]["event"] in {"cancelled", "error"}
     assert [one.status for one in stored_runs()] == ["KILLED"]

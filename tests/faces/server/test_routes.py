@@ -18,7 +18,6 @@ from types import SimpleNamespace
 from typing import Any
 
 import httpx
-import psutil
 import pytest
 from tornado.web import Application
 
@@ -46,8 +45,16 @@ def events(answer: httpx.Response) -> list[dict[str, Any]]:
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 # What stands in a route's place for a name.
-EXAMPLES = {"([a-z]+)": "runs", "([0-9a-f]+)": "0", r"(?P<project>[\w-]+)": key_of(Path("/a"), Path("/a"))}
-EXAMPLES |= {"(?P<name>[^/]+)": "churn", "(?P<path>.*)": "docs", "([^/]+)": "churn"}
+EXAMPLES = {
+    "([a-z]+)": "runs",
+    "([0-9a-f]+)": "0",
+    "jobs/events": "jobs/events?job=0:0",
+    "/monitors": "/monitors?name=churn&range=900&notebook=",
+    r"(?P<project>[\w-]+)": key_of(Path("/a"), Path("/a")),
+    "(?P<name>[^/]+)": "churn",
+    "(?P<path>.*)": "docs",
+    "([^/]+)": "churn",
+}
 
 
 def paths(project: Path) -> list[str]:
@@ -65,7 +72,7 @@ def test_each_route_refuses_who_has_not_logged_in(server, project, monkeypatch):
     for variable in (extension.SERVER_URL, extension.SERVER_ROOT, extension.SERVER_PROJECT):
         monkeypatch.setenv(variable, "")  # told to this process too, and taken back at the end
     found = paths(project)
-    assert len(found) == 12
+    assert len(found) == 14
     with httpx.Client(base_url=server.base_url.join("/"), timeout=30, trust_env=False) as stranger:
         for path in found:
             answers = {method: stranger.request(method, path) for method in METHODS}
@@ -100,6 +107,7 @@ def importable(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("server", ["--ServerApp.authorizer_class=tests.fakes.authorizers.ReadsOnly"], indirect=True)
 def test_who_may_only_look_can_only_look(importable, server):
     told = {"verbs": 200, "verbs/runs": 200, "status": 200, "deployments": 200}
+    told |= {"jobs": 200, "jobs/0": 404, "jobs/events?job=0:0": 200, "monitors?name=churn&range=900&notebook=": 200}
     told |= {"endpoints/churn/docs": 404, "monitor/churn": 404, "monitor/churn/distribution": 404}
     for path, status in told.items():
         assert server.get(path).status_code == status
@@ -159,8 +167,9 @@ REFUSED: list[tuple[str, dict[str, Any], int, str, str]] = [
         {"code": "1"},
         400,
         "CommandError",
-        "the body must be an object of arguments, content, form, notebook, yes",
+        "the body must be an object of arguments, content, form, notebook, wait, yes",
     ),
+    ("runs", {"wait": 0}, 400, "CommandError", "wait must be true or false"),
     ("runs", {"form": "html"}, 400, "CommandError", "form must be one of shown, data"),
     ("undeploy", {"arguments": {"name": "x"}}, 409, "ConfirmationRequired", "undeploy destroys what it names"),
     ("undeploy", {"arguments": {"name": "x"}, "yes": True}, 404, "NotFound", "there is no deployment x"),
@@ -202,80 +211,6 @@ def test_a_snapshot_holds_what_the_front_end_has(server, terminal, project):
     assert answer.status_code == 200, answer.text
     kept = answer.json()["data"]["application/vnd.mlops-jupyter.snapshot+json"]
     assert "not saved" in terminal("diff", kept["ref"], "train.ipynb").out
-
-
-def slow_notebook(project: Path) -> dict[str, Any]:
-    write_notebook(project / "slow.ipynb", "import time\nopen('begun', 'w').close()\ntime.sleep(600)")
-    return {"arguments": {"notebooks": ["slow.ipynb"]}}
-
-
-FORKING, WORKER = "mlops_jupyter.capabilities.forking.server", "mlops_jupyter.faces.server.worker"
-
-
-def workers() -> list[psutil.Process]:
-    """Return the processes that run verbs: those started, and those forked, whose names are their server's."""
-    ours = [one for one in psutil.process_iter(["cmdline", "environ"]) if is_ours(one)]
-    started = [one for one in ours if WORKER in one.info["cmdline"]]
-    forking = {one.pid: one for one in ours if FORKING in one.info["cmdline"]}
-
-    def ancestors(one: psutil.Process) -> list[int]:
-        """A base has none, a family its base, a worker its family and the base; what that starts is further down."""
-        found = []
-        with contextlib.suppress(psutil.NoSuchProcess):
-            while one.ppid() in forking:
-                one = forking[one.ppid()]
-                found.append(one.pid)
-        return found
-
-    return started + [one for one in forking.values() if len(ancestors(one)) == 2]
-
-
-def is_ours(one: psutil.Process) -> bool:
-    return bool(one.info["cmdline"]) and (one.info["environ"] or {}).get("HOME") == os.environ["HOME"]
-
-
-def test_a_verb_is_cancelled(server, stored_runs, project):
-    with server.stream("POST", "verbs/run", json=slow_notebook(project), headers=STREAM) as answer:
-        lines = answer.iter_lines()
-        job = json.loads(next(lines))["job"]
-        wait_for((project / "begun").exists)
-        assert server.delete(f"jobs/{job}").status_code == 204
-        told = [json.loads(line) for line in lines if line]
-    assert told[-1]["event"] == "cancelled"
-    wait_for(lambda: not workers())
-    assert [one.status for one in stored_runs()] == ["KILLED"]
-    again = server.delete(f"jobs/{job}")
-    assert (again.status_code, again.json()["error"]) == (404, "NotFound")
-
-
-def test_a_connection_that_is_closed_cancels(server, project):
-    with server.stream("POST", "verbs/run", json=slow_notebook(project), headers=STREAM) as answer:
-        lines = answer.iter_lines()  # kept: without it the connection is closed already
-        next(lines)
-        wait_for((project / "begun").exists)
-        assert workers()
-    wait_for(lambda: not workers())
-
-
-def test_a_verb_whose_process_is_killed_is_told(server, project):
-    with server.stream("POST", "verbs/run", json=slow_notebook(project), headers=STREAM) as answer:
-        lines = answer.iter_lines()
-        next(lines)
-        wait_for((project / "begun").exists)
-        (worker,) = workers()
-        kernels = worker.children(recursive=True)
-        worker.send_signal(signal.SIGKILL)
-        last = [json.loads(line) for line in lines if line][-1]
-    for one in kernels:
-        if one.is_running():
-            one.kill()
-    assert last == {
-        "event": "error",
-        "status": 500,
-        "error": "Unexpected",
-        "message": "the process that ran run has ended with SIGKILL",
-        "hint": None,
-    }
 
 
 def test_the_status_tells_open_runs_and_endpoints(server, kernel, project):

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 from mlops_jupyter.faces.server import watching
-from mlops_jupyter.faces.server.watching import Listener, Watches
+from mlops_jupyter.faces.server.watching import Listener, Page, Reader, Watches
 from mlops_jupyter.widgets.monitor_wire import alert_id
 from tests.fakes.churn import ALERT, Churn
 
@@ -62,9 +62,15 @@ def watches() -> Watches:
     return Watches(tick_s=0.02)
 
 
+def look(watches: Watches, churn: Churn, range_s: float) -> tuple[Reader, Listener]:
+    """Look at a deployment of the project p, on a page of its own."""
+    listener = Page().listen()
+    return watches.look("p", churn, range_s, listener), listener
+
+
 @on_a_loop
 async def test_a_page_is_told_everything_and_then_what_is_new(churn, watches):
-    reader, listener = watches.look("p", churn, RANGE_S)
+    reader, listener = look(watches, churn, RANGE_S)
     first = await heard(listener)
     assert (first["n"], first["kind"], first["reset"], first["count"]) == (0, "series", True, 21)
     assert np.frombuffer(b64decode(first["buffer"]), "<f8", 21).tolist() == list(range(80, 101))
@@ -80,9 +86,9 @@ async def test_a_page_is_told_everything_and_then_what_is_new(churn, watches):
 
 @on_a_loop
 async def test_one_reader_is_enough_for_all_and_ends_with_the_last(churn, watches):
-    reader, one = watches.look("p", churn, RANGE_S)
+    reader, one = look(watches, churn, RANGE_S)
     await next_of(one, "now")
-    same, other = watches.look("p", Churn(), RANGE_S)
+    same, other = look(watches, Churn(), RANGE_S)
     assert same is reader
     assert watches.find("p", "churn") is reader
     assert watches.find("q", "churn") is None
@@ -104,8 +110,8 @@ async def test_one_reader_is_enough_for_all_and_ends_with_the_last(churn, watche
 
 @on_a_loop
 async def test_pages_may_look_back_differently_far(churn, watches):
-    reader, near = watches.look("p", churn, RANGE_S)
-    _, far = watches.look("p", churn, 3_600.0)
+    reader, near = look(watches, churn, RANGE_S)
+    _, far = look(watches, churn, 3_600.0)
     assert (await next_of(near, "series"))["range"] == RANGE_S
     assert (await next_of(far, "series"))["range"] == 3_600.0
     reader.leave(near)
@@ -114,12 +120,12 @@ async def test_pages_may_look_back_differently_far(churn, watches):
 
 @on_a_loop
 async def test_who_joins_during_a_reading_is_told_everything(churn, watches):
-    reader, one = watches.look("p", churn, RANGE_S)
+    reader, one = look(watches, churn, RANGE_S)
     await next_of(one, "now")
     churn.slow.clear()
     reads = len(churn.reads)
     await until(lambda: len(churn.reads) > reads)
-    _, other = watches.look("p", churn, RANGE_S)
+    _, other = look(watches, churn, RANGE_S)
     churn.now_s = 101.0
     churn.slow.set()
     told = await next_of(other, "series")
@@ -131,7 +137,7 @@ async def test_who_joins_during_a_reading_is_told_everything(churn, watches):
 @on_a_loop
 async def test_a_page_that_takes_nothing_is_told_no_more(churn, watches, monkeypatch):
     monkeypatch.setattr(watching, "_BEHIND", 3)
-    reader, listener = watches.look("p", churn, RANGE_S)
+    reader, listener = look(watches, churn, RANGE_S)
     for second in range(10):
         churn.now_s = 101.0 + second
         reads = len(churn.reads)
@@ -145,13 +151,13 @@ async def test_a_page_that_takes_nothing_is_told_no_more(churn, watches, monkeyp
 async def test_what_cannot_be_read_is_told_and_logged_and_the_next_page_tries_anew(churn, watches, caplog):
     churn.fails = ZeroDivisionError("a secret of the server's")
     with caplog.at_level(logging.ERROR):
-        reader, listener = watches.look("p", churn, RANGE_S)
+        reader, listener = look(watches, churn, RANGE_S)
         told = await heard(listener)
     assert told["words"] == "the watching stopped: ZeroDivisionError; the Jupyter server's log has the whole of it"
     assert "a secret of the server's" in caplog.text
     assert await listener.next() is None
     churn.fails = None
-    again, other = watches.look("p", churn, RANGE_S)
+    again, other = look(watches, churn, RANGE_S)
     assert again is not reader
     await next_of(other, "now")
     reader.leave(listener)
@@ -162,14 +168,14 @@ async def test_what_cannot_be_read_is_told_and_logged_and_the_next_page_tries_an
 @on_a_loop
 async def test_while_nothing_is_new_pages_hear_that_the_server_is_there(churn, watches, monkeypatch):
     monkeypatch.setattr(watching, "ALIVE_EVERY_S", 0.05)
-    reader, listener = watches.look("p", churn, RANGE_S)
+    reader, listener = look(watches, churn, RANGE_S)
     assert (await next_of(listener, "alive"))["n"] == 2
     reader.leave(listener)
 
 
 @on_a_loop
 async def test_an_alert_is_acknowledged_and_a_feature_opened(churn, watches):
-    reader, listener = watches.look("p", churn, RANGE_S)
+    reader, listener = look(watches, churn, RANGE_S)
     assert await reader.acknowledge("other") == "this alert does not fire any more"
     await next_of(listener, "now")
     assert await reader.acknowledge(alert_id(ALERT)) == "MlopsSlow is acknowledged for an hour"
@@ -179,6 +185,29 @@ async def test_an_alert_is_acknowledged_and_a_feature_opened(churn, watches):
     assert spread is not None
     assert len(spread["edges"]) == len(spread["now"]) + 1
     reader.leave(listener)
+
+
+@on_a_loop
+async def test_a_page_looks_at_several_on_one_connection(churn, watches):
+    page = Page()
+    looks = []
+    for number, project in enumerate("pq"):
+        listener = page.listen(number)
+        looks.append((watches.look(project, churn, RANGE_S, listener), listener))
+    page.listen(2).refuse({"message": "there is no deployment x"})
+    told: dict[str, list[str]] = {"0": [], "1": [], "2": []}
+    while not all(told.values()) or len(told["0"]) < 2:
+        event = await page.next()
+        assert event is not None
+        which, number, data = event.decode().strip().split("\n")
+        of = told[which.removeprefix("event: ")]
+        assert int(number.removeprefix("id: ")) == len(of)
+        of.append(json.loads(data.removeprefix("data: "))["kind"])
+    assert (told["0"][:2], told["1"][0], told["2"]) == (["series", "now"], "series", ["refused"])
+    for reader, listener in looks:
+        reader.leave(listener)
+    page.leave()
+    assert await page.next() is None
 
 
 @pytest.mark.parametrize(

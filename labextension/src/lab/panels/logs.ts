@@ -20,6 +20,7 @@ class Logs extends Widget {
   private readonly said = part("div", "mlops-Logs-said");
   private readonly lines = part("pre", "mlops-Logs-lines");
   private aborting: AbortController | null = null;
+  private job: string | null = null;
   private text: string[] = [];
   private drawn = 0;
 
@@ -64,18 +65,23 @@ class Logs extends Widget {
   private rest(): void {
     this.aborting?.abort();
     this.aborting = null;
+    if (this.job !== null) {
+      this.api.cancel(this.job).catch((error: unknown) => {
+        console.warn("mlops-jupyter: a log is followed that nobody looks at", error);
+      });
+      this.job = null;
+    }
   }
 
   private async follow(): Promise<void> {
     if (this.aborting !== null) {
       return;
     }
-    const { trans } = this.place;
     const aborting = new AbortController();
     this.aborting = aborting;
     this.text = [];
     this.draw();
-    this.said.textContent = trans.__("mlops logs %1 --follow", this.name);
+    this.said.textContent = this.command();
     const request = {
       arguments: { name: this.name, lines: FIRST, follow: true },
       ...(this.notebook === null ? {} : { notebook: this.notebook }),
@@ -91,19 +97,27 @@ class Logs extends Widget {
       if (end.event !== "result" || end.failed) {
         throw new Refused(end.status ?? 0, end.error ?? "", end.message ?? end.event, end.hint ?? null);
       }
-      this.said.textContent = trans.__("%1 has ended; these are its last lines.", this.name);
+      this.said.textContent = this.place.trans.__("%1 has ended; these are its last lines.", this.name);
     } catch (error) {
       if (!aborting.signal.aborted) {
         this.said.textContent = wrong(error);
       }
     }
     if (this.aborting === aborting) {
-      this.aborting = null;
+      this.aborting = this.job = null;
     }
   }
 
+  private command(): string {
+    return this.place.trans.__("mlops logs %1 --follow", this.name);
+  }
+
   private heard(event: Event): void {
-    if (event.event === "part") {
+    if (event.event === "started") {
+      this.job = event.job;
+    } else if (event.event === "away") {
+      this.said.textContent = event.message ?? this.command();
+    } else if (event.event === "part") {
       this.text.push(...(event.data[recordType("loglines")]?.lines ?? []));
       this.text.splice(0, Math.max(0, this.text.length - KEPT));
       this.draw();
