@@ -178,7 +178,10 @@ def test_a_tracked_cell_below_a_comment_is_run_again_as_it_is(lab: str, page: Pa
 
 
 def test_a_live_model_in_a_form_becomes_a_cell(lab: str, page: Page, project: Path, terminal):
-    model = "from sklearn.dummy import DummyClassifier\nmodel = DummyClassifier().fit([[0.0], [1.0]], [0, 1])"
+    model = """import numpy
+from sklearn.dummy import DummyClassifier
+X = numpy.array([[0.0, 1.0], [1.0, 0.0]])
+model = DummyClassifier().fit(X, [0, 1])"""
     write_notebook(project / "train.ipynb", LOAD, model, "x = 1")
     page.set_viewport_size({"width": 1100, "height": 900})
     page.goto(f"{lab}lab?token={browser.TOKEN}&reset")
@@ -191,7 +194,7 @@ def test_a_live_model_in_a_form_becomes_a_cell(lab: str, page: Page, project: Pa
         dialog = page.locator(".jp-Dialog")
         dialog.get_by_label("model").fill("$model")
         dialog.get_by_label("name", exact=False).first.fill("churn")
-        dialog.get_by_label("data", exact=True).fill("{[[0.0], [1.0]]}")
+        dialog.get_by_label("data", exact=True).fill("{X[:2, :]}")
         dialog.get_by_role("button", name="Run").click()
 
     # Nothing runs without a kernel that could have it.
@@ -206,7 +209,7 @@ def test_a_live_model_in_a_form_becomes_a_cell(lab: str, page: Page, project: Pa
     register()
     cells = page.locator(".jp-Cell .cm-content")
     expect(cells.nth(2)).to_contain_text("%mlops register")
-    expect(cells.nth(2)).to_contain_text("--data {[[0.0], [1.0]]}")
+    expect(cells.nth(2)).to_contain_text("--data {X[:2, :]}")
     expect(cells.nth(2)).to_contain_text("$model")
     expect(cells.nth(3)).to_have_text("x = 1")
     expect(page.locator(".jp-OutputArea-output").last).to_contain_text("churn", timeout=120_000)

@@ -12,6 +12,8 @@ import { type Badge, CellRuns, isTracked, type Shown } from "./runs_of_cells";
 const MOST = 5;
 // When the server sees that a cell's run has begun, or ended.
 const SEEN_MS = 1500;
+// Another plugin's, which may be disabled.
+const OPEN_RUN = "mlops:open-run";
 const SIGNS: Record<Shown, string> = {
   queued: "…",
   running: "●",
@@ -24,7 +26,8 @@ const SIGNS: Record<Shown, string> = {
 interface Shared {
   readonly overview: IOverview | null;
   readonly trans: TranslationBundle;
-  readonly open: (badge: Badge) => void;
+  /** Show its run; null where nothing does. */
+  readonly open: () => ((badge: Badge) => void) | null;
 }
 
 /** One cell's badges, which are there as long as there is something to say. */
@@ -74,7 +77,7 @@ class CellBadges {
       return;
     }
     const badges = this.runs.look(this.cell.model, this.shared.overview?.found ?? null, this.notebook());
-    const told = JSON.stringify(badges);
+    const told = JSON.stringify([badges, this.shared.open() !== null]);
     if (told === this.shown) {
       return;
     }
@@ -102,8 +105,9 @@ class CellBadges {
   }
 
   private drawn(badge: Badge): HTMLElement {
-    const { trans, open } = this.shared;
-    const drawn = document.createElement(badge.id === "" ? "span" : "button");
+    const { trans } = this.shared;
+    const open = badge.id === "" ? null : this.shared.open();
+    const drawn = document.createElement(open === null ? "span" : "button");
     drawn.className = `mlops-Badge mlops-mod-${badge.status}`;
     drawn.append(part("mlops-Badge-status", `${SIGNS[badge.status]} ${wordOf(badge.status, trans)}`));
     if (badge.name !== "") {
@@ -116,12 +120,10 @@ class CellBadges {
     if (badge.edited) {
       drawn.append(part("mlops-Badge-honesty mlops-mod-doubtful", trans.__("edited since")));
     }
-    drawn.title = tooltip(badge, trans);
+    drawn.title = tooltip(badge, open !== null, trans);
     if (drawn instanceof HTMLButtonElement) {
       drawn.type = "button";
-      drawn.onclick = () => {
-        open(badge);
-      };
+      drawn.onclick = () => open?.(badge);
     }
     return drawn;
   }
@@ -155,7 +157,7 @@ function wordOf(status: Shown, trans: TranslationBundle): string {
   }
 }
 
-function tooltip(badge: Badge, trans: TranslationBundle): string {
+function tooltip(badge: Badge, opens: boolean, trans: TranslationBundle): string {
   const lines = badge.duration === null ? [] : [trans.__("Took %1 s", badge.duration.toPrecision(3))];
   if (badge.error !== "") {
     lines.push(badge.error);
@@ -169,7 +171,7 @@ function tooltip(badge: Badge, trans: TranslationBundle): string {
   if (badge.edited) {
     lines.push(trans.__("This cell was edited after the run."));
   }
-  if (badge.id !== "") {
+  if (opens) {
     lines.push(trans.__("Click: show the run"));
   }
   return lines.join("\n");
@@ -190,9 +192,10 @@ export const badges: JupyterFrontEndPlugin<void> = {
     const shared: Shared = {
       overview,
       trans: (translator ?? nullTranslator).load("mlops_jupyter"),
-      open: (badge) => {
-        void app.commands.execute("mlops:open-run", { run: badge.id, name: badge.name });
-      },
+      open: () =>
+        app.commands.hasCommand(OPEN_RUN)
+          ? (badge) => void app.commands.execute(OPEN_RUN, { run: badge.id, name: badge.name })
+          : null,
     };
     const seen = new WeakSet<CodeCell>();
     const look = (panel: NotebookPanel): void => {

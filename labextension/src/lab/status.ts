@@ -41,28 +41,32 @@ class StatusItem extends Widget {
 
   show_(found: Overview | null, notebook: string | null, kept: Kept | null): void {
     const parts = [...this.runs(found, notebook), ...this.standing(kept), ...this.endpoints(found)];
-    const told = JSON.stringify(parts);
+    // What a click would call may be another plugin's, and come later than this, or not at all.
+    const told = JSON.stringify(parts.map((one) => [one, this.app.commands.hasCommand(one.command)]));
     if (told === this.told) {
       // A button that is looked at, or pressed, stays the same one.
       return;
     }
     this.told = told;
     const before = this.isEmpty;
-    this.node.replaceChildren(...parts.map((one) => this.button(one)));
+    this.node.replaceChildren(...parts.map((one) => this.drawn(one)));
     if (before !== this.isEmpty) {
       this.changed.emit();
     }
   }
 
-  private button({ text, title, ill, command, args }: Part): HTMLElement {
-    const made = document.createElement("button");
-    made.type = "button";
+  private drawn({ text, title, ill, command, args }: Part): HTMLElement {
+    const calls = this.app.commands.hasCommand(command);
+    const made = document.createElement(calls ? "button" : "span");
     made.className = ill ? "mlops-Status-part mlops-mod-ill" : "mlops-Status-part";
     made.textContent = text;
     made.title = title;
-    made.onclick = () => {
-      void this.app.commands.execute(command, args);
-    };
+    if (made instanceof HTMLButtonElement) {
+      made.type = "button";
+      made.onclick = () => {
+        void this.app.commands.execute(command, args);
+      };
+    }
     return made;
   }
 
@@ -87,8 +91,9 @@ class StatusItem extends Widget {
       return [];
     }
     const since = this.trans.__("Changed since its snapshot %1 of %2", kept.found?.ref, whole(kept.found?.taken));
-    const title = `${since}\n${this.trans.__("Click: take a snapshot")}`;
-    return [{ text: this.trans.__("changed since snapshot"), title, command: "mlops:snapshot-notebook", args: {} }];
+    const command = "mlops:snapshot-notebook";
+    const click = this.app.commands.hasCommand(command) ? `\n${this.trans.__("Click: take a snapshot")}` : "";
+    return [{ text: this.trans.__("changed since snapshot"), title: since + click, command, args: {} }];
   }
 
   private endpoints(found: Overview | null): Part[] {
@@ -116,11 +121,10 @@ export const status: JupyterFrontEndPlugin<void> = {
   id: ID,
   description: "Shows the open run, an unkept notebook and the endpoints' health in the status bar.",
   autoStart: true,
-  requires: [IOverview],
-  optional: [IStatusBar, INotebookTracker, ITranslator],
+  optional: [IOverview, IStatusBar, INotebookTracker, ITranslator],
   activate: (
     app: JupyterFrontEnd,
-    overview: IOverview,
+    overview: IOverview | null,
     bar: IStatusBar | null,
     tracker: INotebookTracker | null,
     translator: ITranslator | null,
@@ -140,9 +144,9 @@ export const status: JupyterFrontEndPlugin<void> = {
     const kept = tracker === null ? null : new Kept(app, tracker);
     const show = (): void => {
       const panel = tracker?.currentWidget;
-      item.show_(overview.found, panel ? pathOf(panel, app.serviceManager.contents) : null, kept);
+      item.show_(overview?.found ?? null, panel ? pathOf(panel, app.serviceManager.contents) : null, kept);
     };
-    overview.changed.connect(show);
+    overview?.changed.connect(show);
     kept?.changed.connect(show);
   },
 };

@@ -78,8 +78,13 @@ export class DeploymentCard {
     this.open.textContent = trans.__("Try it");
     this.open.title = trans.__("Open the page on which %1 can be asked", found.name);
     const buttons = part("div", "mlops-Card-buttons");
+    const monitor = button(trans.__("Monitor"), trans.__("Open the live dashboard of %1", found.name), () =>
+      this.monitor(),
+    );
+    // The dashboard is a plugin of its own, which may be disabled.
+    monitor.hidden = !around.place.app.commands.hasCommand(OPEN_MONITOR);
     buttons.append(
-      button(trans.__("Monitor"), trans.__("Open the live dashboard of %1", found.name), () => this.monitor()),
+      monitor,
       button(trans.__("Logs"), trans.__("Follow what %1 writes", found.name), () => around.logs(found.name)),
       this.open,
       ...this.copies,

@@ -10,6 +10,7 @@ import { choice, copied, replaced } from "./restoring";
 import { Section } from "./section";
 
 // What runs say of a version comes to the store a moment after they have ended.
+const SNAPSHOT = "mlops:snapshot-notebook";
 const SECONDS = 20;
 const FIRST = 30;
 
@@ -125,6 +126,8 @@ export class Versions extends Section {
       trans.__("Keep the notebook as it is now, unsaved edits too"),
       () => void this.take(),
     );
+    // The command is another plugin's, which may be disabled.
+    take.hidden = !this.place.app.commands.hasCommand(SNAPSHOT);
     const head = part("div", "mlops-Versions-head");
     head.append(name, take);
     if (versions.length === 0) {
@@ -195,7 +198,7 @@ export class Versions extends Section {
 
   private take(): Promise<void> {
     return this.act("", async () => {
-      await this.place.app.commands.execute("mlops:snapshot-notebook");
+      await this.place.app.commands.execute(SNAPSHOT);
       return "";
     });
   }
