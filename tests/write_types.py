@@ -6,6 +6,7 @@ A record is written as `render.as_json` tells it. A test holds the file equal to
 from __future__ import annotations
 
 import dataclasses
+import json
 import sys
 import types
 from collections.abc import Iterable, Mapping, Sequence
@@ -21,12 +22,21 @@ from mlops_jupyter.records import KeptSources, Overview, Parameter
 from mlops_jupyter.records.runs import MetricPoint
 from mlops_jupyter.verbs import VERBS, Effect, Place
 
+LINES = Path(__file__).parents[1] / "labextension" / "src" / "lab" / "verb_lines.ts"
 TARGET = Path(__file__).parents[1] / "labextension" / "src" / "lab" / "generated.ts"
 
 _HEAD = """// Made by `make docs` from the verbs, the grammar, the records and the errors: what the server sends, typed.
 
 /** A number; what JSON has no number for is told by a word. */
 export type Float = number | "NaN" | "Infinity" | "-Infinity";
+"""
+_LINES_HEAD = """// Made by `make docs` from the verb table: its lines as literals, which is how translations are found.
+import type { TranslationBundle } from "@jupyterlab/translation";
+
+/** What a verb does, translated; of one that a newer server has, its own `line`. */
+// prettier-ignore
+export function translatedLine(name: string, line: string, trans: TranslationBundle): string {
+  switch (name) {
 """
 _FINER = """/** An adapter may have finer ones. */
 export type ErrorName = KnownError | (string & Record<never, never>);
@@ -65,6 +75,16 @@ def page() -> str:
         _interface("Returns", "What a verb returns, if it is a record.", _returned(offered)),
     ]
     return "\n".join(parts)
+
+
+def lines() -> str:
+    """Return the file with what each verb does, in the words of the page's language."""
+    cases = "".join(
+        f"    case {json.dumps(name)}:\n      return trans.__({json.dumps(verb.line, ensure_ascii=False)});\n"
+        for name, verb in VERBS.items()
+        if verb.place != "code"
+    )
+    return f"{_LINES_HEAD}{cases}    default:\n      return line;\n  }}\n}}\n"
 
 
 def _mime(record: type) -> str:
@@ -152,5 +172,6 @@ def _interface(name: str, said: str, members: Mapping[str, str]) -> str:
 
 
 if __name__ == "__main__":
-    TARGET.write_text(page(), encoding="utf-8")
-    print(f"wrote {TARGET.relative_to(Path.cwd())}", file=sys.stderr)
+    for target, text in ((TARGET, page()), (LINES, lines())):
+        target.write_text(text, encoding="utf-8")
+        print(f"wrote {target.relative_to(Path.cwd())}", file=sys.stderr)

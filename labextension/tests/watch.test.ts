@@ -5,6 +5,7 @@ import test from "node:test";
 import type { Api } from "../src/lab/api";
 import { query } from "../src/lab/reading";
 import { Monitors, reader } from "../src/lab/monitors";
+import { english } from "../src/live_chart/trans";
 import { Watch } from "../src/lab/watch";
 import { wrong } from "../src/lab/words";
 
@@ -44,6 +45,7 @@ class Server {
 
   api(): Api {
     return {
+      trans: english,
       ask: (path: string, init: RequestInit) => {
         this.asked.push(path);
         this.signals.push(init.signal!);

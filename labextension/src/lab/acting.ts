@@ -21,7 +21,7 @@ export async function record<Of extends Name>(
   const records: Partial<Records> = await ended(api, verb, request, progress);
   const found = records[recordType(name)];
   if (found === undefined) {
-    throw new Error(`${verb} has told nothing`);
+    throw new Error(api.trans.__("%1 has told nothing", verb));
   }
   return found;
 }
@@ -40,8 +40,8 @@ export async function performed(
   }
   const shares = found.versions.map((one) =>
     one.shadow
-      ? `version ${one.version} shadow`
-      : `version ${one.version} ${Number(Number(one.percent).toPrecision(4))} %`,
+      ? api.trans.__("version %1 shadow", one.version)
+      : api.trans.__("version %1 %2 %", one.version, Number(Number(one.percent).toPrecision(4))),
   );
   return [`${verb}: ${shares.join(", ")}`, ...found.notes].join("; ");
 }

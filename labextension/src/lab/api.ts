@@ -1,6 +1,7 @@
 // The server extension's routes, typed.
 import { PageConfig, URLExt } from "@jupyterlab/coreutils";
 import { ServerConnection } from "@jupyterlab/services";
+import type { TranslationBundle } from "@jupyterlab/translation";
 import { Signal } from "@lumino/signaling";
 import type {
   Deployment,
@@ -122,7 +123,11 @@ export function isServed({ baseUrl }: ServerConnection.ISettings): boolean {
 const followed = new WeakMap<ServerConnection.ISettings, Following>();
 
 export class Api {
-  constructor(private readonly settings: ServerConnection.ISettings) {}
+  /** The words of what is refused here are `trans`'s; those of the server are its own. */
+  constructor(
+    private readonly settings: ServerConnection.ISettings,
+    readonly trans: TranslationBundle,
+  ) {}
 
   /** The verb table: names and what they do. */
   async table(): Promise<VerbLine[]> {
@@ -213,7 +218,7 @@ export class Api {
     if (!isServed(this.settings)) {
       // The answer is known, and the browser would report each one as an error.
       const enable = "jupyter server extension enable mlops_jupyter";
-      throw new Refused(404, "", "The server half of mlops-jupyter is not enabled.", enable);
+      throw new Refused(404, "", this.trans.__("The server half of mlops-jupyter is not enabled."), enable);
     }
     const url = URLExt.join(this.settings.baseUrl, "mlops-jupyter", path);
     const answer = await ServerConnection.makeRequest(url, init, this.settings);
@@ -222,7 +227,8 @@ export class Api {
     }
     const told = (await answer.json().catch(() => ({}))) as Partial<Said>;
     if (answer.status === 404 && told.error === undefined) {
-      throw new Refused(404, "", "The server half of mlops-jupyter does not answer.", "jupyter server extension list");
+      const said = this.trans.__("The server half of mlops-jupyter does not answer.");
+      throw new Refused(404, "", said, "jupyter server extension list");
     }
     throw new Refused(answer.status, told.error ?? "", told.message ?? answer.statusText, told.hint ?? null);
   }

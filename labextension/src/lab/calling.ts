@@ -43,7 +43,7 @@ export async function call(
   ask = true,
   notebook: string | null = notebookOf(place),
 ): Promise<void> {
-  const api = new Api(place.app.serviceManager.serverSettings);
+  const api = new Api(place.app.serviceManager.serverSettings, place.trans);
   await told(place, name, async () => {
     const verb = await api.verb(name);
     const filled = ask && verb.parameters.length > 0 ? await fill(place, verb, prepared(verb, given, notebook)) : given;
@@ -66,7 +66,7 @@ export async function snapshot(place: Place): Promise<void> {
   if (!panel) {
     return;
   }
-  const api = new Api(place.app.serviceManager.serverSettings);
+  const api = new Api(place.app.serviceManager.serverSettings, place.trans);
   const { trans } = place;
   const take = async () => record(api, "snapshot", "snapshot", requestOf(place, panel, {}));
   const taking = take();
@@ -106,7 +106,7 @@ export async function headless(place: Place): Promise<void> {
     return;
   }
   const { trans } = place;
-  const api = new Api(place.app.serviceManager.serverSettings);
+  const api = new Api(place.app.serviceManager.serverSettings, place.trans);
   await told(place, "run", async () => {
     const declared = panel.model && (await parametersOf(panel.model, api));
     const parameters = declared ?? [];

@@ -1,6 +1,7 @@
 // Whether the notebook that is open has changed since its snapshots: by the sources of its cells.
 import type { JupyterFrontEnd } from "@jupyterlab/application";
 import { type INotebookTracker, NotebookActions, type NotebookPanel } from "@jupyterlab/notebook";
+import type { TranslationBundle } from "@jupyterlab/translation";
 import { Debouncer } from "@lumino/polling";
 import { Signal } from "@lumino/signaling";
 import { Api, isServed } from "./api";
@@ -30,8 +31,9 @@ export class Kept {
   constructor(
     private readonly app: JupyterFrontEnd,
     tracker: INotebookTracker,
+    trans: TranslationBundle,
   ) {
-    this.api = new Api(app.serviceManager.serverSettings);
+    this.api = new Api(app.serviceManager.serverSettings, trans);
     tracker.currentChanged.connect((_, panel) => void this.follow(panel));
     app.commands.commandExecuted.connect((_, { id, result }) => {
       if (id === "mlops:snapshot-notebook") {

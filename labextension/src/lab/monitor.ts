@@ -102,7 +102,7 @@ async function chosen(place: Place, name: unknown, notebook: unknown): Promise<W
   const { trans } = place;
   const title = trans.__("Monitor an endpoint");
   try {
-    const { endpoints } = await new Api(place.app.serviceManager.serverSettings).status(beside);
+    const { endpoints } = await new Api(place.app.serviceManager.serverSettings, place.trans).status(beside);
     if (endpoints.length === 0) {
       await showErrorMessage(title, trans.__("Nothing is deployed here. → mlops deploy MODEL --name NAME"));
       return null;

@@ -25,7 +25,7 @@ export class Monitoring extends Widget {
   private view: View | null = null;
 
   constructor(
-    place: Place,
+    private readonly place: Place,
     private readonly name: string,
     notebook: string | null,
   ) {
@@ -37,7 +37,7 @@ export class Monitoring extends Widget {
     this.alert.hidden = true;
     this.node.append(this.alert);
     const { serverSettings } = place.app.serviceManager;
-    const api = new Api(serverSettings);
+    const api = new Api(serverSettings, place.trans);
     const monitors = all.get(serverSettings) ?? new Monitors((path, init) => api.ask(path, init));
     all.set(serverSettings, monitors);
     const perform = (verb: string, given: Record<string, string | string[]>) =>
@@ -59,7 +59,9 @@ export class Monitoring extends Widget {
   protected override onAfterAttach(message: Message): void {
     super.onAfterAttach(message);
     if (this.view === null) {
-      this.view = new View(this.watch.store, this.name, RANGE_S, "the server");
+      const { trans } = this.place;
+      const silent = trans.__("⚠ the server says nothing any more: this is how it was");
+      this.view = new View(this.watch.store, this.name, RANGE_S, silent, trans);
       this.node.append(this.view.root);
     }
   }

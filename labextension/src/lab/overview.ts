@@ -2,6 +2,7 @@
 import type { JupyterFrontEnd, JupyterFrontEndPlugin } from "@jupyterlab/application";
 import { INotebookTracker, NotebookActions } from "@jupyterlab/notebook";
 import { ISettingRegistry } from "@jupyterlab/settingregistry";
+import { ITranslator, nullTranslator } from "@jupyterlab/translation";
 import { Token } from "@lumino/coreutils";
 import { Poll } from "@lumino/polling";
 import { type ISignal, Signal } from "@lumino/signaling";
@@ -74,9 +75,14 @@ export const overview: JupyterFrontEndPlugin<IOverview> = {
   description: "Asks the server what goes on in the project.",
   autoStart: true,
   provides: IOverview,
-  optional: [INotebookTracker, ISettingRegistry],
-  activate: (app: JupyterFrontEnd, tracker: INotebookTracker | null, registry: ISettingRegistry | null): IOverview => {
-    const api = new Api(app.serviceManager.serverSettings);
+  optional: [INotebookTracker, ISettingRegistry, ITranslator],
+  activate: (
+    app: JupyterFrontEnd,
+    tracker: INotebookTracker | null,
+    registry: ISettingRegistry | null,
+    translator: ITranslator | null,
+  ): IOverview => {
+    const api = new Api(app.serviceManager.serverSettings, (translator ?? nullTranslator).load("mlops_jupyter"));
     const watching = new Watching(
       () => notebookOf({ app, tracker }),
       (notebook) => api.status(notebook),

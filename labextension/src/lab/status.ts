@@ -133,7 +133,8 @@ export const status: JupyterFrontEndPlugin<void> = {
       // Notebook 7 has none.
       return;
     }
-    const item = new StatusItem(app, (translator ?? nullTranslator).load("mlops_jupyter"));
+    const trans = (translator ?? nullTranslator).load("mlops_jupyter");
+    const item = new StatusItem(app, trans);
     bar.registerStatusItem(ID, {
       item,
       align: "left",
@@ -141,7 +142,7 @@ export const status: JupyterFrontEndPlugin<void> = {
       isActive: () => !item.isEmpty,
       activeStateChanged: item.changed,
     });
-    const kept = tracker === null ? null : new Kept(app, tracker);
+    const kept = tracker === null ? null : new Kept(app, tracker, trans);
     const show = (): void => {
       const panel = tracker?.currentWidget;
       item.show_(overview?.found ?? null, panel ? pathOf(panel, app.serviceManager.contents) : null, kept);

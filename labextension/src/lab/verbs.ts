@@ -7,6 +7,7 @@ import { ISettingRegistry } from "@jupyterlab/settingregistry";
 import { ITranslator, nullTranslator } from "@jupyterlab/translation";
 import { Api, type Arguments, Refused, type VerbLine } from "./api";
 import type { Place } from "./calling";
+import { translatedLine } from "./verb_lines";
 import { wrong } from "./words";
 
 const ID = "mlops-jupyter:verbs";
@@ -30,7 +31,7 @@ export const verbs: JupyterFrontEndPlugin<void> = {
     // Not before there is something to see: nobody calls a verb earlier.
     void app.restored.then(async () => {
       try {
-        const table = await new Api(app.serviceManager.serverSettings).table();
+        const table = await new Api(app.serviceManager.serverSettings, place.trans).table();
         const hidden = (await registry?.load(ID))?.get("hidden").composite ?? [];
         table.forEach((verb) => add(place, palette, verb, (hidden as string[]).includes(verb.name)));
         await findWork(place);
@@ -61,10 +62,11 @@ async function findWork(place: Place): Promise<void> {
 
 function add(place: Place, palette: ICommandPalette | null, verb: VerbLine, hidden: boolean): void {
   const command = `mlops:call-${verb.name}`;
+  const line = translatedLine(verb.name, verb.line, place.trans);
   const needs = () => verb.place !== "kernel" || Boolean(place.tracker?.currentWidget);
   place.app.commands.addCommand(command, {
-    label: `${verb.name}: ${verb.line}`,
-    caption: verb.line,
+    label: `${verb.name}: ${line}`,
+    caption: line,
     isEnabled: needs,
     execute: async (args) => {
       const { call } = await import("./calling");

@@ -137,7 +137,7 @@ export class Watch {
   /** Do something about the deployment, one thing at a time, and tell what came of it. */
   private async act(what: string, deed: () => Promise<string>): Promise<void> {
     if (this.doing) {
-      this.done(what, "something else is being done still", true);
+      this.done(what, this.api.trans.__("something else is being done still"), true);
       return;
     }
     this.doing = true;

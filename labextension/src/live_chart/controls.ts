@@ -13,13 +13,15 @@ export function element<K extends keyof HTMLElementTagNameMap>(
 
 /** A row of tabs: one is in the tab order, arrows, Home and End move along. */
 export class Tabs {
-  readonly row = element("div", { role: "tablist", class: "mlops-tabs", "aria-label": "Metrics" });
+  readonly row = element("div", { role: "tablist", class: "mlops-tabs" });
   private buttons = new Map<string, HTMLButtonElement>();
 
   constructor(
     private panel: HTMLElement,
     private onChoose: (key: string) => void,
+    words: string,
   ) {
+    this.row.setAttribute("aria-label", words);
     this.row.addEventListener("keydown", (event) => this.move(event));
   }
 
@@ -58,14 +60,14 @@ export class Tabs {
   }
 }
 
-export function slider(words: string, onChange: (value: number) => void): HTMLElement {
+export function slider(words: string, title: string, onChange: (value: number) => void): HTMLElement {
   const input = element("input", { type: "range", min: "0", max: "0.99", step: "0.01", value: "0" });
   const said = element("output", {}, "0");
   input.addEventListener("input", () => {
     said.value = input.value;
     onChange(Number(input.value));
   });
-  return element("label", { title: "Exponential moving average" }, words, input, said);
+  return element("label", { title }, words, input, said);
 }
 
 export function toggle(words: string, onChange: (on: boolean) => void): HTMLElement {

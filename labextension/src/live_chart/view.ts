@@ -4,6 +4,7 @@ import { element, choice, slider, Tabs, toggle } from "./controls";
 import { type Axis, steady, words } from "./curve";
 import { colour, dashes, Plot, type Look, type Reading } from "./plot";
 import type { Series, Store } from "./store";
+import { english, type Trans } from "./trans";
 
 const RESOURCES = " resources"; // no metric can have this key: theirs begin with "m"
 let views = 0;
@@ -13,7 +14,7 @@ export class View {
   private panel = element("div", { role: "tabpanel", class: "mlops-plot", id: `mlops-plot-${++views}` });
   private readout = element("div", { class: "mlops-readout" });
   private count = element("span", { class: "mlops-count" });
-  private tabs = new Tabs(this.panel, (key) => this.choose(key));
+  private tabs: Tabs;
   private resource: { label: HTMLElement; select: HTMLSelectElement };
   private axis: { label: HTMLElement; select: HTMLSelectElement };
   private plot = new Plot(this.panel, (reading) => this.read(reading));
@@ -30,25 +31,27 @@ export class View {
   constructor(
     private store: Store,
     title: string,
+    private trans: Trans = english,
   ) {
-    this.root.setAttribute("aria-label", `Live chart of ${title}`);
+    this.tabs = new Tabs(this.panel, (key) => this.choose(key), trans.__("Metrics"));
+    this.root.setAttribute("aria-label", trans.__("Live chart of %1", title));
     this.axis = choice(
-      "x axis",
+      trans.__("x axis"),
       [
-        ["step", "by step"],
-        ["time", "by time"],
+        ["step", trans.__("by step")],
+        ["time", trans.__("by time")],
       ],
       (value) => {
         this.axisChosen = true;
         this.set({ axis: value as Axis });
       },
     );
-    this.resource = choice("resource", [], () => this.draw());
+    this.resource = choice(trans.__("resource"), [], () => this.draw());
     const controls = element(
       "div",
       { class: "mlops-controls" },
-      slider("smoothing", (weight) => this.set({ weight })),
-      toggle("log scale", (log) => this.set({ log })),
+      slider(trans.__("smoothing"), trans.__("Exponential moving average"), (weight) => this.set({ weight })),
+      toggle(trans.__("log scale"), (log) => this.set({ log })),
       this.axis.label,
       this.resource.label,
       this.count,
@@ -119,7 +122,7 @@ export class View {
     const metrics = this.store.names(false);
     const resources = this.store.names(true);
     const keys = metrics.map((name): [string, string] => [`m${name}`, name]);
-    if (resources.length) keys.push([RESOURCES, "resources"]);
+    if (resources.length) keys.push([RESOURCES, this.trans.__("resources")]);
     this.tabs.update(keys);
     if (!this.tabChosen || !keys.some(([key]) => key === this.tab)) this.tab = keys[0]?.[0] ?? "";
     this.tabs.choose(this.tab);
@@ -140,7 +143,7 @@ export class View {
     this.plot.fit();
     this.root.dataset.drawn = String(this.plot.drawn);
     this.root.dataset.draws = String(Number(this.root.dataset.draws ?? 0) + 1);
-    this.count.textContent = `${this.store.received.toLocaleString("en")} points`;
+    this.count.textContent = this.trans.__("%1 points", this.store.received.toLocaleString("en"));
   }
 
   private across(resources: boolean): Axis {
@@ -158,8 +161,9 @@ export class View {
   private read(reading: Reading): void {
     const labels = this.store.labels();
     const axis = this.tab === RESOURCES ? "time" : this.axis.select.value;
-    const unit = axis === "time" ? " s" : "";
-    const where = reading.x === null ? "last" : `${axis === "time" ? "at" : "step"} ${words(reading.x)}${unit}`;
+    const at = words(reading.x);
+    const along = axis === "time" ? this.trans.__("at %1 s", at) : this.trans.__("step %1", at);
+    const where = reading.x === null ? this.trans.__("last") : along;
     this.readout.replaceChildren(
       element("span", { class: "mlops-where" }, where),
       ...this.shown.map((one, place) => {

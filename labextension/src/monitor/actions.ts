@@ -1,6 +1,7 @@
 // What can be done about a deployment: each is asked about first, and says what came of it.
 
 import { element } from "../live_chart/controls";
+import type { Trans } from "../live_chart/trans";
 import type { DoneMessage, NowMessage } from "./wire";
 
 /** The shares that are asked for: of a shadow that is given none nothing is said, so that it stays one. */
@@ -10,7 +11,7 @@ export function sharesOf(served: readonly { version: string; shadow: boolean }[]
 }
 
 export class Actions {
-  readonly root = element("section", { class: "mlops-panel mlops-actions", "aria-label": "Traffic" });
+  readonly root = element("section", { class: "mlops-panel mlops-actions" });
   private shares = element("div", { class: "mlops-shares" });
   private question = element("div", { class: "mlops-question", role: "alertdialog", "aria-live": "polite" });
   private outcome = element("div", { class: "mlops-outcome", role: "status" });
@@ -20,13 +21,17 @@ export class Actions {
   private inputs = new Map<string, HTMLInputElement>();
   private asking: HTMLElement | null = null;
 
-  constructor(private send: (content: unknown) => void) {
-    const apply = this.button("shift traffic", () => this.shift());
-    const back = this.button("roll back", () =>
-      this.ask("Let it serve what it served before the last change?", { ask: "rollback" }, back),
+  constructor(
+    private trans: Trans,
+    private send: (content: unknown) => void,
+  ) {
+    this.root.setAttribute("aria-label", trans.__("Traffic"));
+    const apply = this.button(trans.__("shift traffic"), () => this.shift());
+    const back = this.button(trans.__("roll back"), () =>
+      this.ask(trans.__("Let it serve what it served before the last change?"), { ask: "rollback" }, back),
     );
     this.root.append(
-      element("header", {}, element("b", {}, "Traffic")),
+      element("header", {}, element("b", {}, trans.__("Traffic"))),
       this.shares,
       element("div", { class: "mlops-buttons" }, apply, back),
       this.question,
@@ -44,14 +49,15 @@ export class Actions {
     this.inputs.clear();
     this.shares.replaceChildren(
       ...now.served.map((one) => {
-        const label = `version ${one.version} ${one.shadow ? "shadow" : (now.variants[one.version] ?? "")}`;
+        const variant = one.shadow ? this.trans.__("shadow") : (now.variants[one.version] ?? "");
+        const label = this.trans.__("version %1 %2", one.version, variant);
         const input = element("input", {
           type: "number",
           min: "0",
           max: "100",
           step: "any",
           value: String(one.percent),
-          "aria-label": `share of version ${one.version} in percent`,
+          "aria-label": this.trans.__("share of version %1 in percent", one.version),
         });
         this.inputs.set(one.version, input);
         return element("label", {}, element("span", {}, label), input, "%");
@@ -68,7 +74,7 @@ export class Actions {
 
   /** Asks before an alert is acknowledged. */
   acknowledge(id: string, name: string, from: HTMLElement): void {
-    this.ask(`Acknowledge ${name} for an hour?`, { ask: "acknowledge", alert: id }, from);
+    this.ask(this.trans.__("Acknowledge %1 for an hour?", name), { ask: "acknowledge", alert: id }, from);
   }
 
   private shift(): void {
@@ -76,23 +82,30 @@ export class Actions {
     const shares = sharesOf(this.offered, given);
     const sum = Object.values(shares).reduce((total, one) => total + one, 0);
     if (Math.abs(sum - 100) > 1e-6) {
-      this.outcome.textContent = `the shares sum to ${Number(sum.toFixed(6))}, not to 100`;
+      this.outcome.textContent = this.trans.__("the shares sum to %1, not to 100", Number(sum.toFixed(6)));
       this.outcome.classList.add("mlops-alarm");
       [...this.inputs.values()][0]?.focus();
       return;
     }
-    const words = Object.entries(shares).map(([version, percent]) => `version ${version} ${percent} %`);
+    const words = Object.entries(shares).map(([version, percent]) =>
+      this.trans.__("version %1 %2 %", version, percent),
+    );
     const gone = Object.entries(shares).filter(([, percent]) => percent === 0);
+    const versions = gone.map(([version]) => version).join(", ");
     const warning = gone.length
-      ? ` ${gone.map(([version]) => `Version ${version}`).join(" and ")} will be let go.`
+      ? ` ${this.trans._n("Version %2 will be let go.", "Versions %2 will be let go.", gone.length, versions)}`
       : "";
-    this.ask(`Share the traffic out as ${words.join(", ")}?${warning}`, { ask: "share", shares }, this.buttons[0]);
+    this.ask(
+      this.trans.__("Share the traffic out as %1?", words.join(", ")) + warning,
+      { ask: "share", shares },
+      this.buttons[0],
+    );
   }
 
   private ask(words: string, content: unknown, from: HTMLElement): void {
     this.asking = from;
-    const yes = element("button", { type: "button", class: "mlops-yes" }, "yes");
-    const no = element("button", { type: "button" }, "no");
+    const yes = element("button", { type: "button", class: "mlops-yes" }, this.trans.__("yes"));
+    const no = element("button", { type: "button" }, this.trans.__("no"));
     yes.addEventListener("click", () => {
       this.answered();
       this.busy(true);

@@ -1,6 +1,7 @@
 // Drift: a bar a feature, those that moved most first; a click shows both distributions.
 
 import { element } from "../live_chart/controls";
+import type { Trans } from "../live_chart/trans";
 import { svg } from "./charts";
 import type { DistributionMessage, Feature, Report, Spread } from "./wire";
 import { count, number, share } from "./words";
@@ -23,7 +24,7 @@ interface Row {
 }
 
 export class Drift {
-  readonly root = element("section", { class: "mlops-panel mlops-drift", "aria-label": "Drift" });
+  readonly root = element("section", { class: "mlops-panel mlops-drift" });
   private version = "";
   private all = false;
   private opened: Opened | null = null;
@@ -32,7 +33,12 @@ export class Drift {
   private past: Past = () => [];
   private drawn = "";
 
-  constructor(private onOpen: (opened: Opened | null) => void) {}
+  constructor(
+    private trans: Trans,
+    private onOpen: (opened: Opened | null) => void,
+  ) {
+    this.root.setAttribute("aria-label", trans.__("Drift"));
+  }
 
   show(reports: Report[], spread: DistributionMessage | null, past: Past): void {
     this.reports = reports;
@@ -54,14 +60,17 @@ export class Drift {
     // The longest bar fills its place; a threshold never lies beyond the middle.
     const scale = Math.max(2, ...rows.map((row) => row.excess));
     const drifted = rows.filter((row) => moved(row.feature)).length;
-    const said = report.rows[1] > 0 ? `${drifted} of ${rows.length} · ${count(report.rows[1])} rows` : "no rows yet";
+    const said =
+      report.rows[1] > 0
+        ? this.trans.__("%1 of %2 · %3 rows against %4", drifted, rows.length, count(report.rows[1]), report.baseline)
+        : this.trans.__("no rows yet against %1", report.baseline);
     this.root.replaceChildren(
       element(
         "header",
         {},
-        element("b", {}, "Drift"),
+        element("b", {}, this.trans.__("Drift")),
         this.versions(report),
-        element("span", { class: "mlops-faint" }, rows.length ? `${said} against ${report.baseline}` : "not known"),
+        element("span", { class: "mlops-faint" }, rows.length ? said : this.trans.__("not known")),
       ),
       element("div", { class: "mlops-drift-rows", role: "list" }, ...shown.map((row) => this.row(report, row, scale))),
       ...(rows.length > SHOWN ? [this.more(rows.length)] : []),
@@ -71,11 +80,12 @@ export class Drift {
   }
 
   private versions(report: Report): Node {
-    if (this.reports.length < 2) return element("span", {}, report.version && `version ${report.version}`);
+    if (this.reports.length < 2)
+      return element("span", {}, report.version && this.trans.__("version %1", report.version));
     const select = element(
       "select",
-      { "aria-label": "version" },
-      ...this.reports.map((one) => element("option", { value: one.version }, `version ${one.version}`)),
+      { "aria-label": this.trans.__("version") },
+      ...this.reports.map((one) => element("option", { value: one.version }, this.trans.__("version %1", one.version))),
     );
     select.value = report.version;
     select.addEventListener("change", () => {
@@ -96,8 +106,8 @@ export class Drift {
     mark.style.left = `${100 / scale}%`;
     bar.append(filled, mark);
     const words = [
-      drifted ? "drifted" : "",
-      missing.length ? `missing ${share(missing[0])} → ${share(missing[1])}` : "",
+      drifted ? this.trans.__("drifted") : "",
+      missing.length ? this.trans.__("missing %1 → %2", share(missing[0]), share(missing[1])) : "",
       note,
     ].filter(Boolean);
     const button = element(
@@ -107,7 +117,7 @@ export class Drift {
         class: "mlops-drift-row",
         "data-feature": `${row.output ? "→" : ""}${name}`,
         "aria-expanded": String(open),
-        title: `${name}: ${method} ${number(score)}, threshold ${number(threshold)}`,
+        title: this.trans.__("%1: %2 %3, threshold %4", name, method, number(score), number(threshold)),
       },
       element("span", { class: "mlops-drift-name" }, row.output ? `→ ${name}` : name),
       bar,
@@ -132,20 +142,33 @@ export class Drift {
       spread.version === this.opened.version &&
       spread.output === this.opened.output;
     if (!here || !spread.spread)
-      return element("div", { class: "mlops-overlay mlops-faint" }, here ? "there is no distribution" : "…");
+      return element(
+        "div",
+        { class: "mlops-overlay mlops-faint" },
+        here ? this.trans.__("there is no distribution") : "…",
+      );
     const past = this.past(this.opened!);
-    const found = element("div", { class: "mlops-overlay" }, histogram(spread.spread), legend(spread.spread));
+    const found = element(
+      "div",
+      { class: "mlops-overlay" },
+      histogram(spread.spread, this.trans),
+      legend(spread.spread, this.trans),
+    );
     if (past.filter((score) => score !== null).length > 1) {
       found.append(
-        element("div", { class: "mlops-faint" }, "score over the time range, threshold dashed"),
-        history(past, threshold),
+        element("div", { class: "mlops-faint" }, this.trans.__("score over the time range, threshold dashed")),
+        history(past, threshold, this.trans),
       );
     }
     return found;
   }
 
   private more(all: number): HTMLElement {
-    const button = element("button", { type: "button", class: "mlops-link" }, this.all ? "fewer" : `all ${all}`);
+    const button = element(
+      "button",
+      { type: "button", class: "mlops-link" },
+      this.all ? this.trans.__("fewer") : this.trans.__("all %1", all),
+    );
     button.addEventListener("click", () => {
       this.all = !this.all;
       this.draw();
@@ -181,7 +204,7 @@ function excess([, , score, threshold]: Feature): number {
   return threshold === null ? 0 : threshold > 0 ? score / threshold : score;
 }
 
-function histogram(spread: Spread): SVGElement {
+function histogram(spread: Spread, trans: Trans): SVGElement {
   const width = 420;
   const height = 90;
   const top = Math.max(...spread.baseline, ...spread.now, 1e-9);
@@ -198,7 +221,9 @@ function histogram(spread: Spread): SVGElement {
       svg(
         "title",
         {},
-        document.createTextNode(`${bin(spread, place)}: ${share(then)} then, ${share(spread.now[place])} now`),
+        document.createTextNode(
+          trans.__("%1: %2 then, %3 now", bin(spread, place, trans), share(then), share(spread.now[place])),
+        ),
       ),
     );
     return bar;
@@ -207,14 +232,14 @@ function histogram(spread: Spread): SVGElement {
   return svg(
     "svg",
     { viewBox: `0 -2 ${width} ${height + 4}`, role: "img", class: "mlops-histogram", preserveAspectRatio: "none" },
-    svg("title", {}, document.createTextNode("baseline and now")),
+    svg("title", {}, document.createTextNode(trans.__("baseline and now"))),
     svg("g", { class: "mlops-histogram-then" }, ...bars),
     svg("path", { class: "mlops-histogram-now", d: line }),
   );
 }
 
 /** A feature's score over the time range, beside its threshold. */
-function history(past: (number | null)[], threshold: number | null): SVGElement {
+function history(past: (number | null)[], threshold: number | null, trans: Trans): SVGElement {
   const width = 420;
   const height = 36;
   const top = 1.1 * Math.max(threshold ?? 0, ...past.map((score) => score ?? 0), 1e-9);
@@ -232,7 +257,7 @@ function history(past: (number | null)[], threshold: number | null): SVGElement 
   return svg(
     "svg",
     { viewBox: `0 0 ${width} ${height}`, role: "img", class: "mlops-history", preserveAspectRatio: "none" },
-    svg("title", {}, document.createTextNode("score over time")),
+    svg("title", {}, document.createTextNode(trans.__("score over time"))),
     svg("path", { class: "mlops-history-score", d: line.join("") }),
     ...(threshold === null
       ? []
@@ -240,19 +265,19 @@ function history(past: (number | null)[], threshold: number | null): SVGElement 
   );
 }
 
-function legend(spread: Spread): HTMLElement {
+function legend(spread: Spread, trans: Trans): HTMLElement {
   const last = spread.baseline.length - 1;
   const scores = Object.entries(spread.scores).map(([name, score]) => `${name.replace("_", "-")} ${number(score)}`);
   return element(
     "div",
     { class: "mlops-overlay-words" },
-    element("span", {}, bin(spread, 0)),
-    element("span", {}, last > 0 ? bin(spread, last) : ""),
-    element("span", { class: "mlops-faint" }, `filled: baseline, line: now · ${scores.join(" · ")}`),
+    element("span", {}, bin(spread, 0, trans)),
+    element("span", {}, last > 0 ? bin(spread, last, trans) : ""),
+    element("span", { class: "mlops-faint" }, trans.__("filled: baseline, line: now · %1", scores.join(" · "))),
   );
 }
 
-function bin(spread: Spread, place: number): string {
+function bin(spread: Spread, place: number, trans: Trans): string {
   if (spread.names.length) return spread.names[place] ?? "";
-  return `${number(spread.edges[place], 4)} to ${number(spread.edges[place + 1], 4)}`;
+  return trans.__("%1 to %2", number(spread.edges[place], 4), number(spread.edges[place + 1], 4));
 }

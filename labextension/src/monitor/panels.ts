@@ -1,6 +1,7 @@
 // Quality, alerts and decisions: lists that are drawn anew when what they say has changed.
 
 import { element } from "../live_chart/controls";
+import type { Trans } from "../live_chart/trans";
 import type { Alert, Metric, NowMessage } from "./wire";
 import { count, moment, number } from "./words";
 
@@ -9,6 +10,7 @@ class Panel {
   private drawn = "";
 
   constructor(
+    protected trans: Trans,
     private title: string,
     name: string,
   ) {
@@ -30,19 +32,23 @@ class Panel {
 }
 
 export class QualityPanel extends Panel {
-  constructor() {
-    super("Quality", "mlops-quality");
+  constructor(trans: Trans) {
+    super(trans, trans.__("Quality"), "mlops-quality");
   }
 
   show(qualities: NowMessage["qualities"]): void {
     const labelled = qualities.reduce((sum, one) => sum + one.labelled, 0);
     const rows = qualities.reduce((sum, one) => sum + one.rows, 0);
-    this.draw(qualities, qualities.length === 0, `${count(labelled)} of ${count(rows)} rows labelled`, () =>
-      qualities.flatMap((one) =>
-        one.metrics.map((metric) =>
-          this.row(qualities.length > 1 ? `${metric[0]} · ${one.version}` : metric[0], metric),
+    this.draw(
+      qualities,
+      qualities.length === 0,
+      this.trans.__("%1 of %2 rows labelled", count(labelled), count(rows)),
+      () =>
+        qualities.flatMap((one) =>
+          one.metrics.map((metric) =>
+            this.row(qualities.length > 1 ? `${metric[0]} · ${one.version}` : metric[0], metric),
+          ),
         ),
-      ),
     );
   }
 
@@ -57,26 +63,31 @@ export class QualityPanel extends Panel {
       point.style.left = `${100 * value}%`;
       bar.append(interval, point);
     }
-    const span = low === null || high === null ? "" : `${number(low)} to ${number(high)}`;
+    const span = low === null || high === null ? "" : this.trans.__("%1 to %2", number(low), number(high));
     return element(
       "div",
       { class: "mlops-row" },
       element("span", { class: "mlops-row-name" }, name),
       bar,
       element("b", {}, number(value)),
-      element("span", { class: "mlops-faint", title: "95 % confidence interval" }, span),
+      element("span", { class: "mlops-faint", title: this.trans.__("95 % confidence interval") }, span),
     );
   }
 }
 
 export class AlertPanel extends Panel {
-  constructor(private onAcknowledge: (alert: Alert, from: HTMLElement) => void) {
-    super("Alerts", "mlops-alerts");
+  constructor(
+    trans: Trans,
+    private onAcknowledge: (alert: Alert, from: HTMLElement) => void,
+  ) {
+    super(trans, trans.__("Alerts"), "mlops-alerts");
   }
 
   show(alerts: Alert[]): void {
     const loud = alerts.filter((alert) => !alert.silenced).length;
-    this.draw(alerts, alerts.length === 0, `${loud} firing`, () => alerts.map((alert) => this.row(alert)));
+    this.draw(alerts, alerts.length === 0, this.trans.__("%1 firing", loud), () =>
+      alerts.map((alert) => this.row(alert)),
+    );
   }
 
   private row(alert: Alert): HTMLElement {
@@ -92,11 +103,12 @@ export class AlertPanel extends Panel {
       ),
       element("b", {}, alert.name),
       element("span", {}, alert.summary),
-      element("span", { class: "mlops-faint" }, `since ${moment(alert.since)}`),
+      element("span", { class: "mlops-faint" }, this.trans.__("since %1", moment(alert.since))),
     );
-    if (alert.silenced) row.append(element("span", { class: "mlops-faint" }, "acknowledged"));
+    if (alert.silenced) row.append(element("span", { class: "mlops-faint" }, this.trans.__("acknowledged")));
     else {
-      const button = element("button", { type: "button", "aria-label": `acknowledge ${alert.name}` }, "acknowledge");
+      const label = this.trans.__("acknowledge %1", alert.name);
+      const button = element("button", { type: "button", "aria-label": label }, this.trans.__("acknowledge"));
       button.addEventListener("click", () => this.onAcknowledge(alert, button));
       row.append(button);
     }
@@ -105,8 +117,8 @@ export class AlertPanel extends Panel {
 }
 
 export class DecisionPanel extends Panel {
-  constructor() {
-    super("Decisions", "mlops-decisions");
+  constructor(trans: Trans) {
+    super(trans, trans.__("Decisions"), "mlops-decisions");
   }
 
   show(decisions: NowMessage["decisions"]): void {
@@ -120,7 +132,7 @@ export class DecisionPanel extends Panel {
             { class: "mlops-decision" },
             element("span", { class: "mlops-faint" }, moment(at)),
             element("b", {}, verdict),
-            element("span", {}, `version ${version} at ${number(percent)} %: ${reason}`),
+            element("span", {}, this.trans.__("version %1 at %2 %: %3", version, number(percent), reason)),
           ),
         ),
     );

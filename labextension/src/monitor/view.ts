@@ -1,6 +1,7 @@
 // One view of a dashboard. It draws, and keeps the kernel at work, only while somebody can see it.
 
 import { element } from "../live_chart/controls";
+import { english, type Trans } from "../live_chart/trans";
 import { Actions } from "./actions";
 import { Chart, type Line, Together } from "./charts";
 import { Drift } from "./drift";
@@ -19,22 +20,17 @@ export class View {
   readonly root = element("section", { class: "mlops-monitor" });
   private readonly id = `view-${++views}-${Math.random().toString(36).slice(2)}`;
   private together = new Together(() => this.onZoom());
-  private charts = {
-    requests: new Chart("Requests", "per second", rate, this.together),
-    durations: new Chart("Latency", "ms", (value) => duration(value), this.together, 1_000),
-    errors: new Chart("Errors", "per second", rate, this.together),
-    waiting: new Chart("In flight, queued", "requests", (value) => number(value), this.together),
-  };
+  private charts: Record<"requests" | "durations" | "errors" | "waiting", Chart>;
   private drift: Drift;
-  private quality = new QualityPanel();
-  private decisions = new DecisionPanel();
+  private quality: QualityPanel;
+  private decisions: DecisionPanel;
   private actions: Actions;
   private alerts: AlertPanel;
   private status = element("span", { class: "mlops-badge" });
   private source = element("span", { class: "mlops-faint" });
-  private ranges = element("div", { class: "mlops-ranges", role: "group", "aria-label": "time range" });
-  private pause = element("button", { type: "button", "aria-pressed": "false" }, "pause");
-  private unzoom = element("button", { type: "button" }, "whole range");
+  private ranges = element("div", { class: "mlops-ranges", role: "group" });
+  private pause = element("button", { type: "button", "aria-pressed": "false" });
+  private unzoom = element("button", { type: "button" });
   private tiles = element("div", { class: "mlops-tiles" });
   private notes = element("div", { class: "mlops-notes", role: "status" });
   private silence = element("div", { class: "mlops-alarm", role: "status" }, "");
@@ -49,13 +45,26 @@ export class View {
     private store: Store,
     title: string,
     since: number,
-    from = "the kernel",
+    silent?: string,
+    private trans: Trans = english,
   ) {
-    this.silence.textContent = `⚠ ${from} says nothing any more: this is how it was`;
-    this.drift = new Drift((opened) => store.send({ ask: "open", ...(opened ?? { feature: null }) }));
-    this.actions = new Actions((content) => store.send(content));
-    this.alerts = new AlertPanel((alert, from) => this.actions.acknowledge(alert.id, alert.name, from));
-    this.root.setAttribute("aria-label", `Dashboard of ${title}`);
+    const perSecond = trans.__("per second");
+    this.charts = {
+      requests: new Chart(trans.__("Requests"), perSecond, rate, this.together),
+      durations: new Chart(trans.__("Latency"), "ms", (value) => duration(value), this.together, 1_000),
+      errors: new Chart(trans.__("Errors"), perSecond, rate, this.together),
+      waiting: new Chart(trans.__("In flight, queued"), trans.__("requests"), (value) => number(value), this.together),
+    };
+    this.silence.textContent = silent ?? trans.__("⚠ the kernel says nothing any more: this is how it was");
+    this.quality = new QualityPanel(trans);
+    this.decisions = new DecisionPanel(trans);
+    this.drift = new Drift(trans, (opened) => store.send({ ask: "open", ...(opened ?? { feature: null }) }));
+    this.actions = new Actions(trans, (content) => store.send(content));
+    this.alerts = new AlertPanel(trans, (alert, from) => this.actions.acknowledge(alert.id, alert.name, from));
+    this.root.setAttribute("aria-label", trans.__("Dashboard of %1", title));
+    this.ranges.setAttribute("aria-label", trans.__("time range"));
+    this.pause.textContent = trans.__("pause");
+    this.unzoom.textContent = trans.__("whole range");
     this.buildRanges(since);
     this.pause.addEventListener("click", () => this.setPaused(!this.paused));
     this.unzoom.addEventListener("click", () => this.together.set(null));
@@ -106,7 +115,8 @@ export class View {
     this.actions.root.inert = away;
     this.root.classList.toggle("mlops-away", away);
     if (away) {
-      this.root.dataset.status = this.status.textContent = "unknown";
+      this.root.dataset.status = "unknown";
+      this.status.textContent = this.trans.__("unknown");
       this.status.className = "mlops-badge mlops-badge-warning";
     } else {
       this.update();
@@ -191,7 +201,7 @@ export class View {
       this.status.className = `mlops-badge mlops-badge-${{ ready: "ok", failed: "failed", starting: "running" }[now.status] ?? "warning"}`;
       const last = store.times[store.times.length - 1];
       this.source.textContent = [
-        now.source === "endpoint" ? "its own history" : now.source,
+        now.source === "endpoint" ? this.trans.__("its own history") : now.source,
         last === undefined ? "" : clock(last, true),
       ]
         .filter(Boolean)
@@ -240,17 +250,17 @@ export class View {
       const found = store.curves.find((one) => one?.what === what && one.version === version);
       return found ? [{ label: words, style, values: found.values }] : [];
     };
-    const each = (what: string) =>
-      versions.flatMap((version, style) => line(what, version, several ? label(version) : what, style));
+    const each = (what: string, words: string) =>
+      versions.flatMap((version, style) => line(what, version, several ? label(version) : words, style));
     const quantiles = several
       ? versions.flatMap((version, style) => line("p95", version, `p95 ${label(version)}`, style))
       : versions.flatMap((version) => ["p50", "p95", "p99"].flatMap((what, style) => line(what, version, what, style)));
-    this.charts.requests.show(store.times, each("requests"), store.range);
+    this.charts.requests.show(store.times, each("requests", this.trans.__("requests")), store.range);
     this.charts.durations.show(store.times, quantiles, store.range);
-    this.charts.errors.show(store.times, each("errors"), store.range);
+    this.charts.errors.show(store.times, each("errors", this.trans.__("errors")), store.range);
     this.charts.waiting.show(
       store.times,
-      [...line("in_flight", "", "in flight", 0), ...line("queued", "", "queued", 1)],
+      [...line("in_flight", "", this.trans.__("in flight"), 0), ...line("queued", "", this.trans.__("queued"), 1)],
       store.range,
     );
     for (const chart of Object.values(this.charts)) chart.fit();
@@ -277,12 +287,16 @@ export class View {
     const drifted = features.filter((feature) => feature[4] || feature[5].length).length;
     const metric = store.now?.qualities[0]?.metrics[0];
     const shown: [string, string, boolean][] = [
-      ["requests / s", rate(requests), false],
+      [this.trans.__("requests / s"), rate(requests), false],
       ["p95", duration(worst("p95")), false],
       ["p99", duration(worst("p99")), false],
-      ["errors", share(failing), failing !== null && failing > 0.01],
-      ["rows / s", rate(sum("rows")), false],
-      ["drifted", reports.length ? `${drifted} of ${features.length}` : DASH, drifted > 0],
+      [this.trans.__("errors"), share(failing), failing !== null && failing > 0.01],
+      [this.trans.__("rows / s"), rate(sum("rows")), false],
+      [
+        this.trans.__("drifted"),
+        reports.length ? this.trans.__("%1 of %2", drifted, features.length) : DASH,
+        drifted > 0,
+      ],
       ...(metric ? [[metric[0], number(metric[1]), false] as [string, string, boolean]] : []),
     ];
     if (this.tiles.childElementCount !== shown.length) {
@@ -325,7 +339,7 @@ export class View {
 
   private setPaused(paused: boolean): void {
     this.paused = paused;
-    this.pause.textContent = paused ? "go on" : "pause";
+    this.pause.textContent = paused ? this.trans.__("go on") : this.trans.__("pause");
     this.pause.setAttribute("aria-pressed", String(paused));
     this.root.classList.toggle("mlops-paused", paused);
     this.tell();

@@ -72,7 +72,7 @@ def test_each_route_refuses_who_has_not_logged_in(server, project, monkeypatch):
     for variable in (extension.SERVER_URL, extension.SERVER_ROOT, extension.SERVER_PROJECT):
         monkeypatch.setenv(variable, "")  # told to this process too, and taken back at the end
     found = paths(project)
-    assert len(found) == 14
+    assert len(found) == 15
     with httpx.Client(base_url=server.base_url.join("/"), timeout=30, trust_env=False) as stranger:
         for path in found:
             answers = {method: stranger.request(method, path) for method in METHODS}

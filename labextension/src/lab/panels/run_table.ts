@@ -149,8 +149,18 @@ export class RunTable {
   }
 
   wordOf(column: Column): string {
-    const words = { name: "Name", status: "Status", started: "Started", duration_s: "Took" };
-    return metricOf(column) ?? this.trans.__(words[column as keyof typeof words]);
+    switch (column) {
+      case "name":
+        return this.trans.__("Name");
+      case "status":
+        return this.trans.__("Status");
+      case "started":
+        return this.trans.__("Started");
+      case "duration_s":
+        return this.trans.__("Took");
+      default:
+        return metricOf(column) ?? "";
+    }
   }
 
   private element(): HTMLElement {

@@ -20,6 +20,7 @@ const FEWEST_COMPARED = 2;
 const MOST_COMPARED = 20;
 const WATCHED = 50;
 const TRACK = "mlops:call-track";
+const TRACKED = "%%mlops track";
 
 /** Of what runs are asked for: the same in every page of them. */
 interface Asked {
@@ -225,7 +226,7 @@ export class RunsSection extends Section {
       this.last?.experiment ?? "",
     );
     const code = document.createElement("code");
-    code.textContent = "%%mlops track";
+    code.textContent = TRACKED;
     const track = small(trans.__("Track the chosen cell…"), "", () => void app.commands.execute(TRACK));
     track.hidden = !app.commands.hasCommand(TRACK);
     this.none.append(code, track);

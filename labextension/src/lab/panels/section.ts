@@ -38,7 +38,7 @@ export abstract class Section extends Widget {
     seconds: number,
   ) {
     super();
-    this.api = new Api(place.app.serviceManager.serverSettings);
+    this.api = new Api(place.app.serviceManager.serverSettings, place.trans);
     this.id = `mlops-${name}`;
     this.title.label = label;
     this.addClass("mlops-Section");
