@@ -67,7 +67,7 @@ def around(folder: Path) -> settings.Settings:
 
 
 def _seen(folder: RunFolder) -> OpenRunSeen | None:
-    if folder.shipped().status is not None or not folder.owner_lives():
+    if folder.has_ended() or not folder.owner_lives() or folder.shipped().status is not None:
         return None
     start = folder.start()
     if start is None:

@@ -19,6 +19,7 @@ from .reading import Position
 _START, _OWNER, _SHIPPED, _FILES, _REFUSED = "run.json", "owner.alive", "shipped.json", "files", "refused.jsonl"
 # Where folders go whose runs are in their stores, and what is left of them then.
 _ARRIVED, _LEFT = "arrived", {_START, _SHIPPED, _REFUSED}
+_ENDED = "ended"
 
 
 @dataclass(frozen=True)
@@ -112,6 +113,16 @@ class RunFolder:
         if self._alive is not None:
             self._alive.give_back()
             self._alive = None
+
+    def note_end(self) -> None:
+        """Say that the run's body has come to its end, for who only looks: the journal has more to say of it."""
+        # A full disk, or a folder that is gone, keeps no run from ending.
+        with contextlib.suppress(OSError):
+            (self.path / _ENDED).touch()
+
+    def has_ended(self) -> bool:
+        """Tell whether the run's body has come to its end, though not all may be shipped, or its snapshot taken."""
+        return (self.path / _ENDED).exists()
 
     def owner_lives(self) -> bool:
         """Tell whether the process that opened the run is there still."""

@@ -157,6 +157,7 @@ class RunJournal:
         self.ended = status
         self.ended_ms = time.time_ns() // 1_000_000 if time_ms is None else time_ms
         self._entry({"end": status, "time_ms": self.ended_ms}, last=True)
+        self.folder.note_end()
 
     def close(self) -> None:
         """Let go of the folder, which the shipper may then remove, and have everything shipped."""
