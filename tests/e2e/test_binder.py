@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any
 
 import nbformat
+from jupyter_server.serverapp import ServerApp
+from jupyter_server.services.kernels.kernelmanager import AsyncMappingKernelManager
 from playwright.sync_api import Page, expect
 
 from tests.conftest import REPOSITORY
@@ -82,6 +85,16 @@ def read_on(page: Page, name: str) -> None:
     link.click()
     page.wait_for_function(f"name => {PANEL}?.context?.path === name", arg=f"notebooks/{name}.ipynb")
     page.wait_for_function(READY)
+
+
+def test_kernels_that_nobody_uses_are_ended(tmp_path: Path):
+    """They would need more than a session has; it suits a demo only if it is not the default of an hour or never."""
+    shutil.copy(REPOSITORY / "binder" / "jupyter_server_config.json", tmp_path)
+    app = ServerApp(config_dir=str(tmp_path))
+    app.load_config_file()
+    manager = AsyncMappingKernelManager(config=app.config)
+    assert manager.cull_connected
+    assert 0 < manager.cull_idle_timeout + manager.cull_interval <= 300
 
 
 def test_the_tutorial_is_all_of_the_notebooks():
