@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -18,10 +19,17 @@ from tests.fakes.servers import answers, free_port, serving
 _UV = Path(sys.executable).with_name("uv")
 
 
+# What uv says when nobody answers at the index; all else is a fault of ours.
+_OFFLINE = re.compile(
+    r"error sending request|dns error|failed to fetch|connection (refused|reset)|timed? ?out", re.IGNORECASE
+)
+
+
 def uv(*words: str) -> None:
     done = subprocess.run([_UV, "--quiet", *words], capture_output=True, text=True, check=False, timeout=900)
-    if done.returncode:
-        pytest.skip(f"no environment can be made here: {done.stderr.strip()[-300:]}")
+    if done.returncode and _OFFLINE.search(done.stderr):
+        pytest.skip(f"the package index cannot be reached: {done.stderr.strip()[-300:]}")
+    assert done.returncode == 0, f"uv {shlex.join(words)}: {done.stderr}"
 
 
 @pytest.fixture(scope="module")
@@ -74,3 +82,9 @@ def test_both_halves_are_listed_and_answer(fresh, clean_environment, tmp_path):
         assert package.status_code == 200
         verb = httpx.post(f"{base}mlops-jupyter/verbs/status?token=t", json={}, timeout=120)
         assert verb.status_code == 200, verb.text
+
+
+def test_a_wheel_that_cannot_be_built_is_no_lack_of_an_index(tmp_path):
+    (tmp_path / "pyproject.toml").write_text("[project]\nname = 3\n")
+    with pytest.raises(AssertionError, match="uv build"):
+        uv("build", "--offline", "--wheel", str(tmp_path))

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import io
+import json
 import re
+from pathlib import Path
 from typing import get_args
 
 import pytest
 
 from mlops_jupyter import grammar
+from mlops_jupyter.errors import NotFound
 from mlops_jupyter.faces import render
+from mlops_jupyter.faces.server import routes, worker
 from mlops_jupyter.grammar.values import Kind
 from mlops_jupyter.records import ModelTable, RegisteredVersion, Run, RunTable
 from mlops_jupyter.verbs import VERBS, Verb
@@ -49,3 +54,29 @@ def test_runs_and_models():
     models = render.data(ModelTable((RegisteredVersion("churn", "1", "x"),), None, "x"))
     assert interface("ModelTable", GENERATED) == list(models)
     assert interface("RegisteredVersion", GENERATED) == list(models["versions"][0])
+
+
+def test_what_a_verb_is_called_with():
+    assert set(interface("Request")) == routes._WORDS
+
+
+def told(verb: str, **arguments: object) -> list[dict[str, object]]:
+    """Run a verb as the server's worker does, and return what it tells."""
+    channel = io.StringIO()
+    request = {"verb": verb, "arguments": arguments, "yes": True, "form": "shown"}
+    worker._run(request, worker.LineReporter(channel))
+    return [json.loads(line) for line in channel.getvalue().splitlines()]
+
+
+def test_how_a_verb_at_work_is_told(project):
+    (well,), (ill,) = told("status"), told("undeploy", name="churn")
+    failed = {"event": "result", "failed": True, "data": {}, **worker.said(NotFound("x"))}
+    assert (well["event"], ill["event"]) == ("result", "error")
+    assert set(interface("Ended")) == {*well, *ill, *failed}
+    source = Path(worker.__file__).read_text(encoding="utf-8")
+    names = set(re.findall(r'\btell\(\s*"(\w+)"', source)) | {"started"}
+    event = re.search(r"export type Event =(.*?);\n\n", API, re.DOTALL)
+    ended = re.search(r"export interface Ended {\n  event: ([^;]*);", API)
+    assert event is not None
+    assert ended is not None
+    assert set(re.findall(r'"(\w+)"', event[1] + ended[1])) == names

@@ -2,6 +2,7 @@
 import { Dialog, Notification, showDialog, showErrorMessage } from "@jupyterlab/apputils";
 import type { Arguments, ModelTable, ModelVersion, Value } from "../api";
 import { call, type Place } from "../calling";
+import type { Promotion } from "../generated";
 import { Form } from "../form";
 import { wrong } from "../words";
 import { part, small } from "./parts";
@@ -10,14 +11,6 @@ import { number, when } from "./run_words";
 
 const SECONDS = 30;
 const METRICS = 2;
-
-/** What `promote` says. */
-interface Promoted {
-  readonly model: string;
-  readonly alias: string;
-  readonly version: string;
-  readonly before: string | null;
-}
 
 export class ModelsSection extends Section {
   private readonly list = document.createElement("div");
@@ -150,7 +143,7 @@ export class ModelsSection extends Section {
       if (!answer.button.accept || !(await this.moves(given, about))) {
         return;
       }
-      const done = await this.api.data<Promoted>("promote", given, about);
+      const done = await this.api.data<Promotion>("promote", given, about);
       const before =
         done.before === null || done.before === done.version ? "" : trans.__(" (before: version %1)", done.before);
       const said = trans.__("%1@%2 is version %3 now%4", done.model, done.alias, done.version, before);
