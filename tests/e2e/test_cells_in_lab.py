@@ -215,7 +215,7 @@ model = DummyClassifier().fit(X, [0, 1])"""
     expect(page.locator(".jp-OutputArea-output").last).to_contain_text("churn", timeout=120_000)
     expect(page.locator(".mlops-Result")).to_have_count(0)
     (version,) = json.loads(terminal("models", "--json", cwd=project).out)["versions"]
-    assert (version["name"], version["version"]) == ("churn", "1")
+    assert (version["model"], version["version"]) == ("churn", "1")
 
 
 @pytest.fixture

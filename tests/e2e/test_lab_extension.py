@@ -7,6 +7,8 @@ from pathlib import Path
 
 from playwright.sync_api import Page, expect
 
+from mlops_jupyter import grammar
+from mlops_jupyter.verbs import VERBS
 from tests.e2e import test_jupyterlab as browser
 from tests.e2e.test_jupyterlab import KERNEL, READY, open_notebook, picture, run_all
 from tests.fakes.notebooks import write_notebook
@@ -56,6 +58,26 @@ def test_a_verb_from_the_palette(lab: str, page: Page, project: Path):
     dialog.get_by_role("button", name="Run").click()
     expect(page.locator(".mlops-Result-error:visible")).to_be_visible()
     expect(page.locator(".mlops-Result-error:visible")).to_contain_text("query")
+
+
+def test_every_verb_is_a_command_with_a_form(lab: str, page: Page, project: Path):
+    write_notebook(project / "train.ipynb", "x = 1")
+    open_notebook(page, lab, "train.ipynb")
+    names = [name for name, verb in VERBS.items() if verb.place != "code"]
+    page.wait_for_function(f"() => window.jupyterapp.commands.hasCommand('mlops:call-{names[-1]}')")
+    known = set(page.evaluate("() => window.jupyterapp.commands.listCommands()"))
+    assert {f"mlops:call-{name}" for name in names} <= known
+    dialog = page.locator(".jp-Dialog")
+    for name in names:
+        fields = grammar.describe(name)["parameters"]
+        if not fields:
+            # It is called at once.
+            continue
+        page.evaluate("id => { window.jupyterapp.commands.execute(id); }", f"mlops:call-{name}")
+        expect(dialog.locator(".jp-Dialog-header")).to_have_text(f"mlops {name}")
+        expect(dialog.locator(".mlops-Form [name]")).to_have_count(len(fields))
+        dialog.get_by_role("button", name="Cancel").click()
+        expect(dialog).to_have_count(0)
 
 
 def test_a_verb_that_takes_long_is_cancelled(lab: str, page: Page, project: Path, terminal):

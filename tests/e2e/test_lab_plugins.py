@@ -1,4 +1,4 @@
-"""Each of the extension's plugins can be disabled alone: the others start, and nothing is offered that leads nowhere."""
+"""Each of the extension's plugins can be disabled alone: the others start, and nothing that is offered is dead."""
 
 from __future__ import annotations
 
@@ -46,7 +46,8 @@ def test_each_plugin_can_be_disabled_alone(lab: str, page: Page, complaints: lis
         if disabled != "mlops-jupyter:badges":
             expect(badge).to_contain_text("fit")
             # A click would show the run, by a command of this plugin.
-            assert badge.evaluate("one => one.tagName") == ("SPAN" if disabled == "mlops-jupyter:notebook" else "BUTTON")
+            tag = "SPAN" if disabled == "mlops-jupyter:notebook" else "BUTTON"
+            assert badge.evaluate("one => one.tagName") == tag
         if disabled != "mlops-jupyter:sidebar":
             page.evaluate("() => window.jupyterapp.commands.execute('mlops:show-sidebar')")
             kept = page.locator("#mlops-versions").get_by_role("button", name="Snapshot")
