@@ -150,6 +150,7 @@ def deploy(
             follows=follows,
             verbose_errors=verbose_errors,
             monitoring=current.monitoring,
+            limits=current.serving,
             config=config,
             auto=policy,
             continues=shadow,

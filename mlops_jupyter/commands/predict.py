@@ -20,6 +20,8 @@ from ..records import Deployment, Prediction
 from . import targets
 
 _SCALARS = {"boolean", "integer", "long", "float", "double", "string", "binary", "datetime"}
+# Of a target that does not say how long it takes; and for the words of one that has given up.
+_TIMEOUT_S, _WORDS_S = 60.0, 5.0
 
 
 def predict(
@@ -27,7 +29,7 @@ def predict(
     data: Object,
     *,
     target: str = targets.LOCAL,
-    timeout: float = 60.0,
+    timeout: float | None = None,
     output: Path | None = None,
     reporter: Reporter = Silent(),  # noqa: B008 -- stateless
 ) -> Prediction:
@@ -44,7 +46,8 @@ def predict(
     target
         Where it runs.
     timeout
-        Seconds that the answer to one request may take.
+        Seconds to wait for an answer; else as long as the endpoint gives it, which is 60 s unless timeout_s under
+        [serving] in mlops.toml said otherwise when it was deployed. It gives up then, however long this waits.
     output
         A file of CSV, Parquet or JSON, by its name, for the answers: a line a row, with the id of its request and its
         number within it, as `feedback` wants labels.
@@ -69,12 +72,16 @@ def predict(
     Rejected
         When it refuses the data, with its words.
     """
-    if not 0 < timeout < math.inf:
+    if timeout is not None and not 0 < timeout < math.inf:
         raise CommandError(f"--timeout takes seconds above 0, not {timeout:g}", "--timeout 60")
     if output is not None and output.suffix.lower() not in answered.FORMATS:
         raise CommandError(f"{output} is no CSV, Parquet or JSON by its name", "--output answers.csv")
     place = targets.target(settings.current(), target)
-    wanted = asked(data, _takes(place.get(name)), _tables)
+    found = place.get(name)
+    wanted = asked(data, _takes(found), _tables)
+    if timeout is None:
+        # A little longer: the endpoint says why it has given up.
+        timeout = _TIMEOUT_S if found.limits is None else found.limits.timeout_s + _WORDS_S
     began = time.perf_counter()
     answers, values, rows = [], [], []
     for body in wanted.bodies:

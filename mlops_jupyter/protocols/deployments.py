@@ -34,6 +34,8 @@ class WantedDeployment(NamedTuple):
     monitoring
         How its traffic is watched, as of the settings' ``[monitoring]``; what they do not say is as usual. ``None``
         leaves all as it is.
+    limits
+        What it takes of a request, as of the settings' ``[serving]``, in the same way.
     config
         What a target of others is told.
     back_to
@@ -54,6 +56,7 @@ class WantedDeployment(NamedTuple):
     follows: str | None = None
     verbose_errors: bool | None = None
     monitoring: Mapping[str, Any] | None = None
+    limits: Mapping[str, Any] | None = None
     config: Mapping[str, str] | None = None
     back_to: int | None = None
     auto: RolloutPolicy | None = None

@@ -25,6 +25,7 @@ from .deployments import (
     Prediction,
     RolloutPolicy,
     ServedVersion,
+    ServingLimits,
     Undeployed,
     Verdict,
 )
@@ -191,6 +192,7 @@ __all__ = [
     "SecretPlace",
     "Section",
     "ServedVersion",
+    "ServingLimits",
     "Setup",
     "SetupStep",
     "Snapshot",

@@ -115,6 +115,29 @@ class ServedVersion:
 
 
 @dataclass(frozen=True)
+class ServingLimits:
+    """What an endpoint takes of a request, as ``[serving]`` of the settings says it; beyond that it refuses.
+
+    Attributes
+    ----------
+    body_mb
+        The size of a body, in MB of 1,000,000 bytes.
+    rows, columns
+        Of one request's table.
+    timeout_s
+        Seconds until a request that has no answer yet is given up.
+    queue
+        Requests that may wait at one worker.
+    """
+
+    body_mb: float
+    rows: int
+    columns: int
+    timeout_s: float
+    queue: int
+
+
+@dataclass(frozen=True)
 class Deployment:
     """What is served under a name, and how it is.
 
@@ -165,6 +188,8 @@ class Deployment:
         What was decided last about canaries, oldest first.
     not_followed
         Why it does not serve what `follows` points to, and the next command; ``None`` when it does.
+    limits
+        What it takes of a request; ``None`` where that is not known.
     """
 
     name: str
@@ -192,6 +217,7 @@ class Deployment:
     not_followed: str | None = None
     jupyter_curl: str | None = None
     jupyter_python: str | None = None
+    limits: ServingLimits | None = None
 
 
 @dataclass(frozen=True)

@@ -26,6 +26,8 @@ _OWN_EXAMPLE = "serving_input_example.json"
 # How many rows the requests have that are tried together, and how many rounds of them.
 _SIZES = (1, 1, 2, 1, 5, 3, 1)
 _ROUNDS = 3
+# A slow model is not called so often that its start would take minutes: its requests are then answered one by one.
+_TIMED_S, _TRIED_S = 10.0, 60.0
 
 
 @dataclass(frozen=True)
@@ -64,13 +66,13 @@ def load(version: PlannedVersion, limits: Limits) -> tuple[Runner, Probe]:
     module, _, name = version.runner.partition(":")
     try:
         runner: Runner = getattr(import_module(module), name)(version)
-    except (ImportError, AttributeError) as error:
-        raise ConfigurationError(f"version {version.version} cannot be loaded: {error}") from error
     except ModuleNotFoundError as error:
         missing = (error.name or "").partition(".")[0]
         raise ConfigurationError(
             f"version {version.version} cannot be loaded: {error}", requirements.installs(Path(version.path), missing)
         ) from error
+    except (ImportError, AttributeError) as error:
+        raise ConfigurationError(f"version {version.version} cannot be loaded: {error}") from error
     if version.example is None:
         sample = getattr(runner, "sample", lambda _: None)(schema)
     else:
@@ -123,7 +125,8 @@ def _tried(runner: Runner, sample: Rows) -> tuple[bool, float | None]:
     """Return whether rows may be joined, and how long a call takes."""
     call_s = _taken(runner, next(iter(_requests(sample))))
     try:
-        joins = call_s is not None and all(_same(runner, list(_requests(sample))) for _ in range(_ROUNDS))
+        quick = call_s is not None and call_s * _ROUNDS * (len(_SIZES) + 1) <= _TRIED_S
+        joins = quick and all(_same(runner, list(_requests(sample))) for _ in range(_ROUNDS))
     except (Exception, SystemExit):  # noqa: BLE001 -- what a model raises for made-up rows says nothing
         joins = False
     return joins, call_s
@@ -137,6 +140,8 @@ def _taken(runner: Runner, rows: Rows) -> float | None:
             start = perf_counter()
             runner.predict(rows)
             taken.append(perf_counter() - start)
+            if sum(taken) > _TIMED_S:
+                break
     except (Exception, SystemExit):  # noqa: BLE001 -- as above: they may be made up
         return None
     return min(taken)

@@ -177,7 +177,7 @@ class Supervisor:
         silent_s = now - worker.heard_at
         if worker.status == "starting" and silent_s > _START_LIMIT_S:
             worker.failed = f"it was not ready within {_START_LIMIT_S:.0f} s"
-        elif worker.status == "ready" and silent_s > self._plan.limits.deadline_s:
+        elif worker.status == "ready" and silent_s > max(self._plan.limits.deadline_s, self._plan.limits.silent_s):
             worker.failed = f"it gave no sign of life for {silent_s:.0f} s"
         else:
             return

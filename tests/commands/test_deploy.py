@@ -26,7 +26,7 @@ from mlops_jupyter import grammar, settings
 from mlops_jupyter.capabilities.endpoints.folder import EndpointFolder
 from mlops_jupyter.capabilities.endpoints.state import read_state
 from mlops_jupyter.commands.overview import overview
-from mlops_jupyter.errors import CommandError, ConfigurationError, Conflict, MlopsError, NotFound
+from mlops_jupyter.errors import CommandError, ConfigurationError, Conflict, MlopsError, NotFound, Unavailable
 from mlops_jupyter.faces import render
 from tests.fakes.models import behaving_model, choosy_model, small_model
 from tests.fakes.waiting import wait_for
@@ -534,6 +534,18 @@ def test_a_worker_that_starts_again_loads_what_was_deployed(model, project):
     file.write_bytes(was)
     wait_for(lambda: mlops_jupyter.deployments("churn").status == "ready")
     assert mlops_jupyter.predict("churn", TABLE).predictions == (0, 1)
+
+
+def test_how_long_an_answer_may_take_is_set(model, project):
+    behaving_model(project / "slow", "time.sleep(2.0 if model_input['a'].iloc[0] == 9 else 0.0)")
+    (project / "mlops.toml").write_text("[serving]\ntimeout_s = 1\n")
+    assert mlops_jupyter.deploy("slow", name="churn", trust=True).limits.timeout_s == 1
+    asked = pd.DataFrame({"a": [9.0], "b": [1.0]})
+    with pytest.raises(Unavailable, match="the model has not answered within 1 seconds"):
+        mlops_jupyter.predict("churn", asked)
+    (project / "mlops.toml").write_text("[serving]\ntimeout_s = 300\n")
+    assert mlops_jupyter.deploy("slow", name="churn", trust=True).limits.timeout_s == 300
+    assert mlops_jupyter.predict("churn", asked).predictions == ({"a": 1},)
 
 
 def test_a_followed_log_goes_where_results_go(model, project, terminal):

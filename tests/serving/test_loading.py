@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 from pathlib import Path
 
+import numpy as np
 import pytest
 import yaml
 
@@ -12,6 +13,7 @@ from mlops_jupyter.capabilities.endpoints import Limits, PlannedVersion, runners
 from mlops_jupyter.capabilities.models import folders
 from mlops_jupyter.errors import ConfigurationError
 from mlops_jupyter.serving import probing
+from mlops_jupyter.serving.rows import Rows
 from tests.fakes.models import behaving_model, planned, small_model
 
 
@@ -63,3 +65,22 @@ def test_a_library_that_is_missing_is_named_with_the_command_that_installs_it(tm
         probing.load(version, Limits())
     assert caught.value.message == f"version 1 cannot be loaded: No module named '{module}'"
     assert caught.value.hint == (None if hint is None else hint.format(folder=folder))
+
+
+@pytest.mark.parametrize(("takes_s", "calls", "joins"), [(0.001, 5 + 3 * 8, True), (3.0, 4, False), (90.0, 1, False)])
+def test_a_slow_model_is_not_called_for_minutes(monkeypatch, takes_s, calls, joins):
+    now = 0.0
+
+    class Slow:
+        asked = 0
+
+        def predict(self, rows: Rows) -> np.ndarray:
+            nonlocal now
+            self.asked, now = self.asked + 1, now + takes_s
+            return rows.matrix[:, 0]
+
+    monkeypatch.setattr(probing, "perf_counter", lambda: now)
+    runner = Slow()
+    sample = Rows(2, ["a"], np.array([[1.0], [2.0]]))
+    assert probing._tried(runner, sample) == (joins, pytest.approx(takes_s))
+    assert runner.asked == calls

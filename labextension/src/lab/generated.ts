@@ -269,6 +269,15 @@ export interface Decision {
   readonly percent: Float;
 }
 
+/** What an endpoint takes of a request, as `[serving]` of the settings says it; beyond that it refuses. */
+export interface ServingLimits {
+  readonly body_mb: Float;
+  readonly rows: number;
+  readonly columns: number;
+  readonly timeout_s: Float;
+  readonly queue: number;
+}
+
 /** What is served under a name, and how it is. */
 export interface Deployment {
   readonly name: string;
@@ -296,6 +305,7 @@ export interface Deployment {
   readonly not_followed: string | null;
   readonly jupyter_curl: string | null;
   readonly jupyter_python: string | null;
+  readonly limits: ServingLimits | null;
 }
 
 /** All deployments that a project knows of. */

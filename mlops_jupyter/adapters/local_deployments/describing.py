@@ -14,7 +14,7 @@ from ...capabilities.endpoints.state import EndpointState, current_state
 from ...errors import MlopsError, Unavailable
 from ...records import Deployment
 from . import asking
-from .planning import served
+from .planning import limits_of, served
 
 # What went wrong with an endpoint that answers again is told for so long; after that it is in the log.
 _OVER_S = 3600.0
@@ -49,6 +49,7 @@ def described(folder: EndpointFolder) -> Deployment:
         workers=None if plan is None else plan.workers,
         follows=None if plan is None else plan.follows,
         auto=None if plan is None else plan.auto,
+        limits=None if plan is None else limits_of(plan),
         decisions=log.decisions(folder.watch, _DECISIONS),
         token_file=str(folder.token_file),
         log=str(folder.log),

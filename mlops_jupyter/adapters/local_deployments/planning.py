@@ -3,16 +3,29 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from ...capabilities.endpoints import EndpointPlan, MonitoringPlan, PlannedVersion, history, neutral_examples, runners
+from ...capabilities.endpoints import (
+    EndpointPlan,
+    Limits,
+    MonitoringPlan,
+    PlannedVersion,
+    history,
+    neutral_examples,
+    runners,
+)
 from ...capabilities.endpoints.folder import EndpointFolder
 from ...capabilities.private_files import write_private
 from ...protocols import WantedDeployment
-from ...records import ServedVersion
+from ...records import ServedVersion, ServingLimits
+
+_MB = 1_000_000
+# The names of what the settings call otherwise.
+_LIMITS = {"timeout_s": "deadline_s", "queue": "queued"}
 
 
 def planned(old: EndpointPlan, wanted: WantedDeployment) -> EndpointPlan:
@@ -22,6 +35,7 @@ def planned(old: EndpointPlan, wanted: WantedDeployment) -> EndpointPlan:
         "name": wanted.name,
         "versions": tuple(_planned_version(one, monitoring.redact) for one in wanted.versions),
         "monitoring": monitoring,
+        "limits": old.limits if wanted.limits is None else _limits(wanted.limits),
         "follows": wanted.follows,
         "auto": wanted.auto,
     }
@@ -34,6 +48,26 @@ def planned(old: EndpointPlan, wanted: WantedDeployment) -> EndpointPlan:
     if wanted.socket is not None:
         changes |= {"port": 0, "socket": wanted.socket}
     return replace(old, **changes)
+
+
+def _limits(told: Mapping[str, Any]) -> Limits:
+    """Return what a request may be, from the settings; what they do not say is as usual."""
+    named = {_LIMITS.get(name, name): value for name, value in told.items()}
+    if "body_mb" in named:
+        named["body_bytes"] = round(named.pop("body_mb") * _MB)
+    return Limits(**named)
+
+
+def limits_of(plan: EndpointPlan) -> ServingLimits:
+    """Return what a request may be, in the words of the settings."""
+    limits = plan.limits
+    return ServingLimits(
+        body_mb=limits.body_bytes / _MB,
+        rows=limits.rows,
+        columns=limits.columns,
+        timeout_s=limits.deadline_s,
+        queue=limits.queued,
+    )
 
 
 def _planned_version(version: ServedVersion, redact: tuple[str, ...]) -> PlannedVersion:

@@ -22,6 +22,8 @@ class Limits:
         Requests that wait at one worker.
     deadline_s
         Seconds until a request that has no answer yet is given up.
+    silent_s
+        Seconds without a sign of life after which a worker is killed, if a request may not take longer.
     batch_rows
         Rows that a model is given at once, at the most; a larger request is not cut.
     """
@@ -32,6 +34,7 @@ class Limits:
     depth: int = 64
     queued: int = 1_024
     deadline_s: float = 60.0
+    silent_s: float = 60.0
     batch_rows: int = 1_024
 
 

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from mlops_jupyter.capabilities.endpoints.folder import EndpointFolder
 from mlops_jupyter.capabilities.endpoints.state import EndpointState, read_state
 from mlops_jupyter.errors import ConfigurationError, Conflict, MlopsError, NotFound, Rejected, Unavailable
 from mlops_jupyter.protocols import ScoringBody, Waiting, WantedDeployment
-from mlops_jupyter.records import Deployment, ServedVersion
+from mlops_jupyter.records import Deployment, ServedVersion, ServingLimits
 from tests.fakes.waiting import wait_for
 
 REPOSITORY = Path(__file__).parents[3]
@@ -175,7 +176,8 @@ def test_a_worker_that_gives_no_sign_of_life_is_killed(endpoints, monkeypatch):
     from mlops_jupyter.adapters.local_deployments import target
     from mlops_jupyter.capabilities.endpoints import EndpointPlan, Limits
 
-    monkeypatch.setattr(target, "EndpointPlan", lambda *a: EndpointPlan(*a, limits=Limits(deadline_s=1.0)))
+    limits = Limits(deadline_s=1.0, silent_s=1.0)
+    monkeypatch.setattr(target, "EndpointPlan", lambda *a: EndpointPlan(*a, limits=limits))
     endpoints.deploy("churn", "deaf")
     assert endpoints.asked() == ([1.5, 2.5], "1")
     state = wait_for(lambda: (state := endpoints.told()).restarts and state)
@@ -583,6 +585,20 @@ def test_how_it_is_watched_stays_as_it_was_until_it_is_told_otherwise(endpoints)
     assert endpoints.folder().plan().monitoring == MonitoringPlan(enabled=False, redact=("a",))
     endpoints.deploy(monitoring={})
     assert endpoints.folder().plan().monitoring == MonitoringPlan()
+
+
+def test_what_it_takes_stays_as_it_was_until_it_is_told_otherwise(endpoints):
+    usual = ServingLimits(body_mb=16.777216, rows=100_000, columns=10_000, timeout_s=60.0, queue=1_024)
+    assert endpoints.deploy().limits == usual
+    told = {"body_mb": 0.5, "timeout_s": 300, "queue": 3}
+    mine = replace(usual, body_mb=0.5, timeout_s=300, queue=3)
+    assert endpoints.deploy(limits=told).limits == mine
+    assert endpoints.deploy().limits == mine
+    limits = endpoints.folder().plan().limits
+    assert (limits.body_bytes, limits.deadline_s, limits.queued, limits.rows) == (500_000, 300, 3, 100_000)
+    kill_all(endpoints.told())
+    assert endpoints.deploy().limits == mine
+    assert endpoints.deploy(limits={}).limits == usual
 
 
 def test_levels_that_were_told_are_shown_with_what_was_counted(endpoints):

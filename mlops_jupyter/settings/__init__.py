@@ -5,12 +5,9 @@
 
 from __future__ import annotations
 
-import difflib
 import errno
-import math
 import os
 import shlex
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
@@ -18,7 +15,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from .errors import ConfigurationError
+from ..errors import ConfigurationError
+from . import tables
 
 SETTINGS_FILE = "mlops.toml"
 STATE_DIRECTORY = ".mlops"
@@ -27,51 +25,6 @@ ROOT_VARIABLE = "MLOPS_JUPYTER_ROOT"
 PARENT_VARIABLE = "MLOPS_JUPYTER_PARENT_RUN_ID"
 # The file that the command of `explain_old_store` leaves in an old store that it has brought in.
 BROUGHT_IN = ".brought-in"
-
-# Key -> the types its value may have. A table is a mapping of the same.
-_KEYS: dict[str, Any] = {
-    "experiment": (str,),
-    "tracking_uri": (str,),
-    "registry_uri": (str,),
-    "track": {"autolog": (bool,), "log_models": (bool,), "tensorboard": (bool,)},
-    "secrets": {"allow": (list,)},
-    "snapshots": {"of_runs": (bool,), "keep_days": (int,)},
-    "run": {"output": (str,), "timeout_s": (int,), "keep_state": (bool,)},
-    "warm": {"imports": (list,)},
-    "rollout": {
-        "steps": (str,),
-        "window_s": (int, float),
-        "step_s": (int, float),
-        "min_requests": (int,),
-        "windows": (int,),
-        "cooldown_s": (int, float),
-    },
-    "prometheus": {"url": (str,), "credentials_file": (str,)},
-    "alertmanager": {"url": (str,), "credentials_file": (str,)},
-    "pushgateway": {"url": (str,), "credentials_file": (str,)},
-    "monitoring": {
-        "enabled": (bool,),
-        "window_s": (int, float),
-        "base_window_s": (int, float),
-        "tumbling": (bool,),
-        "sample": (int, float),
-        "sample_rows_per_s": (int, float),
-        "payload_mb": (int, float),
-        "answers_mb": (int, float),
-        "keep_days": (int, float),
-        "redact": (list,),
-    },
-}
-# Between what a number of [monitoring] must lie.
-_MONITORING = {
-    "window_s": (1, 30 * 86_400),
-    "base_window_s": (1, 3_600),
-    "sample": (0, 1),
-    "sample_rows_per_s": (0, 1_000_000),
-    "payload_mb": (0, 1_000_000),
-    "answers_mb": (0, 1_000_000),
-    "keep_days": (0, 36_500),
-}
 
 
 @dataclass(frozen=True)
@@ -130,6 +83,8 @@ class Settings:
         How endpoints are watched, as far as the file says; its keys are those of an endpoint's plan.
     warm_imports
         What a warm process imports for every notebook; ``None`` means what each notebook's code imports.
+    serving
+        What endpoints take of a request, as far as the file says.
     rollout
         How canaries are promoted or rolled back by themselves: what of a `RolloutPolicy` the file says.
     prometheus, alertmanager, pushgateway
@@ -154,6 +109,7 @@ class Settings:
     warm_imports: tuple[str, ...] | None
     monitoring: Mapping[str, Any]
     rollout: Mapping[str, Any]
+    serving: Mapping[str, Any]
     tensorboard: bool = False
     keep_state: bool = True
     prometheus: MonitoringServer | None = None
@@ -325,7 +281,7 @@ def is_project(directory: Path) -> bool:
 def enclosing_project(start: Path) -> Path | None:
     """Return the nearest directory, from ``start`` upwards, that has settings of ours."""
     for directory in (start, *start.parents):
-        if (directory / SETTINGS_FILE).is_file() or _pyproject_table(directory) is not None:
+        if (directory / SETTINGS_FILE).is_file() or tables.of_pyproject(directory) is not None:
             return directory
     return None
 
@@ -373,7 +329,7 @@ def load(root: Path, environment: Mapping[str, str]) -> Settings:
         When a file cannot be parsed, a key is unknown, a value has the wrong type, or two files disagree about
         which of them holds the settings.
     """
-    file, table = _read(root)
+    file, table = tables.read(root, SETTINGS_FILE)
     track, run, snapshots = (table.get(name, {}) for name in ("track", "run", "snapshots"))
     uri, uri_from = _tracking_uri(root, table, file, environment)
     return Settings(
@@ -394,25 +350,12 @@ def load(root: Path, environment: Mapping[str, str]) -> Settings:
         output=root / run.get("output", f"{STATE_DIRECTORY}/executed"),
         timeout_s=run.get("timeout_s"),
         keep_state=run.get("keep_state", True),
-        monitoring=_monitoring(table, file),
+        monitoring=tables.monitoring(table.get("monitoring", {}), file),
         warm_imports=None if "imports" not in table.get("warm", {}) else tuple(table["warm"]["imports"]),
-        rollout=_rollout(table.get("rollout", {}), file),
+        rollout=tables.rollout(table.get("rollout", {}), file),
+        serving=tables.serving(table.get("serving", {}), file),
         **{name: _server(root, name, table, environment) for name in ("prometheus", "alertmanager", "pushgateway")},
     )
-
-
-def _monitoring(table: Mapping[str, Any], file: Path | None) -> Mapping[str, Any]:
-    told: dict[str, Any] = dict(table.get("monitoring", {}))
-    for name, (least, most) in _MONITORING.items():
-        # Written so that nan, which TOML has, is refused.
-        if name in told and not least <= told[name] <= most:
-            message = f"monitoring.{name} in {file} is {told[name]}, and must be from {least} to {most}"
-            raise ConfigurationError(message, f"mend {file}")
-    if told.get("base_window_s", 0) > told.get("window_s", math.inf):
-        raise ConfigurationError(
-            f"monitoring.base_window_s in {file} is longer than monitoring.window_s", f"mend {file}"
-        )
-    return {name: tuple(value) if isinstance(value, list) else value for name, value in told.items()}
 
 
 def _server(root: Path, name: str, table: Mapping[str, Any], environment: Mapping[str, str]) -> MonitoringServer | None:
@@ -422,27 +365,6 @@ def _server(root: Path, name: str, table: Mapping[str, Any], environment: Mappin
         return None
     file = told.get("credentials_file")
     return MonitoringServer(name, url, None if file is None else root / Path(file).expanduser())
-
-
-def _rollout(table: Mapping[str, Any], file: Path | None) -> Mapping[str, Any]:
-    """Return how canaries are promoted, from its table."""
-    told = dict(table)
-    if "steps" in told:
-        try:
-            steps = tuple(float(one) for one in told["steps"].split(","))
-        except ValueError:
-            steps = ()
-        if not steps or list(steps) != sorted({*steps, 100.0}) or steps[0] <= 0:
-            raise ConfigurationError(
-                f"rollout.steps in {file} must be shares that grow to 100, not {told['steps']!r}",
-                'write steps = "10,25,50,100"',
-            )
-        told["steps"] = steps
-    for name, value in told.items():
-        free = name in {"cooldown_s", "step_s"}
-        if name != "steps" and (value < 0 or (value == 0 and not free)):
-            raise ConfigurationError(f"rollout.{name} in {file} must be above 0, not {value}", f"mend {file}")
-    return told
 
 
 def _tracking_uri(
@@ -465,62 +387,3 @@ def _absolute_uri(uri: str, base: Path) -> str:
     if uri not in {"databricks", "databricks-uc"} and ":" not in uri:
         return (base / uri).resolve().as_uri()
     return uri
-
-
-def _pyproject_table(directory: Path) -> dict[str, Any] | None:
-    file = directory / "pyproject.toml"
-    if not file.is_file():
-        return None
-    text = file.read_text(encoding="utf-8", errors="replace")
-    if "mlops-jupyter" not in text:
-        return None
-    table = _parse(file, text).get("tool", {}).get("mlops-jupyter")
-    return table if isinstance(table, dict) else None
-
-
-def _read(root: Path) -> tuple[Path | None, dict[str, Any]]:
-    own, shared = root / SETTINGS_FILE, root / "pyproject.toml"
-    in_pyproject = _pyproject_table(root)
-    if not own.is_file():
-        if in_pyproject is None:
-            return None, {}
-        _validate(in_pyproject, _KEYS, shared, "")
-        return shared, in_pyproject
-    if in_pyproject is not None:
-        raise ConfigurationError(
-            f"{root} is set up twice: {SETTINGS_FILE} and [tool.mlops-jupyter] in pyproject.toml",
-            "keep one of the two",
-        )
-    try:
-        table = _parse(own, own.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigurationError(
-            f"cannot read {own}: {error}", f"mend {own}, or start again with: mlops init"
-        ) from error
-    _validate(table, _KEYS, own, "")
-    return own, table
-
-
-def _parse(file: Path, text: str) -> dict[str, Any]:
-    try:
-        return tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigurationError(f"{file} is not valid TOML: {error}", f"mend {file}") from error
-
-
-def _validate(table: Mapping[str, Any], keys: Mapping[str, Any], file: Path, prefix: str) -> None:
-    for key, value in table.items():
-        allowed = keys.get(key)
-        if allowed is None:
-            near = difflib.get_close_matches(key, keys, n=1)
-            hint = f"did you mean {prefix}{near[0]}?" if near else f"known here: {', '.join(keys)}"
-            raise ConfigurationError(f"{file} has a setting nobody reads: {prefix}{key}", hint)
-        if isinstance(allowed, dict):
-            if not isinstance(value, dict):
-                raise ConfigurationError(f"{prefix}{key} in {file} must be a table", f"write [{prefix}{key}]")
-            _validate(value, allowed, file, f"{prefix}{key}.")
-        elif not isinstance(value, allowed) or (isinstance(value, bool) and bool not in allowed):
-            wanted = " or ".join(kind.__name__ for kind in allowed)
-            raise ConfigurationError(f"{prefix}{key} in {file} must be {wanted}, not {value!r}", f"mend {file}")
-        elif isinstance(value, list) and not all(isinstance(item, str) for item in value):
-            raise ConfigurationError(f"{prefix}{key} in {file} must be a list of texts", f"mend {file}")
