@@ -127,7 +127,7 @@ def test_a_notebook_of_another_language_is_kept_and_not_tracked(
     open_notebook(page, lab, "train.ipynb")
     track(page)
     dialog = page.locator(".jp-Dialog")
-    expect(dialog).to_contain_text("train.ipynb has a kernel of R, and only one of Python can be tracked.")
+    expect(dialog).to_contain_text("train.ipynb has a kernel of R, and the magics of mlops are for one of Python.")
     dialog.get_by_role("button", name="OK").click()
     palette(page, "mlops track", "Run a cell, a block or a function as an MLflow run")
     dialog.get_by_role("button", name="Run").click()
