@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 
 from ..capabilities.drift.files import first_rows
 from ..capabilities.drift.tables import MOST_ROWS
+from ..capabilities.predictions.cutting import Portion
 from ..capabilities.predictions.parquet_files import of_parquet
 from ..errors import ConfigurationError
 from ..protocols import ScoringBody
@@ -23,9 +24,9 @@ class ArrowTables:
         """Return as many of the first rows as are looked at, as a DataFrame."""
         return first_rows(path, MOST_ROWS)
 
-    def requests(self, path: Path) -> Iterator[ScoringBody]:
+    def requests(self, path: Path, rows: int, size: int) -> Iterator[ScoringBody]:
         """Yield a file of Parquet as scoring requests."""
-        return of_parquet(path)
+        return of_parquet(path, Portion(rows, size))
 
     def write(self, path: Path, columns: Mapping[str, Sequence[Any]]) -> None:
         """Write columns as a file of Parquet."""

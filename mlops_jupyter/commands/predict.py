@@ -12,6 +12,7 @@ from .. import registry, settings
 from ..capabilities import rollouts
 from ..capabilities.predictions import answered
 from ..capabilities.predictions.bodies import asked
+from ..capabilities.predictions.cutting import Portion
 from ..capabilities.predictions.documents import Takes
 from ..capabilities.whole_files import replacing
 from ..errors import CommandError, Rejected, Unavailable
@@ -146,15 +147,18 @@ def _takes(found: Deployment) -> Takes:
         stopped = found.status == "stopped"
         hint = rollouts.again(found) if stopped else f"mlops logs {found.name}"
         raise Unavailable("endpoint", f"{found.name} is {found.status}{said}", hint)
+    limits = found.limits
+    portion = Portion() if limits is None else Portion().within(limits.rows, limits.body_mb)
     signature = found.versions[0].signature if found.versions else None
     try:
         inputs = json.loads((signature or {}).get("inputs") or "[]")
         shapes = [one["tensor-spec"]["shape"] for one in inputs if one["type"] == "tensor"]
         if shapes:
             names = tuple(str(one["name"]) for one in inputs if "name" in one)
-            return Takes(names, rows=all(shape[:1] == [-1] for shape in shapes))
+            return Takes(names, rows=all(shape[:1] == [-1] for shape in shapes), portion=portion)
         nested = any(one["type"] not in _SCALARS for one in inputs)
-        return Takes(tuple(str(one["name"]) for one in inputs), rows=True if inputs else None, nested=nested)
+        names = tuple(str(one["name"]) for one in inputs)
+        return Takes(names, rows=True if inputs else None, nested=nested, portion=portion)
     except (ValueError, TypeError, KeyError):
         # Columns without names.
-        return Takes()
+        return Takes(portion=portion)

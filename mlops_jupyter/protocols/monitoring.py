@@ -233,8 +233,8 @@ class TableFiles(Protocol):
         Raises `NotFound` where there is none, `ConfigurationError` where it cannot be read.
         """
 
-    def requests(self, path: Path) -> Iterator[ScoringBody]:
-        """Yield a file of Parquet as scoring requests, each of a size that an endpoint takes.
+    def requests(self, path: Path, rows: int, size: int) -> Iterator[ScoringBody]:
+        """Yield a file of Parquet as scoring requests, each of so many rows and, as a rule, bytes at the most.
 
         Raises `OSError` where it cannot be read, `ConfigurationError` where it is no Parquet.
         """

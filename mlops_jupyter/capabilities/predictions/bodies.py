@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from importlib import import_module
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -52,9 +52,9 @@ def asked(data: Any, takes: Takes, tables: Callable[[], TableFiles]) -> Asked:
     if isinstance(data, str | Path):
         return Asked(_of_file(Path(data), takes, tables), list)
     if kind == "DataFrame" and hasattr(data, "columns"):
-        return _frame(data)
+        return _frame(data, takes)
     if kind == "Series" and hasattr(data, "index"):
-        return _series(data, takes.columns)
+        return _series(data, takes)
     if hasattr(data, "__array__") or isinstance(data, list | tuple):
         return _array(data, takes)
     if isinstance(data, Mapping):
@@ -80,9 +80,9 @@ def _of_file(given: Path, takes: Takes, tables: Callable[[], TableFiles]) -> Ite
     if is_empty:
         raise ConfigurationError(f"{given} is empty", "give a file of CSV, JSON or Parquet with rows")
     if kind == ".csv":
-        return _reading(of_csv(path), given)
+        return _reading(of_csv(path, takes.portion), given)
     if kind == ".parquet":
-        return _reading(tables().requests(path), given)
+        return _reading(tables().requests(path, *takes.portion), given)
     try:
         content = path.read_bytes()
     except OSError as error:
@@ -116,13 +116,13 @@ def _of_json(told: Any, takes: Takes) -> Iterator[ScoringBody]:
         # Columns, as a dict in Python.
         return _mapping(told, takes).bodies
     if isinstance(told, dict):
-        return of_records([told])
+        return of_records([told], takes)
     if isinstance(told, list) and all(isinstance(one, dict) for one in told):
-        return of_records(told)
+        return of_records(told, takes)
     return of_request({"inputs": told}, takes)
 
 
-def _frame(frame: Any) -> Asked:
+def _frame(frame: Any, takes: Takes) -> Asked:
     names = list(frame.columns)
 
     def encode(first: int, last: int) -> bytes:
@@ -139,35 +139,40 @@ def _frame(frame: Any) -> Asked:
             return type(frame)(values, index=index)
         return type(frame)({"prediction": values}, index=index)
 
-    return Asked(cut(len(frame), encode), like)
+    return Asked(cut(len(frame), encode, takes.portion), like)
 
 
-def _series(series: Any, columns: Sequence[str]) -> Asked:
+def _series(series: Any, takes: Takes) -> Asked:
+    columns = takes.columns
     if columns and set(columns) == {str(one) for one in series.index}:
         # One row, as a DataFrame gives it.
-        row = of_table(list(series.index), [series.astype(object).tolist()])
+        row = of_table(list(series.index), [series.astype(object).tolist()], takes)
         return Asked(row, lambda values: type(series)(values, name="prediction"))
     name = columns[0] if len(columns) == 1 else series.name if series.name is not None else "0"
     rows = [[one] for one in series.astype(object).tolist()]
-    return Asked(of_table([name], rows), lambda values: type(series)(values, index=series.index, name="prediction"))
+    return Asked(
+        of_table([name], rows, takes), lambda values: type(series)(values, index=series.index, name="prediction")
+    )
 
 
 def _array(data: Any, takes: Takes) -> Asked:
     like = list if isinstance(data, list | tuple) else _as_array
     columns = takes.columns
     if isinstance(data, list | tuple) and data and all(isinstance(one, Mapping) for one in data):
-        return Asked(of_records(data), list)
+        return Asked(of_records(data, takes), list)
     if columns and hasattr(data, "shape") and hasattr(data, "tolist"):
         if tuple(data.shape) == (len(columns),):
-            return Asked(of_table(columns, [data.tolist()]), like)
+            return Asked(of_table(columns, [data.tolist()], takes), like)
         if len(data.shape) > 1 and data.shape[1] == len(columns):
-            return Asked(cut(len(data), lambda first, last: split(columns, data[first:last].tolist())), like)
+            return Asked(
+                cut(len(data), lambda first, last: split(columns, data[first:last].tolist()), takes.portion), like
+            )
     elif columns:
         rows = list(data)
         if rows and not isinstance(rows[0], list | tuple) and len(rows) == len(columns):
             rows = [rows]
         if rows and all(isinstance(one, list | tuple) and len(one) == len(columns) for one in rows):
-            return Asked(of_table(columns, rows), like)
+            return Asked(of_table(columns, rows, takes), like)
     return Asked(of_tensor(data, takes), like)
 
 
@@ -186,11 +191,11 @@ def _mapping(data: Mapping[str, Any], takes: Takes) -> Asked:
     several = {name: _several(value) for name, value in data.items()}
     lengths = {len(value) for value in several.values() if value is not None}
     if not lengths:
-        return Asked(of_records([data]), like)
+        return Asked(of_records([data], takes), like)
     if len(lengths) > 1 or None in several.values():
         raise CommandError("the columns of the data are not of one length", "give a value each, or a list each")
     rows = list(zip(*(value or () for value in several.values()), strict=True))
-    return Asked(of_table(list(data), rows), like)
+    return Asked(of_table(list(data), rows, takes), like)
 
 
 def _several(value: Any) -> list[Any] | None:

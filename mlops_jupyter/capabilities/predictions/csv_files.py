@@ -8,14 +8,14 @@ from pathlib import Path
 from typing import BinaryIO
 
 from ...protocols import ScoringBody
-from .cutting import MOST_ROWS, USUAL_BYTES
+from .cutting import Portion
 
 _CSV = "text/csv"
 # A field is quoted when a quote stands at its beginning; one within a field is a quote.
 _OPENING = re.compile(rb'(?:\A|,)"')
 
 
-def of_csv(path: Path) -> Iterator[ScoringBody]:
+def of_csv(path: Path, portion: Portion) -> Iterator[ScoringBody]:
     """Yield a file as requests: as it is, where it is one.
 
     Raises
@@ -24,16 +24,16 @@ def of_csv(path: Path) -> Iterator[ScoringBody]:
         When it cannot be read.
     """
     size = path.stat().st_size
-    if size <= USUAL_BYTES:
+    if size <= portion.size:
         content = path.read_bytes()
-        if content.count(b"\n") <= MOST_ROWS:
+        if content.count(b"\n") <= portion.rows:
             yield ScoringBody(content, _CSV)
             return
     with path.open("rb") as file:
-        yield from _parts(file, size)
+        yield from _parts(file, size, portion)
 
 
-def _parts(file: BinaryIO, size: int) -> Iterator[ScoringBody]:
+def _parts(file: BinaryIO, size: int, portion: Portion) -> Iterator[ScoringBody]:
     records = _records(file)
     head = next(records, b"")
     # The last line of a file may lack its end, which it needs before another.
@@ -41,7 +41,7 @@ def _parts(file: BinaryIO, size: int) -> Iterator[ScoringBody]:
     kept: list[bytes] = []
     first, length, read = 0, 0, len(head)
     for record in records:
-        if kept and (len(kept) == MOST_ROWS or length + len(record) > USUAL_BYTES):
+        if kept and (len(kept) == portion.rows or length + len(record) > portion.size):
             yield ScoringBody(head_line + b"".join(kept), _CSV, first, read / size)
             first, length, kept = first + len(kept), 0, []
         kept.append(record)

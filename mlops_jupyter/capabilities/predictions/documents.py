@@ -9,14 +9,14 @@ import orjson
 
 from ...errors import CommandError
 from ...protocols import ScoringBody
-from .cutting import JSON, cut
+from .cutting import JSON, Portion, cut
 
 SHAPES = {"dataframe_split", "dataframe_records", "instances", "inputs"}
 _OPTIONS = orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_NON_STR_KEYS
 
 
 class Takes(NamedTuple):
-    """What is known of a model's signature.
+    """What is known of a model's signature, and of what its endpoint takes at once.
 
     Attributes
     ----------
@@ -26,11 +26,14 @@ class Takes(NamedTuple):
         Whether the first axis of what it takes is its rows; ``None`` when that is not known.
     nested
         Whether a value of a column may be a list.
+    portion
+        How much goes into one request.
     """
 
     columns: tuple[str, ...] = ()
     rows: bool | None = None
     nested: bool = False
+    portion: Portion = Portion()
 
 
 def encoded(request: Any) -> bytes:
@@ -64,17 +67,18 @@ def split(names: Sequence[Any], rows: Sequence[Sequence[Any]]) -> bytes:
     return encoded({"dataframe_split": {"columns": [str(name) for name in names], "data": rows}})
 
 
-def of_table(names: Sequence[Any], rows: Sequence[Sequence[Any]]) -> Iterator[ScoringBody]:
+def of_table(names: Sequence[Any], rows: Sequence[Sequence[Any]], takes: Takes) -> Iterator[ScoringBody]:
     """Yield a table as requests."""
-    return cut(len(rows), lambda first, last: split(names, rows[first:last]))
+    return cut(len(rows), lambda first, last: split(names, rows[first:last]), takes.portion)
 
 
-def of_records(rows: Sequence[Mapping[str, Any]]) -> Iterator[ScoringBody]:
+def of_records(rows: Sequence[Mapping[str, Any]], takes: Takes) -> Iterator[ScoringBody]:
     """Yield rows that name their values as requests."""
     names = list(dict.fromkeys(name for row in rows for name in row))
     return cut(
         len(rows),
         lambda first, last: split(names, [[row.get(name) for name in names] for row in rows[first:last]]),
+        takes.portion,
     )
 
 
@@ -84,7 +88,7 @@ def of_request(request: Mapping[str, Any], takes: Takes) -> Iterator[ScoringBody
     rows, part = _rows(shape, request[shape], takes)
     if part is None:
         return iter([ScoringBody(encoded(request), JSON)])
-    return cut(rows, lambda first, last: encoded({**request, shape: part(first, last)}))
+    return cut(rows, lambda first, last: encoded({**request, shape: part(first, last)}), takes.portion)
 
 
 def of_tensor(values: Any, takes: Takes) -> Iterator[ScoringBody]:
@@ -92,7 +96,7 @@ def of_tensor(values: Any, takes: Takes) -> Iterator[ScoringBody]:
     rows = _length(values, takes)
     if rows is None:
         return iter([ScoringBody(_tensor(values), JSON)])
-    return cut(rows, lambda first, last: _tensor(values[first:last]))
+    return cut(rows, lambda first, last: _tensor(values[first:last]), takes.portion)
 
 
 def _tensor(values: Any) -> bytes:

@@ -12,12 +12,12 @@ import pyarrow.parquet as pq
 
 from ...errors import ConfigurationError
 from ...protocols import ScoringBody
-from .cutting import MOST_ROWS, USUAL_BYTES, cut
+from .cutting import Portion, cut
 
 _PARQUET = "application/vnd.apache.parquet"
 
 
-def of_parquet(path: Path) -> Iterator[ScoringBody]:
+def of_parquet(path: Path, portion: Portion) -> Iterator[ScoringBody]:
     """Yield a file as requests: as it is, where it is one.
 
     Raises
@@ -30,14 +30,14 @@ def of_parquet(path: Path) -> Iterator[ScoringBody]:
     try:
         with pq.ParquetFile(path) as file:
             told = file.metadata
-            if told.num_rows <= MOST_ROWS and path.stat().st_size <= USUAL_BYTES:
+            if told.num_rows <= portion.rows and path.stat().st_size <= portion.size:
                 yield ScoringBody(path.read_bytes(), _PARQUET)
                 return
             first = 0
-            for batch in file.iter_batches(batch_size=MOST_ROWS):
+            for batch in file.iter_batches(batch_size=portion.rows):
                 # Of pandas' index too, which the endpoint sets aside.
                 table = pa.Table.from_batches([batch]).replace_schema_metadata(file.schema_arrow.metadata)
-                for body in cut(len(batch), partial(_written, table), _PARQUET):
+                for body in cut(len(batch), partial(_written, table), portion, _PARQUET):
                     done = (first + body.done * len(batch)) / told.num_rows
                     yield body._replace(first_row=first + body.first_row, done=done)
                 first += len(batch)

@@ -15,7 +15,7 @@ import pytest
 from mlops_jupyter.adapters.arrow_tables import ArrowTables
 from mlops_jupyter.capabilities.endpoints import Limits
 from mlops_jupyter.capabilities.predictions.bodies import asked
-from mlops_jupyter.capabilities.predictions.cutting import MOST_ROWS
+from mlops_jupyter.capabilities.predictions.cutting import Portion
 from mlops_jupyter.capabilities.predictions.documents import Takes
 from mlops_jupyter.errors import CommandError, ConfigurationError
 from mlops_jupyter.protocols import ScoringBody
@@ -42,7 +42,7 @@ def rows_of(bodies: list[ScoringBody], shape: str) -> Iterator[object]:
         assert body.first_row == count
         told = json.loads(body.content)[shape]
         rows = told["data"] if shape == "dataframe_split" else told
-        assert 0 < len(rows) <= MOST_ROWS
+        assert 0 < len(rows) <= Portion().rows
         count += len(rows)
         yield from rows
 
@@ -146,7 +146,7 @@ def test_a_long_parquet_is_cut(tmp_path):
         bodies = sent(tmp_path / "data.parquet")
         parts = [pd.read_parquet(io.BytesIO(body.content)) for body in bodies]
         assert [body.first_row for body in bodies] == np.cumsum([0, *map(len, parts[:-1])]).tolist()
-        assert max(map(len, parts)) <= MOST_ROWS
+        assert max(map(len, parts)) <= Portion().rows
         pd.testing.assert_frame_equal(pd.concat(parts, ignore_index=given is frame), given)
     frame.head(10).to_parquet(tmp_path / "data.parquet")
     (body,) = sent(tmp_path / "data.parquet")
@@ -166,3 +166,19 @@ def test_files_that_cannot_be_read(tmp_path):
         sent(tmp_path / "notes.txt")
     with pytest.raises(CommandError, match=r"the data cannot be sent: .* set"):
         sent([{1}])
+
+
+def test_an_endpoint_that_takes_less_is_sent_less(tmp_path):
+    few = Takes(("a", "b"), rows=True, portion=Portion().within(rows=100, body_mb=0.004))
+    frame = pd.DataFrame({"a": range(1_000), "b": np.linspace(0, 1, 1_000)})
+    frame.to_csv(tmp_path / "data.csv", index=False)
+    frame.to_parquet(tmp_path / "data.parquet")
+    for data in (frame, frame.to_numpy(), frame.to_dict("records"), tmp_path / "data.csv"):
+        bodies = list(asked(data, few, ArrowTables).bodies)
+        assert len(bodies) >= 10
+        assert max(len(body.content) for body in bodies) <= 4_000
+    parts = [
+        pq.read_table(io.BytesIO(one.content)) for one in asked(tmp_path / "data.parquet", few, ArrowTables).bodies
+    ]
+    assert max(part.num_rows for part in parts) <= 100
+    assert sum(part.num_rows for part in parts) == 1_000
