@@ -56,7 +56,11 @@ test("what may be a live object stays one in a cell", () => {
 
 test("a parameter of a notebook is a field with its default", () => {
   const shown = (type: string, value: unknown, source: string, help = "") => {
-    const { kind, help: said, default: one } = fieldOf({ name: "x", type, default: value, source, help });
+    const {
+      kind,
+      help: said,
+      default: one,
+    } = fieldOf({ name: "x", type, default: value, annotated: true, source, help });
     return [kind, said, one];
   };
   assert.deepEqual(shown("int", 3, "3", "how deep"), ["integer", "how deep [3]", 3]);

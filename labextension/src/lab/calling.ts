@@ -147,7 +147,7 @@ function workOf(place: Place, verb: Verb, given: Arguments, notebook: string | n
 
 /** Show what another page has begun behind what is in front, and say of what is at work that it goes on. */
 export async function reattach(place: Place, jobs: readonly Job[]): Promise<void> {
-  const api = new Api(place.app.serviceManager.serverSettings);
+  const api = new Api(place.app.serviceManager.serverSettings, place.trans);
   for (const { job, verb, arguments: given, notebook, state } of jobs) {
     const result = showWork(place, api, workOf(place, await api.verb(verb), given, notebook, job), false);
     if (state === "running") {

@@ -114,12 +114,13 @@ export interface KeptSources {
   readonly checksums: readonly string[];
 }
 
-/** One name in a notebook's cell tagged `parameters`. */
+/** One name in a notebook's cell tagged `parameters`; its type is an annotation's, else that of the default. */
 export interface Parameter {
   readonly name: string;
   readonly default: unknown;
   readonly type: string;
   readonly help: string;
+  readonly annotated: boolean;
   readonly source: string;
 }
 

@@ -50,7 +50,7 @@ export const verbs: JupyterFrontEndPlugin<void> = {
 
 /** Show what goes on that this page, or another, began before it was loaded; and what has ended unheard. */
 async function findWork(place: Place): Promise<void> {
-  const jobs = await new Api(place.app.serviceManager.serverSettings).jobs();
+  const jobs = await new Api(place.app.serviceManager.serverSettings, place.trans).jobs();
   const found = jobs.filter(({ effect, form, state, heard }) => {
     return effect !== "reads" && form === "shown" && (state === "running" || !heard);
   });
