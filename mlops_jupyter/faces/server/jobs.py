@@ -1,6 +1,6 @@
 """Verbs at work for the server: each in a process of its own, which can be cancelled and fails alone.
 
-What writes or destroys goes on when nobody follows it any more (docs/decisions/0092).
+What writes or destroys goes on when nobody follows it any more (docs/decisions/0050).
 """
 
 from __future__ import annotations
