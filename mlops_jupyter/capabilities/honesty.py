@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 HONESTY_TAG, NAMES_TAG, SAID_TAG = "mlops.honesty", "mlops.honesty.names", "mlops.honesty.says"
 HONESTY_ARTIFACT = "mlops/honesty.json"
+# How Papermill begins the cell that sets the parameters of a headless run.
+_INJECTED = "# Parameters\n"
 _LONGEST_TAG = 4000
 
 # What is there in every IPython kernel: outputs and inputs by number, and what shells put among the user's names.
@@ -264,7 +266,9 @@ def _named(steps: Sequence[_Step], written: Mapping[Hashable, _Step] | None) -> 
 
 def _unknown(steps: Sequence[_Step], needed: Iterable[int]) -> list[str]:
     """Say which cells may have been edited or deleted, since neither id nor text tells which cell they are."""
-    counts = dict.fromkeys(steps[place].count for place in sorted(needed) if not isinstance(steps[place].key, str))
+    unknown = [steps[place] for place in sorted(needed) if not isinstance(steps[place].key, str)]
+    # What Papermill has put in is in no notebook, and on the run as its params.
+    counts = dict.fromkeys(step.count for step in unknown if not step.source.startswith(_INJECTED))
     if not counts:
         return []
     cells = ", ".join(f"[{count}]" for count in counts)

@@ -147,6 +147,12 @@ def test_without_ids_cells_are_known_by_their_text():
         assert found.notes[0].startswith("by neither id nor text one cell of the notebook is known for [1]")
 
 
+def test_parameters_that_a_headless_run_was_given_are_known():
+    now = notebook(("a", "depth = 3"), ("b", "x = depth * 2"))
+    found = judged([(None, "depth = 3"), (None, "# Parameters\ndepth = 6\n"), (None, "x = depth * 2")], now)
+    assert (found.verdict, found.notes) == ("clean", ())
+
+
 def test_without_the_notebook_only_order_and_outside_can_be_told():
     ran = [(None, "x = 1"), (None, "x")]
     found = judged(ran)
