@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import textwrap
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -70,6 +71,20 @@ def test_a_headless_run_goes_on_without_its_page_and_its_tab(lab: str, page: Pag
     page.wait_for_function("() => window.jupyterapp?.commands.hasCommand('mlops:call-run')")
     page.wait_for_load_state("networkidle")
     expect(page.locator(".lm-DockPanel-tabBar .lm-TabBar-tab", has_text="mlops run")).to_have_count(0)
+
+
+def test_a_sweep_that_is_cancelled_shows_what_has_finished(lab: str, page: Page, project: Path):
+    waits = "if depth > 1:\n" + textwrap.indent(WAITS, "    ")
+    write_notebook(project / "sweep.ipynb", waits, parameters="depth = 1")
+    open_notebook(page, lab, "sweep.ipynb")
+    call(page, "run", {"notebooks": ["sweep.ipynb"], "sweep": {"depth": "1,2,3"}, "jobs": 1})
+    wait_for((project / "begun").exists, 240)
+    result = page.locator(".mlops-Result:visible")
+    result.get_by_role("button", name="Cancel").click()
+    expect(result.locator(".mlops-Result-said")).to_have_text("Cancelled.", timeout=SLOW_MS)
+    table = result.locator(".mlops-Result-shown")
+    expect(table).to_contain_text("1 done")
+    expect(table.locator("tr", has_text="FINISHED")).to_have_count(1)
 
 
 @contextlib.contextmanager

@@ -28,9 +28,9 @@ from .job_events import ENDS, Told
 # What the adapter of the notebook's host reads: which notebook the verb is called from.
 NOTEBOOK_VARIABLE = "MLOPS_JUPYTER_NOTEBOOK"
 _MODULE = "mlops_jupyter.faces.server.worker"
-# A verb that is interrupted gets so long to put things in order, then to be terminated; and one that has said its last
-# word, to bring to the store what it has logged.
-_GRACE_S, _LEAVE_S = 10.0, 60.0
+# A verb that is interrupted gets so long to put things in order (a batch ends its kernels, and waits for its runs to be
+# stored), then to be terminated; and one that has said its last word, to bring to the store what it has logged.
+_INTERRUPTED_S, _TERMINATED_S, _LEAVE_S = 60.0, 10.0, 60.0
 # Of one line: a record as it is shown.
 _LONGEST_LINE = 256 * 1024 * 1024
 # So many that write run at a time, and so many that only read: each may have a kernel, and all share one machine.
@@ -221,10 +221,10 @@ class Job:
             process.stdin.close()
 
     async def _stop(self, process: Worker) -> None:
-        for number in (signal.SIGINT, signal.SIGTERM):
+        for number, grace_s in ((signal.SIGINT, _INTERRUPTED_S), (signal.SIGTERM, _TERMINATED_S)):
             self._signal(number)
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(process.wait(), _GRACE_S)
+                await asyncio.wait_for(process.wait(), grace_s)
                 break
         await self._end_at_last()
 
