@@ -217,13 +217,17 @@ def test_a_server_that_ends_leaves_nothing_at_work(server, project):
     wait_for((project / "begun").exists)
     (worker,) = workers()
     # What brings metrics to the store outlives everybody, until they are there.
-    left = [worker, *(one for one in worker.children(recursive=True) if "shipper" not in " ".join(one.cmdline()))]
+    known = {}
+    for one in (worker, *worker.children(recursive=True)):
+        with contextlib.suppress(psutil.NoSuchProcess):
+            known[one] = " ".join(one.cmdline())
+    left = {one: line for one, line in known.items() if "shipper" not in line}
     assert len(left) > 1
     (jupyter,) = [one for one in psutil.process_iter(["cmdline", "environ"]) if is_ours(one) and is_jupyter(one)]
     jupyter.send_signal(signal.SIGTERM)
     wait_for(lambda: ended(jupyter), 30, "the server has not ended")
-    for one in left:
-        wait_for(lambda one=one: ended(one), 30, f"{one} goes on: {one.cmdline()}")
+    for one, line in left.items():
+        wait_for(lambda one=one: ended(one), 30, f"it goes on: {line}")
 
 
 def is_jupyter(one: psutil.Process) -> bool:
