@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from ..capabilities.pipelines.steps import (
     DEPLOY,
@@ -190,7 +191,7 @@ class GitLabPipelines:
             gates=hint,
             lines=indented(run_lines(job, plan.gates, _AGAINST), 6),
             kept=indented((f"- {_scalar(path)}" for path in kept_paths(plan)), 6),
-            left_out="".join(f"    exclude:\n      - {_scalar(f'{path}**/*')}\n" for path in left_out(plan)),
+            left_out=_excluded(left_out(plan)),
             results=RESULTS,
         )
 
@@ -207,6 +208,12 @@ class GitLabPipelines:
             place=PLACE_VARIABLE,
             lines=indented(deploy_lines(plan, deploy, ""), 6),
         )
+
+
+def _excluded(paths: Sequence[str]) -> str:
+    """Return what of the artifacts is left out."""
+    listed = "".join(f"      - {_scalar(f'{path}**/*')}\n" for path in paths)
+    return f"    exclude:\n{listed}" if paths else ""
 
 
 def _scalar(words: str) -> str:

@@ -188,7 +188,8 @@ class JenkinsPipelines:
         """Return the file's parts."""
         root = "" if plan.root == "." else f"        MLOPS_JUPYTER_ROOT = '{_groovy(plan.root)}'\n"
         kept = ",".join(f"{_groovy(path)}**" for path in kept_paths(plan))
-        excluded = "".join(f" excludes: '{_groovy(path)}**'," for path in left_out(plan))
+        without = ",".join(f"{_groovy(path)}**" for path in left_out(plan))
+        excluded = f" excludes: '{without}'," if without else ""
         return (
             PipelinePart("setup", self._head(plan, root)),
             PipelinePart("install", _STAGE.format(name="install", lines=_script(_install(plan), 20))),

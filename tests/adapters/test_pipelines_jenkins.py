@@ -76,7 +76,7 @@ def test_its_steps_run_the_notebooks(project, tmp_path):
     (root / "mlops-results" / "gone.md").write_text("of a notebook that is gone")
     told = execute(root, tmp_path / "result.json", CHANGE_ID="12")
     assert told["stages"] == dict.fromkeys(("install", "lint", "notebooks", "train", "other"), "passed"), told["said"]
-    assert "excludes: '.mlops/resume/**'" in (root / "Jenkinsfile").read_text()
+    assert "excludes: '.mlops/resume/**,.mlops/journal/**'" in (root / "Jenkinsfile").read_text()
     assert (told["junit"], told["archived"]) == (["mlops-results/*.xml"], ["mlops-results/**,.mlops/**"])
     left = {file.name for file in (root / "mlops-results").iterdir()}
     assert left == {f"{name}.{end}" for name in ("train", "other") for end in ("ipynb", "html", "xml", "md")} | {

@@ -103,9 +103,10 @@ def test_the_state_of_a_notebook_that_failed_is_neither_kept_nor_published(pipel
     text = "".join(part.text for part in pipelines.parts(plan("a.ipynb", root="models/churn")))
     assert "--no-keep-state" in text
     told = {
-        "GitLab CI/CD": "    exclude:\n      - 'models/churn/.mlops/resume/**/*'\n",
-        "GitHub Actions": "            !models/churn/.mlops/resume/**\n",
-        "Jenkins": "excludes: 'models/churn/.mlops/resume/**'",
+        "GitLab CI/CD": "    exclude:\n      - 'models/churn/.mlops/resume/**/*'\n"
+        "      - 'models/churn/.mlops/journal/**/*'\n",
+        "GitHub Actions": "            !models/churn/.mlops/resume/**\n            !models/churn/.mlops/journal/**\n",
+        "Jenkins": "excludes: 'models/churn/.mlops/resume/**,models/churn/.mlops/journal/**'",
     }
     assert told[pipelines.title] in text
     elsewhere = plan("a.ipynb")._replace(embedded=False)

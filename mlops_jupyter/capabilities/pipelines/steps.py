@@ -142,8 +142,12 @@ def kept_paths(plan: PipelinePlan) -> tuple[str, ...]:
 
 
 def left_out(plan: PipelinePlan) -> tuple[str, ...]:
-    """Return what is not kept of that: the state of notebooks that failed, which holds whatever their variables do."""
-    return (f"{_state(plan)}resume/",) if plan.embedded else ()
+    """Return what is not kept of that, as it may hold secrets.
+
+    The state of notebooks that failed has whatever their variables have, and beside runs on their way to a store lies
+    what it is spoken to with.
+    """
+    return tuple(f"{_state(plan)}{folder}/" for folder in ("resume", "journal")) if plan.embedded else ()
 
 
 def _state(plan: PipelinePlan) -> str:
