@@ -26,7 +26,7 @@ from ..errors import CommandError, MlopsError, Unavailable
 from ..protocols import Datasets, PlainTracking
 from ..records import Run, RunStart, RunStatus
 from . import child_runs, made_by_runs
-from .journal import Journals, RunJournal, Shipped
+from .journal import Journals, RunJournal, Shipped, room_taken
 from .process_end import close_when_the_process_ends, give_signals_back
 from .redaction import scrubbed, without_credentials
 from .run_snapshot import RunSnapshot, close_after
@@ -314,6 +314,8 @@ def as_record(
         said.append(f"{journal.dropped} logged values were dropped: the disk is full")
     if (late := _lateness(journal, shipped)) is not None:
         said.append(late)
+        if (taken := room_taken(journal.folder.path.parent)) is not None:
+            said.append(taken)
     return Run(
         run_id=journal.home_id() or start.run_id,
         name=start.name,

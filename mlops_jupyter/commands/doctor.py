@@ -13,6 +13,7 @@ from pathlib import Path
 from jupyter_client.kernelspec import KernelSpecManager
 
 from .. import settings
+from ..capabilities.journal import room_taken
 from ..errors import CheckFailed, ConfigurationError, MlopsError, Unavailable
 from ..protocols import Reporter, Silent
 from ..records import Check, Diagnosis
@@ -143,7 +144,8 @@ def _journal() -> Iterator[Check]:
     reasons = sorted({reason for reason in left.values() if reason})
     if reasons:
         what = "1 run is" if len(left) == 1 else f"{len(left)} runs are"
-        yield Check("journal", "warning", f"{what} not in the store yet: {reasons[0]}", "mlops doctor --ship")
+        said = "; ".join(filter(None, (f"{what} not in the store yet: {reasons[0]}", room_taken(current.journal))))
+        yield Check("journal", "warning", said, "mlops doctor --ship")
     elif left:
         yield Check("journal", "ok", f"{len(left)} on the way to the store")
     else:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import tomllib
@@ -15,6 +16,8 @@ import pytest
 
 import mlops_jupyter
 from mlops_jupyter import settings
+from mlops_jupyter.capabilities import tracking
+from mlops_jupyter.capabilities.journal import folder
 from mlops_jupyter.errors import CheckFailed, ConfigurationError
 from mlops_jupyter.records import Check, Diagnosis, Setup
 from tests.conftest import ship
@@ -171,7 +174,7 @@ def test_a_store_that_has_runs(project):
     assert (journal.level, journal.detail) == ("ok", "all runs are in the store")
 
 
-def test_runs_that_wait_for_their_server_are_told_with_the_reason_and_the_command(project, monkeypatch):
+def test_runs_that_wait_for_their_server_are_told_with_the_reason_and_the_command(project, monkeypatch, capsys):
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:1")
     with mlops_jupyter.track("waiting", autolog=False):
         pass
@@ -180,6 +183,15 @@ def test_runs_that_wait_for_their_server_are_told_with_the_reason_and_the_comman
     (journal,) = about("journal")
     assert journal.detail == f"1 run is not in the store yet: {reason}"
     assert journal.fix == "mlops doctor --ship"
+
+    # All that waits is counted, artifacts too.
+    monkeypatch.setattr(folder, "_LOUD_BYTES", 1 << 20)
+    with mlops_jupyter.track("more", autolog=False):
+        (project / "large.bin").write_bytes(os.urandom(2 << 20))
+        tracking.current().journal.log_file("", project / "large.bin")
+    (journal,) = about("journal")
+    assert re.search(r"; \d MB wait in .*journal for stores that do not take them", journal.detail)
+    assert re.search(r"\d MB wait in ", capsys.readouterr().err)
 
 
 def test_a_run_of_a_deleted_experiment_waits_and_says_why(project):

@@ -5,7 +5,7 @@ into its memory: a point is written once its call returns, and nothing that happ
 takes it away. `shipping` brings it to the store.
 """
 
-from .folder import RunFolder, RunFolders, Shipped
+from .folder import RunFolder, RunFolders, Shipped, room_taken
 from .journals import Journals
 from .link import ShipperLink
 from .reading import Batch, Follower, SegmentReader
@@ -25,4 +25,5 @@ __all__ = [
     "Shipped",
     "ShipperLink",
     "Surroundings",
+    "room_taken",
 ]

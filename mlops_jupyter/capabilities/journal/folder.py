@@ -20,6 +20,8 @@ _START, _OWNER, _SHIPPED, _FILES, _REFUSED = "run.json", "owner.alive", "shipped
 # Where folders go whose runs are in their stores, and what is left of them then.
 _ARRIVED, _LEFT = "arrived", {_START, _SHIPPED, _REFUSED}
 _ENDED = "ended"
+# How much room all that waits may take before a word is said of it, and what a block of the disk's is.
+_LOUD_BYTES, _BLOCK = 256 * 1024 * 1024, 512
 
 
 @dataclass(frozen=True)
@@ -235,3 +237,13 @@ def _read(path: Path) -> dict[str, Any] | None:
     except FileNotFoundError:
         return None
     return found
+
+
+def room_taken(root: Path) -> str | None:
+    """Say how much of the disk journals take, artifacts that wait included, where that is worth a word."""
+    taken = 0
+    for file in root.rglob("*"):
+        # What is shipped meanwhile is gone.
+        with contextlib.suppress(FileNotFoundError):
+            taken += file.lstat().st_blocks * _BLOCK
+    return f"{taken >> 20:,} MB wait in {root} for stores that do not take them" if taken >= _LOUD_BYTES else None
