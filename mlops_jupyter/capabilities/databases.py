@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
 import socket
-from urllib.parse import urlsplit
 
 from ..errors import Unavailable
 
 # The name and the port of each that another machine may hold.
 _SERVERS = {"postgresql": ("PostgreSQL", 5432), "mysql": ("MySQL", 3306), "mssql": ("SQL Server", 1433)}
+# As SQLAlchemy reads it: a password may have any sign but @ in it.
+_ADDRESS = re.compile(r"[^:/]+://(?:[^:/@]*(?::[^@]*)?@)?(?:\[([^\]]+)\]|([^/:?@]*))(?::(\d+))?(?=[/?]|$)")
 
 
 def is_database_server(uri: str) -> bool:
@@ -24,15 +26,16 @@ def knock(uri: str, timeout_s: float) -> None:
     Unavailable
         When nobody does within the time.
     """
-    address = urlsplit(uri)
-    if not is_database_server(uri) or not address.hostname:
-        # A socket file, which answers or refuses at once.
+    found = _ADDRESS.match(uri)
+    host = found and (found[1] or found[2])
+    if not is_database_server(uri) or not found or not host:
+        # A socket file, which answers or refuses at once, or no address at all, which SQLAlchemy says.
         return
     name, port = _SERVERS[_kind(uri)]
     try:
-        socket.create_connection((address.hostname, address.port or port), timeout_s).close()
-    except OSError as error:
-        said = f"{name} at {address.hostname} did not answer: {error.strerror or error}"
+        socket.create_connection((host, int(found[3] or port)), timeout_s).close()
+    except (OSError, OverflowError) as error:
+        said = f"{name} at {host} did not answer: {getattr(error, 'strerror', None) or error}"
         raise Unavailable("MLflow", said, "mlops doctor") from error
 
 

@@ -91,6 +91,7 @@ _UNDOCUMENTED = {
     (_SESSION, "mlflow.tracking.context.registry", "_run_context_provider_registry"),
     (_SESSION, "mlflow.tracking.context.registry", "resolve_tags"),
     (_SESSION, "mlflow.system_metrics.system_metrics_monitor", "SystemMetricsMonitor"),
+    (_SINK, "mlflow.store.db", "utils"),
     (_SINK, "mlflow.store.tracking", "sqlalchemy_store"),
     (_SINK, "mlflow.store.tracking.abstract_store", "AbstractStore"),
     (_SINK, "mlflow.tracking._tracking_service.utils", "_get_store"),
@@ -104,6 +105,7 @@ _UNDOCUMENTED = {
     (_JOURNALED, "mlflow.utils.validation", "_validate_param_keys_unique"),
     (_JOURNALED, "mlflow.utils.validation", "_validate_tag"),
     (_JOURNALED, "tag", "._value"),
+    ("faces/mlflow_store/unopened.py", "mlflow.store.tracking.sqlalchemy_store", "SqlAlchemyStore"),
     ("adapters/mlflow/plugin_deployments.py", "mlflow.deployments.interface", "plugin_store"),
     ("adapters/mlflow_ui_app.py", "mlflow.server.fastapi_app", "app"),
 }

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -14,9 +15,10 @@ from mlflow.entities import Experiment
 from mlflow.entities import Run as MlflowRun
 from mlflow.exceptions import MlflowException
 from mlflow.protos.databricks_pb2 import INVALID_PARAMETER_VALUE, RESOURCE_ALREADY_EXISTS, ErrorCode
+from sqlalchemy import make_url
 from sqlalchemy.exc import SQLAlchemyError
 
-from ...capabilities.databases import knock
+from ...capabilities.databases import is_database_server, knock
 from ...capabilities.redaction import without_credentials
 from ...errors import CommandError, Conflict, MissingDependency, NotFound, Unavailable
 from ...records import Dataset, MetricPoint, Run, RunTable
@@ -57,13 +59,17 @@ class MlflowTracking:
         """MLflow's own client of this store."""
         # Opening a database store creates or migrates its tables, so it waits for the first real call.
         if self._client_or_none is None:
-            try:
-                with as_ours():
-                    self._client_or_none = mlflow.MlflowClient(self.uri)
-            except ModuleNotFoundError as error:
-                # SQLAlchemy imports the database's driver now.
-                raise MissingDependency(f"the store {self.shown_uri}", error.name or "its driver") from error
+            with self._with_driver(), as_ours():
+                self._client_or_none = mlflow.MlflowClient(self.uri)
         return self._client_or_none
+
+    @contextmanager
+    def _with_driver(self) -> Iterator[None]:
+        """Say what is missing where SQLAlchemy imports the database's driver."""
+        try:
+            yield
+        except ModuleNotFoundError as error:
+            raise MissingDependency(f"the store {self.shown_uri}", error.name or "its driver") from error
 
     @property
     def shown_uri(self) -> str:
@@ -72,6 +78,10 @@ class MlflowTracking:
 
     def reach(self, timeout_s: float) -> None:
         """Ask an HTTP server or a database's for a sign of life; MLflow's own calls would retry for minutes."""
+        if is_database_server(self.uri):
+            with self._with_driver(), as_ours():
+                # A driver that is missing is missing whether the server answers or not.
+                make_url(self.uri).get_dialect().import_dbapi()
         knock(self.uri, timeout_s)
         if not self.uri.startswith(("http://", "https://")):
             return
