@@ -68,7 +68,9 @@ def test_the_terminal_shows_sparks_and_bars(churn, watch, terminal):
     assert any(spark in done.out for spark in "▅▆▇█")
     assert "drifted; missing 1.0% → 12.0%" in done.out
     assert "accuracy 0.914 (0.897 to 0.929)" in done.out
-    told = json.loads(terminal("monitor", "churn", "--since", "15m", "--json", "--html", "out/churn.html").out)
+    done = terminal("monitor", "churn", "--since", "15m", "--json", "--html", "out/churn.html")
+    assert done.code == 0, done.err
+    told = json.loads(done.out)
     assert "written to out/churn.html" in told["notes"]
     page = Path("out/churn.html").read_text(encoding="utf-8")
     assert page.startswith("<!doctype html>")

@@ -109,7 +109,15 @@ def test_prometheus_and_the_endpoint_s_own_history_agree(churn, server, load, pr
         assert len(sure) >= 8, what
         for place in sure:
             low, high = ours.around(key, theirs.times[place])
-            assert low * 0.95 - slack <= told[place] <= high * 1.05 + slack, (what, place, told[place], low, high)
+            # At the edge of a bucket, one request more or less moves a quantile farther.
+            off = 0.15 if what.startswith("p") else 0.05
+            assert low * (1 - off) - slack <= told[place] <= high * (1 + off) + slack, (
+                what,
+                place,
+                told[place],
+                low,
+                high,
+            )
 
 
 class Ours:
