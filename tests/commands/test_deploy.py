@@ -537,7 +537,8 @@ def test_a_worker_that_starts_again_loads_what_was_deployed(model, project):
 
 
 def test_how_long_an_answer_may_take_is_set(model, project):
-    behaving_model(project / "slow", "time.sleep(2.0 if model_input['a'].iloc[0] == 9 else 0.0)")
+    # Never so quick that it is called without a thread: then nobody can give a call up.
+    behaving_model(project / "slow", "time.sleep(2.0 if model_input['a'].iloc[0] == 9 else 0.02)")
     (project / "mlops.toml").write_text("[serving]\ntimeout_s = 1\n")
     assert mlops_jupyter.deploy("slow", name="churn", trust=True).limits.timeout_s == 1
     asked = pd.DataFrame({"a": [9.0], "b": [1.0]})
