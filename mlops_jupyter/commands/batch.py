@@ -179,6 +179,8 @@ class _Running:
         self._open: dict[str, tuple[Combination, Job]] = {}
         self._unsettled: list[tuple[str, Job]] = []
         self._notes = Notes(plan.total)
+        # What each notebook was when its first combination began.
+        self._sources: dict[Path, str] = {}
         self._shares: dict[str, float] = {}
         self._jobs = 1
         self._executed: dict[int, Execution] = {}
@@ -260,6 +262,9 @@ class _Running:
 
     def _begin(self, one: Combination, folder: Path) -> Job:
         planned = one.planned
+        if self._sources.setdefault(planned.path, planned.source) != planned.source:
+            said = "was edited while the batch ran: this is another version than the first combination's"
+            self._notes.take(one.name, [f"{planned.path.name} {said}"])
         wanted = replace(
             self._chosen.wanted,
             tags={BATCH_TAG: self._parent.run_id},

@@ -5,11 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shutil
 import time
 import uuid
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -299,6 +300,11 @@ class Job:
         self._log_parameters(declared)
         # Papermill also reads from stores elsewhere.
         self._snapshot = beside_run(current, path, self._journal) if path.is_file() else None
+        self._executed = self._journal.folder.path / "executed.ipynb"
+        if path.is_file():
+            # On a full disk its cells take what the disk has then, and say so.
+            with suppress(OSError):
+                shutil.copyfile(path, self._executed)
 
     def _start(self, source: Mapping[str, str]) -> RunStart:
         tags = process_tags(user(), None, {})
@@ -351,6 +357,7 @@ class Job:
             "MLFLOW_RUN_ID": None,
             settings.PARENT_VARIABLE: self.local_id,
             "MLOPS_JUPYTER_NOTEBOOK": str(self.path),
+            settings.EXECUTED_VARIABLE: str(self._executed),
             settings.ROOT_VARIABLE: str(self._current.root),
         }
         if self._wanted.tags:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import cast
@@ -12,12 +13,13 @@ from typing import cast
 import mlops_jupyter
 
 from .. import registry
+from ..capabilities import live_documents
 from ..capabilities import tracking as tracking_of_runs
 from ..capabilities.journal import Journals
 from ..capabilities.provenance import process_tags, source_tags, told_from_outside, user
 from ..protocols import Datasets, NotebookHost, RunSink, SourceControl, Tracking
 from ..records import Checkout
-from ..settings import PARENT_VARIABLE, Settings, announce, embedded_uri
+from ..settings import EXECUTED_VARIABLE, PARENT_VARIABLE, Settings, announce, embedded_uri
 from . import store_variables
 from .plain import PlainMlflow
 
@@ -127,6 +129,16 @@ def flush(settings: Settings, *, answers: bool = False, patient: bool = False) -
         return ()
     why = f": {reasons[0]}" if reasons else ""
     return (f"{len(left)} {'run is' if len(left) == 1 else 'runs are'} not all in the store yet{why}",)
+
+
+@cache
+def take_executed_notebook() -> None:
+    """Take the notebook of a headless run as it is executed for what a front end would tell of it."""
+    notebook, executed = os.environ.get("MLOPS_JUPYTER_NOTEBOOK"), os.environ.get(EXECUTED_VARIABLE)
+    if notebook and executed:
+        # Of a notebook from elsewhere there is none, nor of a run that is over.
+        with suppress(FileNotFoundError):
+            live_documents.tell(notebook, Path(executed).read_bytes())
 
 
 def outer_run() -> str | None:

@@ -120,6 +120,7 @@ class Tracked:
         self._variables = variables
         project.prepare(current)
         plain = project.plain()
+        project.take_executed_notebook()
         experiment_id = None if chosen.experiment else current.experiment_id
         experiment = chosen.experiment or current.experiment
         if experiment_id is not None:

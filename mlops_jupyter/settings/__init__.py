@@ -23,6 +23,8 @@ STATE_DIRECTORY = ".mlops"
 ROOT_VARIABLE = "MLOPS_JUPYTER_ROOT"
 # The run that what a process tracks is within: a kernel that runs a notebook for `mlops run` is told the notebook's.
 PARENT_VARIABLE = "MLOPS_JUPYTER_PARENT_RUN_ID"
+# A file with the notebook as it is executed, which the user may be editing.
+EXECUTED_VARIABLE = "MLOPS_JUPYTER_EXECUTED_NOTEBOOK"
 # The file that the command of `explain_old_store` leaves in an old store that it has brought in.
 BROUGHT_IN = ".brought-in"
 

@@ -253,6 +253,17 @@ class Telling(AtOnce):
             yield task.key, NotebookOutcome("done", note=note, kernel="the kernel was forked from the warm process")
 
 
+def test_a_notebook_that_is_edited_while_its_batch_runs_is_told(project, terminal, stored_runs):
+    edit = (
+        "from pathlib import Path\nfile = Path('one.ipynb')\nfile.write_text(file.read_text().replace('gone', 'come'))"
+    )
+    write_notebook(project / "one.ipynb", edit, "print('gone')", parameters="lr = 1")
+    done = terminal("run", "one.ipynb", "--sweep", "lr=1,2,3", "--jobs", "1")
+    assert done.code == 0
+    told = "2 of 3: one.ipynb was edited while the batch ran: this is another version than the first combination's"
+    assert told in done.out
+
+
 def test_what_notebooks_have_to_say_is_said_once(project, engine, clean_environment):
     engine(Telling)
     write_notebook(project / ONE, "1", parameters="lr = 1")

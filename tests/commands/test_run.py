@@ -212,6 +212,23 @@ def test_child_of_the_run_around_it(project, terminal, stored_runs, variable):
     assert {run.name: run.parent for run in stored_runs()}["train"] == outer
 
 
+EDITED = """
+from pathlib import Path
+file = Path("train.ipynb")
+file.write_text(file.read_text().replace("factor = 1", "factor = 1000"))
+"""
+
+
+def test_a_notebook_that_is_edited_while_it_runs_is_kept_as_it_runs(project, terminal, stored_runs):
+    write_notebook(project / "train.ipynb", LOAD, EDITED, "factor = 1", "%%mlops track fit --no-autolog\nfactor")
+    assert terminal("run", "train.ipynb").code == 0
+    assert "factor = 1000" in (project / "train.ipynb").read_text()
+    store = WritableStore(f"sqlite:///{project}/.mlops/mlflow.db")
+    for run in stored_runs():
+        kept = nbformat.reads(store.read_text(run.run_id, "mlops/notebook.ipynb"), as_version=4)
+        assert kept.cells[2].source == "factor = 1", run.name
+
+
 def test_git_state_and_path(project, terminal, stored_runs):
     git = ["git", "-c", "user.name=ana", "-c", "user.email=ana@example.org"]
     (project / "notebooks").mkdir()
