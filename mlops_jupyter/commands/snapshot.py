@@ -78,6 +78,9 @@ def snapshot(
     keeper = store(current, paths[0].parent)
     stored, new = keeper.take(paths[0].parent, kept, title, project=current.root)
     origin: Origin = "disk" if any(one.origin == "disk" for one in documents.values()) else "live"
+    notes = ["from disk, maybe unsaved: edits that are not in the file are not in it"] if origin == "disk" else []
+    if message and not new and stored.title != message:
+        notes.append(f"the message is not kept: this state has a snapshot already, called {stored.title!r}")
     return Snapshot(
         ref=stored.short,
         commit=stored.commit,
@@ -85,7 +88,7 @@ def snapshot(
         origin=origin,
         new=new,
         taken=stored.time,
-        notes=("from disk, maybe unsaved: edits that are not in the file are not in it",) if origin == "disk" else (),
+        notes=tuple(notes),
     )
 
 

@@ -172,6 +172,12 @@ def test_a_damaged_model(packages, tmp_path, store, harm):
     assert not [one for one in store.iterdir() if one.is_dir()]
 
 
+def test_a_folder_that_is_no_model_is_not_copied_into_itself(packages, store):
+    with pytest.raises(ConfigurationError, match="it has no file MLmodel"):
+        packages.resolve(str(store.parent), store)
+    assert not list(store.glob("**/model"))
+
+
 def pickled(path: Path) -> Path:
     return saved(path, serialization_format="cloudpickle")
 

@@ -75,6 +75,7 @@ def test_a_snapshot_is_taken_once_and_listed(place, notebook):
     assert (taken.new, again.new, again.ref) == (True, False, taken.ref)
     assert (taken.notebooks, taken.origin) == (("train.ipynb",), "disk")
     assert "maybe unsaved" in taken.notes[0]
+    assert again.notes[1] == "the message is not kept: this state has a snapshot already, called 'before lunch'"
     listed = [one for one in mlops_jupyter.history(notebook).versions if one.kind == "snapshot"]
     assert [(one.ref, one.title) for one in listed] == [(taken.ref, "before lunch")]
     assert mlops_jupyter.history(notebook).versions[0].kind in {"file", "snapshot"}

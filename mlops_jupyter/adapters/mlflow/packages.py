@@ -154,6 +154,8 @@ class MlflowPackages:
         """Bring a model's files into a folder."""
         local = Path(source.uri)
         if local.is_absolute():
+            # Before it is copied: it may be any folder, the project with all that is in it.
+            _check(local, source.shown)
             try:
                 shutil.copytree(local, target, symlinks=True)
             except (OSError, shutil.Error) as error:
