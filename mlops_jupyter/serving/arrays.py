@@ -105,7 +105,8 @@ def check_names(names: Sequence[Any], schema: Schema, *, say_undeclared: bool = 
     schema
         What the model wants.
     say_undeclared
-        Whether the names of undeclared columns may be said; not where a first row of data could be taken for names.
+        Whether the names of undeclared columns may be said; not where a first row of data could be taken for names,
+        which has not all those that are wanted.
     """
     if names == schema.name_list:
         return
@@ -122,7 +123,8 @@ def check_names(names: Sequence[Any], schema: Schema, *, say_undeclared: bool = 
     if missing := [name for name in schema.names if name in required and name not in given]:
         problems.append(f"missing columns: {named(missing)}")
     if extra := [(position, name) for position, name in enumerate(names) if name not in declared]:
-        said = named(name for _, name in extra) if say_undeclared else f"number {named(at for at, _ in extra)}"
+        sure = say_undeclared or not missing
+        said = named(name for _, name in extra) if sure else f"number {named(at for at, _ in extra)}"
         problems.append(f"columns that the model's signature does not declare: {said}")
     if problems:
         raise unfit("; ".join(problems), columns=missing)

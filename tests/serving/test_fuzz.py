@@ -147,6 +147,20 @@ def test_scoring_csv(rows, name, has_head):
     _refused_in_order(lambda: scoring.decode(body, "text/csv", SCHEMAS[name], LIMITS))
 
 
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("a,target,b\n1,0,2", "columns that the model's signature does not declare: 'target'"),
+        # What could be a row of data is not repeated.
+        (f"a,{MARK}\n1,2", "missing columns: 'b'; columns that the model's signature does not declare: number '1'"),
+    ],
+)
+def test_a_column_too_many_of_csv_is_named_where_it_is_one(text, said):
+    failure = _failure(lambda: scoring.decode(text.encode(), "text/csv", SCHEMAS["doubles"], LIMITS))
+    assert failure is not None
+    assert said in failure.message
+
+
 def _parquet(frame: pd.DataFrame) -> bytes:
     target = BytesIO()
     frame.to_parquet(target)
