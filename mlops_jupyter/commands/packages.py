@@ -118,5 +118,8 @@ def _uri(current: settings.Settings, word: str) -> str:
         return f"runs:/{find_run(tracking, word, project.experiment(current, tracking)).run_id}"
     except NotFound as error:
         meant = newest(current, word)
-        hint = "mlops models; mlops runs" if meant is None else f"{meant} is the newest version of the model {word}"
+        # Who has left the dollar out in a cell means the object.
+        live = f"; in a cell ${word} is the object" if word.isidentifier() else ""
+        known = f"mlops models; mlops runs{live}"
+        hint = known if meant is None else f"{meant} is the newest version of the model {word}"
         raise NotFound(f"there is no model, run or directory {word}", hint) from error

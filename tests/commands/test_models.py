@@ -206,6 +206,12 @@ def test_register_what_cannot_be(churn):
             mlops_jupyter.register(model, **{"name": "shop", **options})
 
 
+def test_a_dollar_that_was_left_out_is_hinted_at(project):
+    with pytest.raises(NotFound) as caught:
+        mlops_jupyter.register("model", name="churn")
+    assert caught.value.hint == "mlops models; mlops runs; in a cell $model is the object"
+
+
 def test_no_models_yet(project, terminal):
     done = terminal("models")
     assert (done.code, done.out.splitlines()[0]) == (

@@ -72,7 +72,9 @@ def _of_file(given: Path, takes: Takes, tables: Callable[[], TableFiles]) -> Ite
             # A few spaces are no more than nothing is.
             is_empty = not file.read(1024).strip() and not file.read(1)
     except FileNotFoundError as error:
-        raise NotFound(f"there is no file {given}", "give JSON text, or a file of CSV, JSON or Parquet") from error
+        live = f"; in a cell ${given} is the object" if str(given).isidentifier() else ""
+        hint = f"give JSON text, or a file of CSV, JSON or Parquet{live}"
+        raise NotFound(f"there is no file {given}", hint) from error
     except OSError as error:
         raise _unreadable(given, error) from error
     if kind not in _FORMATS:
