@@ -262,6 +262,11 @@ def _with_debug(call: Call, act: Callable[[], Any]) -> Any:
     except MlopsError as error:
         error.debug = call.debug
         raise
+    except KeyboardInterrupt as interrupt:
+        if not call.debug:
+            # Where a verb of ours was just then is of no use to anybody.
+            interrupt._render_traceback_ = lambda: [f"KeyboardInterrupt: {call.name} was interrupted"]  # type: ignore[attr-defined]
+        raise
 
 
 def _ask(question: str) -> bool | None:

@@ -189,6 +189,15 @@ def test_an_interrupt_leaves_the_run_killed(desk: Desk) -> None:
     assert run.data.tags["mlops.error"] == "KeyboardInterrupt"
 
 
+def test_an_interrupted_verb_says_so_in_a_line(desk: Desk) -> None:
+    desk.run("import mlops_jupyter.faces.kernel as face\nwhole = face.grammar.answered")
+    desk.run(f"def endless(*_):\n    {_ENDLESS.replace(chr(10), chr(10) + '    ')}\nface.grammar.answered = endless")
+    reply = desk.run("%mlops run endless.ipynb", interrupt_when="started")
+    desk.run("face.grammar.answered = whole")
+    assert (reply.status, reply.ename) == ("error", "KeyboardInterrupt")
+    assert traceback_of(reply) == "KeyboardInterrupt: run was interrupted"
+
+
 def test_an_interrupt_before_the_body_begins_leaves_nothing_open(desk: Desk) -> None:
     desk.run("import mlflow, mlops_jupyter\nimport mlops_jupyter.faces.kernel as face\nwhole = face.TrackedCell")
     desk.run("def cut(*_):\n    raise KeyboardInterrupt\nface.TrackedCell = cut")
