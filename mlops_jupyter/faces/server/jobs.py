@@ -234,10 +234,15 @@ class Job:
             await self._process.wait()
 
     def _signal(self, number: signal.Signals) -> None:
-        # To its children too: a terminal tells all that it runs.
-        if self._process is not None:
+        if self._process is None:
+            return
+        try:
+            # To its children too: a terminal tells all that it runs.
+            os.killpg(self._process.pid, number)
+        except ProcessLookupError:
+            # It has ended, or was forked just now and leads no group yet.
             with contextlib.suppress(ProcessLookupError):
-                os.killpg(self._process.pid, number)
+                os.kill(self._process.pid, number)
 
 
 class Jobs:
