@@ -102,6 +102,9 @@ class ShipperProcess:
         """Listen no longer, and leave nothing behind that still works."""
         os.close(self._pipe)
         self._shipper.close()
+        if self.stopping:
+            # It has ended by itself.
+            signal.setitimer(signal.ITIMER_REAL, 0)
 
     def _woken(self, timeout_s: float) -> bool:
         if not select.select([self._pipe], [], [], timeout_s)[0]:

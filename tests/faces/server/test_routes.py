@@ -187,7 +187,8 @@ def test_what_is_refused_says_why(server):
         assert server.post("parameters", content=text.encode()).json()["error"] == "CommandError"
     assert server.post("parameters", json={"source": 3}).json()["message"].endswith("must be texts")
     told = server.post("parameters", json={"source": "most: float = 1e999  # no limit"}).json()["parameters"]
-    assert told == [{"name": "most", "default": "Infinity", "type": "float", "help": "no limit", "source": "1e999"}]
+    most = {"name": "most", "default": "Infinity", "type": "float", "help": "no limit"}
+    assert told == [{**most, "annotated": True, "source": "1e999"}]
 
 
 def test_a_failing_notebook_is_a_result(server, project):
