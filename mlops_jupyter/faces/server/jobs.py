@@ -161,11 +161,11 @@ class Job:
         finally:
             self.running = False
 
-    def cancel(self) -> None:
-        """Interrupt it, as Ctrl-C would in a terminal; what does not heed that is killed."""
+    def cancel(self, grace_s: float = _INTERRUPTED_S) -> None:
+        """Interrupt it, as Ctrl-C would in a terminal; what does not heed that within so many seconds is killed."""
         self._cancelled = True
         if self._ending is None and self._process is not None and self._process.returncode is None:
-            self._ending = asyncio.get_running_loop().create_task(self._stop(self._process))
+            self._ending = asyncio.get_running_loop().create_task(self._stop(self._process, grace_s))
 
     async def _run(self, start: Callable[[Wanted], Awaitable[Worker]]) -> None:
         self._process = await start(self.wanted)
@@ -220,11 +220,11 @@ class Job:
         if process.stdin is not None:
             process.stdin.close()
 
-    async def _stop(self, process: Worker) -> None:
-        for number, grace_s in ((signal.SIGINT, _INTERRUPTED_S), (signal.SIGTERM, _TERMINATED_S)):
+    async def _stop(self, process: Worker, grace_s: float) -> None:
+        for number, patience_s in ((signal.SIGINT, grace_s), (signal.SIGTERM, _TERMINATED_S)):
             self._signal(number)
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(process.wait(), grace_s)
+                await asyncio.wait_for(process.wait(), patience_s)
                 break
         await self._end_at_last()
 
@@ -298,7 +298,8 @@ class Jobs:
     def forget(self, job: Job) -> None:
         """Keep no longer what one has told, once it has ended; what runs still is cancelled."""
         if not job.told.ended:
-            job.cancel()
+            # What only reads has little to put in order.
+            job.cancel(_TERMINATED_S)
         self._jobs.pop(job.id, None)
 
     def _look_soon(self) -> None:
