@@ -593,3 +593,14 @@ def test_who_asks_after_its_own_run_does_not_let_go_of_it(tmp_path: Path) -> Non
     run.close()
     assert lives() == [False, False]
     assert not run.folder.owner_lives()
+
+
+def test_a_name_that_a_loss_of_power_has_left_as_zeros_hides_nothing(run: RunJournal) -> None:
+    run.log({"loss": 1.0}, 0)
+    run.log({"acc": 2.0}, 0)
+    (segment,) = run.folder.path.glob("*.seg")
+    data = segment.read_bytes()
+    at = data.index(b"loss")
+    segment.write_bytes(data[:at] + bytes(4) + data[at + 4 :])
+    assert read(run.folder.path).points[-1][0] == "acc"
+    assert len(read(run.folder.path).points) == 2

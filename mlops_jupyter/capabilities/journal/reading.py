@@ -143,6 +143,18 @@ class SegmentReader:
             self._mapped.close()
             self._mapped = None
 
+    def _take_name(self, label: str) -> None:
+        name, _, said = label.partition("\0")
+        subject: Subject | tuple[()] = ()
+        if said:
+            try:
+                subject = Subject(*json.loads(said))
+            except (ValueError, TypeError):
+                # After a loss of power it may be zeros, a name that no store takes.
+                name = label
+        self.names.append(name)
+        self.subjects.append(subject)
+
     def _read_names(self) -> None:
         """Read the names on the way to where reading goes on; who only asks what is pending needs none of them."""
         while self._named < self.slot and self._is_whole(self._named):
@@ -175,9 +187,7 @@ class SegmentReader:
         blob = self._map[start : start + length]
         if kind == slots.NAME:
             if key == len(self.names):
-                name, _, subject = blob.decode(errors="replace").partition("\0")
-                self.names.append(name)
-                self.subjects.append(Subject(*json.loads(subject)) if subject else ())
+                self._take_name(blob.decode(errors="replace"))
             return None
         try:
             entry: dict[str, Any] = json.loads(blob)
