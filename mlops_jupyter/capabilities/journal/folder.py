@@ -239,11 +239,18 @@ def _read(path: Path) -> dict[str, Any] | None:
     return found
 
 
+def _blocks(folder: str) -> int:
+    blocks = 0
+    # What is shipped meanwhile is gone.
+    with contextlib.suppress(FileNotFoundError), os.scandir(folder) as entries:
+        for entry in entries:
+            with contextlib.suppress(FileNotFoundError):
+                inner = entry.is_dir(follow_symlinks=False)
+                blocks += _blocks(entry.path) if inner else entry.stat(follow_symlinks=False).st_blocks
+    return blocks
+
+
 def room_taken(root: Path) -> str | None:
     """Say how much of the disk journals take, artifacts that wait included, where that is worth a word."""
-    taken = 0
-    for file in root.rglob("*"):
-        # What is shipped meanwhile is gone.
-        with contextlib.suppress(FileNotFoundError):
-            taken += file.lstat().st_blocks * _BLOCK
+    taken = _blocks(str(root)) * _BLOCK
     return f"{taken >> 20:,} MB wait in {root} for stores that do not take them" if taken >= _LOUD_BYTES else None
