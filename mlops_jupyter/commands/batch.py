@@ -262,13 +262,14 @@ class _Running:
 
     def _begin(self, one: Combination, folder: Path) -> Job:
         planned = one.planned
-        if self._sources.setdefault(planned.path, planned.source) != planned.source:
+        source = planned.source
+        if self._sources.setdefault(planned.path, source) != source:
             said = "was edited while the batch ran: this is another version than the first combination's"
             self._notes.take(one.name, [f"{planned.path.name} {said}"])
         wanted = replace(
             self._chosen.wanted,
             tags={BATCH_TAG: self._parent.run_id},
-            own={SOURCE_TAG: planned.source, COMBINATION_TAG: one.digest},
+            own={SOURCE_TAG: source, COMBINATION_TAG: one.digest},
             parent=self._parent.run_id,
             name=one.name,
         )

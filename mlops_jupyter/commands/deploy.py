@@ -112,11 +112,13 @@ def deploy(
     current.prepare_state()
     packages.check_private(current)
     place = targets.target(current, target)
+    # Others fetch a model themselves; what is copied here is this machine's all the same.
+    local = place if targets.is_ours(target) else targets.target(current)
     reporter.progress(f"{name}: the model is fetched", 0, 1)
     with (
         place.changing(name),
         tempfile.TemporaryDirectory() as made,
-        targets.copied(current, place, lambda: _package(current, model, data, name)) as fetched,
+        targets.copied(local, lambda: _package(current, model, data, name)) as fetched,
     ):
         # Others load a model where it runs, and by their own rules; here it is loaded to see what it answers to data.
         loads = targets.is_ours(target) or data is not None

@@ -235,6 +235,6 @@ def _by_evidently(
             "Evidently needs the rows of both sides, and a baseline has none",
             f"mlops drift TRAINING.parquet NOW.parquet --evidently {file}",
         )
-    pages = cast("DriftPages", registry.load("drift_pages", "evidently")())
-    note = pages.write(baseline, now, [one.feature for one in report.features], file, reporter, segment=segment)
+    theirs = cast("DriftPages", registry.load("drift_pages", "evidently")())
+    note = theirs.write(baseline, now, [one.feature for one in report.features], file, reporter, segment=segment)
     return replace(report, notes=(*report.notes, *note))

@@ -96,7 +96,7 @@ class Follower:
             if self._place.get(self._name).follows != follows:
                 return None
             packages.check_private(self._current)
-            with targets.copied(self._current, self._place, lambda: packages.resolved(self._current, follows)) as found:
+            with targets.copied(self._place, lambda: packages.resolved(self._current, follows)) as found:
                 try:
                     package = packages.loadable(found, trust=False)
                 except ConfigurationError as error:

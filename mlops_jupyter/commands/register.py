@@ -61,8 +61,7 @@ def register(
     if not name.strip():
         raise CommandError("a model's name cannot be empty", "--name churn")
     current = settings.current()
-    local = targets.target(current)
-    with targets.copied(current, local, lambda: given(current, model, data=data, name=name)) as found:
+    with targets.copied(targets.target(current), lambda: given(current, model, data=data, name=name)) as found:
         package = in_a_run(current, found, name=name)
     models = model_registry(current)
     made = models.register(name, package.source, description)

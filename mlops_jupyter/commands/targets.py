@@ -54,17 +54,13 @@ def deployment_names(_: str) -> list[tuple[str, str]]:
 
 
 @contextmanager
-def copied(
-    current: settings.Settings, place: DeploymentTarget, fetch: Callable[[], ModelPackage]
-) -> Iterator[ModelPackage]:
+def copied(place: DeploymentTarget, fetch: Callable[[], ModelPackage]) -> Iterator[ModelPackage]:
     """Bring a model here; unless a deployment of this machine serves it in the end, its copy is gone then.
 
     Parameters
     ----------
-    current
-        The project's settings.
     place
-        The target within whose `changing` this is.
+        This machine's target, that within whose `changing` this is if it is in one.
     fetch
         What brings it.
     """
@@ -72,8 +68,7 @@ def copied(
     try:
         yield package
     finally:
-        for one in (place, target(current)):
-            one.release({package.digest})
+        place.release({package.digest})
 
 
 def served(package: ModelPackage) -> ServedVersion:
