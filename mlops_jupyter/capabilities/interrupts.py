@@ -33,3 +33,33 @@ def noted() -> Iterator[Callable[[], bool]]:
         yield asked.is_set
     finally:
         signal.signal(signal.SIGINT, before)
+
+
+@contextmanager
+def held() -> Iterator[None]:
+    """Hold the first Ctrl-C back until the block has ended, and act on it then; the second one raises at once.
+
+    A block that raises an error is not interrupted any more. Within another such block it is the outer one that holds.
+    Where nothing of Python's handles the signal, and outside of the main thread, there is nothing to hold.
+    """
+    handler = signal.getsignal(signal.SIGINT) if threading.current_thread() is threading.main_thread() else None
+    if not callable(handler) or isinstance(handler, _Holding):
+        yield
+        return
+    holding = _Holding()
+    signal.signal(signal.SIGINT, holding)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, handler)
+    if holding.held is not None:
+        handler(*holding.held)
+
+
+class _Holding:
+    held: tuple[int, FrameType | None] | None = None
+
+    def __call__(self, number: int, frame: FrameType | None) -> None:
+        if self.held is not None:
+            raise KeyboardInterrupt
+        self.held = number, frame

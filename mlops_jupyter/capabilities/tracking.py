@@ -449,22 +449,23 @@ def open_run(
         run = OpenRun(None, plain, intent, variables, notes=(f"not tracked: {lost.message}",))
     else:
         run = OpenRun(journal, plain, intent, variables, datasets=datasets, source=source)
-        known[run_id] = journal
-        child_runs.begun(journal.folder.path.parent, intent.parent, run_id)
-        if cell_id is not None:
-            _last_of_cell[cell_id] = run_id
-    close_when_the_process_ends(_kill_open_runs)
     _open.append(run)
-    _here.set(run)
-    if run.tracked:
-        try:
+    try:
+        if run.journal is not None:
+            known[run_id] = run.journal
+            child_runs.begun(run.journal.folder.path.parent, intent.parent, run_id)
+            if cell_id is not None:
+                _last_of_cell[cell_id] = run_id
+        close_when_the_process_ends(_kill_open_runs)
+        _here.set(run)
+        if run.tracked:
             plain.enter(run)
             if intent.autolog:
                 plain.autolog(on=True, models=intent.log_models)
-        except BaseException as error:
-            # Nobody would ever close it.
-            run.close(error, hurried=True)
-            raise
+    except BaseException as error:
+        # Nobody would ever close it.
+        run.close(error, hurried=True)
+        raise
     return run
 
 

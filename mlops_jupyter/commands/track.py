@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, ParamSpec, Self, TypeVar, cast
 
 from .. import registry, settings
-from ..capabilities import honesty, snapshotting
+from ..capabilities import honesty, interrupts, snapshotting
 from ..capabilities.honesty import NotebookNow
 from ..capabilities.journal import Follower
 from ..capabilities.redaction import scrubbed
@@ -85,6 +85,11 @@ class Tracked:
         return self.record.run_id if self.record is not None else ""
 
     @property
+    def is_open(self) -> bool:
+        """Whether a body runs now."""
+        return self._run is not None
+
+    @property
     def local_id(self) -> str:
         """The open run's id in this project's journals; empty when there is none."""
         return "" if self._run is None else self._run.local_id
@@ -116,6 +121,18 @@ class Tracked:
         """
         if self._run is not None:
             raise Conflict("this run is open already", "call track() again for a second one")
+        try:
+            with interrupts.held():
+                self._open(variables, cell_id, source, within)
+        except BaseException as error:
+            # An interrupt, for one: the body does not run, and nothing else may log to its run.
+            if self.is_open:
+                self.close(error)
+            raise
+
+    def _open(
+        self, variables: Callable[[], Mapping[str, object]], cell_id: str | None, source: str | None, within: str | None
+    ) -> None:
         current, chosen = settings.current(), self._choices
         self._variables = variables
         project.prepare(current)
@@ -154,12 +171,7 @@ class Tracked:
         )
         if notebook is not None and within is None:
             running = None if cell_id is None or source is None else RunningCell(cell_id, source)
-            try:
-                self._keep_notebook(self._run, current, notebook, running)
-            except BaseException as error:
-                # An interrupt, for one: the body does not run, and nothing else may log to its run.
-                self.close(error)
-                raise
+            self._keep_notebook(self._run, current, notebook, running)
         if chosen.experiment is None and experiment_id is None:
             settings.announce("MLFLOW_EXPERIMENT_NAME", current.experiment)
 

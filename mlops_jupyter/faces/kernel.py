@@ -20,6 +20,7 @@ from IPython.core.getipython import get_ipython
 from IPython.display import DisplayHandle, display
 
 from .. import grammar, settings
+from ..capabilities import interrupts
 from ..capabilities.redaction import scrubbed
 from ..errors import CheckFailed, CommandError, MlopsError
 from ..grammar import Call, HelpAsked
@@ -133,13 +134,18 @@ def open_cell(shell: InteractiveShell | None, options: str, cell: Cell | None) -
     if call is None:
         raise CommandError("the cell was not run, because --help was asked", "take --help out of the first line")
     tracked = _tracked(call)
-    _with_debug(call, lambda: tracked.open(lambda: shell.user_ns, cell.cell_id, source=cell.source))
-    try:
-        cell.tracked = TrackedCell(tracked, cell.cell_id)
-    except BaseException as error:
-        # An interrupt, for one: the cell does not run, and the next one must not log to its run.
-        tracked.close(error)
-        raise
+    # Once the run is open, the cell's end will close it: an interrupt then ends the cell before its first statement.
+    with interrupts.held():
+        try:
+            _with_debug(call, lambda: tracked.open(lambda: shell.user_ns, cell.cell_id, source=cell.source))
+            cell.tracked = TrackedCell(tracked, cell.cell_id)
+        except BaseException as error:
+            # A second interrupt, for one: the cell does not run, and the next one must not log to its run.
+            if tracked.is_open:
+                tracked.close(error)
+            if tracked.record is not None:
+                display(tracked.record)
+            raise
 
 
 class TrackedCell:
@@ -172,8 +178,13 @@ def close_cell(cell: TrackedCell, result: ExecutionResult | None, executed: Exec
     try:
         source = "" if result is None or result.info is None else result.info.raw_cell
         clean = functools.partial(scrubbed, environment=os.environ)
-        _judge(cell.tracked, executed.all())
-        cell.close(error, text, source, executed.as_json(clean))
+        # The cell has ended, and the first interrupt comes too late; the second one cuts what is waited for short.
+        with interrupts.noted():
+            try:
+                _judge(cell.tracked, executed.all())
+            except KeyboardInterrupt as twice:
+                error = error or twice
+            cell.close(error, text, source, executed.as_json(clean))
     except MlopsError as failed:
         # The cell's own outcome stands; what went wrong here must be read all the same.
         print("\n".join(failed.lines()), file=sys.stderr)  # noqa: T201

@@ -104,6 +104,52 @@ def test_an_interrupt_is_killed(project: Path, kernel: Kernel) -> None:
     assert wait_for(lambda: only_status(project) == "KILLED")
 
 
+# A user's interrupt that comes while something of ours works, which goes on with it.
+_INTERRUPTED = """
+import os, pkgutil, signal
+where, _, name = "{working}".replace(":", ".").rpartition(".")
+owner = pkgutil.resolve_name("mlops_jupyter." + where)
+real = getattr(owner, name)
+def interrupted(*args, **kwargs):
+    setattr(owner, name, real)
+    for _ in range({times}):
+        os.kill(os.getpid(), signal.SIGINT)
+    return real(*args, **kwargs)
+setattr(owner, name, interrupted)
+"""
+
+
+# What works when it comes: at the body's start its journal is there; at its end nothing is told yet.
+_WORKING = {
+    "capabilities.child_runs:begun": "KILLED",
+    "capabilities.tracking:close_when_the_process_ends": "KILLED",
+    "faces.kernel:CapturedOutput": "KILLED",
+    "capabilities.honesty:examine": "FINISHED",
+    "capabilities.tracking:OpenRun._write_end": "FINISHED",
+}
+
+
+@pytest.mark.parametrize("times", [1, 2])
+@pytest.mark.parametrize("working", _WORKING)
+def test_an_interrupt_at_a_bodys_very_start_or_end_leaves_no_open_run(
+    project: Path, kernel: Kernel, working: str, times: int
+) -> None:
+    status = _WORKING[working]
+    kernel.run("%%mlops track\npass")
+    kernel.run(_INTERRUPTED.format(working=working, times=times))
+    reply = kernel.run("%%mlops track second\nprint('the body')")
+    if times == 1:
+        (record,) = reply.records("run")
+        assert record["status"] == status
+    assert (reply.ename, reply.stdout) == (("KeyboardInterrupt", "") if status == "KILLED" else ("", "the body\n"))
+    # What is logged next is not logged to it.
+    kernel.run("%%mlops track third\nimport mlops_jupyter\nmlops_jupyter.log(loss=1)")
+    assert wait_for(lambda: len(runs_of(project)) == 3)
+    assert wait_for(lambda: all(run.info.status != "RUNNING" for run in runs_of(project)))
+    logged = {run.info.run_name: run.data.metrics for run in runs_of(project)}
+    assert (logged["second"], logged["third"]) == ({}, {"loss": 1.0})
+
+
 LOGGED_BY = {
     "mlops_jupyter.log": "lambda n: mlops_jupyter.log(score=n, step=n)",
     "mlflow.log_metric": "lambda n: mlflow.log_metric('score', n, step=n)",
