@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import importlib.util
 import json
 import os
 import shutil
@@ -28,6 +29,7 @@ from mlops_jupyter.capabilities.forking import ForkServer, supported
 from mlops_jupyter.capabilities.journal import Journals
 from mlops_jupyter.commands.project import plain, start_shipper
 from mlops_jupyter.records import Run
+from tests.fakes.environments import passes_beside
 from tests.fakes.waiting import ended
 
 # A machine that does other work too is no failure.
@@ -39,6 +41,22 @@ NURSERY = REPOSITORY / "tests" / "fakes" / "nursery"
 # What has been told to end may take so long for it.
 _LEAVING_S = 20.0
 _OURS = ("MLFLOW_", "MLOPS_JUPYTER_", "JPY_", "JUPYTERHUB_", "GIT_")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line(
+        "markers", "beside(module, *requirements): where the module is missing, run the test in an environment with it"
+    )
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
+    """Run what is marked so in another environment."""
+    marker = pyfuncitem.get_closest_marker("beside")
+    if marker is None or importlib.util.find_spec(marker.args[0]) is not None:
+        return None
+    passes_beside(pyfuncitem.nodeid, *marker.args[1:])
+    return True
 
 
 @pytest.fixture(scope="session")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -28,9 +27,10 @@ WORDS = np.where(STAYS, "stays", "goes")
 ASKED = slice(0, 20)
 
 
-def needs(module: str, install: str) -> pytest.MarkDecorator:
-    missing = importlib.util.find_spec(module) is None
-    return pytest.mark.skipif(missing, reason=f"{module} is not installed: pip install {install}")
+@pytest.fixture(autouse=True)
+def keras_backend(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The smallest of those that Keras can compute with, here and in the endpoint."""
+    monkeypatch.setenv("KERAS_BACKEND", "jax")
 
 
 @pytest.fixture
@@ -142,7 +142,9 @@ def itself(model: Any, rows: Any) -> Any:
     return np.asarray(model.predict(rows) if hasattr(model, "predict") else model(rows))
 
 
-TORCH, KERAS = needs("torch", "torch"), needs("keras", "keras jax")
+# They are large: where they are missing, their tests run in an environment that has them.
+TORCH = pytest.mark.beside("torch", "torch>=2.13,<2.14")
+KERAS = pytest.mark.beside("keras", "keras>=3.15,<4", "jax")
 
 
 @pytest.mark.parametrize(

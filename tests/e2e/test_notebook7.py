@@ -21,7 +21,7 @@ page = browser.page
 @pytest.fixture
 def notebook7(project: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """A Notebook 7 server in the project, with this checkout's extension; its address."""
-    python = python_beside(monkeypatch, "notebook==7.6.5")
+    python = python_beside("notebook==7.6.5")
     exposed = "--JupyterNotebookApp.expose_app_in_browser=True"
     with jupyter("notebook", project, monkeypatch, exposed, python=python) as base:
         yield base
