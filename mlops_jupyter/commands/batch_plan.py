@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -57,18 +58,21 @@ class Chosen(NamedTuple):
     notes: tuple[str, ...] = ()
 
 
-def notebooks_of(given: Sequence[Path], outputs: Sequence[Path] = ()) -> Chosen:
+def notebooks_of(given: Sequence[Path], results: Path | None = None, output: Path | None = None) -> Chosen:
     """Return the notebooks that are named, and those below folders that are.
 
     Hidden folders, checkpoints and ``.mlops`` are left out; so are, and that is told, environments and the folders that
-    executed notebooks go to, unless they are named themselves.
+    executed notebooks go to, unless they are named themselves. What lies executed in the folder that this batch writes
+    to is left out there too.
 
     Parameters
     ----------
     given
         Notebooks and folders.
-    outputs
-        The folders that executed notebooks go to.
+    results
+        The folder that executed notebooks go to by themselves.
+    output
+        That to which those of this batch shall.
 
     Raises
     ------
@@ -77,13 +81,18 @@ def notebooks_of(given: Sequence[Path], outputs: Sequence[Path] = ()) -> Chosen:
     """
     found: dict[Path, None] = {}
     left: list[str] = []
-    executed = {folder.expanduser().resolve() for folder in outputs}
+    executed = {folder.expanduser().resolve() for folder in (results, output) if folder is not None}
+    written = None if output is None else output.expanduser().resolve()
     for one in given:
         folder = one.expanduser()
         if not folder.is_dir():
             found[notebook_file(one)] = None
             continue
-        below = list(_below(folder.resolve(), executed, left))
+        below = [
+            file
+            for file in _below(folder.resolve(), executed, left)
+            if file.parent != written or not _is_result(file, left)
+        ]
         if not below:
             raise NotFound(f"there is no notebook below {one}", "name a folder that has some")
         found.update(dict.fromkeys(below))
@@ -102,6 +111,20 @@ def _below(top: Path, executed: Collection[Path], left: list[str]) -> Iterator[P
                 wanted.append(name)
         folders[:] = wanted
         yield from (Path(directory, name) for name in sorted(files) if name.endswith(".ipynb") and name[0] != ".")
+
+
+def _is_result(file: Path, left: list[str]) -> bool:
+    """Tell whether a notebook lies where it was written when another one was executed."""
+    try:
+        noted = json.loads(file.read_bytes())["metadata"]["papermill"]
+        lies, came = Path(noted["output_path"]), Path(noted["input_path"])
+    except (OSError, ValueError, LookupError, TypeError):
+        # What it is instead is told when it is read.
+        return False
+    if lies.name != file.name or lies == came:
+        return False
+    left.append(f"{file.name} (an executed notebook)")
+    return True
 
 
 def _no_source(folder: Path, executed: Collection[Path]) -> str:

@@ -165,8 +165,7 @@ def run(
     _check(notebooks, jobs)
     many = bool(sweep or params) or len(notebooks) > 1 or engine != _LOCAL or notebooks[0].expanduser().is_dir()
     current = settings.current()
-    outputs = [current.output, *([] if output is None else [output])]
-    found = notebooks_of(notebooks, outputs) if many else Chosen((notebook_file(notebooks[0]),))
+    found = notebooks_of(notebooks, current.output, output) if many else Chosen((notebook_file(notebooks[0]),))
     paths = found.paths
     ranking.asked(best)
     if best is not None and not many:

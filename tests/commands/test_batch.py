@@ -294,6 +294,19 @@ def test_a_folder_s_own_results_and_environments_are_no_notebooks_of_it(project,
     assert mlops_jupyter.run("work/out", "work/a.ipynb").total == 2, "a folder that is named is meant"
 
 
+def test_results_beside_their_notebooks_are_not_run(project, clean_environment):
+    (project / "work").mkdir()
+    for name in ("a", "b"):
+        write_notebook(project / "work" / f"{name}.ipynb", "1")
+    first = mlops_jupyter.run("work", output="work")
+    results = sorted(file.name for file in (project / "work").glob("*-*.ipynb"))
+    assert (first.total, len(results)) == (2, 2)
+    again = mlops_jupyter.run("work", output="work")
+    assert [row.name for row in again.rows] == ["a", "b"]
+    assert f"left out: {', '.join(f'{name} (an executed notebook)' for name in results)}" in again.notes
+    assert mlops_jupyter.run(f"work/{results[0]}", "work/a.ipynb", output="work").total == 2, "what is named is meant"
+
+
 def test_an_engine_from_another_distribution(project, tmp_path, monkeypatch, clean_environment):
     site = tmp_path / "site"
     info = site / "strange-1.0.dist-info"
