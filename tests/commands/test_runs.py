@@ -211,6 +211,23 @@ def test_curves_are_read_when_they_are_drawn(project, monkeypatch):
     assert asked == ["acc", "loss"]
 
 
+def test_a_table_says_of_what_it_draws_curves(make, project):
+    for run in range(21):
+        make(f"run {run}", acc=run)
+    store = WritableStore(f"sqlite:///{project}/.mlops/mlflow.db")
+    run_id = store.create_run("churn", "long", {})
+    at = datetime.now(UTC)
+    store.log(
+        run_id, metrics=[(name, step / 10, at, step) for name in ("acc", "f1", "gap", "loss") for step in range(9)]
+    )
+    page = render.mime_bundle(mlops_jupyter.runs(limit=30))["text/html"]
+    assert (page.count("<svg"), "curves are drawn of the first 20 runs and of acc, f1, gap" in page) == (3, True)
+    page = render.mime_bundle(mlops_jupyter.runs("attributes.run_name = 'long'"))["text/html"]
+    assert "curves are drawn of acc, f1, gap<" in page
+    page = render.mime_bundle(mlops_jupyter.runs("attributes.run_name = 'run 1'"))["text/html"]
+    assert "curves" not in page
+
+
 def test_a_terminal_is_as_wide_as_it_is(make, project):
     """On a terminal a line holds no more than fits; what is piped is never cut."""
     make("a name that is rather long", acc=0.5, params={"depth": "3" * 15, "rate": "0.1"})

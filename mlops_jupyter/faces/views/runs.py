@@ -94,7 +94,20 @@ def html(table: RunTable) -> str:
         rows.append((f"<code>{shown}</code>", badge(status), *cells))
     more = "<div>… there are more; ask with --limit.</div>" if table.more else ""
     head = ("run", "status", "name", "started (UTC)", "took", *metrics, *params)
-    return f'<div style="{CARD};max-width:none">{html_table(head, rows)}{more}{foot}{notes_html(table.notes)}</div>'
+    notes = (*table.notes, *_undrawn(histories, len(table.runs), metrics))
+    return f'<div style="{CARD};max-width:none">{html_table(head, rows)}{more}{foot}{notes_html(notes)}</div>'
+
+
+def _undrawn(histories: Histories, runs: int, metrics: list[str]) -> tuple[str, ...]:
+    """Say of which runs and metrics curves are drawn, if it is not of all."""
+    drawn = {name for one in histories.values() for name, points in one.items() if len(points) > 1}
+    if not drawn:
+        return ()
+    asked = {name for one in histories.values() for name in one}
+    of_runs = f"the first {len(histories)} runs" if runs > len(histories) else ""
+    of_metrics = ", ".join(name for name in metrics if name in asked) if asked < set(metrics) else ""
+    said = " and of ".join(filter(None, (of_runs, of_metrics)))
+    return (f"curves are drawn of {said}",) if said else ()
 
 
 def _curve(histories: Histories, run: Run, metric: str) -> str:
