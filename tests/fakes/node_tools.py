@@ -8,6 +8,7 @@ import json
 import os
 import shutil
 import subprocess
+import tarfile
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +45,21 @@ def folder() -> Path:
             )  # fmt: skip
             done.touch()
     return place
+
+
+def packed(name: str, version: str) -> Path:
+    """Return the folder of a package as it is published, without what it needs."""
+    place = REPOSITORY / "build" / f"npm-{name.replace('/', '-').strip('@')}-{version}"
+    place.mkdir(parents=True, exist_ok=True)
+    with (place / ".lock").open("w") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        if not (place / ".done").exists():
+            words = ["npm", "pack", f"{name}@{version}", "--json", "--loglevel=error"]
+            told = subprocess.run(words, cwd=place, check=True, timeout=_INSTALL_TIMEOUT_S, capture_output=True)
+            with tarfile.open(place / json.loads(told.stdout)[0]["filename"]) as archive:
+                archive.extractall(place, filter="data")
+            (place / ".done").touch()
+    return place / "package"
 
 
 def run(
