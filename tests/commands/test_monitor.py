@@ -23,7 +23,9 @@ from tests.fakes.waiting import wait_for
 
 @pytest.fixture
 def churn(project):
-    """A deployment of two versions."""
+    """A deployment of two versions, whose own windows do not end while a test looks."""
+    with (project / "mlops.toml").open("a") as file:
+        file.write("\n[monitoring]\nbase_window_s = 3600\n")
     small_model(project / "model")
     small_model(project / "turned", turned=True)
     mlops_jupyter.deploy("model", name="churn")
