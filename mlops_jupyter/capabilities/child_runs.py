@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from ..records import MetricPoint, Run
-from .journal import RunFolder, RunFolders
+from .journal import RunFolder, RunFolders, files_of
 
 _FOLDER, _PLAIN = "children", "plain"
 
@@ -50,7 +50,7 @@ def plain(journal: Path, parent: str) -> None:
 def told(folder: RunFolder) -> tuple[Run, ...] | None:
     """Return the runs within a run, the oldest first; ``None`` when not all have told of themselves to the end."""
     found = []
-    for file in (folder.path / _FOLDER).glob("*"):
+    for file in files_of(folder.path / _FOLDER):
         data = json.loads(file.read_text(encoding="utf-8") or "{}")
         if not data:
             return None

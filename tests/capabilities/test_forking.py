@@ -7,6 +7,8 @@ import itertools
 import json
 import os
 import signal
+import socket
+import struct
 import subprocess
 import sys
 import threading
@@ -20,6 +22,7 @@ import pytest
 
 from mlops_jupyter.capabilities.forking import Forked, ForkServer, Refusal, proportional_bytes, supported
 from mlops_jupyter.capabilities.forking.fitness import Threads
+from mlops_jupyter.capabilities.forking.wire import Channel, close_all
 from tests.fakes.waiting import wait_for
 
 pytestmark = pytest.mark.skipif(not supported(), reason="needs Linux")
@@ -112,6 +115,31 @@ def test_what_an_entry_ends_with(server, tmp_path):
     assert said_by(server, "leave", tmp_path) == (1, "", "enough\n")
     code, out, err = said_by(server, "fail", tmp_path)
     assert (code, out, err.splitlines()[-1]) == (1, "", "LookupError: lost")
+
+
+def test_an_end_that_is_told_with_the_beginning_is_known(tmp_path):
+    """A client that is slow reads of a short life in one go."""
+    listening = socket.socket(socket.AF_UNIX)
+    listening.bind(str(tmp_path / "socket"))
+    listening.listen()
+
+    def answer() -> None:
+        stream, _ = listening.accept()
+        client = Channel(stream)
+        while not (asked := client.receive()):
+            pass
+        close_all(asked[0].files)
+        told = [json.dumps(one).encode() for one in ({"forked": 7, "left_out": {}}, {"ended": 3})]
+        stream.sendall(b"".join(struct.pack("!II", len(one), 0) + one for one in told))
+        client.close()
+
+    with ThreadPoolExecutor(1) as thread:
+        answering = thread.submit(answer)
+        child = ForkServer(tmp_path / "socket").fork(ENTRY + "say")
+        answering.result()
+    listening.close()
+    assert isinstance(child, Forked), child
+    assert (child.wait(60), child.lost) == (3, False)
 
 
 def test_standard_streams_are_those_given(server):

@@ -20,7 +20,7 @@ import hypothesis
 import pytest
 from hypothesis import strategies as st
 
-from mlops_jupyter.capabilities.journal import Follower, Journals, RunJournal, slots, writing
+from mlops_jupyter.capabilities.journal import Follower, Journals, RunFolders, RunJournal, slots, writing
 from mlops_jupyter.capabilities.journal.reading import Batch, Position
 from mlops_jupyter.capabilities.journal.series import Series
 from mlops_jupyter.errors import CommandError, Unavailable
@@ -604,3 +604,24 @@ def test_a_name_that_a_loss_of_power_has_left_as_zeros_hides_nothing(run: RunJou
     segment.write_bytes(data[:at] + bytes(4) + data[at + 4 :])
     assert read(run.folder.path).points[-1][0] == "acc"
     assert len(read(run.folder.path).points) == 2
+
+
+def test_a_folder_that_goes_while_it_is_looked_at_has_nothing(tmp_path: Path) -> None:
+    """As a run's does, when it is shipped while somebody waits for that."""
+    folder = RunFolders(tmp_path).of("run")
+    done = threading.Event()
+
+    def come_and_go() -> None:
+        while not done.is_set():
+            folder.path.mkdir()
+            folder.path.rmdir()
+
+    thread = threading.Thread(target=come_and_go)
+    thread.start()
+    try:
+        for _ in range(3_000):
+            assert Follower(folder.path).unread() == 0
+            assert not folder.anyone_writes()
+    finally:
+        done.set()
+        thread.join()

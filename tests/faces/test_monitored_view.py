@@ -45,3 +45,9 @@ def test_a_saved_notebook_holds_the_features_that_have_moved_most():
     kept = monitored.excerpt(seen())
     assert list(kept.drift)[:4] == ["y_far", "→ answer", "z_holes", "x_gone"]
     assert len(kept.drift) == 8
+
+
+def test_a_report_of_nothing_yet_is_shown():
+    report = replace(seen().reports[0], features=(), predictions=(), notes=("no window has ended",))
+    assert "no window has ended" in monitored.html(replace(seen(), reports=(report,)))
+    assert "no window has ended" in monitored.text(replace(seen(), reports=(report,)))

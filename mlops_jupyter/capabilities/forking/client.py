@@ -68,6 +68,14 @@ class Forked:
         self._channel = channel
         self._lock = threading.Lock()
 
+    @classmethod
+    def told(cls, channel: Channel, first: Message, more: Sequence[Message]) -> Forked:
+        """Return the child that a message tells of; of one that has ended at once, there is another message already."""
+        child = cls(channel, first.body["forked"], first.body["left_out"])
+        for message in more:
+            child.returncode = message.body["ended"]
+        return child
+
     def fileno(self) -> int:
         """Return the number of a file that can be read when the child has ended."""
         return self._channel.fileno()
@@ -256,14 +264,14 @@ class ForkServer:
         with _files(fds) as files:
             try:
                 channel.send(request, files)
-                answer = _first(channel).body
+                answer, *more = _next(channel)
             except Closed:
                 channel.close()
                 return Refusal(_GONE)
-        if "refused" in answer:
+        if "refused" in answer.body:
             channel.close()
-            return Refusal(answer["refused"])
-        return Forked(channel, answer["forked"], answer["left_out"])
+            return Refusal(answer.body["refused"])
+        return Forked.told(channel, answer, more)
 
     def prepare(self, entry: str, imports: Sequence[str] = (), *, wait: bool = False) -> bool:
         """Have the imports begin, and wait for them only when told to; tell whether the server is there."""
@@ -291,9 +299,9 @@ class ForkServer:
             return None
         try:
             channel.send(request)
-            answer = _first(channel).body
+            answer = _next(channel)[0].body
             while last:
-                _first(channel)
+                _next(channel)
         except Closed:
             return None
         finally:
@@ -301,10 +309,11 @@ class ForkServer:
         return answer
 
 
-def _first(channel: Channel) -> Message:
+def _next(channel: Channel) -> list[Message]:
+    """Wait for the next message; several may come at once."""
     while not (messages := channel.receive()):
         pass
-    return messages[0]
+    return messages
 
 
 @contextlib.contextmanager

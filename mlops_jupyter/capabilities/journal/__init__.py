@@ -8,6 +8,7 @@ takes it away. `shipping` brings it to the store.
 from .folder import RunFolder, RunFolders, Shipped, room_taken
 from .journals import Journals
 from .link import ShipperLink
+from .listing import files_of
 from .reading import Batch, Follower, SegmentReader
 from .run import RunJournal
 from .surroundings import Surroundings
@@ -25,5 +26,6 @@ __all__ = [
     "Shipped",
     "ShipperLink",
     "Surroundings",
+    "files_of",
     "room_taken",
 ]

@@ -13,6 +13,7 @@ from typing import Any
 
 from ...errors import Unavailable
 from ...records import RunStart
+from .listing import files_of
 from .locks import Hold, held
 from .reading import Position
 
@@ -132,7 +133,7 @@ class RunFolder:
 
     def anyone_writes(self) -> bool:
         """Tell whether the owner, or a process that it forked, may still write."""
-        return any(held(file) for file in self.path.glob("*.alive"))
+        return any(held(file) for file in files_of(self.path, ".alive"))
 
     def start(self) -> RunStart | None:
         """Read what the run is; ``None`` while the folder is being made."""

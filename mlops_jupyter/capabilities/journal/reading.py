@@ -12,6 +12,7 @@ from typing import Any
 
 from ...records import Point, Subject
 from . import slots
+from .listing import files_of
 
 Position = dict[str, tuple[int, int]]
 """Of each writing process, by its id: the segment it is read from, and how many of its slots are read."""
@@ -257,7 +258,7 @@ class Follower:
     def unread(self) -> int:
         """Return how many bytes have not been read; what is set aside for more counts too."""
         total = 0
-        for file in self._folder.glob("*.seg"):
+        for file in files_of(self._folder, ".seg"):
             writer, _, number = file.stem.partition("-")
             segment, slot = self.position.get(writer, (0, 0))
             # What is shipped meanwhile is gone.
@@ -338,7 +339,7 @@ class Follower:
     def _writers(self, which: Callable[[int, int], int] = min) -> dict[str, int]:
         """Return each process that has written, with its first segment that is left, or its last."""
         found: dict[str, int] = {}
-        for file in self._folder.glob("*.seg"):
+        for file in files_of(self._folder, ".seg"):
             writer, _, number = file.stem.partition("-")
             if writer == self._without:
                 continue

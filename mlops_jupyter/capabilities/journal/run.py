@@ -16,6 +16,7 @@ from ...errors import CommandError, Unavailable
 from ...records import RunStart, Subject
 from .folder import RunFolder, Shipped
 from .link import ShipperLink
+from .listing import files_of
 from .reading import Follower
 from .series import Series
 from .writing import JournalWriter, check_name
@@ -170,7 +171,7 @@ class RunJournal:
         """Return what is known of each metric, those included that forked processes have logged and not shipped."""
         found = {name: series for name, series in self._writer.series.items() if series.count}
         own, _, _ = self._writer.position()
-        if any(file.name.partition("-")[0] != own for file in self.folder.path.glob("*.seg")):
+        if any(file.name.partition("-")[0] != own for file in files_of(self.folder.path, ".seg")):
             others = Follower(self.folder.path, without=own)
             while batch := others.batch():
                 for name, value, time_ms, step, *_ in batch.points:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from ...errors import Unavailable
 from ..private_files import write_private
+from .listing import files_of
 
 _FOLDER = "stores"
 
@@ -64,7 +65,7 @@ class Surroundings:
 
     def forget(self, older_than_s: float) -> None:
         """Remove what nobody has said for so long."""
-        for file in self._folder.glob("*.json"):
+        for file in files_of(self._folder, ".json"):
             with contextlib.suppress(FileNotFoundError):
                 if time.time() - file.stat().st_mtime >= older_than_s:
                     file.unlink()

@@ -21,6 +21,7 @@ from typing import Any
 from ...errors import CommandError, Unavailable
 from ...records import Subject
 from . import slots
+from .listing import files_of
 from .locks import Hold
 from .series import Series
 
@@ -236,7 +237,7 @@ class JournalWriter:
         if self._segment < self._loud // slots.LARGEST_SEGMENT:
             return
         kept = 0
-        for file in self._folder.glob("*.seg"):
+        for file in files_of(self._folder, ".seg"):
             # Shipped meanwhile.
             with contextlib.suppress(FileNotFoundError):
                 kept += file.stat().st_size

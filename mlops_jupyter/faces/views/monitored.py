@@ -266,7 +266,7 @@ def _drift_lines(report: DriftReport) -> Iterator[str]:
 
 def _drift_html(report: DriftReport) -> str:
     every = _all(report)
-    scale = max(2.0, *(_excess(one) for _, one in every))
+    scale = max([2.0, *(_excess(one) for _, one in every)])
     rows = "".join(_drift_row(prefix, one, scale) for prefix, one in every[:_FEATURES_SHOWN])
     more = (
         f"<div style='{FAINT}'>… and {len(every) - _FEATURES_SHOWN} more</div>" if len(every) > _FEATURES_SHOWN else ""
