@@ -26,6 +26,7 @@ from .ending import end, end_workers
 from .planning import drop_baselines, planned, served, with_baseline
 
 _SWAP_S, _BACK_S = 900.0, 5.0
+_PATIENCE_S = 15.0
 
 
 class LocalDeployments:
@@ -44,10 +45,10 @@ class LocalDeployments:
         self._changing: set[str] = set()
 
     @contextmanager
-    def changing(self, name: str) -> Iterator[None]:
-        """Keep others from changing a deployment."""
+    def changing(self, name: str, patience_s: float = 0.0) -> Iterator[None]:
+        """Keep others from changing a deployment, once those that do have ended, if that is waited for."""
         folder = endpoint_folder(self._state, name)
-        with folder.changing():
+        with folder.changing(patience_s):
             new = not folder.path.exists()
             self._changing.add(name)
             try:
@@ -111,7 +112,8 @@ class LocalDeployments:
     def remove(self, name: str) -> Deployment:
         """End it and leave nothing; return how it was."""
         folder = self._found(name)
-        with self.changing(name):
+        # What judges a canary, or follows an alias, may be at it.
+        with self.changing(name, _PATIENCE_S):
             was = described(folder)
             state = current_state(folder)
             if state is not None:

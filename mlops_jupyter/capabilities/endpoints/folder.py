@@ -9,6 +9,7 @@ import os
 import re
 import secrets
 import shutil
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from .plan import EndpointPlan
 ENDPOINTS = "endpoints"
 # The rows of one part in the folder `watch` are of so many seconds at the most.
 PART_S = 3_600.0
+_LOOK_S = 0.05
 METRICS_TOKEN = "metrics.token"  # noqa: S105 -- a file's name
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,62}")
 
@@ -124,14 +126,20 @@ class EndpointFolder:
         write_private(self.plan_file, plan.to_json())
 
     @contextlib.contextmanager
-    def changing(self) -> Iterator[None]:
+    def changing(self, patience_s: float = 0.0) -> Iterator[None]:
         """Keep others from changing the endpoint meanwhile.
+
+        Parameters
+        ----------
+        patience_s
+            How long to wait for whoever does already.
 
         Raises
         ------
         Conflict
-            When somebody does already.
+            When somebody does still.
         """
+        patient_until = time.monotonic() + patience_s
         self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         file = self.path.parent / f".{self.name}.lock"
         while True:
@@ -141,6 +149,9 @@ class EndpointFolder:
             except BlockingIOError:
                 who = os.read(lock, 32).decode("ascii", "replace") or "another process"
                 os.close(lock)
+                if time.monotonic() < patient_until:
+                    time.sleep(_LOOK_S)
+                    continue
                 raise Conflict(
                     f"{self.name} is being changed by {who}", f"wait for it, then: mlops deployments {self.name}"
                 ) from None

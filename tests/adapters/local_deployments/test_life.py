@@ -468,6 +468,24 @@ def test_two_changes_at_once(endpoints):
     assert endpoints.deploy().status == "ready"
 
 
+def test_it_is_ended_when_a_change_has_been_made(endpoints):
+    endpoints.deploy()
+    holding, over = threading.Event(), threading.Event()
+
+    def change() -> None:
+        with endpoints.changing("churn"):
+            holding.set()
+            over.wait(60)
+
+    changing = threading.Thread(target=change)
+    changing.start()
+    holding.wait(60)
+    threading.Timer(0.5, over.set).start()
+    assert endpoints.remove("churn").name == "churn"
+    changing.join()
+    assert endpoints.all() == ()
+
+
 NOBODY = 65534
 
 
