@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Annotated
 
 from .. import settings
@@ -103,7 +103,7 @@ def _now(current: settings.Settings, path: Path | None) -> Iterable[Version]:
 def _version(
     current: settings.Settings, one: StoredSnapshot, path: Path | None, runs: Mapping[str, list[Run]]
 ) -> Version:
-    its = runs.get(one.commit, ())
+    its = [run for run in runs.get(one.commit, ()) if path is None or _is_of(run, path.name)]
     return Version(
         kind=one.kind,
         ref=one.short,
@@ -115,6 +115,11 @@ def _version(
         runs=tuple(run.run_id for run in its),
         honesty=verdict_of(run.tags for run in its),
     )
+
+
+def _is_of(run: Run, name: str) -> bool:
+    """Tell whether a run is of a notebook: with another's it was kept as well, but did not run."""
+    return run.notebook is None or PurePath(run.notebook).name == name
 
 
 def _kept_alone(

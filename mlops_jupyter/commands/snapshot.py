@@ -39,8 +39,9 @@ def snapshot(
     """Keep notebooks as they are now, without outputs, and the project's tracked files with them.
 
     In git it is a commit under ``refs/mlops/snapshots``; index, branch, stash and files stay as they are, whatever is
-    going on. Outside git the notebooks alone are kept, below ``.mlops``. The same state is kept once. ``history`` lists
-    snapshots; ``diff`` and ``restore`` take them by their names.
+    going on. The project's files are kept as they lie there: other notebooks with the outputs that are saved in them.
+    Outside git the notebooks alone are kept, below ``.mlops``. The same state is kept once. ``history`` lists snapshots;
+    ``diff`` and ``restore`` take them by their names.
 
     Parameters
     ----------

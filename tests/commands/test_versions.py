@@ -95,6 +95,23 @@ def test_a_snapshot_takes_what_the_front_end_has(place, notebook):
     assert change is None or change.kind == "changed"
 
 
+def test_a_run_of_another_notebook_is_none_of_a_version_s(repository, notebook, monkeypatch, stored_runs):
+    """Its snapshot holds this notebook too, in a state that no other has."""
+    other = write_notebook(repository / "other.ipynb", "y = 1")
+    git(repository, "add", ".")
+    git(repository, "commit", "-q", "-m", "second")
+    edit(notebook, "x = 2")
+    monkeypatch.setenv("MLOPS_JUPYTER_NOTEBOOK", str(other))
+    with mlops_jupyter.track("one"):
+        pass
+    (run,) = stored_runs()
+    assert run.notebook == "other.ipynb"
+    (version,) = (one for one in mlops_jupyter.history(notebook).versions if one.kind in {"run", "snapshot"})
+    assert (version.runs, version.honesty) == ((), None)
+    (version,) = (one for one in mlops_jupyter.history(other).versions if one.kind in {"run", "snapshot"})
+    assert version.runs == (run.run_id,)
+
+
 def test_history_has_commits_snapshots_and_runs_newest_first(repository, notebook, monkeypatch):
     monkeypatch.setenv("MLOPS_JUPYTER_NOTEBOOK", str(notebook))
     edit(notebook, "x = 2")

@@ -25,6 +25,8 @@ _CELL_NOISE = {
     "scrolled",
     "trusted",
 }
+# JupyterLab's own word in an open notebook, which no saved one has.
+_UNSAVED = {"trusted"}
 _NOTEBOOK_NOISE = {"kernelspec", "language_info", "papermill", "signature", "widgets", "orig_nbformat"}
 _TEXT = ("text/plain", "text/markdown", "text/latex", "text/html", "application/json")
 # Of a long output, so many letters of each side are put side by side.
@@ -108,7 +110,9 @@ def _change(
 
 
 def _is_noisy(old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
-    if old.get("execution_count") != new.get("execution_count") or old.get("metadata") != new.get("metadata"):
+    if old.get("execution_count") != new.get("execution_count"):
+        return True
+    if _differing(_mapping(old.get("metadata")), _mapping(new.get("metadata")), _UNSAVED):
         return True
     return bool(old.get("outputs") != new.get("outputs"))
 

@@ -173,6 +173,11 @@ def test_metadata_that_changes_by_itself_is_only_counted():
     assert (found.cells, found.noise, found.metadata, found.differs) == ((), 1, (), False)
 
 
+def test_that_an_open_cell_is_trusted_is_no_change():
+    found = told(book(cell("a")), book(cell("a", trusted=True)))
+    assert (found.equal, found.noise, found.differs) == (1, 0, False)
+
+
 def test_metadata_that_somebody_has_edited_is_told():
     found = told(book(cell("a"), title="x"), book(cell("a", tags=["parameters"]), title="y"))
     assert (found.cells[0].metadata, found.metadata) == (("tags",), ("title",))
