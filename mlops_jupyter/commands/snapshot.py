@@ -40,8 +40,8 @@ def snapshot(
 
     In git it is a commit under ``refs/mlops/snapshots``; index, branch, stash and files stay as they are, whatever is
     going on. The project's files are kept as they lie there: other notebooks with the outputs that are saved in them.
-    Outside git the notebooks alone are kept, below ``.mlops``. The same state is kept once. ``history`` lists snapshots;
-    ``diff`` and ``restore`` take them by their names.
+    Outside git the notebooks alone are kept, below ``.mlops``. The same state is kept once. ``history`` lists
+    snapshots; ``diff`` and ``restore`` take them by their names.
 
     Parameters
     ----------

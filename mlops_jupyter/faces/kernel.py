@@ -127,25 +127,23 @@ def run_cell(shell: InteractiveShell, line: str, cell: str) -> Any:
 
 
 def open_cell(shell: InteractiveShell | None, options: str, cell: Cell | None) -> None:
-    """Open the run of the cell that is starting."""
+    """Open the run of the cell that is starting; an interrupt is held back meanwhile."""
     if shell is None or cell is None or cell.tracked is not None:
         raise CommandError("only a whole cell can be tracked", "run it as an ordinary cell")
     call = _parse(["track", *_words(shell, options)])
     if call is None:
         raise CommandError("the cell was not run, because --help was asked", "take --help out of the first line")
     tracked = _tracked(call)
-    # Once the run is open, the cell's end will close it: an interrupt then ends the cell before its first statement.
-    with interrupts.held():
-        try:
-            _with_debug(call, lambda: tracked.open(lambda: shell.user_ns, cell.cell_id, source=cell.source))
-            cell.tracked = TrackedCell(tracked, cell.cell_id)
-        except BaseException as error:
-            # A second interrupt, for one: the cell does not run, and the next one must not log to its run.
-            if tracked.is_open:
-                tracked.close(error)
-            if tracked.record is not None:
-                display(tracked.record)
-            raise
+    try:
+        _with_debug(call, lambda: tracked.open(lambda: shell.user_ns, cell.cell_id, source=cell.source))
+        cell.tracked = TrackedCell(tracked, cell.cell_id)
+    except BaseException as error:
+        # A second interrupt, for one: the cell does not run, and the next one must not log to its run.
+        if tracked.is_open:
+            tracked.close(error)
+        if tracked.record is not None:
+            display(tracked.record)
+        raise
 
 
 class TrackedCell:

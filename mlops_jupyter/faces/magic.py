@@ -148,7 +148,14 @@ def open_cell(options: str) -> None:
     """Open the run of the tracked cell that is starting; the transformed cell calls this."""
     _show_as_written(sys._getframe(1).f_code.co_filename, options)  # noqa: SLF001 -- the cell that calls
     stack = _State.cells.get(get_ident())
-    _kernel().open_cell(_State.shell, options, stack[-1] if stack else None)
+    try:
+        # What the first use imports is imported whole; and once the run is open, the cell's end closes it.
+        with import_module("mlops_jupyter.capabilities.interrupts").held():
+            _kernel().open_cell(_State.shell, options, stack[-1] if stack else None)
+    except KeyboardInterrupt as interrupt:
+        said = "KeyboardInterrupt: the cell was interrupted before its first line"
+        interrupt._render_traceback_ = lambda: [said]  # type: ignore[attr-defined]
+        raise
 
 
 def _show_as_written(filename: str, options: str) -> None:

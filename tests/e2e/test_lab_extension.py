@@ -80,6 +80,22 @@ def test_every_verb_is_a_command_with_a_form(lab: str, page: Page, project: Path
         expect(dialog).to_have_count(0)
 
 
+def test_a_form_waits_for_what_is_required(lab: str, page: Page, project: Path):
+    write_notebook(project / "train.ipynb", "x = 1")
+    open_notebook(page, lab, "train.ipynb")
+    palette(page, "mlops register", "Register")
+    dialog = page.locator(".jp-Dialog")
+    go = dialog.get_by_role("button", name="Run")
+    expect(go).to_be_disabled()
+    for name in ("model", "name"):
+        dialog.get_by_label(f"{name} *").fill("churn")
+    expect(go).to_be_enabled()
+    dialog.get_by_role("button", name="Cancel").click()
+    # By keyboard alone one is in the sidebar when one has asked for it.
+    palette(page, "sidebar", "Show the MLOps sidebar")
+    expect(page.get_by_label("Search runs")).to_be_focused(timeout=60_000)
+
+
 def test_a_verb_that_takes_long_is_cancelled(lab: str, page: Page, project: Path, terminal):
     write_notebook(project / "größe 50% .ipynb", "import time\nopen('begun', 'w').close()\ntime.sleep(600)")
     open_notebook(page, lab, "gr%C3%B6%C3%9Fe%2050%25%20.ipynb")

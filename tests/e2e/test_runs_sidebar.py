@@ -122,6 +122,7 @@ def test_runs_are_looked_through_and_compared(lab: str, page: Page, made):
     search = page.get_by_label("Search runs")
     search.fill("FOREST failed")
     assert names(page) == ["forest"]
+    expect(foot(page)).to_have_text("1 of 3 runs in churn")
     search.fill("nothing like it")
     expect(page.locator(".mlops-Runs .mlops-Section-none")).to_have_text("No run matches “nothing like it”.")
     # The store reads a query, when it is told to.

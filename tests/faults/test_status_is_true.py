@@ -121,6 +121,7 @@ setattr(owner, name, interrupted)
 
 # What works when it comes: at the body's start its journal is there; at its end nothing is told yet.
 _WORKING = {
+    "faces.magic:_kernel": "KILLED",
     "capabilities.child_runs:begun": "KILLED",
     "capabilities.tracking:close_when_the_process_ends": "KILLED",
     "faces.kernel:CapturedOutput": "KILLED",
@@ -141,13 +142,17 @@ def test_an_interrupt_at_a_bodys_very_start_or_end_leaves_no_open_run(
     if times == 1:
         (record,) = reply.records("run")
         assert record["status"] == status
+        assert len(reply.traceback) == (status == "KILLED")
     assert (reply.ename, reply.stdout) == (("KeyboardInterrupt", "") if status == "KILLED" else ("", "the body\n"))
     # What is logged next is not logged to it.
     kernel.run("%%mlops track third\nimport mlops_jupyter\nmlops_jupyter.log(loss=1)")
-    assert wait_for(lambda: len(runs_of(project)) == 3)
+    assert wait_for(lambda: "third" in {run.info.run_name for run in runs_of(project)})
     assert wait_for(lambda: all(run.info.status != "RUNNING" for run in runs_of(project)))
     logged = {run.info.run_name: run.data.metrics for run in runs_of(project)}
-    assert (logged["second"], logged["third"]) == ({}, {"loss": 1.0})
+    assert logged["third"] == {"loss": 1.0}
+    # Twice in the first moment of all, and there is none.
+    assert logged.get("second", {}) == {}
+    assert times == 2 or "second" in logged
 
 
 LOGGED_BY = {

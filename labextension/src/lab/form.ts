@@ -1,6 +1,7 @@
 // A form made from a verb's description.
 import type { Dialog } from "@jupyterlab/apputils";
 import type { TranslationBundle } from "@jupyterlab/translation";
+import type { Message } from "@lumino/messaging";
 import { Widget } from "@lumino/widgets";
 import type { Arguments, Parameter, Scalar, Value, Verb } from "./api";
 
@@ -41,6 +42,12 @@ export class Form extends Widget implements Dialog.IBodyWidget<Arguments> {
     }
   }
 
+  /** Have the dialog look whether all is there that is required. */
+  protected override onAfterAttach(message: Message): void {
+    super.onAfterAttach(message);
+    this.node.dispatchEvent(new Event("input", { bubbles: true }));
+  }
+
   getValue(): Arguments {
     const found: Arguments = {};
     for (const [parameter, input] of this.inputs) {
@@ -59,6 +66,8 @@ export class Form extends Widget implements Dialog.IBodyWidget<Arguments> {
     const input = this.input(parameter);
     fill(input, given ?? parameter.default);
     input.id = `mlops-form-${parameter.name}`;
+    // An empty text of the user's own is one, too.
+    input.required = parameter.required && parameter.kind !== "flag" && !this.verbatim;
     input.name = parameter.name;
     const help = document.createElement("small");
     help.id = `${input.id}-help`;

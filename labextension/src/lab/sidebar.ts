@@ -20,6 +20,7 @@ const SHARES = [5, 2, 3, 3];
 
 class Sidebar extends SidePanel {
   private filled = false;
+  private wanted = false;
 
   constructor(private readonly place: Place) {
     super();
@@ -43,12 +44,28 @@ class Sidebar extends SidePanel {
     }
   }
 
+  /** Who asks for it by keyboard goes on in it. */
+  protected override onActivateRequest(message: Message): void {
+    super.onActivateRequest(message);
+    this.wanted = true;
+    this.focus();
+  }
+
+  private focus(): void {
+    const first = this.wanted ? this.node.querySelector<HTMLElement>("input") : null;
+    if (first !== null) {
+      this.wanted = false;
+      first.focus();
+    }
+  }
+
   private async fill(): Promise<void> {
     const { sections } = await import("./panels");
     sections(this.place).forEach((one) => this.addWidget(one));
     if (this.content instanceof AccordionPanel) {
       this.content.setRelativeSizes(SHARES);
     }
+    this.focus();
   }
 }
 

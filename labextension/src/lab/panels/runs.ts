@@ -48,6 +48,8 @@ export class RunsSection extends Section {
   private most = MOST;
   private reading: AbortController | null = null;
   private said = "";
+  // As many are shown.
+  private found = 0;
 
   constructor(place: Place) {
     super(place, "runs", place.trans.__("Runs"), SECONDS);
@@ -180,6 +182,7 @@ export class RunsSection extends Section {
     const search = this.local();
     if (changed) {
       const runs = this.rows.view(search, this.sorting);
+      this.found = runs.length;
       this.table.show(runs, this.columns.of(this.rows.metrics()), this.sorting);
       this.nothing(runs);
       this.offer();
@@ -193,6 +196,9 @@ export class RunsSection extends Section {
     this.said = limited ? trans.__("the newest %1 runs in %2", count, where) : all;
     if (reading) {
       this.said = trans.__("%1, reading on…", all);
+    }
+    if (search !== "") {
+      this.said = trans.__("%1 of %2", this.found.toLocaleString(), this.said);
     }
     this.said = [this.said, ...(this.last?.notes ?? [])].join(" · ");
     this.tell(this.said);
