@@ -18,48 +18,51 @@ def noted() -> Iterator[Callable[[], bool]]:
     Callable
         Tells whether there was one. Outside of the main thread, which alone gets signals, there is none.
     """
-    asked = threading.Event()
+    first = _First()
     if threading.current_thread() is not threading.main_thread():
-        yield asked.is_set
+        yield first.came
         return
-
-    def note(_number: int, _frame: FrameType | None) -> None:
-        if asked.is_set():
-            raise KeyboardInterrupt
-        asked.set()
-
-    before = signal.signal(signal.SIGINT, note)
-    try:
-        yield asked.is_set
-    finally:
-        signal.signal(signal.SIGINT, before)
+    with _heard_by(first):
+        yield first.came
 
 
 @contextmanager
 def held() -> Iterator[None]:
     """Hold the first Ctrl-C back until the block has ended, and act on it then; the second one raises at once.
 
-    A block that raises an error is not interrupted any more. Within another such block it is the outer one that holds.
-    Where nothing of Python's handles the signal, and outside of the main thread, there is nothing to hold.
+    A block that raises an error is not interrupted any more. Within another such block, or one in which interrupts are
+    noted, it is the outer one that has it. Where nothing of Python's handles the signal, and outside of the main
+    thread, there is nothing to hold.
     """
     handler = signal.getsignal(signal.SIGINT) if threading.current_thread() is threading.main_thread() else None
-    if not callable(handler) or isinstance(handler, _Holding):
+    if not callable(handler) or isinstance(handler, _First):
         yield
         return
-    holding = _Holding()
-    signal.signal(signal.SIGINT, holding)
+    first = _First()
+    with _heard_by(first):
+        yield
+    if first.heard is not None:
+        handler(*first.heard)
+
+
+class _First:
+    """A handler that notes the first signal, and raises `KeyboardInterrupt` at the second."""
+
+    heard: tuple[int, FrameType | None] | None = None
+
+    def __call__(self, number: int, frame: FrameType | None) -> None:
+        if self.heard is not None:
+            raise KeyboardInterrupt
+        self.heard = number, frame
+
+    def came(self) -> bool:
+        return self.heard is not None
+
+
+@contextmanager
+def _heard_by(handler: _First) -> Iterator[None]:
+    before = signal.signal(signal.SIGINT, handler)
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, handler)
-    if holding.held is not None:
-        handler(*holding.held)
-
-
-class _Holding:
-    held: tuple[int, FrameType | None] | None = None
-
-    def __call__(self, number: int, frame: FrameType | None) -> None:
-        if self.held is not None:
-            raise KeyboardInterrupt
-        self.held = number, frame
+        signal.signal(signal.SIGINT, before)

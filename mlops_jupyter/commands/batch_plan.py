@@ -81,8 +81,8 @@ def notebooks_of(given: Sequence[Path], results: Path | None = None, output: Pat
     """
     found: dict[Path, None] = {}
     left: list[str] = []
-    executed = {folder.expanduser().resolve() for folder in (results, output) if folder is not None}
-    written = None if output is None else output.expanduser().resolve()
+    kept, written = (None if folder is None else folder.expanduser().resolve() for folder in (results, output))
+    executed = {folder for folder in (kept, written) if folder is not None}
     for one in given:
         folder = one.expanduser()
         if not folder.is_dir():

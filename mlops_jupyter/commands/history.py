@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from pathlib import Path, PurePath
+from pathlib import Path
 from typing import Annotated
 
 from .. import settings
@@ -103,11 +103,12 @@ def _now(current: settings.Settings, path: Path | None) -> Iterable[Version]:
 def _version(
     current: settings.Settings, one: StoredSnapshot, path: Path | None, runs: Mapping[str, list[Run]]
 ) -> Version:
-    its = [run for run in runs.get(one.commit, ()) if path is None or _is_of(run, path.name)]
+    name = None if path is None else project.shown_path(current, path)
+    its = [run for run in runs.get(one.commit, ()) if run.notebook is None or _is_of(run, name)]
     return Version(
         kind=one.kind,
         ref=one.short,
-        notebook="" if path is None else one.path or project.shown_path(current, path),
+        notebook="" if name is None else one.path or name,
         time=one.time,
         title=one.title,
         author=one.author,
@@ -117,9 +118,9 @@ def _version(
     )
 
 
-def _is_of(run: Run, name: str) -> bool:
-    """Tell whether a run is of a notebook: with another's it was kept as well, but did not run."""
-    return run.notebook is None or PurePath(run.notebook).name == name
+def _is_of(run: Run, name: str | None) -> bool:
+    """Tell whether a run is of a notebook, or of any: with another's it was kept as well, but did not run."""
+    return run.notebook is not None and name in {None, run.notebook}
 
 
 def _kept_alone(
@@ -131,7 +132,7 @@ def _kept_alone(
         for run in its if snapshot not in commits else ():
             # Others may use the store, with notebooks of the same name; a reproduction has its original's.
             own = current.embedded or run.experiment == current.experiment
-            if own and run.notebook is not None and name in {None, run.notebook} and REPRODUCES_TAG not in run.tags:
+            if own and _is_of(run, name) and REPRODUCES_TAG not in run.tags:
                 yield replace(run_version(run), honesty=verdict_of((run.tags,)))
 
 

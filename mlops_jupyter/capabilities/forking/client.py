@@ -68,14 +68,6 @@ class Forked:
         self._channel = channel
         self._lock = threading.Lock()
 
-    @classmethod
-    def told(cls, channel: Channel, first: Message, more: Sequence[Message]) -> Forked:
-        """Return the child that a message tells of; of one that has ended at once, there is another message already."""
-        child = cls(channel, first.body["forked"], first.body["left_out"])
-        for message in more:
-            child.returncode = message.body["ended"]
-        return child
-
     def fileno(self) -> int:
         """Return the number of a file that can be read when the child has ended."""
         return self._channel.fileno()
@@ -117,10 +109,14 @@ class Forked:
         """End it now."""
         self.send_signal(signal.SIGKILL)
 
+    def heed(self, messages: Sequence[Message]) -> None:
+        """Take what the server tells of it after its beginning: its end."""
+        for message in messages:
+            self.returncode = message.body["ended"]
+
     def _hear(self) -> None:
         try:
-            for message in self._channel.receive():
-                self.returncode = message.body["ended"]
+            self.heed(self._channel.receive())
         except Closed:
             # The server is gone, and each child goes with its server.
             self.lost = True
@@ -271,7 +267,10 @@ class ForkServer:
         if "refused" in answer.body:
             channel.close()
             return Refusal(answer.body["refused"])
-        return Forked.told(channel, answer, more)
+        child = Forked(channel, answer.body["forked"], answer.body["left_out"])
+        # Of one that has ended at once.
+        child.heed(more)
+        return child
 
     def prepare(self, entry: str, imports: Sequence[str] = (), *, wait: bool = False) -> bool:
         """Have the imports begin, and wait for them only when told to; tell whether the server is there."""

@@ -55,7 +55,9 @@ class Channel:
         data = _HEADER.pack(len(data), len(files)) + data
         try:
             sent = socket.send_fds(self._stream, [data], list(files)) if files else 0
-            self._stream.sendall(memoryview(data)[sent:])
+            if sent < len(data):
+                # Not of nothing: who has read it all, may have answered and gone.
+                self._stream.sendall(memoryview(data)[sent:])
         except (BrokenPipeError, ConnectionResetError) as error:
             raise Closed from error
 

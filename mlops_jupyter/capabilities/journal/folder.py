@@ -13,7 +13,7 @@ from typing import Any
 
 from ...errors import Unavailable
 from ...records import RunStart
-from .listing import files_of
+from .listing import entries_of, files_of
 from .locks import Hold, held
 from .reading import Position
 
@@ -213,12 +213,11 @@ class RunFolders:
 
 def _folders(root: Path) -> Iterator[RunFolder]:
     found = []
-    with contextlib.suppress(FileNotFoundError), os.scandir(root) as entries:
-        for entry in entries:
-            if entry.is_dir():
-                with contextlib.suppress(FileNotFoundError):
-                    # No Path: there may be thousands, at each turn of the shipper's.
-                    found.append((os.stat(f"{entry.path}/{_START}").st_mtime_ns, entry.path))  # noqa: PTH116
+    for entry in entries_of(root):
+        if entry.is_dir():
+            with contextlib.suppress(FileNotFoundError):
+                # No Path: there may be thousands, at each turn of the shipper's.
+                found.append((os.stat(f"{entry.path}/{_START}").st_mtime_ns, entry.path))  # noqa: PTH116
     for _, path in sorted(found):
         yield RunFolder(Path(path))
 
@@ -242,12 +241,11 @@ def _read(path: Path) -> dict[str, Any] | None:
 
 def _blocks(folder: str) -> int:
     blocks = 0
-    # What is shipped meanwhile is gone.
-    with contextlib.suppress(FileNotFoundError), os.scandir(folder) as entries:
-        for entry in entries:
-            with contextlib.suppress(FileNotFoundError):
-                inner = entry.is_dir(follow_symlinks=False)
-                blocks += _blocks(entry.path) if inner else entry.stat(follow_symlinks=False).st_blocks
+    for entry in entries_of(folder):
+        # What is shipped meanwhile is gone.
+        with contextlib.suppress(FileNotFoundError):
+            inner = entry.is_dir(follow_symlinks=False)
+            blocks += _blocks(entry.path) if inner else entry.stat(follow_symlinks=False).st_blocks
     return blocks
 
 

@@ -6,13 +6,18 @@ import os
 from pathlib import Path
 
 
-def files_of(folder: Path, ending: str = "") -> list[Path]:
-    """Return the files of a folder whose names end so; of one that is gone there are none.
+def entries_of(folder: str | Path) -> list[os.DirEntry[str]]:
+    """Return what lies in a folder; in one that is gone there is nothing.
 
     `pathlib.Path.glob` raises `FileNotFoundError` when the folder goes between its two looks.
     """
     try:
         with os.scandir(folder) as entries:
-            return [Path(entry.path) for entry in entries if entry.name.endswith(ending)]
+            return list(entries)
     except FileNotFoundError:
         return []
+
+
+def files_of(folder: Path, ending: str = "") -> list[Path]:
+    """Return the files of a folder whose names end so."""
+    return [Path(entry.path) for entry in entries_of(folder) if entry.name.endswith(ending)]
