@@ -29,14 +29,13 @@ from mlops_jupyter.capabilities.forking import ForkServer, supported
 from mlops_jupyter.capabilities.journal import Journals
 from mlops_jupyter.commands.project import plain, start_shipper
 from mlops_jupyter.records import Run
-from tests.fakes.environments import passes_beside
+from tests.fakes.environments import REPOSITORY, passes_beside
 from tests.fakes.waiting import ended
 
 # A machine that does other work too is no failure.
 hypothesis.settings.register_profile("patient", deadline=None)
 hypothesis.settings.load_profile("patient")
 
-REPOSITORY = Path(__file__).parents[1]
 NURSERY = REPOSITORY / "tests" / "fakes" / "nursery"
 # What has been told to end may take so long for it.
 _LEAVING_S = 20.0

@@ -29,7 +29,7 @@ TRACKED = "%%mlops track fit\nimport mlops_jupyter\nmlops_jupyter.log(accuracy=0
 @pytest.fixture
 def together(project: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """A JupyterLab in which documents are edited by all at once; its address."""
-    python = python_beside(monkeypatch, "jupyter-collaboration==5.0.4", "jupyterlab")
+    python = python_beside("jupyter-collaboration==5.0.4", "jupyterlab")
     with jupyter("jupyterlab", project, monkeypatch, EXPOSED, python=python) as base:
         yield base
 

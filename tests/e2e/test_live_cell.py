@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.e2e import test_jupyterlab as browser
-from tests.e2e.test_live_chart import running, told, until
+from tests.e2e.test_live_chart import grows, running, told, until
 
 pytestmark = browser.pytestmark
 lab, page = browser.lab, browser.page
@@ -53,9 +53,7 @@ def test_the_chart_grows_under_the_cell_and_its_picture_stays(
     page.evaluate("() => { window.jupyterapp.commands.execute('notebook:run-all-cells'); }")
     chart = page.locator(".mlops-live")
     expect(chart).to_be_visible()
-    until(lambda: told(chart, "points") > 100, "no points came")
-    before = told(chart, "points")
-    until(lambda: told(chart, "points") > before, "the chart stands still")
+    grows(chart)
     until(lambda: told(chart, "points") > 600, "it is slow")
     assert page.locator(".jp-InputArea-prompt", has_text="[*]:").count() > 0
     chart.scroll_into_view_if_needed()

@@ -69,6 +69,13 @@ def until(true: Any, what: str) -> None:
     wait_for(true, 30, what)
 
 
+def grows(chart: Locator) -> None:
+    """Wait until points have come, and then more."""
+    until(lambda: told(chart, "points") > 100, "no points came")
+    before = told(chart, "points")
+    until(lambda: told(chart, "points") > before, "the chart stands still")
+
+
 def under_cursor(chart: Locator) -> float:
     """Return the seconds that the readout names once the cursor is over the plot."""
     where = chart.locator(".mlops-where")

