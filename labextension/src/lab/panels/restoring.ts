@@ -2,6 +2,7 @@
 import { Dialog, showDialog } from "@jupyterlab/apputils";
 import { PathExt } from "@jupyterlab/coreutils";
 import type { INotebookModel, NotebookPanel } from "@jupyterlab/notebook";
+import type { Contents } from "@jupyterlab/services";
 import { Widget } from "@lumino/widgets";
 import { record } from "../acting";
 import type { Api } from "../api";
@@ -64,25 +65,40 @@ export async function replaced(
   const before = contentOf(panel, false) ?? "";
   const request = { arguments: { message: trans.__("before %1 was restored", ref) }, notebook, content: before };
   const kept = await record(api, "snapshot", "snapshot", request);
+  const content = await contentOfVersion(api, contents, notebook, ref);
+  await settled();
+  ready(place, panel);
+  if (pathOf(panel, contents) !== notebook || contentOf(panel, false) !== before) {
+    throw new Error(trans.__("The notebook has changed meanwhile, and was left as it is. Once more?"));
+  }
+  // From here to the beginning of the save nothing else runs: no save of what was before comes between.
+  panel.model?.fromJSON(content);
+  const saving = panel.context.save();
+  // A page that is scrolled past the end of what is there now would show nothing.
+  panel.content.activeCellIndex = 0;
+  await panel.content.scrollToItem(0);
+  await saving;
+  return kept.ref;
+}
+
+/**
+ * Return what is in a version of a notebook.
+ *
+ * The copy that is read is gone before anything is saved: a save makes the file browser list the folder, and Jupyter
+ * Server calls a folder missing from which a file goes while it is listed.
+ */
+async function contentOfVersion(
+  api: Api,
+  contents: Contents.IManager,
+  notebook: string,
+  ref: string,
+): Promise<Content> {
   const copy = await copied(api, notebook, ref);
   try {
-    const content = (await contents.get(copy, { content: true, type: "notebook" })).content as Content;
-    await settled();
-    ready(place, panel);
-    if (pathOf(panel, contents) !== notebook || contentOf(panel, false) !== before) {
-      throw new Error(trans.__("The notebook has changed meanwhile, and was left as it is. Once more?"));
-    }
-    // From here to the beginning of the save nothing else runs: no save of what was before comes between.
-    panel.model?.fromJSON(content);
-    const saving = panel.context.save();
-    // A page that is scrolled past the end of what is there now would show nothing.
-    panel.content.activeCellIndex = 0;
-    await panel.content.scrollToItem(0);
-    await saving;
+    return (await contents.get(copy, { content: true, type: "notebook" })).content as Content;
   } finally {
     await contents.delete(copy);
   }
-  return kept.ref;
 }
 
 /** Throws where a notebook must not be written now. */
