@@ -9,7 +9,7 @@ import { duration, number, textOf, when, whole } from "../src/lab/panels/run_wor
 function run(id: string, more: Partial<RunRow> = {}): RunRow {
   const at = `2026-01-01T00:00:${id.padStart(2, "0")}+00:00`;
   const facts = { name: `fit-${id}`, status: "FINISHED", started: at, duration_s: 1, parent: null, notebook: null };
-  return { run_id: id, ...facts, error: null, metrics: {}, snapshot: false, ...more };
+  return { run_id: id, ...facts, error: null, metrics: {}, snapshot: false, executed: false, ...more };
 }
 
 function ids(rows: readonly RunRow[]): string {

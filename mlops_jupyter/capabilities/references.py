@@ -7,13 +7,14 @@ last, since only that takes a store that may be far away.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 from ..errors import CommandError, Conflict, NotFound
 from ..protocols import Snapshots, StoredSnapshot, Tracking
 from ..records import Run, Version
+from .headless_runs import executed_notebook
 from .run_names import find_run
 from .run_snapshot import NOTEBOOK_ARTIFACT
 
@@ -82,6 +83,26 @@ class References:
         if found is None:
             raise NotFound(f"there is no file, snapshot, commit or run {word}", "mlops history; mlops runs")
         return found
+
+    def executed(self, word: str) -> tuple[Version, bytes]:
+        """Return what a headless run has made of its notebook, outputs included.
+
+        Parameters
+        ----------
+        word
+            The run's id or name, or that of a run of one of its cells.
+
+        Raises
+        ------
+        NotFound
+            When there is no such run, or it keeps no executed notebook.
+        Conflict
+            When the word fits several runs.
+        """
+        store, experiment = self.runs()
+        run, content = executed_notebook(store, find_run(store, word.removeprefix("run:"), experiment))
+        version = run_version(run)
+        return replace(version, title=f"{version.title} as it was executed"), content
 
     def now(self, notebook: Path) -> tuple[Version, bytes]:
         """Return a notebook as it is now: as its front end has it, else as it is saved."""

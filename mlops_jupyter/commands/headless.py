@@ -19,6 +19,7 @@ from typing import NamedTuple, cast
 from .. import registry, settings
 from ..capabilities import child_runs, kept_folders
 from ..capabilities.forking import ForkServer, supported
+from ..capabilities.headless_runs import EXECUTED_ARTIFACTS
 from ..capabilities.journal import RunFolders
 from ..capabilities.parameters import as_parameters, misfits
 from ..capabilities.provenance import CONTEXT_VARIABLE, process_tags, told_from_outside, user
@@ -475,9 +476,9 @@ class Job:
         text = file.read_text(encoding="utf-8", errors="replace")
         clean = without_values(text, os.environ)
         if clean == text:
-            self._journal.log_file("mlops/executed", file)
+            self._journal.log_file(EXECUTED_ARTIFACTS, file)
             return []
-        self._journal.log_text(f"mlops/executed/{file.name}", clean)
+        self._journal.log_text(f"{EXECUTED_ARTIFACTS}/{file.name}", clean)
         return [f"{file.name} shows secrets of this environment; they are left out of the copy on the run"]
 
     def _stored(self, record: Run, children: tuple[Run, ...] | None) -> tuple[Run, tuple[Run, ...]]:

@@ -17,11 +17,12 @@ from typing import NamedTuple, cast
 from .. import registry, settings
 from ..capabilities import comparison, reproducing, working_copy
 from ..capabilities.environment import editables, requirements
+from ..capabilities.headless_runs import headless_run_of
 from ..capabilities.notebooks import reading
 from ..capabilities.references import run_notebook
 from ..capabilities.reproducing import REPRODUCED_BY_TAG, REPRODUCED_TAG, Pair
 from ..capabilities.run_snapshot import ARTIFACT_ONLY, SNAPSHOT_TAG
-from ..capabilities.tracking import KIND_TAG, NOTEBOOK_KIND, REPRODUCES_TAG
+from ..capabilities.tracking import REPRODUCES_TAG
 from ..errors import CheckFailed, CommandError, ConfigurationError, Conflict, NotFound, Unavailable
 from ..protocols import Limits, NotebookOutcome, Object, PythonEnvironments, Reporter, Silent, Tracking
 from ..records import Execution, Reproduction, Run
@@ -125,10 +126,7 @@ class _Chosen(NamedTuple):
             raise Conflict(f"the run {run.run_id[:8]} {run.name} has not ended", "wait for its end")
         if original := run.tags.get(REPRODUCES_TAG):
             raise CommandError(f"{run.run_id[:8]} is a reproduction itself", f"mlops reproduce {original[:8]}")
-        outer = run if run.tags.get(KIND_TAG) == NOTEBOOK_KIND else None
-        if outer is None and run.parent is not None:
-            parent = store.get_run(run.parent)
-            outer = parent if parent.tags.get(KIND_TAG) == NOTEBOOK_KIND else None
+        outer = headless_run_of(store, run)
         snapshot = run.tags.get(SNAPSHOT_TAG) or (outer.tags.get(SNAPSHOT_TAG) if outer is not None else None)
         if snapshot is None or run.notebook is None:
             raise NotFound(

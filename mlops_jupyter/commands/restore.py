@@ -18,7 +18,7 @@ from .versions import directory_of, own_notebook, references
 _IN_NAME = 12
 
 
-def restore(ref: str, notebook: Path | None = None, *, replace: Destroys = False) -> Restored:
+def restore(ref: str, notebook: Path | None = None, *, executed: bool = False, replace: Destroys = False) -> Restored:
     """Bring a version of a notebook back, as a copy beside it.
 
     Parameters
@@ -27,6 +27,8 @@ def restore(ref: str, notebook: Path | None = None, *, replace: Destroys = False
         The version: a snapshot or a commit, ``COMMIT:PATH``, or a run, by its id or name.
     notebook
         Which notebook, where the version does not say; else the one of this kernel.
+    executed
+        The notebook as a headless run has executed it, outputs included; the version is that run, or one of its cells'.
     replace
         Put it in the notebook's own place. What was there is kept as a snapshot first, outputs included.
 
@@ -38,7 +40,7 @@ def restore(ref: str, notebook: Path | None = None, *, replace: Destroys = False
     Raises
     ------
     NotFound
-        When there is no such version, or the notebook is not in it.
+        When there is no such version, the notebook is not in it, or the run keeps none that was executed.
     Conflict
         When the notebook to be replaced is open in Jupyter, or the version's name may mean several.
     ConfigurationError
@@ -47,11 +49,13 @@ def restore(ref: str, notebook: Path | None = None, *, replace: Destroys = False
     current = settings.current()
     own = own_notebook(notebook)
     where = references(current, directory_of(own))
-    version, content = where.find(ref, own)
+    version, content = where.executed(ref) if executed else where.find(ref, own)
     notes = _doubts(version, content)
-    target = own or _place_of(current, version, where.top)
+    # A run knows its notebook; the one of this kernel may be another.
+    said = own if notebook is not None or version.kind != "run" else None
+    target = said or _place_of(current, version, where.top)
     if not replace:
-        copy = _free_name(target, version)
+        copy = _free_name(target, version, "-executed" if executed else "")
         _write(copy, content)
         return Restored(version, project.shown_path(current, copy), notes=notes)
     opened = project.notebook_host().opened(target)
@@ -91,8 +95,8 @@ def _keep(current: settings.Settings, target: Path) -> str:
     return taken.short
 
 
-def _free_name(target: Path, version: Version) -> Path:
-    name = f"{target.stem}.{version.ref[:_IN_NAME].replace('/', '-')}"
+def _free_name(target: Path, version: Version, state: str) -> Path:
+    name = f"{target.stem}.{version.ref[:_IN_NAME].replace('/', '-')}{state}"
     copy, count = target.with_name(f"{name}.ipynb"), 1
     while copy.exists():
         count += 1

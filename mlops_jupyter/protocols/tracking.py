@@ -45,6 +45,9 @@ class Tracking(Protocol):
     def read_text(self, run_id: str, path: str) -> str | None:
         """Read a text artifact, ``None`` when there is none of that path."""
 
+    def files(self, run_id: str, folder: str) -> tuple[str, ...]:
+        """Return the paths of the artifacts that lie in a folder of a run, not of those in folders below it."""
+
 
 class RunSink(Protocol):
     """The writing side of a store of runs, for a run that lies in a journal. Errors as of `Tracking`.

@@ -17,6 +17,7 @@ import nbformat
 import psutil
 import pytest
 
+import mlops_jupyter
 from mlops_jupyter.records import Run
 from tests.conftest import REPOSITORY, end_shipper
 from tests.fakes.environments import python_with
@@ -81,6 +82,37 @@ def test_executed_notebook_is_an_artifact_of_the_run(project, terminal, artifact
     name = Path(record["output"]).name
     kept = json.loads(artifact(record["run"]["run_id"], f"mlops/executed/{name}"))
     assert "".join(kept["cells"][0]["outputs"][0]["data"]["text/plain"]) == "42"
+
+
+def test_what_was_executed_is_brought_back_by_its_run_or_one_of_its_cells(project, terminal, stored_runs):
+    (project / "work").mkdir()
+    write_notebook(project / "work" / "train.ipynb", LOAD, TRACKED, "6 * 7", parameters="lr = 0.1")
+    record = executed(terminal("run", "work/train.ipynb", "-p", "lr=0.5", "--json").out)
+    # The files of a headless run may be on another machine.
+    Path(record["output"]).unlink()
+    for name in ("train", "fit"):
+        done = terminal("restore", name, "--executed", "--json")
+        assert done.code == 0, done.err
+        told = json.loads(done.out)
+        assert told["version"]["title"] == "train as it was executed"
+        copy = project / told["path"]
+        assert copy.parent == project / "work", "beside the notebook"
+        assert "-executed" in copy.name
+        cells = nbformat.read(copy, as_version=4).cells
+        assert (cells[1].source.splitlines()[-1], cells[-1].outputs[0].data["text/plain"]) == ("lr = 0.5", "42")
+    assert "-executed" not in json.loads(terminal("restore", "fit", "--json").out)["path"]
+
+
+def test_what_was_not_executed_headless_is_not_brought_back(project, terminal, stored_runs):
+    write_notebook(project / "train.ipynb", "1")
+    with mlops_jupyter.track("by hand") as run:
+        pass
+    done = terminal("restore", run.run_id, "train.ipynb", "--executed")
+    assert done.code == 4
+    assert f"the run {run.run_id[:8]} by hand is of no notebook that was executed headless" in done.err
+    assert f"mlops restore {run.run_id[:8]}" in done.err
+    assert terminal("restore", "nobody", "--executed").code == 4
+    assert [path.name for path in project.glob("*.ipynb")] == ["train.ipynb"]
 
 
 def test_output_where_the_user_says_and_never_over_the_notebook(project, terminal):

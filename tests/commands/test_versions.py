@@ -498,6 +498,16 @@ def test_a_server_that_does_not_tell_what_is_open_is_named(repository, notebook,
     assert note.startswith("the Jupyter server at http://127.0.0.1:8888/ does not tell what is open in it")
 
 
+def test_a_run_s_notebook_is_put_beside_its_own_whichever_kernel_asks(repository, notebook, monkeypatch, stored_runs):
+    monkeypatch.setenv("MLOPS_JUPYTER_NOTEBOOK", str(notebook))
+    with mlops_jupyter.track("fit") as run:
+        pass
+    other = write_notebook(repository / "other.ipynb", "y = 1")
+    monkeypatch.setenv("MLOPS_JUPYTER_NOTEBOOK", str(other))
+    assert mlops_jupyter.restore(run.run_id).path.startswith("train.")
+    assert mlops_jupyter.restore(run.run_id, other).path.startswith("other."), "named, it is"
+
+
 def test_replacing_asks(repository, notebook, terminal):
     edit(notebook, "x = 2")
     done = terminal("restore", "HEAD", "train.ipynb", "--replace", cwd=repository)

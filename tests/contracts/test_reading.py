@@ -90,6 +90,8 @@ def test_text_artifacts(store, experiment):
     assert store.read_text(run_id, "mlops/cell") is None
     assert store.read_text(run_id, "mlops") is None
     assert store.read_text(run_id, "mlops/cell.py/x") is None
+    assert (store.files(run_id, "mlops"), store.files(run_id, "none")) == (("mlops/cell.py",), ())
+    assert store.files(run_id, "") == ("note.txt",), "no folders"
     with pytest.raises(NotFound):
         store.read_text("0" * 32, "note.txt")
 

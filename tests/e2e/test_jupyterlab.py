@@ -101,6 +101,11 @@ def open_notebook(page: Page, lab: str, path: str) -> None:
     page.wait_for_function(READY)
 
 
+def started(page: Page) -> None:
+    """Wait for the kernel of the document in front: Jupyter Server takes minutes to end while one is starting."""
+    page.wait_for_function(READY)
+
+
 def run_all(page: Page) -> None:
     page.evaluate("() => window.jupyterapp.commands.execute('notebook:run-all-cells')")
 

@@ -10,7 +10,7 @@ from playwright.sync_api import Page, expect
 from mlops_jupyter import grammar
 from mlops_jupyter.verbs import VERBS
 from tests.e2e import test_jupyterlab as browser
-from tests.e2e.test_jupyterlab import KERNEL, READY, open_notebook, picture, run_all
+from tests.e2e.test_jupyterlab import KERNEL, READY, open_notebook, picture, run_all, started
 from tests.fakes.notebooks import write_notebook
 from tests.fakes.waiting import wait_for
 
@@ -58,6 +58,8 @@ def test_a_verb_from_the_palette(lab: str, page: Page, project: Path):
     dialog.get_by_role("button", name="Run").click()
     expect(page.locator(".mlops-Result-error:visible")).to_be_visible()
     expect(page.locator(".mlops-Result-error:visible")).to_contain_text("query")
+    # It is shown in the place of what was changed.
+    expect(page.locator(".lm-DockPanel .lm-TabBar-tabLabel")).to_have_text(["train.ipynb", "mlops runs"])
 
 
 def test_every_verb_is_a_command_with_a_form(lab: str, page: Page, project: Path):
@@ -134,6 +136,13 @@ def test_a_headless_run_with_parameters(lab: str, page: Page, project: Path, ter
     expect(result.locator(".mlops-Result-line")).to_contain_text("--parameters max_depth=7 --parameters name=")
     (run,) = json.loads(terminal("runs", "--json", cwd=project).out)["runs"]
     assert run["params"] == {"max_depth": "7", "layers": "[64]", "name": ""}
+    # What it has executed lies in a folder that JupyterLab does not show.
+    result.get_by_role("button", name="Open the executed notebook").click()
+    expect(page.locator(".lm-DockPanel .lm-TabBar-tabLabel")).to_have_count(3)
+    opened = page.locator(".jp-NotebookPanel:not(.lm-mod-hidden)")
+    expect(opened.locator(".jp-OutputArea-output")).to_have_text(["7 \n"])
+    assert len(list(project.glob("train.*-executed.ipynb"))) == 1
+    started(page)
 
 
 def test_a_snapshot_holds_unsaved_edits(lab: str, page: Page, project: Path, terminal):

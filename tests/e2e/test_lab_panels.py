@@ -355,6 +355,7 @@ def test_a_version_is_restored_as_a_copy(versions: Locator, page: Page, project:
     assert cells(copy) == ["depth = 0", "print(depth)"]
     assert len(cells(project / NOTEBOOK)) == 2
     assert cells(project / NOTEBOOK)[0] == "%load_ext mlops_jupyter"
+    browser.started(page)
 
 
 def test_a_version_is_put_in_its_place(versions: Locator, page: Page, project: Path, terminal):

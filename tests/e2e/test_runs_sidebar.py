@@ -20,7 +20,7 @@ from playwright.sync_api import Page, Request, Route, expect
 
 from tests.conftest import REPOSITORY
 from tests.e2e import test_jupyterlab as browser
-from tests.e2e.test_jupyterlab import open_notebook, picture, run_all
+from tests.e2e.test_jupyterlab import open_notebook, picture, run_all, started
 from tests.fakes.jupyter_servers import TOKEN
 from tests.fakes.models import small_model
 from tests.fakes.notebooks import write_notebook
@@ -391,6 +391,31 @@ def test_a_run_s_notebook_is_opened_as_it_was(lab: str, page: Page, project: Pat
     expect(opened.locator(".cm-content").last).not_to_contain_text("typed later")
     (copy,) = [one for one in folder.glob("*.ipynb") if one.name != "trän 1%.ipynb"]
     assert copy.name.startswith("trän 1%.")
+    started(page)
+
+
+def test_what_a_headless_run_has_executed_is_opened(lab: str, page: Page, project: Path, terminal):
+    write_notebook(project / "train.ipynb", "6 * 7")
+    assert terminal("run", "train.ipynb", cwd=project).code == 0
+    show(page, lab)
+    page.locator(ROWS, has_text="train").click()
+    executed = page.locator(".mlops-Runs").get_by_role("button", name="Executed")
+    executed.click()
+    opened = page.locator(".jp-NotebookPanel:not(.lm-mod-hidden)")
+    expect(opened.locator(".jp-OutputArea-output")).to_have_text(["42"])
+    expect(foot(page)).to_contain_text("is a copy of the notebook as train has executed it")
+    picture(page, "lab-executed")
+    started(page)
+
+
+def test_only_what_was_executed_headless_is_offered(lab: str, page: Page, made):
+    made("by hand")
+    made("at work", "RUNNING", {"mlops.kind": "notebook"})
+    show(page, lab)
+    for name in ("by hand", "at work"):
+        page.locator(ROWS, has_text=name).click()
+        expect(page.locator(".mlops-Runs").get_by_role("button", name="Copy id")).to_be_enabled()
+        expect(page.locator(".mlops-Runs").get_by_role("button", name="Executed")).to_be_disabled()
 
 
 def test_a_store_that_is_away_is_told_and_what_was_read_stays(lab: str, page: Page, made, project: Path):

@@ -97,6 +97,8 @@ export interface RunRow {
   readonly error: string | null;
   readonly metrics: Readonly<Record<string, number | string>>;
   readonly snapshot: boolean;
+  /** It keeps what a headless run has made of its notebook. */
+  readonly executed: boolean;
 }
 
 /** Runs, and what the store calls those after them; null when there are none. */

@@ -34,7 +34,7 @@ export interface Place {
 
 /**
  * Call a verb, in the project of a notebook: of the one in front, unless another is said. With `given` and without `ask`
- * no form is shown.
+ * no form is shown. `begun` is called once it is at work in a tab.
  */
 export async function call(
   place: Place,
@@ -42,6 +42,7 @@ export async function call(
   given: Arguments = {},
   ask = true,
   notebook: string | null = notebookOf(place),
+  begun: () => void = () => undefined,
 ): Promise<void> {
   const api = new Api(place.app.serviceManager.serverSettings, place.trans);
   await told(place, name, async () => {
@@ -56,6 +57,7 @@ export async function call(
       await inCellOfItsOwn(place, verb, filled);
     } else if (verb.effect !== "destroys" || (await confirm(place, `mlops ${lineOf(verb, filled)}`))) {
       start(place, api, verb, filled, notebook, verb.effect === "destroys");
+      begun();
     }
   });
 }
@@ -141,8 +143,8 @@ function start(place: Place, api: Api, verb: Verb, given: Arguments, notebook: s
 }
 
 function workOf(place: Place, verb: Verb, given: Arguments, notebook: string | null, begun: Request | string): Work {
-  const again = (): void => void call(place, verb.name, given, true, notebook);
-  return { verb, given, begun, again: verb.parameters.length > 0 ? again : null };
+  const again = (instead: () => void): void => void call(place, verb.name, given, true, notebook, instead);
+  return { verb, given, begun, notebook, again: verb.parameters.length > 0 ? again : null };
 }
 
 /** Show what another page has begun behind what is in front, and say of what is at work that it goes on. */

@@ -23,6 +23,8 @@ export interface Call {
   /** Ask the user whether to go on; null where nobody was asked yet. */
   confirm: (question: string) => Promise<boolean>;
   again: (() => void) | null;
+  /** What opens the notebook that it has executed, if what it gave tells of one. */
+  executed: (data: Bundle) => (() => Promise<void>) | null;
   /** Bring it to the front. */
   show: () => void;
   /** It goes on, and nobody sees it any more: say so until what is returned is called. */
@@ -36,6 +38,7 @@ export class Result extends Widget {
   private readonly said = element("div", "mlops-Result-said");
   private readonly bar = document.createElement("progress");
   private readonly cancel = element("button", "jp-mod-styled jp-mod-reject") as HTMLButtonElement;
+  private readonly open = element("button", "jp-mod-styled jp-mod-accept") as HTMLButtonElement;
   private readonly change = element("button", "jp-mod-styled jp-mod-accept") as HTMLButtonElement;
   private readonly shown = element("div", "mlops-Result-shown");
   private readonly live = element("div", "mlops-Result-live");
@@ -63,10 +66,12 @@ export class Result extends Widget {
     this.bar.setAttribute("aria-label", call.verb);
     this.cancel.textContent = trans.__("Cancel");
     this.cancel.onclick = () => void this.stop();
+    this.open.textContent = trans.__("Open the executed notebook");
+    this.open.hidden = true;
     this.change.textContent = trans.__("Change…");
     this.change.onclick = () => call.again?.();
     this.change.hidden = true;
-    head.append(line, this.bar, this.said, this.cancel, this.change);
+    head.append(line, this.bar, this.said, this.cancel, this.open, this.change);
     this.node.append(head, this.shown, this.live);
   }
 
@@ -207,6 +212,7 @@ export class Result extends Widget {
     this.live.replaceChildren();
     this.said.textContent = end.event === "cancelled" ? this.trans.__("Cancelled.") : "";
     this.shown.append(...(await this.rendered(end.data ?? {})));
+    this.offer(this.call.executed(end.data ?? {}));
     if (end.event === "error" || end.failed) {
       this.failed(end.message ?? "", end.hint ?? null);
     } else if (end.event === "cancelled") {
@@ -214,6 +220,15 @@ export class Result extends Widget {
     } else {
       this.tell(false, this.trans.__("mlops %1 has ended.", line));
     }
+  }
+
+  private offer(open: (() => Promise<void>) | null): void {
+    this.open.hidden = open === null;
+    this.open.onclick = async () => {
+      this.open.disabled = true;
+      await open?.();
+      this.open.disabled = false;
+    };
   }
 
   private failed(message: string, hint: string | null): void {

@@ -4,16 +4,22 @@ import { UUID } from "@lumino/coreutils";
 import type { Api, Arguments, Request, Verb } from "./api";
 import type { Place } from "./calling";
 import { inTab, Result } from "./result";
+import { executedIn } from "./run_notebooks";
 import { lineOf, wrong } from "./words";
 
 const CLOSES_MS = 15_000;
 
-/** A verb that is to be called with a request, or the job that it has become; and how to call it once more. */
+/**
+ * A verb that is to be called with a request, or the job that it has become; and how to call it once more, which closes
+ * what is shown now when the other is shown instead.
+ */
 export interface Work {
   verb: Verb;
   given: Arguments;
   begun: Request | string;
-  again: (() => void) | null;
+  /** The notebook in whose project it is called, if in one's. */
+  notebook: string | null;
+  again: ((instead: () => void) => void) | null;
 }
 
 /** Show a verb at work, or what came of it, in front or behind what is there. */
@@ -24,7 +30,9 @@ export function showWork(place: Place, api: Api, work: Work, inFront: boolean): 
   let close = (): void => undefined;
   const again = (): void => {
     close();
-    work.again?.();
+    work.again?.(() => {
+      tab.dispose();
+    });
   };
   const show = (): void => {
     if (result.isDisposed) {
@@ -51,6 +59,7 @@ export function showWork(place: Place, api: Api, work: Work, inFront: boolean): 
       ...{ verb: name, effect, line, begun: work.begun, show },
       confirm: (question) => confirm(place, question),
       again: work.again === null ? null : again,
+      executed: (data) => executedIn(place, api, data, work.notebook),
       left: (job) => goesOn(place, api, line, job, show),
     },
     place.trans,

@@ -185,15 +185,17 @@ class MlflowTracking:
 
     def read_text(self, run_id: str, path: str) -> str | None:
         """Read a text artifact, ``None`` when there is none of that path."""
-        directory, _, _ = path.rpartition("/")
+        # What a download of nothing raises is different with each kind of artifact store.
+        if path not in self.files(run_id, path.rpartition("/")[0]):
+            return None
+        with as_ours(), tempfile.TemporaryDirectory() as folder, without_bars():
+            file = Path(self.client.download_artifacts(run_id, path, folder))
+            return file.read_bytes().decode(errors="replace")
+
+    def files(self, run_id: str, folder: str) -> tuple[str, ...]:
+        """Return the paths of the artifacts that lie in a folder of a run, not of those in folders below it."""
         with as_ours():
-            # What a download of nothing raises is different with each kind of artifact store.
-            entries = self.client.list_artifacts(run_id, directory or None)
-            if not any(entry.path == path and not entry.is_dir for entry in entries):
-                return None
-            with tempfile.TemporaryDirectory() as folder, without_bars():
-                file = Path(self.client.download_artifacts(run_id, path, folder))
-                return file.read_bytes().decode(errors="replace")
+            return tuple(entry.path for entry in self.client.list_artifacts(run_id, folder or None) if not entry.is_dir)
 
     def experiment(self, name: str) -> Experiment:
         """Return an experiment by its name; it is made at need.

@@ -9,6 +9,7 @@ from typing import Any
 from ...capabilities.run_pages import PAGE
 from ...capabilities.run_query import columns
 from ...capabilities.run_snapshot import SNAPSHOT_TAG
+from ...capabilities.tracking import KIND_TAG, NOTEBOOK_KIND
 from ...records import Histories, Run, RunTable
 from ..render import as_json
 from .chart import sparkline
@@ -46,7 +47,9 @@ def data(table: RunTable) -> dict[str, Any]:
 
 
 def _data(run: Run) -> dict[str, Any]:
-    return {name: as_json(getattr(run, name)) for name in _TOLD} | {"snapshot": SNAPSHOT_TAG in run.tags}
+    executed = run.tags.get(KIND_TAG) == NOTEBOOK_KIND and run.duration_s is not None
+    kept = {"snapshot": SNAPSHOT_TAG in run.tags, "executed": executed}
+    return {name: as_json(getattr(run, name)) for name in _TOLD} | kept
 
 
 def excerpt(table: RunTable) -> RunTable:

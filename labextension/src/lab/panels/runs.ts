@@ -3,7 +3,7 @@ import { Clipboard, showErrorMessage } from "@jupyterlab/apputils";
 import type { Message } from "@lumino/messaging";
 import type { Arguments, RunPage, RunRow } from "../api";
 import { call, type Place } from "../calling";
-import { serverPath } from "../files";
+import { openRestored } from "../run_notebooks";
 import { wrong } from "../words";
 import { part, small } from "./parts";
 import { RunColumns } from "./run_columns";
@@ -317,6 +317,15 @@ export class RunsSection extends Section {
         act: () => this.open(one()),
       },
     );
+    this.command(
+      "mlops:open-executed-notebook",
+      trans.__("Executed"),
+      trans.__("Open the notebook as this headless run has executed it, as a copy"),
+      {
+        able: () => one()?.executed === true,
+        act: () => this.open(one(), true),
+      },
+    );
     this.command("mlops:copy-run-id", trans.__("Copy id"), trans.__("Copy the run's id"), {
       able: () => one() !== undefined,
       act: () => {
@@ -347,22 +356,21 @@ export class RunsSection extends Section {
     this.actions.append(pressed);
   }
 
-  /** Open the notebook of a run as it was then: a copy beside it, which the verb makes. */
-  private async open(run: RunRow | undefined): Promise<void> {
-    if (!run?.snapshot) {
+  /** Open the notebook of a run as it was then, or as it was executed: a copy beside it, which the verb makes. */
+  private async open(run: RunRow | undefined, executed = false): Promise<void> {
+    if (!run || !(executed ? run.executed : run.snapshot)) {
       return;
     }
-    const { app, trans } = this.place;
+    const { trans } = this.place;
     const { about } = this;
     try {
-      const found = await this.api.status(about);
-      const own: Arguments = run.notebook === null ? {} : { notebook: `${found.root}/${run.notebook}` };
-      const restored = await this.api.data<{ path: string }>("restore", { ref: run.run_id, ...own }, about);
-      const path = serverPath(found, restored.path);
-      this.foot.textContent = trans.__("%1 is a copy of the notebook as it was in %2", restored.path, run.name);
-      if (path !== null) {
-        await app.commands.execute("docmanager:open", { path });
-      }
+      const { root } = await this.api.status(about);
+      const own: Arguments = run.notebook === null ? {} : { notebook: `${root}/${run.notebook}` };
+      const given = { ref: run.run_id, ...own, executed };
+      const path = await openRestored(this.place, this.api, given, about);
+      this.foot.textContent = executed
+        ? trans.__("%1 is a copy of the notebook as %2 has executed it", path, run.name)
+        : trans.__("%1 is a copy of the notebook as it was in %2", path, run.name);
     } catch (error) {
       await showErrorMessage("mlops restore", wrong(error));
     }
