@@ -5,7 +5,7 @@ import { fieldOf } from "../src/lab/parameters";
 import { lineOf, magicOf, namesLive } from "../src/lab/words";
 
 function parameter(name: string, flag: string | null, kind: Parameter["kind"] = "text"): Parameter {
-  return { name, flag, kind, help: "", required: false, default: null, choices: null };
+  return { name, flag, kind, help: "", required: false, default: null, choices: null, completed: false };
 }
 
 const VERB = {

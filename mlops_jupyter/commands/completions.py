@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from .. import settings
 from ..capabilities.models import known_names
 from ..capabilities.models.known_names import KnownModel
+from ..settings import Settings
 from . import targets
 from .models import registry_of
 
@@ -16,33 +16,33 @@ _URI = "models:/"
 _FIRST = 5
 
 
-def model_names(_: str) -> Completions:
+def model_names(current: Settings, _: str) -> Completions:
     """Return the names of registered models."""
-    return [(name, _newest(one)) for name, one in _known().items()]
+    return [(name, _newest(one)) for name, one in _known(current).items()]
 
 
-def new_deployment_names(begun: str) -> Completions:
+def new_deployment_names(current: Settings, begun: str) -> Completions:
     """Return what a deployment may be called: as one that there is, or as a registered model."""
-    deployed = targets.deployment_names(begun)
+    deployed = targets.deployment_names(current, begun)
     taken = {name for name, _ in deployed}
-    return [*deployed, *(one for one in model_names(begun) if one[0] not in taken)]
+    return [*deployed, *(one for one in model_names(current, begun) if one[0] not in taken)]
 
 
-def model_references(begun: str) -> Completions:
+def model_references(current: Settings, begun: str) -> Completions:
     """Return what names a version of a registered model: NAME@ALIAS and NAME/VERSION, also as a URI of MLflow's."""
     forms = ["", _URI] if begun and (begun.startswith(_URI) or _URI.startswith(begun)) else [""]
     return [
         (f"{form}{word}", about)
         for form in forms
-        for name, one in _known().items()
+        for name, one in _known(current).items()
         for word, about in _references(name, one, full=begun.startswith(f"{form}{name}/"))
     ]
 
 
-def alias_names(_: str) -> Completions:
+def alias_names(current: Settings, _: str) -> Completions:
     """Return the aliases that registered models have."""
     found: dict[str, list[str]] = {}
-    for name, one in _known().items():
+    for name, one in _known(current).items():
         for alias, version in one.aliases.items():
             found.setdefault(alias, []).append(f"{name}/{version}")
     return [(alias, ", ".join(some[:_FIRST])) for alias, some in sorted(found.items())]
@@ -55,8 +55,7 @@ def _references(name: str, known: KnownModel, *, full: bool) -> Iterator[tuple[s
         yield f"{name}/{version}", ", ".join(alias for alias, one in known.aliases.items() if one == version)
 
 
-def _known() -> dict[str, KnownModel]:
-    current = settings.current()
+def _known(current: Settings) -> dict[str, KnownModel]:
     return known_names.read(current.state, registry_of(current))
 
 

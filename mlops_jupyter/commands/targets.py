@@ -48,9 +48,9 @@ def is_ours(name: str) -> bool:
     return plain_name(name) in registry.names("deployments")
 
 
-def deployment_names(_: str) -> list[tuple[str, str]]:
+def deployment_names(current: settings.Settings, _: str) -> list[tuple[str, str]]:
     """Return the names of this machine's deployments, and of each how it is."""
-    return [(found.name, found.status) for found in target(settings.current()).all()]
+    return [(found.name, found.status) for found in target(current).all()]
 
 
 @contextmanager

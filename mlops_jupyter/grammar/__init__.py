@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from .building import REPORTER, Call, command, find_verb, path_parameters, source_parameter, verb_function
 from .line import HelpAsked, answered, complete, confirm, help_text, parse, usage_error
-from .values import call_with, describe, describe_all
+from .values import call_with, describe, describe_all, suggestions
 from .words import LiveText, expand, split
 
 __all__ = [
@@ -26,6 +26,7 @@ __all__ = [
     "path_parameters",
     "source_parameter",
     "split",
+    "suggestions",
     "usage_error",
     "verb_function",
 ]

@@ -15,7 +15,7 @@ import types
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
 import click
 from click.shell_completion import CompletionItem
@@ -25,6 +25,9 @@ from ..errors import CommandError, MlopsError
 from ..protocols import Completed, Marker, Short
 from ..verbs import VERBS, Verb
 from .words import LiveText
+
+if TYPE_CHECKING:
+    from ..settings import Settings
 
 REPORTER = "reporter"
 # Options that a face adds to every verb, and takes off again before the verb is called.
@@ -270,14 +273,21 @@ def _completion(listed: Completed) -> Callable[[click.Context, click.Parameter, 
     """Return click's function that completes a word by what a function of ours lists."""
 
     def complete(_: click.Context, __: click.Parameter, incomplete: str) -> list[CompletionItem]:
-        try:
-            found = _imported(listed.by)(incomplete)
-        except MlopsError:
-            # Whoever presses the tab key wants no error; the verb itself says what is wrong.
-            return []
-        return [CompletionItem(name, help=about) for name, about in found if name.startswith(incomplete)]
+        from .. import settings  # noqa: PLC0415 -- no other command line needs it here
+
+        return [CompletionItem(word, help=about) for word, about in completions(listed, incomplete, settings.current)]
 
     return complete
+
+
+def completions(listed: Completed, begun: str, current: Callable[[], Settings]) -> list[tuple[str, str]]:
+    """Return the words that a begun one may become in a project, and what is to be said of each."""
+    try:
+        found = _imported(listed.by)(current(), begun)
+    except MlopsError:
+        # Whoever presses the tab key wants no error; the verb itself says what is wrong.
+        return []
+    return [(word, about) for word, about in found if word.startswith(begun)]
 
 
 def _flag(name: str) -> str:
@@ -372,6 +382,13 @@ def confirming_flag(function: Callable[..., Any]) -> str | None:
     """Return the name of the flag by which a verb is told yes, if it asks at work."""
     hints = get_type_hints(function, include_extras=True)
     return next((name for name, hint in hints.items() if name != "return" and _CONFIRMS in _unwrap(hint)[1]), None)
+
+
+def completed_parameters(function: Callable[..., Any]) -> dict[str, Completed]:
+    """Return which of a verb's parameters have words that can be listed, and what lists them."""
+    hints = get_type_hints(function, include_extras=True)
+    markers = {name: _unwrap(hint)[1] for name, hint in hints.items()}
+    return {name: one for name, found in markers.items() for one in found if isinstance(one, Completed)}
 
 
 def path_parameters(function: Callable[..., Any]) -> set[str]:

@@ -6,7 +6,7 @@ import difflib
 import json
 import math
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
@@ -20,12 +20,17 @@ from .building import (
     Mapped,
     NamesOption,
     command,
+    completed_parameters,
+    completions,
     confirming_flag,
     find_verb,
     source_parameter_of,
     verb_function,
 )
 from .line import usage_error
+
+if TYPE_CHECKING:
+    from ..settings import Settings
 
 # "object" is a reference as text here: only a kernel has live objects. "source" is the text itself.
 Kind = Literal["text", "path", "integer", "number", "flag", "choice", "texts", "paths", "pairs", "object", "source"]
@@ -44,12 +49,13 @@ def describe(name: str) -> dict[str, Any]:
     -------
     dict
         ``name``, ``line``, ``about``, ``effect``, ``place``; ``asks``, whether it may want a yes; and ``parameters``,
-        each with ``name``, ``flag`` (``None`` for an argument), ``kind``, ``help``, ``required``, ``default`` and
-        ``choices``.
+        each with ``name``, ``flag`` (``None`` for an argument), ``kind``, ``help``, ``required``, ``default``,
+        ``choices``, and ``completed``, whether `suggestions` knows words for it.
     """
     verb = find_verb(name)
     built = command(name)
-    source = source_parameter_of(verb_function(verb))
+    function = verb_function(verb)
+    source, completed = source_parameter_of(function), completed_parameters(function)
     context = click.Context(built)
     return {
         "name": name,
@@ -58,13 +64,47 @@ def describe(name: str) -> dict[str, Any]:
         "effect": verb.effect,
         "place": verb.place,
         "asks": _may_ask(built, name),
-        "parameters": [_described(one, context, source) for one in built.params if one.name not in FACE_OPTIONS],
+        "parameters": [
+            _described(one, context, source) | {"completed": one.name in completed}
+            for one in built.params
+            if one.name not in FACE_OPTIONS
+        ],
     }
 
 
 def describe_all() -> list[dict[str, Any]]:
     """Describe every verb that is more than a function of Python."""
     return [describe(name) for name, verb in VERBS.items() if verb.place != "code"]
+
+
+def suggestions(name: str, parameter: str, begun: str, current: Settings) -> list[tuple[str, str]]:
+    """Return what a parameter of a verb may be in a project, as far as that is known here.
+
+    Parameters
+    ----------
+    name
+        The verb.
+    parameter
+        The parameter.
+    begun
+        How the words begin.
+    current
+        The project's settings.
+
+    Returns
+    -------
+    list of tuple
+        Each word, and what is to be said of it.
+
+    Raises
+    ------
+    CommandError
+        When there is no such verb, or it has no parameter for which words are known.
+    """
+    completed = completed_parameters(verb_function(find_verb(name)))
+    if parameter not in completed:
+        raise CommandError(f"{name} has no parameter {parameter} whose words are known", f"mlops {name} --help")
+    return completions(completed[parameter], begun, lambda: current)
 
 
 def call_with(name: str, values: Mapping[str, Any], *, yes: bool = False) -> Call:

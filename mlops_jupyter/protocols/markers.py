@@ -21,8 +21,8 @@ class Marker(NamedTuple):
 class Completed(NamedTuple):
     """In ``Annotated``: the function that lists what the parameter may be, as ``module:function``.
 
-    It is given the word so far, and returns words and what is to be said of each; those that do not begin so are left
-    out. Somebody waits for it at a key: it asks nobody who may be slow.
+    It is given the project's settings and the word so far, and returns words and what is to be said of each; those that
+    do not begin so are left out. Somebody waits for it at a key: it asks nobody who may be slow.
     """
 
     by: str

@@ -444,6 +444,12 @@ def test_models_and_their_aliases(lab: str, page: Page, project: Path, terminal)
     second.get_by_role("button", name="Promote").click()
     dialog = page.locator(".jp-Dialog")
     expect(dialog.get_by_label("model")).to_have_value("churn/2")
+    # What is known is offered while one types.
+    dialog.get_by_label("model").fill("churn")
+    offered = dialog.locator("#mlops-form-model-words option")
+    known = ["churn@champion", "churn/2", "churn/1"]
+    assert wait_for(lambda: offered.evaluate_all("all => all.map(one => one.value)") == known)
+    dialog.get_by_label("model").fill("churn/2")
     dialog.get_by_label("to").fill("champion")
     dialog.get_by_role("button", name="Promote").click()
     expect(dialog).to_contain_text("churn@champion points to version 1")

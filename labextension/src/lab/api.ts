@@ -37,6 +37,14 @@ export interface Parameter {
   readonly required: boolean;
   readonly default: Scalar | null;
   readonly choices: readonly Scalar[] | null;
+  /** The server knows words for it. */
+  readonly completed: boolean;
+}
+
+/** What a parameter may be, and what is to be said of it. */
+export interface Word {
+  readonly word: string;
+  readonly about: string;
 }
 
 /** One line of the verb table. */
@@ -139,6 +147,12 @@ export class Api {
   /** One verb with its parameters. */
   verb(name: string): Promise<Verb> {
     return this.json<Verb>(`verbs/${encodeURIComponent(name)}`);
+  }
+
+  /** What a parameter of a verb may be that begins so, in the project around a notebook. */
+  async words(verb: string, parameter: string, begun: string, notebook: string | null): Promise<readonly Word[]> {
+    const asked = query({ parameter, begun, notebook });
+    return (await this.json<{ words: Word[] }>(`verbs/${encodeURIComponent(verb)}/words${asked}`)).words;
   }
 
   /** What goes on in the project around a notebook. */

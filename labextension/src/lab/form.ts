@@ -3,7 +3,7 @@ import type { Dialog } from "@jupyterlab/apputils";
 import type { TranslationBundle } from "@jupyterlab/translation";
 import type { Message } from "@lumino/messaging";
 import { Widget } from "@lumino/widgets";
-import type { Arguments, Parameter, Scalar, Value, Verb } from "./api";
+import type { Arguments, Parameter, Scalar, Value, Verb, Word } from "./api";
 
 type Input = HTMLInputElement | HTMLSelectElement | HTMLTextAreaElement;
 
@@ -11,9 +11,12 @@ type Input = HTMLInputElement | HTMLSelectElement | HTMLTextAreaElement;
 const FEW = 6;
 const SEVERAL = new Set(["texts", "paths", "pairs", "source"]);
 
+/** Says what a parameter may be that begins so. */
+export type Completing = (parameter: string, begun: string) => Promise<readonly Word[]>;
+
 /**
  * The form's fields; its value is what was filled in, without what is as it would be anyway. `verbatim` is for names and
- * texts of the user's own: they are shown and taken as they are.
+ * texts of the user's own: they are shown and taken as they are. `words` offers what a field may hold.
  */
 export class Form extends Widget implements Dialog.IBodyWidget<Arguments> {
   private readonly inputs = new Map<Parameter, Input>();
@@ -23,6 +26,7 @@ export class Form extends Widget implements Dialog.IBodyWidget<Arguments> {
     given: Arguments,
     private readonly trans: TranslationBundle,
     private readonly verbatim = false,
+    private readonly words: Completing | null = null,
   ) {
     super();
     this.addClass("mlops-Form");
@@ -92,6 +96,9 @@ export class Form extends Widget implements Dialog.IBodyWidget<Arguments> {
     input.setAttribute("aria-describedby", `${help.id} ${wrong.id}`);
     this.inputs.set(parameter, input);
     row.append(label, input, help, wrong);
+    if (parameter.completed && this.words !== null && input instanceof HTMLInputElement) {
+      row.append(offering(input, (begun) => this.words?.(parameter.name, begun) ?? Promise.resolve([])));
+    }
     return row;
   }
 
@@ -130,6 +137,29 @@ export class Form extends Widget implements Dialog.IBodyWidget<Arguments> {
     }
     return input;
   }
+}
+
+/** A list of what a field may hold, asked for when the field is entered and when what is in it has changed. */
+function offering(input: HTMLInputElement, words: (begun: string) => Promise<readonly Word[]>): HTMLDataListElement {
+  const list = document.createElement("datalist");
+  list.id = `${input.id}-words`;
+  input.setAttribute("list", list.id);
+  const ask = async (): Promise<void> => {
+    const begun = input.value;
+    const found = await words(begun);
+    if (input.value === begun) {
+      list.replaceChildren(...found.map(({ word, about }) => new Option(about, word)));
+    }
+  };
+  const asked = (): void => {
+    ask().catch((error: unknown) => {
+      // One types on as if nothing were known.
+      console.warn("mlops-jupyter: no words are known for a field", error);
+    });
+  };
+  input.addEventListener("focus", asked);
+  input.addEventListener("input", asked);
+  return list;
 }
 
 function choice(words: readonly [string, string][]): HTMLSelectElement {

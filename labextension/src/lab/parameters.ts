@@ -30,6 +30,7 @@ export function fieldOf({ name, type, default: value, help, source }: Declared):
     required: false,
     default: defaultOf(kind, type, value, source),
     choices: null,
+    completed: false,
   };
 }
 

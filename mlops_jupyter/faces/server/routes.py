@@ -20,7 +20,7 @@ from tornado.web import authenticated
 from ... import grammar, settings
 from ...commands.declared import declared
 from ...commands.kept import kept_sources
-from ...commands.overview import overview
+from ...commands.overview import around, overview
 from ...errors import CommandError, ConfirmationRequired, Conflict, MlopsError, NotFound
 from ...verbs import VERBS
 from .. import render
@@ -276,6 +276,23 @@ class VerbRoute(Route):
         self.finish(json.dumps({key: value for key, value in end.items() if key not in _OF_THE_EVENT}))
 
 
+class WordsRoute(Route):
+    """``GET verbs/NAME/words?parameter=P&begun=W&notebook=PATH``: what a parameter may be, as by the tab key."""
+
+    @authenticated
+    @authorized
+    async def get(self, name: str) -> None:
+        parameter, begun = (self.get_query_argument(word, "") for word in ("parameter", "begun"))
+        try:
+            found = await asyncio.to_thread(
+                lambda: grammar.suggestions(_known(name), parameter, begun, around(self.folder()))
+            )
+        except MlopsError as error:
+            self.refuse(error)
+            return
+        self.finish(json.dumps({"words": [{"word": word, "about": about} for word, about in found]}))
+
+
 def json_object(text: bytes, words: Collection[str]) -> dict[str, Any]:
     """Return the object that a request's body is; raises `CommandError` where it is none, or has other members."""
     try:
@@ -363,6 +380,7 @@ def routes(base_url: str) -> list[tuple[str, type[Any]]]:
     found: dict[str, type[Any]] = {
         "verbs": VerbsRoute,
         r"verbs/([a-z]+)": VerbRoute,
+        r"verbs/([a-z]+)/words": WordsRoute,
         "status": StatusRoute,
         "kept": KeptRoute,
         "parameters": ParametersRoute,

@@ -46,6 +46,7 @@ def events(answer: httpx.Response) -> list[dict[str, Any]]:
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 # What stands in a route's place for a name.
 EXAMPLES = {
+    "([a-z]+)/words": "undeploy/words?parameter=name",
     "([a-z]+)": "runs",
     "([0-9a-f]+)": "0",
     "jobs/events": "jobs/events?job=0:0",
@@ -72,7 +73,7 @@ def test_each_route_refuses_who_has_not_logged_in(server, project, monkeypatch):
     for variable in (extension.SERVER_URL, extension.SERVER_ROOT, extension.SERVER_PROJECT):
         monkeypatch.setenv(variable, "")  # told to this process too, and taken back at the end
     found = paths(project)
-    assert len(found) == 15
+    assert len(found) == 16
     with httpx.Client(base_url=server.base_url.join("/"), timeout=30, trust_env=False) as stranger:
         for path in found:
             answers = {method: stranger.request(method, path) for method in METHODS}
@@ -189,6 +190,26 @@ def test_what_is_refused_says_why(server):
     told = server.post("parameters", json={"source": "most: float = 1e999  # no limit"}).json()["parameters"]
     most = {"name": "most", "default": "Infinity", "type": "float", "help": "no limit"}
     assert told == [{**most, "annotated": True, "source": "1e999"}]
+
+
+def test_words_that_a_parameter_may_be(server, project, terminal):
+    (project / "mlops.toml").write_text('experiment = "churn"\n')
+    model = small_model(project.parent / "model")
+    assert terminal("register", str(model), "--name", "churn", "--alias", "champion", cwd=project).code == 0
+    known = {"word": "churn@champion", "about": "version 1"}
+    for verb, parameter, begun, words in (
+        ("promote", "model", "chu", [known, {"word": "churn/1", "about": "champion"}]),
+        ("promote", "to", "", [{"word": "champion", "about": "churn/1"}]),
+        ("promote", "to", "x", []),
+        ("undeploy", "name", "", []),
+    ):
+        answer = server.get(f"verbs/{verb}/words", params={"parameter": parameter, "begun": begun})
+        assert answer.json() == {"words": words}, (verb, parameter)
+        described = {one["name"]: one for one in server.get(f"verbs/{verb}").json()["parameters"]}
+        assert described[parameter]["completed"]
+    for verb, parameter, status in (("undeploy", "target", 400), ("undeploy", "", 400), ("nothing", "name", 404)):
+        assert server.get(f"verbs/{verb}/words", params={"parameter": parameter}).status_code == status
+    assert server.get("verbs/undeploy/words?parameter=name&notebook=../x.ipynb").status_code in {400, 404}
 
 
 def test_a_failing_notebook_is_a_result(server, project):

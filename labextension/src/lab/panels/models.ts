@@ -136,14 +136,16 @@ export class ModelsSection extends Section {
     const { about } = this;
     await this.told("promote", async () => {
       const verb = await this.api.verb("promote");
-      const form = new Form(verb, { model: `${one.model}/${one.version}`, to: one.aliases[0] ?? "champion" }, trans);
+      const words = (parameter: string, begun: string) => this.api.words(verb.name, parameter, begun, about);
+      const given = { model: `${one.model}/${one.version}`, to: one.aliases[0] ?? "champion" };
+      const form = new Form(verb, given, trans, false, words);
       const buttons = [Dialog.cancelButton(), Dialog.okButton({ label: trans.__("Promote") })];
       const answer = await showDialog({ title: "mlops promote", body: form, buttons });
-      const given: Arguments = answer.value ?? {};
-      if (!answer.button.accept || !(await this.moves(given, about))) {
+      const filled: Arguments = answer.value ?? {};
+      if (!answer.button.accept || !(await this.moves(filled, about))) {
         return;
       }
-      const done = await this.api.data<Promotion>("promote", given, about);
+      const done = await this.api.data<Promotion>("promote", filled, about);
       const before =
         done.before === null || done.before === done.version ? "" : trans.__(" (before: version %1)", done.before);
       const said = trans.__("%1@%2 is version %3 now%4", done.model, done.alias, done.version, before);
