@@ -291,6 +291,8 @@ class Supervisor:
         if plan is None:
             self._desk.reply(visitor, {"swapped": False, "error": "there is no plan"})
             return
+        if plan.shares != self._plan.shares:
+            self._log.write(f"who answers: {plan.shares} (before: {self._plan.shares})")
         self._plan, self._plan_number = plan, self._plan_number + 1
         # Who does not answer just now begins with it, and may fail to.
         away = [] if self._status == "stopping" else self._workers[: plan.workers]

@@ -362,6 +362,11 @@ def test_a_canary_traffic_and_back(registered, project):
     assert [one.version for one in mlops_jupyter.rollback("churn").versions] == ["1"]
     with pytest.raises(NotFound) as caught:
         mlops_jupyter.rollback("churn")
+    log = [line.partition("who answers: ")[2] for line in mlops_jupyter.logs("churn", lines=200).lines]
+    assert [line for line in log if line][:2] == [
+        "version 1 60%, version 2 40% as a canary (before: version 1 100%)",
+        "version 2 100% (before: version 1 60%, version 2 40% as a canary)",
+    ]
     assert caught.value.message == "churn has served nothing before"
     assert caught.value.hint == "mlops models; mlops deploy MODEL --name churn"
     history = (project / ".mlops" / "endpoints" / "churn" / "history.jsonl").read_text().splitlines()

@@ -254,6 +254,21 @@ def test_columns_are_chosen_and_kept(lab: str, page: Page, made):
     assert "Status" not in heads.all_inner_texts()
 
 
+def test_all_columns_can_be_reached_in_a_small_window(lab: str, page: Page, made):
+    made("a", **{f"metric{number}": 0.5 for number in range(12)})
+    page.set_viewport_size({"width": 1000, "height": 560})
+    show(page, lab)
+    expect(foot(page)).to_have_text("1 run in churn")
+    page.locator(".mlops-Columns summary").click()
+    last = page.locator(".mlops-Columns label").last
+    last.scroll_into_view_if_needed()
+    picture(page, "lab-columns")
+    (label, section) = (one.bounding_box() for one in (last, page.locator(".mlops-Runs")))
+    assert label["y"] + label["height"] <= section["y"] + section["height"]
+    last.click()
+    expect(last.locator("input")).to_be_checked()
+
+
 @pytest.fixture
 def asked(page: Page) -> list[str]:
     """The addresses of our server half that the page asks, but the status bar's."""

@@ -173,6 +173,15 @@ class EndpointPlan:
     monitoring: MonitoringPlan = field(default=MonitoringPlan())
     auto: RolloutPolicy | None = None
 
+    @property
+    def shares(self) -> str:
+        """Who answers, in words."""
+        said = []
+        for one in self.versions:
+            share = "as a shadow" if one.shadow else f"{one.percent:g}%"
+            said.append(f"version {one.version} {share}{' as a canary' if one.canary else ''}")
+        return ", ".join(said)
+
     def to_json(self) -> str:
         """Return the plan as JSON text."""
         return json.dumps(asdict(self), indent=1)

@@ -38,6 +38,12 @@ export class RunColumns {
         event.stopPropagation();
       }
     });
+    this.list.addEventListener("mousedown", (event) => {
+      // A word takes no focus: it would be nowhere, and the list closed before the click is one.
+      if (!(event.target instanceof HTMLInputElement)) {
+        event.preventDefault();
+      }
+    });
     this.node.addEventListener("focusout", (event) => {
       if (!this.node.contains(event.relatedTarget as Node | null)) {
         this.node.open = false;
