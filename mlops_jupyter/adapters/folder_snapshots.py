@@ -101,6 +101,10 @@ class FolderSnapshots:
         """Return nothing: there are no commits."""
         return ()
 
+    def former_paths(self, directory: Path, path: Path) -> tuple[str, ...]:
+        """Return nothing: a folder knows of no renames."""
+        return ()
+
     def taken(
         self, directory: Path, notebook: Path | None = None, *, project: Path | None = None
     ) -> tuple[StoredSnapshot, ...]:

@@ -7,6 +7,7 @@ last, since only that takes a store that may be far away.
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -124,10 +125,25 @@ class References:
         found = self._resolved(word)
         if found is None or self.snapshots is None:
             return None
-        path = word.partition(":")[2] or self._path_in(found, notebook)
-        content = self.snapshots.read(self.directory, found.commit, path)
+        path = word.partition(":")[2]
+        path, content = (
+            self._read(found, path, None) if path else self._read(found, self._path_in(found, notebook), notebook)
+        )
         version = Version(found.kind, found.short, path, found.time, found.title, found.author, found.commit)
         return version, content
+
+    def _read(self, found: StoredSnapshot, path: str, notebook: Path | None) -> tuple[str, bytes]:
+        """Return a notebook's content in a commit, and where it lies there: it may have been renamed since."""
+        snapshots = self.snapshots
+        if snapshots is None:
+            raise NotFound(f"{self.directory} has no versions", "mlops snapshot")
+        try:
+            return path, snapshots.read(self.directory, found.commit, path)
+        except NotFound:
+            for former in () if notebook is None else snapshots.former_paths(self.directory, notebook):
+                with suppress(NotFound):
+                    return former, snapshots.read(self.directory, found.commit, former)
+            raise
 
     def _resolved(self, word: str) -> StoredSnapshot | None:
         if self.snapshots is None:

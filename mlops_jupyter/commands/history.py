@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -35,7 +35,7 @@ def history(
     """List the versions of a notebook, newest first.
 
     Versions are the commits that changed it, the snapshots that hold it, with the runs that took them, the runs that
-    alone keep it, outside git or from another clone, and the file as it is now.
+    alone keep it, outside git or from another clone, and the file as it is now. Renames are followed, committed or not.
 
     Parameters
     ----------
@@ -75,11 +75,15 @@ def history(
         except ServiceError as away:
             runs, notes = {}, (f"which runs took the snapshots is not known: {away.message}",)
     stored = keeper.taken(directory, path)
+    names: tuple[str, ...] = ()
     if path is not None:
-        stored = tuple(one for one in stored if one.changed or not of_others(one.title, path.name))
+        former = _former(keeper, directory, path)
+        stored += tuple(_under_former(keeper, directory, former, {one.commit for one in stored}))
+        stored = tuple(one for one in stored if one.changed or not of_others(one.title, Path(one.path).name))
         stored += keeper.commits_of(directory, path, limit)
-    versions = [*_now(current, path), *(_version(current, one, path, runs) for one in stored)]
-    versions += _kept_alone(current, {one.commit for one in keeper.taken(directory)}, path, runs)
+        names = tuple(project.shown_path(current, one) for one in (path, *former))
+    versions = [*_now(current, path), *(_version(one, names, runs) for one in stored)]
+    versions += _kept_alone(current, {one.commit for one in keeper.taken(directory)}, names, runs)
     if not versions and notebook is not None:
         notebook_file(notebook)
     versions.sort(key=lambda one: one.time or datetime.max.replace(tzinfo=UTC), reverse=True)
@@ -100,15 +104,27 @@ def _now(current: settings.Settings, path: Path | None) -> Iterable[Version]:
         yield Version("file", name, name, saved, "as it is saved now")
 
 
-def _version(
-    current: settings.Settings, one: StoredSnapshot, path: Path | None, runs: Mapping[str, list[Run]]
-) -> Version:
-    name = None if path is None else project.shown_path(current, path)
-    its = [run for run in runs.get(one.commit, ()) if run.notebook is None or _is_of(run, name)]
+def _former(keeper: Snapshots, directory: Path, path: Path) -> tuple[Path, ...]:
+    """Return where a notebook lay before, but for where another one lies now."""
+    top = keeper.top(directory)
+    found = () if top is None else (top / one for one in keeper.former_paths(directory, path))
+    return tuple(one for one in found if not one.exists())
+
+
+def _under_former(
+    keeper: Snapshots, directory: Path, former: Iterable[Path], known: Container[str]
+) -> Iterator[StoredSnapshot]:
+    """Return the snapshots of before a rename: they hold the notebook under another name, and under its own none."""
+    for place in former:
+        yield from (one for one in keeper.taken(directory, place) if one.commit not in known)
+
+
+def _version(one: StoredSnapshot, names: Sequence[str], runs: Mapping[str, list[Run]]) -> Version:
+    its = [run for run in runs.get(one.commit, ()) if run.notebook is None or _is_of(run, names)]
     return Version(
         kind=one.kind,
         ref=one.short,
-        notebook="" if name is None else one.path or name,
+        notebook=one.path or names[0] if names else "",
         time=one.time,
         title=one.title,
         author=one.author,
@@ -118,21 +134,20 @@ def _version(
     )
 
 
-def _is_of(run: Run, name: str | None) -> bool:
+def _is_of(run: Run, names: Sequence[str]) -> bool:
     """Tell whether a run is of a notebook, or of any: with another's it was kept as well, but did not run."""
-    return run.notebook is not None and name in {None, run.notebook}
+    return run.notebook is not None and (not names or run.notebook in names)
 
 
 def _kept_alone(
-    current: settings.Settings, commits: Container[str], path: Path | None, runs: Mapping[str, list[Run]]
+    current: settings.Settings, commits: Container[str], names: Sequence[str], runs: Mapping[str, list[Run]]
 ) -> Iterator[Version]:
     """Return the versions that runs alone keep: outside git, or taken in another clone."""
-    name = None if path is None else project.shown_path(current, path)
     for snapshot, its in runs.items():
         for run in its if snapshot not in commits else ():
             # Others may use the store, with notebooks of the same name; a reproduction has its original's.
             own = current.embedded or run.experiment == current.experiment
-            if own and _is_of(run, name) and REPRODUCES_TAG not in run.tags:
+            if own and _is_of(run, names) and REPRODUCES_TAG not in run.tags:
                 yield replace(run_version(run), honesty=verdict_of((run.tags,)))
 
 

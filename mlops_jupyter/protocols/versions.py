@@ -118,7 +118,10 @@ class Snapshots(Protocol):
         """Return the paths of the notebooks in a commit, relative to the working tree's top, with ``/``."""
 
     def commits_of(self, directory: Path, path: Path, limit: int) -> tuple[StoredSnapshot, ...]:
-        """Return the commits that changed a file, newest first, renames followed."""
+        """Return the commits that changed a file, newest first, renames followed, also one that is in no commit yet."""
+
+    def former_paths(self, directory: Path, path: Path) -> tuple[str, ...]:
+        """Return where a notebook lay before it was renamed, relative to the top, with ``/``; the last place first."""
 
     def taken(
         self, directory: Path, notebook: Path | None = None, *, project: Path | None = None

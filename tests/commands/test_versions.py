@@ -508,6 +508,35 @@ def test_a_run_s_notebook_is_put_beside_its_own_whichever_kernel_asks(repository
     assert mlops_jupyter.restore(run.run_id, other).path.startswith("other."), "named, it is"
 
 
+@pytest.mark.parametrize("committed", [True, False])
+def test_a_notebook_that_was_renamed_keeps_its_versions(repository, notebook, monkeypatch, committed, stored_runs):
+    monkeypatch.setenv("MLOPS_JUPYTER_NOTEBOOK", str(notebook))
+    kept = mlops_jupyter.snapshot(notebook, message="before").ref
+    edit(notebook, "x = 2")
+    with mlops_jupyter.track("fit") as run:
+        pass
+    assert ship(repository) == {}
+    renamed = repository / "fit.ipynb"
+    if committed:
+        git(repository, "mv", notebook.name, renamed.name)
+        git(repository, "commit", "-q", "-a", "-m", "renamed")
+    else:
+        notebook.rename(renamed)
+    edit(renamed, "x = 3")
+    versions = mlops_jupyter.history(renamed).versions
+    assert {"before", "first"} <= {one.title for one in versions}
+    assert (run.run_id,) in {one.runs for one in versions}
+    assert changed(mlops_jupyter.diff(kept, notebook=renamed))
+    found = mlops_jupyter.restore(kept, renamed)
+    assert found.path.startswith("fit.")
+    assert first_source(repository / found.path) == "x = 1"
+    # What another notebook under the old name is, is no version of this one.
+    write_notebook(notebook, "y = 'another'")
+    other = mlops_jupyter.snapshot(notebook, message="another's").ref
+    held = {one.ref: one.notebook for one in mlops_jupyter.history(renamed).versions}
+    assert held.get(other) in ({"fit.ipynb"} if committed else {None})
+
+
 def test_replacing_asks(repository, notebook, terminal):
     edit(notebook, "x = 2")
     done = terminal("restore", "HEAD", "train.ipynb", "--replace", cwd=repository)

@@ -17,6 +17,7 @@ from pathlib import Path
 from ...errors import ConfigurationError, Conflict, NotFound
 from ...protocols import StoredSnapshot
 from .command import GitRefused, git
+from .renames import former_paths, renamed_from
 from .trees import NOBODY, add_tracked, author, commit_tree, needed_tree, other_index, path_in, put, top_of, write_tree
 
 REFS = "refs/mlops/snapshots/"
@@ -123,11 +124,17 @@ class GitSnapshots:
         top, _, head, _ = needed_tree(directory)
         if head is None:
             return ()
+        own = path_in(top, path)
         told = git(
             top, "--literal-pathspecs", "log", "--follow", "--diff-filter=d", f"--max-count={limit}", "--name-only",
-            "-z", _FORMAT, "--", path_in(top, path),
+            "-z", _FORMAT, "--", renamed_from(top, head, own) or own,
         )  # fmt: skip
         return tuple(_commits(told))
+
+    def former_paths(self, directory: Path, path: Path) -> tuple[str, ...]:
+        """Return where a notebook lay before it was renamed, relative to the top, the last place first."""
+        top, _, head, _ = needed_tree(directory)
+        return () if head is None else former_paths(top, head, path_in(top, path))
 
     def taken(
         self, directory: Path, notebook: Path | None = None, *, project: Path | None = None

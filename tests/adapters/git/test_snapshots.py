@@ -281,6 +281,25 @@ def test_the_history_of_a_notebook_follows_its_renames(snapshots, tmp_path):
     assert [one.title for one in snapshots.commits_of(root, root / "ünï code.ipynb", 1)] == ["renamed"]
 
 
+def test_a_rename_that_is_not_committed_is_followed_too(snapshots, tmp_path):
+    root = clean(tmp_path)
+    (root / "deep").mkdir()
+    git(root, "mv", "train.ipynb", "ünï code.ipynb")
+    git(root, "commit", "-q", "-m", "renamed")
+    (root / "ünï code.ipynb").rename(root / "deep" / "-x.ipynb")
+    before = git(root, "status", "--porcelain")
+    moved = root / "deep" / "-x.ipynb"
+    assert snapshots.former_paths(root, moved) == ("ünï code.ipynb", "train.ipynb")
+    assert [one.path for one in snapshots.commits_of(root, moved, 10)] == ["ünï code.ipynb", "train.ipynb"]
+    assert git(root, "status", "--porcelain") == before
+    git(root, "add", "--all")
+    assert snapshots.former_paths(root, moved) == ("ünï code.ipynb", "train.ipynb"), "staged"
+    # What is unlike all that is gone is a new notebook.
+    write(root, "new.ipynb", "".join(f"{number} of another\n" for number in range(99)))
+    assert snapshots.former_paths(root, root / "new.ipynb") == ()
+    assert snapshots.former_paths(root, root / "none.ipynb") == ()
+
+
 def test_the_history_is_the_same_whatever_the_user_s_configuration(snapshots, tmp_path):
     root = SITUATIONS["odd_configuration"](tmp_path)
     gpg = write(
