@@ -4,7 +4,7 @@ export default {
   rules: {
     "csstree/validator": true,
     // JupyterLab's way to name classes: package, part, modifier.
-    "selector-class-pattern": "^(jp|lm|mlops|u)-[A-Za-z\\d-]+$",
+    "selector-class-pattern": "^(jp|lm|mlops|u|vscode|cell)-[A-Za-z\\d-]+$",
     // Rules of one thing stand together.
     "rule-empty-line-before": null,
     "at-rule-empty-line-before": null,

@@ -21,6 +21,7 @@ from urllib.parse import urljoin, urlsplit
 from jupyter_core.paths import jupyter_runtime_dir
 
 from ..capabilities.endpoints.addresses import key_of
+from ..capabilities.vscode import NOTEBOOK_NAME, in_vscode
 from ..protocols import Opened
 
 NOTEBOOK_VARIABLE = "MLOPS_JUPYTER_NOTEBOOK"
@@ -55,7 +56,7 @@ class JupyterNotebook:
             return Path(told).absolute()
         if not in_kernel():
             return None
-        if told := vars(sys.modules["__main__"]).get("__vsc_ipynb_file__"):
+        if told := vars(sys.modules["__main__"]).get(NOTEBOOK_NAME):
             return Path(str(told)).absolute()
         session = os.environ.get("JPY_SESSION_NAME", "")
         if session.endswith(".ipynb") and Path(session).is_file():
@@ -80,13 +81,18 @@ class JupyterNotebook:
         """
         if not in_kernel() or NOTEBOOK_VARIABLE in os.environ:
             return False
-        if "__vsc_ipynb_file__" in vars(sys.modules["__main__"]):
+        if in_vscode():
             return True
         parent = os.environ.get("JPY_PARENT_PID", "")
         return "JPY_SESSION_NAME" in os.environ and any(str(server.pid) == parent for server in _servers())
 
     def server_url(self) -> str | None:
-        """Return the base path of the Jupyter server that started this process: a kernel, a terminal or a verb."""
+        """Return the base path of the Jupyter server that started this process: a kernel, a terminal or a verb.
+
+        VS Code's page is no page of the server: from there no path leads to it.
+        """
+        if in_vscode():
+            return None
         if in_kernel():
             parent = os.environ.get("JPY_PARENT_PID", "")
             for server in _servers():
@@ -102,7 +108,7 @@ class JupyterNotebook:
         There is one to the project around the server's directory, and to each below it.
         """
         base, root = os.environ.get(SERVER_URL_VARIABLE), os.environ.get(SERVER_ROOT_VARIABLE)
-        if not base or not root:
+        if not base or not root or in_vscode():
             return None
         if os.environ.get(SERVER_PROJECT_VARIABLE) == str(project):
             return f"{base}mlops-jupyter/endpoints/"

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec, Self, TypeVar, cast
 
 from .. import registry, settings
 from ..capabilities import honesty, interrupts, snapshotting
+from ..capabilities.cell_ids import id_in_file
 from ..capabilities.honesty import NotebookNow
 from ..capabilities.journal import Follower
 from ..capabilities.redaction import scrubbed
@@ -75,6 +76,8 @@ class Tracked:
         self._reporter = reporter
         self._run: OpenRun | None = None
         self._notebook: Path | None = None
+        # The id in its notebook of the cell that is tracked, once it runs and if it is known.
+        self.cell_id: str | None = None
         self._variables: Callable[[], Mapping[str, object]] = dict
 
     @property
@@ -115,7 +118,7 @@ class Tracked:
         variables
             Gives the names that the body can see.
         cell_id, source
-            The notebook cell's id, and its text as the kernel got it.
+            What the front end calls the notebook's cell, and its text as the kernel got it.
         within
             The tracked body around it.
         """
@@ -144,6 +147,7 @@ class Tracked:
             experiment = plain.experiment_name(experiment_id) or f"id {experiment_id}"
         notebook, stem, provenance = project.provenance(current)
         self._notebook = notebook
+        self.cell_id = cell_id = id_in_file(cell_id, source, notebook)
         intent = Intent(
             experiment=experiment,
             experiment_id=experiment_id,

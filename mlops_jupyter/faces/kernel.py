@@ -8,16 +8,16 @@ import html
 import json
 import os
 import sys
+import time
 import traceback
 from collections.abc import Callable, Sequence
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from IPython.core.completer import SimpleCompletion
-from IPython.core.display import HTML
 from IPython.core.error import StdinNotImplementedError
 from IPython.core.getipython import get_ipython
-from IPython.display import DisplayHandle, display
+from IPython.display import display
 
 from .. import grammar, settings
 from ..capabilities import interrupts
@@ -29,6 +29,7 @@ from . import render
 from .captured import CapturedOutput
 from .earlier_runs import EarlierRuns
 from .live import LiveView
+from .places import Place
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import ExecutionResult, InteractiveShell
@@ -47,18 +48,14 @@ class NotebookReporter:
     """Shows records and one progress bar below the cell; the bar updates in place."""
 
     def __init__(self) -> None:
-        self._handle: DisplayHandle | None = None
-        self._live: DisplayHandle | None = None
+        self._begun_s = time.monotonic()
+        self._bar, self._live = Place(self._begun_s), Place(self._begun_s)
 
     def progress(self, message: str, done: float, total: float) -> None:
         """Draw the bar anew."""
-        bar = _bar(message, done, total)
-        if self._handle is None:
-            self._handle = display(bar, raw=True, display_id=True)
-        else:
-            self._handle.update(bar, raw=True)
+        self._bar.put(_bar(message, done, total), raw=True)
         if done >= total:
-            self._handle = None
+            self._bar = Place(self._begun_s)
 
     def show(self, record: object) -> None:
         """Show a record below the cell."""
@@ -70,11 +67,10 @@ class NotebookReporter:
 
     def live(self, record: object | None) -> None:
         """Show the record in one place below the cell; when it is taken away, nothing of it is saved."""
-        shown = HTML("") if record is None else record
-        if self._live is not None:
-            self._live.update(shown)
-        elif record is not None:
-            self._live = display(record, display_id=True)
+        if record is None:
+            self._live.clear()
+        else:
+            self._live.put(record)
 
     def watch(self, watched: Watched) -> None:
         """Show a deployment live below the cell, until the kernel ends or the dashboard is closed."""
@@ -136,7 +132,7 @@ def open_cell(shell: InteractiveShell | None, options: str, cell: Cell | None) -
     tracked = _tracked(call)
     try:
         _with_debug(call, lambda: tracked.open(lambda: shell.user_ns, cell.cell_id, source=cell.source))
-        cell.tracked = TrackedCell(tracked, cell.cell_id)
+        cell.tracked = TrackedCell(tracked)
     except BaseException as error:
         # A second interrupt, for one: the cell does not run, and the next one must not log to its run.
         if tracked.is_open:
@@ -149,9 +145,9 @@ def open_cell(shell: InteractiveShell | None, options: str, cell: Cell | None) -
 class TrackedCell:
     """A tracked cell that runs: its run, what it prints, and what is shown below it meanwhile."""
 
-    def __init__(self, tracked: Tracked, cell_id: str | None) -> None:
+    def __init__(self, tracked: Tracked) -> None:
         self.tracked = tracked
-        group = tracked.parent or cell_id
+        group = tracked.parent or tracked.cell_id
         earlier = EarlierRuns(settings.current().state / "charted", group) if group else None
         self._live = LiveView(tracked.name, tracked.follow(), earlier) if tracked.live else None
         self._output = CapturedOutput()

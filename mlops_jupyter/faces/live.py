@@ -5,12 +5,14 @@ from __future__ import annotations
 import html
 import sys
 from collections.abc import Callable, Iterable
+from contextvars import copy_context
 from importlib import import_module
 from threading import Event, Thread
 from typing import TYPE_CHECKING, Any
 
 from IPython.core.display import HTML
-from IPython.display import display
+
+from .places import Place
 
 if TYPE_CHECKING:
     from ..records import Run
@@ -39,8 +41,11 @@ class LiveView:
         self._ticker: Any = None
         self._ends = Event()
         running = HTML(f'<div style="font-size:0.9em;opacity:0.75">● {html.escape(name)} is running</div>')
-        self._handle = display(running, display_id=True)
-        self._thread = Thread(target=self._start, name="mlops-live-view", daemon=True)
+        self._place = Place()
+        self._place.put(running)
+        # What is shown belongs to this cell, whichever thread shows it.
+        start = copy_context().run
+        self._thread = Thread(target=start, args=(self._start,), name="mlops-live-view", daemon=True)
         self._thread.start()
 
     def finish(self, run: Run) -> None:
@@ -53,7 +58,7 @@ class LiveView:
             if error is not None:
                 said = f"the live chart stopped: {type(error).__name__}: {error}"
                 print(said, file=sys.stderr)  # noqa: T201 -- the run itself is whole
-        self._handle.update(run)
+        self._place.leave(run)
         if self._earlier is not None and run.history:
             try:
                 self._earlier.add(run)
@@ -63,12 +68,12 @@ class LiveView:
 
     def _start(self) -> None:
         """Show the chart, off the cell's own thread: what it needs to import would keep the cell waiting."""
-        if self._ends.wait(_DELAY_S):
+        if self._ends.wait(max(_DELAY_S, self._place.wait_s)):
             return
         chart = import_module("mlops_jupyter.widgets.live_chart").LiveChart(self._name)
         if self._earlier is not None:
             chart.feed(self._earlier.chunks())
-        self._handle.update(chart)
+        self._place.put(chart)
         self._chart = chart
         self._ticker = import_module("mlops_jupyter.widgets.ticker").Ticker(chart, self._read)
         self._ticker.start()

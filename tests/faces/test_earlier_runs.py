@@ -12,7 +12,7 @@ from IPython.display import DisplayHandle
 import mlops_jupyter
 from mlops_jupyter.capabilities.journal.slots import SLOT
 from mlops_jupyter.commands.track import track
-from mlops_jupyter.faces import live
+from mlops_jupyter.faces import live, places
 from mlops_jupyter.faces.earlier_runs import EarlierRuns
 from mlops_jupyter.records import MetricPoint, Run
 
@@ -55,7 +55,7 @@ def test_a_damaged_file_is_written_anew(tmp_path: Path) -> None:
 
 def test_they_are_laid_under_the_chart_of_a_cell_that_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     # There is no page here, and IPython gives no handle then.
-    monkeypatch.setattr(live, "display", lambda *_, **__: DisplayHandle())
+    monkeypatch.setattr(places, "display", lambda *_, **__: DisplayHandle())
     EarlierRuns(tmp_path, "a cell").add(ended("first", 3.0, 2.0, 1.0))
     view = live.LiveView("fit", list, EarlierRuns(tmp_path, "a cell"))
     view._thread.join()
