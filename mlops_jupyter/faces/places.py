@@ -26,7 +26,8 @@ class Place:
 
     def __init__(self, begun_s: float | None = None) -> None:
         begun_s = time.monotonic() if begun_s is None else begun_s
-        self._settled_s = begun_s + _SETTLED_S if in_vscode() else begun_s
+        self._in_vscode = in_vscode()
+        self._settled_s = begun_s + _SETTLED_S if self._in_vscode else begun_s
         self._handle: DisplayHandle | None = None
 
     @property
@@ -43,10 +44,12 @@ class Place:
 
     def leave(self, content: Any) -> None:
         """Show the last thing, which stays."""
-        if self._handle is None:
-            display(content)
-        else:
+        if self._handle is not None and not self._in_vscode:
             self._handle.update(content)
+            return
+        # What takes the place of a widget that VS Code has not painted yet has no height there, in two of five trials.
+        self.clear()
+        display(content)
 
     def clear(self) -> None:
         """Take away what is there, if anything is."""
