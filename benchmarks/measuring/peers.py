@@ -9,6 +9,8 @@ from pathlib import Path
 
 from measuring import CACHE, REPOSITORY, Failed, ask, environment, progress
 
+# Those that cannot be had with the versions that ours are held to, and the version that is meant.
+_FREE = {"aim": "aim>=3.29"}
 _UV = Path(sys.executable).with_name("uv")
 
 
@@ -30,9 +32,9 @@ def installed(peer: str, also: Sequence[str] = ()) -> str:
         progress(f"installing {peer} into build/bench/{peer} (once)")
         make = (_UV, "--quiet", "venv", "--clear", "--python", sys.executable, CACHE / peer)
         # The same versions of what both use.
-        held = ("-c", REPOSITORY / "constraints.txt")
+        held = () if peer in _FREE else ("-c", REPOSITORY / "constraints.txt")
         install = (_UV, "--quiet", "pip", "install", "--python", python_of(peer), *held, "--compile-bytecode")
-        for command in (make, (*install, peer, *also)):
+        for command in (make, (*install, _FREE.get(peer, peer), *also)):
             try:
                 subprocess.run([str(word) for word in command], capture_output=True, text=True, check=True, timeout=300)
             except subprocess.CalledProcessError as error:
