@@ -97,12 +97,8 @@ class FolderSnapshots:
         """Return the notebooks in a snapshot."""
         return tuple(json.loads((self._folder / commit / _NOTE).read_text(encoding="utf-8"))["notebooks"])
 
-    def commits_of(self, directory: Path, path: Path, limit: int) -> tuple[StoredSnapshot, ...]:
+    def commits_of(self, directory: Path, path: Path, limit: int | None = None) -> tuple[StoredSnapshot, ...]:
         """Return nothing: there are no commits."""
-        return ()
-
-    def former_paths(self, directory: Path, path: Path) -> tuple[str, ...]:
-        """Return nothing: a folder knows of no renames."""
         return ()
 
     def taken(

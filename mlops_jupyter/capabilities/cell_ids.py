@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
 from ..errors import ConfigurationError
 from .notebooks import reading
-
-# nbformat's own, see https://nbformat.readthedocs.io/en/latest/format_description.html#cell-ids
-_ID = re.compile(r"[a-zA-Z0-9_-]{1,64}")
+from .vscode import own_id
 
 
 def id_in_file(told: str | None, source: str | None, notebook: Path | None) -> str | None:
@@ -18,8 +15,7 @@ def id_in_file(told: str | None, source: str | None, notebook: Path | None) -> s
     Parameters
     ----------
     told
-        What the front end calls the cell. VS Code's name of it holds a host, a path, and the cell's place when the
-        notebook was opened: it means nothing to anybody else, and another cell another day.
+        What the front end calls the cell.
     source
         The cell's text.
     notebook
@@ -31,10 +27,9 @@ def id_in_file(told: str | None, source: str | None, notebook: Path | None) -> s
         The id that was told, or that of the one cell of the file that has this text. ``None`` where that cannot be
         told: the text is not saved, or several cells have it.
     """
-    if told is None or _ID.fullmatch(told):
-        return told
-    if source is None or notebook is None:
-        return None
+    own = own_id(told)
+    if told is None or own is not None or source is None or notebook is None:
+        return own
     try:
         content = reading.read(notebook.read_bytes(), notebook.name)
     except (OSError, ConfigurationError):

@@ -11,6 +11,8 @@ import time
 from collections import deque
 from typing import TYPE_CHECKING, Any
 
+from .vscode import own_id
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -46,7 +48,7 @@ class ExecutedCells:
         longest = min(_LONGEST_SOURCE, self._characters)
         if len(source) > longest:
             source = f"{source[:longest]}\n# … {len(source) - longest:,} characters left out"
-        self._cells.append((cell_id, execution_count, source, ok, time.time()))
+        self._cells.append((own_id(cell_id), execution_count, source, ok, time.time()))
         self._kept += len(source)
         while len(self._cells) > self._at_most or (self._kept > self._characters and len(self._cells) > 1):
             self._kept -= len(self._cells.popleft()[2])

@@ -34,8 +34,9 @@ def executed_notebook(store: Tracking, run: Run) -> tuple[Run, bytes]:
             f"{named} is of no notebook that was executed headless, so no outputs are kept with it",
             f"mlops restore {run.run_id[:8]}, for the notebook without outputs",
         )
-    paths = (path for path in store.files(outer.run_id, EXECUTED_ARTIFACTS) if path.endswith(".ipynb"))
-    text = store.read_text(outer.run_id, next(paths, EXECUTED_ARTIFACTS))
+    paths = store.files(outer.run_id, EXECUTED_ARTIFACTS)
+    path = next((one for one in paths if one.endswith(".ipynb")), None)
+    text = None if path is None else store.read_text(outer.run_id, path)
     if text is None:
         raise NotFound(f"{named} has kept no executed notebook (it may run still)", "mlops runs")
     return outer, text.encode()

@@ -125,22 +125,20 @@ class References:
         found = self._resolved(word)
         if found is None or self.snapshots is None:
             return None
-        path = word.partition(":")[2]
-        path, content = (
-            self._read(found, path, None) if path else self._read(found, self._path_in(found, notebook), notebook)
-        )
+        if named := word.partition(":")[2]:
+            path, content = named, self.snapshots.read(self.directory, found.commit, named)
+        else:
+            path, content = self._read(self.snapshots, found, self._path_in(found, notebook), notebook)
         version = Version(found.kind, found.short, path, found.time, found.title, found.author, found.commit)
         return version, content
 
-    def _read(self, found: StoredSnapshot, path: str, notebook: Path | None) -> tuple[str, bytes]:
-        """Return a notebook's content in a commit, and where it lies there: it may have been renamed since."""
-        snapshots = self.snapshots
-        if snapshots is None:
-            raise NotFound(f"{self.directory} has no versions", "mlops snapshot")
+    def _read(self, snapshots: Snapshots, found: StoredSnapshot, path: str, notebook: Path | None) -> tuple[str, bytes]:
+        """Return where a notebook lies in a commit, and its content there: it may have been renamed since."""
         try:
             return path, snapshots.read(self.directory, found.commit, path)
         except NotFound:
-            for former in () if notebook is None else snapshots.former_paths(self.directory, notebook):
+            commits = () if notebook is None else snapshots.commits_of(self.directory, notebook)
+            for former in dict.fromkeys(one.path for one in commits):
                 with suppress(NotFound):
                     return former, snapshots.read(self.directory, found.commit, former)
             raise

@@ -77,10 +77,11 @@ def history(
     stored = keeper.taken(directory, path)
     names: tuple[str, ...] = ()
     if path is not None:
-        former = _former(keeper, directory, path)
+        commits = keeper.commits_of(directory, path, limit)
+        former = _former(keeper, directory, path, commits)
         stored += tuple(_under_former(keeper, directory, former, {one.commit for one in stored}))
         stored = tuple(one for one in stored if one.changed or not of_others(one.title, Path(one.path).name))
-        stored += keeper.commits_of(directory, path, limit)
+        stored += commits
         names = tuple(project.shown_path(current, one) for one in (path, *former))
     versions = [*_now(current, path), *(_version(one, names, runs) for one in stored)]
     versions += _kept_alone(current, {one.commit for one in keeper.taken(directory)}, names, runs)
@@ -104,11 +105,11 @@ def _now(current: settings.Settings, path: Path | None) -> Iterable[Version]:
         yield Version("file", name, name, saved, "as it is saved now")
 
 
-def _former(keeper: Snapshots, directory: Path, path: Path) -> tuple[Path, ...]:
-    """Return where a notebook lay before, but for where another one lies now."""
-    top = keeper.top(directory)
-    found = () if top is None else (top / one for one in keeper.former_paths(directory, path))
-    return tuple(one for one in found if not one.exists())
+def _former(keeper: Snapshots, directory: Path, path: Path, commits: Iterable[StoredSnapshot]) -> tuple[Path, ...]:
+    """Return where a notebook lies in its commits, but for its own place, and for where another one lies now."""
+    top, own = keeper.top(directory), path.parent.resolve() / path.name
+    found = () if top is None else dict.fromkeys(top / one.path for one in commits)
+    return tuple(one for one in found if one != own and not one.exists())
 
 
 def _under_former(

@@ -195,9 +195,7 @@ def _end_aloud(result: ExecutionResult | None) -> None:
     cell = stack.pop() if stack else Cell()
     tracked = cell.tracked
     if result is not None and info is not None and info.store_history:
-        # Only a notebook's own id: VS Code's address of a cell holds a host and a path.
-        own = None if info.cell_id is None or ":" in info.cell_id else info.cell_id
-        _executed().ran(own, result.execution_count or 0, info.raw_cell, result.success)
+        _executed().ran(info.cell_id, result.execution_count or 0, info.raw_cell, result.success)
     if tracked is not None:
         _kernel().close_cell(tracked, result, _executed())
     elif info is not None and (made := sys.modules.get("mlops_jupyter.capabilities.made_by_runs")) is not None:

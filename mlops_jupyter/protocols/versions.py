@@ -117,11 +117,11 @@ class Snapshots(Protocol):
     def notebooks(self, directory: Path, commit: str) -> tuple[str, ...]:
         """Return the paths of the notebooks in a commit, relative to the working tree's top, with ``/``."""
 
-    def commits_of(self, directory: Path, path: Path, limit: int) -> tuple[StoredSnapshot, ...]:
-        """Return the commits that changed a file, newest first, renames followed, also one that is in no commit yet."""
+    def commits_of(self, directory: Path, path: Path, limit: int | None = None) -> tuple[StoredSnapshot, ...]:
+        """Return the commits that changed a file, newest first, with its ``path`` in each.
 
-    def former_paths(self, directory: Path, path: Path) -> tuple[str, ...]:
-        """Return where a notebook lay before it was renamed, relative to the top, with ``/``; the last place first."""
+        Renames are followed, also one that is in no commit yet.
+        """
 
     def taken(
         self, directory: Path, notebook: Path | None = None, *, project: Path | None = None

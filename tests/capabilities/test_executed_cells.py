@@ -76,4 +76,5 @@ def test_the_stub_can_import_it_for_next_to_nothing():
         "mlops_jupyter",
         "mlops_jupyter.capabilities",
         "mlops_jupyter.capabilities.executed_cells",
+        "mlops_jupyter.capabilities.vscode",
     ]

@@ -418,6 +418,7 @@ def test_what_a_headless_run_has_executed_is_opened(lab: str, page: Page, projec
     executed.click()
     opened = page.locator(".jp-NotebookPanel:not(.lm-mod-hidden)")
     expect(opened.locator(".jp-OutputArea-output")).to_have_text(["42"])
+    expect(foot(page)).to_contain_text("is a copy of the notebook as train has executed it")
     picture(page, "lab-executed")
     started(page)
 

@@ -47,6 +47,9 @@ export interface Word {
   readonly about: string;
 }
 
+/** Says what a parameter may be that begins so. */
+export type Completing = (parameter: string, begun: string) => Promise<readonly Word[]>;
+
 /** One line of the verb table. */
 export interface VerbLine {
   readonly name: string;
@@ -149,10 +152,12 @@ export class Api {
     return this.json<Verb>(`verbs/${encodeURIComponent(name)}`);
   }
 
-  /** What a parameter of a verb may be that begins so, in the project around a notebook. */
-  async words(verb: string, parameter: string, begun: string, notebook: string | null): Promise<readonly Word[]> {
-    const asked = query({ parameter, begun, notebook });
-    return (await this.json<{ words: Word[] }>(`verbs/${encodeURIComponent(verb)}/words${asked}`)).words;
+  /** What the parameters of a verb may be in the project around a notebook. */
+  words(verb: string, notebook: string | null): Completing {
+    return async (parameter, begun) => {
+      const asked = query({ parameter, begun, notebook });
+      return (await this.json<{ words: Word[] }>(`verbs/${encodeURIComponent(verb)}/words${asked}`)).words;
+    };
   }
 
   /** What goes on in the project around a notebook. */

@@ -47,10 +47,9 @@ export async function call(
   const api = new Api(place.app.serviceManager.serverSettings, place.trans);
   await told(place, name, async () => {
     const verb = await api.verb(name);
-    const filled =
-      ask && verb.parameters.length > 0
-        ? await fill(place, api, verb, prepared(verb, given, notebook), notebook)
-        : given;
+    const form = (): Form =>
+      new Form(verb, prepared(verb, given, notebook), place.trans, false, api.words(verb.name, notebook));
+    const filled = ask && verb.parameters.length > 0 ? await dialog(place, `mlops ${verb.name}`, form()) : given;
     if (filled === null) {
       return;
     }
@@ -245,17 +244,6 @@ function prepared(verb: Verb, given: Arguments, notebook: string | null): Argume
     return given;
   }
   return { ...given, [taken.name]: [PathExt.basename(notebook)] };
-}
-
-function fill(
-  place: Place,
-  api: Api,
-  verb: Verb,
-  given: Arguments,
-  notebook: string | null,
-): Promise<Arguments | null> {
-  const words = (parameter: string, begun: string) => api.words(verb.name, parameter, begun, notebook);
-  return dialog(place, `mlops ${verb.name}`, new Form(verb, given, place.trans, false, words));
 }
 
 async function dialog(place: Place, title: string, body: Form): Promise<Arguments | null> {

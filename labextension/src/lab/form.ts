@@ -3,16 +3,13 @@ import type { Dialog } from "@jupyterlab/apputils";
 import type { TranslationBundle } from "@jupyterlab/translation";
 import type { Message } from "@lumino/messaging";
 import { Widget } from "@lumino/widgets";
-import type { Arguments, Parameter, Scalar, Value, Verb, Word } from "./api";
+import type { Arguments, Completing, Parameter, Scalar, Value, Verb, Word } from "./api";
 
 type Input = HTMLInputElement | HTMLSelectElement | HTMLTextAreaElement;
 
 // So many parameters are seen at a glance.
 const FEW = 6;
 const SEVERAL = new Set(["texts", "paths", "pairs", "source"]);
-
-/** Says what a parameter may be that begins so. */
-export type Completing = (parameter: string, begun: string) => Promise<readonly Word[]>;
 
 /**
  * The form's fields; its value is what was filled in, without what is as it would be anyway. `verbatim` is for names and
@@ -96,8 +93,9 @@ export class Form extends Widget implements Dialog.IBodyWidget<Arguments> {
     input.setAttribute("aria-describedby", `${help.id} ${wrong.id}`);
     this.inputs.set(parameter, input);
     row.append(label, input, help, wrong);
-    if (parameter.completed && this.words !== null && input instanceof HTMLInputElement) {
-      row.append(offering(input, (begun) => this.words?.(parameter.name, begun) ?? Promise.resolve([])));
+    const { words } = this;
+    if (parameter.completed && words !== null && input instanceof HTMLInputElement) {
+      row.append(offering(input, (begun) => words(parameter.name, begun)));
     }
     return row;
   }

@@ -10,7 +10,7 @@ const RESOURCES = " resources"; // no metric can have this key: theirs begin wit
 let views = 0;
 
 export class View {
-  readonly root = element("section", { class: "mlops-live" });
+  readonly root = element("section", { class: "mlops-live mlops-widget" });
   private panel = element("div", { role: "tabpanel", class: "mlops-plot", id: `mlops-plot-${++views}` });
   private readout = element("div", { class: "mlops-readout" });
   private count = element("span", { class: "mlops-count" });

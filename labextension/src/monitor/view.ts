@@ -17,7 +17,7 @@ const RANGES = [900, 3_600, 21_600, 86_400];
 let views = 0;
 
 export class View {
-  readonly root = element("section", { class: "mlops-monitor" });
+  readonly root = element("section", { class: "mlops-monitor mlops-widget" });
   private readonly id = `view-${++views}-${Math.random().toString(36).slice(2)}`;
   private together = new Together(() => this.onZoom());
   private charts: Record<"requests" | "durations" | "errors" | "waiting", Chart>;

@@ -1,4 +1,4 @@
-"""The paths that a notebook had before: in the history, and before a rename that is not committed yet."""
+"""A rename of a notebook that is not committed yet, which git's own history does not follow."""
 
 from __future__ import annotations
 
@@ -11,18 +11,6 @@ from .command import git
 _RENAMED = re.compile(r"R\d+")
 _NOTEBOOKS = "*.ipynb"
 _NEW = "new"
-
-
-def former_paths(top: Path, head: str, path: str) -> tuple[str, ...]:
-    """Return where a notebook lay before, relative to the working tree's top, the last place first."""
-    uncommitted = renamed_from(top, head, path)
-    told = git(
-        top, "--literal-pathspecs", "log", "--follow", "--diff-filter=R", "--name-status", "-z", "--format=", "--",
-        uncommitted or path,
-    )  # fmt: skip
-    fields = [one.removeprefix("\n") for one in told.decode(errors="surrogateescape").split("\0")]
-    committed = tuple(before for kind, before in pairwise(fields) if _RENAMED.fullmatch(kind))
-    return committed if uncommitted is None else (uncommitted, *committed)
 
 
 def renamed_from(top: Path, head: str, path: str) -> str | None:

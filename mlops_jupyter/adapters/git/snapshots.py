@@ -17,7 +17,7 @@ from pathlib import Path
 from ...errors import ConfigurationError, Conflict, NotFound
 from ...protocols import StoredSnapshot
 from .command import GitRefused, git
-from .renames import former_paths, renamed_from
+from .renames import renamed_from
 from .trees import NOBODY, add_tracked, author, commit_tree, needed_tree, other_index, path_in, put, top_of, write_tree
 
 REFS = "refs/mlops/snapshots/"
@@ -119,22 +119,18 @@ class GitSnapshots:
             raise NotFound(f"there is no commit {commit[:12]}: {refused.words}", "mlops history") from refused
         return tuple(path for path in _texts(told) if path.endswith(_NOTEBOOK))
 
-    def commits_of(self, directory: Path, path: Path, limit: int) -> tuple[StoredSnapshot, ...]:
+    def commits_of(self, directory: Path, path: Path, limit: int | None = None) -> tuple[StoredSnapshot, ...]:
         """Return the commits that changed a file but for one that deleted it, newest first, renames followed."""
         top, _, head, _ = needed_tree(directory)
         if head is None:
             return ()
         own = path_in(top, path)
+        most = () if limit is None else (f"--max-count={limit}",)
         told = git(
-            top, "--literal-pathspecs", "log", "--follow", "--diff-filter=d", f"--max-count={limit}", "--name-only",
+            top, "--literal-pathspecs", "log", "--follow", "--diff-filter=d", *most, "--name-only",
             "-z", _FORMAT, "--", renamed_from(top, head, own) or own,
         )  # fmt: skip
         return tuple(_commits(told))
-
-    def former_paths(self, directory: Path, path: Path) -> tuple[str, ...]:
-        """Return where a notebook lay before it was renamed, relative to the top, the last place first."""
-        top, _, head, _ = needed_tree(directory)
-        return () if head is None else former_paths(top, head, path_in(top, path))
 
     def taken(
         self, directory: Path, notebook: Path | None = None, *, project: Path | None = None

@@ -289,15 +289,15 @@ def test_a_rename_that_is_not_committed_is_followed_too(snapshots, tmp_path):
     (root / "ünï code.ipynb").rename(root / "deep" / "-x.ipynb")
     before = git(root, "status", "--porcelain")
     moved = root / "deep" / "-x.ipynb"
-    assert snapshots.former_paths(root, moved) == ("ünï code.ipynb", "train.ipynb")
-    assert [one.path for one in snapshots.commits_of(root, moved, 10)] == ["ünï code.ipynb", "train.ipynb"]
+    assert [one.path for one in snapshots.commits_of(root, moved)] == ["ünï code.ipynb", "train.ipynb"]
+    assert [one.path for one in snapshots.commits_of(root, moved, 1)] == ["ünï code.ipynb"]
     assert git(root, "status", "--porcelain") == before
     git(root, "add", "--all")
-    assert snapshots.former_paths(root, moved) == ("ünï code.ipynb", "train.ipynb"), "staged"
+    assert [one.path for one in snapshots.commits_of(root, moved)] == ["ünï code.ipynb", "train.ipynb"], "staged"
     # What is unlike all that is gone is a new notebook.
     write(root, "new.ipynb", "".join(f"{number} of another\n" for number in range(99)))
-    assert snapshots.former_paths(root, root / "new.ipynb") == ()
-    assert snapshots.former_paths(root, root / "none.ipynb") == ()
+    assert snapshots.commits_of(root, root / "new.ipynb") == ()
+    assert snapshots.commits_of(root, root / "none.ipynb") == ()
 
 
 def test_the_history_is_the_same_whatever_the_user_s_configuration(snapshots, tmp_path):

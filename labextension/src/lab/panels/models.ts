@@ -136,9 +136,8 @@ export class ModelsSection extends Section {
     const { about } = this;
     await this.told("promote", async () => {
       const verb = await this.api.verb("promote");
-      const words = (parameter: string, begun: string) => this.api.words(verb.name, parameter, begun, about);
       const given = { model: `${one.model}/${one.version}`, to: one.aliases[0] ?? "champion" };
-      const form = new Form(verb, given, trans, false, words);
+      const form = new Form(verb, given, trans, false, this.api.words(verb.name, about));
       const buttons = [Dialog.cancelButton(), Dialog.okButton({ label: trans.__("Promote") })];
       const answer = await showDialog({ title: "mlops promote", body: form, buttons });
       const filled: Arguments = answer.value ?? {};

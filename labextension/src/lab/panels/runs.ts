@@ -48,6 +48,7 @@ export class RunsSection extends Section {
   private most = MOST;
   private reading: AbortController | null = null;
   private said = "";
+  private done = "";
   // As many are shown.
   private found = 0;
 
@@ -58,7 +59,10 @@ export class RunsSection extends Section {
     this.table = new RunTable(trans, {
       sorted: (sorting) => this.sort(sorting),
       opened: (run) => void this.open(run),
-      chosen: () => this.offer(),
+      chosen: () => {
+        this.done = "";
+        this.offer();
+      },
     });
     this.columns = new RunColumns(
       trans,
@@ -204,10 +208,16 @@ export class RunsSection extends Section {
     this.tell(this.said);
   }
 
+  /** Say what a command has done: that stays until other runs are chosen, or looked for. */
+  private say(words: string): void {
+    this.done = words;
+    this.tell(this.said);
+  }
+
   private tell(words: string): void {
     const chosen = this.table.chosen.length;
     const prefix = chosen > 0 ? this.place.trans.__("%1 chosen of ", chosen) : "";
-    const text = prefix + words;
+    const text = this.done || prefix + words;
     if (this.foot.textContent !== text) {
       this.foot.textContent = text;
     }
@@ -244,6 +254,7 @@ export class RunsSection extends Section {
   }
 
   private searched(): void {
+    this.done = "";
     const text = this.search.value;
     if (this.query && !isQuery(text)) {
       this.query = "";
@@ -330,7 +341,7 @@ export class RunsSection extends Section {
       able: () => one() !== undefined,
       act: () => {
         Clipboard.copyToSystem(one()?.run_id ?? "");
-        this.foot.textContent = trans.__("Copied %1", one()?.run_id ?? "");
+        this.say(trans.__("Copied %1", one()?.run_id ?? ""));
         return Promise.resolve();
       },
     });
@@ -368,9 +379,11 @@ export class RunsSection extends Section {
       const own: Arguments = run.notebook === null ? {} : { notebook: `${root}/${run.notebook}` };
       const given = { ref: run.run_id, ...own, executed };
       const path = await openRestored(this.place, this.api, given, about);
-      this.foot.textContent = executed
-        ? trans.__("%1 is a copy of the notebook as %2 has executed it", path, run.name)
-        : trans.__("%1 is a copy of the notebook as it was in %2", path, run.name);
+      this.say(
+        executed
+          ? trans.__("%1 is a copy of the notebook as %2 has executed it", path, run.name)
+          : trans.__("%1 is a copy of the notebook as it was in %2", path, run.name),
+      );
     } catch (error) {
       await showErrorMessage("mlops restore", wrong(error));
     }
