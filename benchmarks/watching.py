@@ -26,7 +26,7 @@ from measuring.serving_servers import body
 from serving import _trained
 
 from mlops_jupyter.adapters.local_deployments import starting
-from mlops_jupyter.capabilities.endpoints import processes
+from mlops_jupyter.capabilities import processes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from kingfisher_sdk import Finding, Rules, Scanner
 
+from ..capabilities import lasting_processes
 from ..errors import ConfigurationError
 from ..protocols import SecretMatch
 
@@ -23,13 +24,7 @@ class KingfisherSecrets:
 
     def prepare(self) -> None:
         """Have the rules compiled by a process that outlives this one: a short one would end before it has them."""
-        subprocess.Popen(
-            [sys.executable, "-m", __name__],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,
-        )
+        lasting_processes.start([sys.executable, "-P", "-m", __name__], subprocess.DEVNULL)
 
     def scan(self, content: bytes) -> tuple[SecretMatch, ...]:
         """Return what looks like a secret, in order; of several findings in one place the surest."""

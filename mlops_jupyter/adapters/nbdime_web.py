@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import secrets
 import socket
-import subprocess
 import sys
 import tempfile
 import time
@@ -13,6 +12,7 @@ from urllib.parse import urlencode
 
 import httpx
 
+from ..capabilities import lasting_processes, processes
 from ..capabilities.redaction import redacted
 from ..errors import Unavailable
 from ..protocols import ServedPage
@@ -50,19 +50,13 @@ class NbdimeWeb:
         proxied = "/" if server_url is None else f"{server_url}proxy/absolute/{port}/"
         base = f"{proxied}{secrets.token_urlsafe(24)}/"
         with (folder / "server.log").open("wb") as log:
-            process = subprocess.Popen(
-                [sys.executable, "-m", _SERVER, str(folder), str(port), base],
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                cwd=folder,
-                start_new_session=True,
-            )
+            command = [sys.executable, "-m", _SERVER, str(folder), str(port), base]
+            process = lasting_processes.start(command, log, cwd=folder)
         path = f"{base}diff?{urlencode({'base': _BEFORE, 'remote': _AFTER})}"
         began = time.monotonic()
         while not _answers(f"http://127.0.0.1:{port}{path}"):
-            if process.poll() is not None or time.monotonic() - began > _START_S:
-                process.kill()
+            if not processes.lives(process) or time.monotonic() - began > _START_S:
+                processes.end(process, 0)
                 said = (folder / "server.log").read_text(encoding="utf-8", errors="replace").strip().splitlines()
                 raise Unavailable(
                     "nbdime", f"nbdime's pages did not start: {redacted((said or ['no word'])[-1])}", None

@@ -13,7 +13,6 @@ import re
 import secrets
 import signal
 import socket
-import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -25,7 +24,7 @@ import httpx
 
 from ..errors import Unavailable
 from ..protocols import ServedPage
-from . import tickets
+from . import lasting_processes, processes, tickets
 from .page_guard import PageGuard
 from .private_files import write_private
 from .redaction import redacted
@@ -134,20 +133,14 @@ def _start(program: PagesProgram, directory: Path, source: str, waiting: Callabl
     secret, port = secrets.token_urlsafe(32), _free_port()
     log = directory / f"{program.name}.log"
     with log.open("w") as output:
-        process = subprocess.Popen(
-            list(program.words(port)),
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            env=os.environ | {**program.environment, SECRET_VARIABLE: secret},
-            start_new_session=True,
-        )
+        environment = os.environ | {**program.environment, SECRET_VARIABLE: secret}
+        process = lasting_processes.start(program.words(port), output, env=environment)
     server = _Server(process.pid, port, secret, source)
     began = time.monotonic()
     while not _healthy(server, program.health):
         passed = time.monotonic() - began
-        if process.poll() is not None or passed > _START_TIMEOUT_S:
-            process.kill()
+        if not processes.lives(process) or passed > _START_TIMEOUT_S:
+            processes.end(process, 0)
             said = f"{program.title}'s pages did not start: {_last_words(log)}"
             raise Unavailable(program.title, said, f"less {log}")
         waiting(passed, _START_TIMEOUT_S)

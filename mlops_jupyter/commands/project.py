@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
 from contextlib import suppress
 from functools import cache
@@ -13,7 +12,7 @@ from typing import cast
 import mlops_jupyter
 
 from .. import registry
-from ..capabilities import live_documents
+from ..capabilities import lasting_processes, live_documents
 from ..capabilities import tracking as tracking_of_runs
 from ..capabilities.journal import Journals
 from ..capabilities.provenance import process_tags, source_tags, told_from_outside, user
@@ -92,15 +91,9 @@ def _journals(folder: Path, root: Path, uri: str) -> Journals:
 def start_shipper(folder: Path, root: Path) -> None:
     """Start the process that brings journals to the store; it ends by itself, also when another is there."""
     with (folder / "shipper.log").open("ab") as log:
-        subprocess.Popen(
-            [sys.executable, "-m", "mlops_jupyter.faces.shipper", str(root)],
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-            cwd=root,
-            # The kernel's manager ends the kernel's process group, and the shipper has to outlive it.
-            start_new_session=True,
-        )
+        # Safe path: a file of the project that is called like a module of Python's is not imported there.
+        command = [sys.executable, "-P", "-m", "mlops_jupyter.faces.shipper", str(root)]
+        lasting_processes.start(command, log, cwd=root)
 
 
 def flush(settings: Settings, *, answers: bool = False, patient: bool = False) -> tuple[str, ...]:

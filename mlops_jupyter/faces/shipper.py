@@ -168,7 +168,7 @@ def main(root: Path) -> int:
             if not _waiting(folder):
                 Surroundings(folder).forget(_FORGET_S)
         if process.outdated and not process.stopping:
-            again = [sys.executable, "-m", "mlops_jupyter.faces.shipper", str(root)]
+            again = [sys.executable, "-P", "-m", "mlops_jupyter.faces.shipper", str(root)]
             os.execve(sys.executable, again, started_with)  # noqa: S606 -- no shell is wanted
         # Whoever wrote while this process was about to end saw it alive and started no other.
         if process.stopping or not _waiting(folder) - left:

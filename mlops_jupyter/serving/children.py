@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from ..capabilities.endpoints.lines import LineBuffer, line
-from ..capabilities.endpoints.processes import identify
 from ..capabilities.endpoints.state import WorkerState, WorkerStatus
+from ..capabilities.processes import identify
 from .log_file import Lines, LogFile
 
 WORKER = "mlops_jupyter.serving.worker"

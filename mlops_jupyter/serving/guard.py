@@ -11,10 +11,10 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 
-from ..capabilities.endpoints import processes
+from ..capabilities import processes
 from ..capabilities.endpoints.folder import EndpointFolder
-from ..capabilities.endpoints.processes import ProcessId
 from ..capabilities.endpoints.state import EndpointState, read_state, write_state
+from ..capabilities.processes import ProcessId
 from .log_file import LogFile
 
 _HEARD = frozenset({signal.SIGTERM, signal.SIGINT, signal.SIGCHLD})

@@ -22,8 +22,8 @@ from ..capabilities.endpoints import EndpointPlan
 from ..capabilities.endpoints.folder import EndpointFolder
 from ..capabilities.endpoints.levels import Levels
 from ..capabilities.endpoints.metrics_text import merged, render
-from ..capabilities.endpoints.processes import ProcessId, identify
 from ..capabilities.endpoints.state import EndpointState, EndpointStatus, write_state
+from ..capabilities.processes import ProcessId, identify
 from ..errors import ConfigurationError
 from .attendants import Attendants
 from .children import WORKER, Output, Worker

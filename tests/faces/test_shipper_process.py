@@ -23,6 +23,7 @@ from mlops_jupyter.capabilities.shipping import Shipper, Stores
 from mlops_jupyter.errors import MlopsError
 from mlops_jupyter.faces import shipper as face
 from mlops_jupyter.records import Run
+from tests.conftest import Kernel
 from tests.fakes.journals import Elsewhere, closed, start
 from tests.fakes.pages import no_pages
 from tests.fakes.sink import FakeSink
@@ -88,7 +89,7 @@ def process(folder: Path, as_a_user_starts_it: None) -> Iterator[Callable[[], su
 
     def begin() -> subprocess.Popen[bytes]:
         with (folder / "shipper.log").open("ab") as log:
-            command = [sys.executable, "-m", "mlops_jupyter.faces.shipper", str(folder.parents[1])]
+            command = [sys.executable, "-P", "-m", "mlops_jupyter.faces.shipper", str(folder.parents[1])]
             made.append(subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log))
         return made[-1]
 
@@ -373,3 +374,17 @@ def test_without_a_shipper_what_is_logged_is_kept(folder: Path, error: OSError) 
     while shipper.turn():
         pass
     assert sink.runs[begun.run_id].steps("loss") == list(range(100))
+
+
+def test_no_file_of_the_project_is_taken_for_a_module(
+    project: Path, start_kernel: Callable[..., Kernel], stored_runs: Callable[[], list[Run]], as_a_user_starts_it: None
+) -> None:
+    for name in ("code", "queue", "mlflow"):
+        (project / f"{name}.py").write_text("raise SystemExit('taken for a module')\n")
+    (project / "notebooks").mkdir()
+    kernel = start_kernel(project / "notebooks")
+    reply = kernel.run("%%mlops track forest\nimport mlops_jupyter\nmlops_jupyter.log(loss=0.5)")
+    assert reply.status == "ok"
+    (run,) = stored_runs()
+    assert run.metrics["loss"] == 0.5
+    assert (project / ".mlops" / "journal" / "shipper.log").read_text() == ""

@@ -12,7 +12,8 @@ from unittest import mock
 import psutil
 
 from mlops_jupyter.adapters.local_deployments import starting
-from mlops_jupyter.capabilities.endpoints import EndpointPlan, control, processes
+from mlops_jupyter.capabilities import processes
+from mlops_jupyter.capabilities.endpoints import EndpointPlan, control
 from mlops_jupyter.capabilities.endpoints.folder import EndpointFolder
 from mlops_jupyter.capabilities.endpoints.state import EndpointState, read_state
 

@@ -25,7 +25,7 @@ def test_more_runs_than_the_shipper_may_open_files(project: Path, up: MlflowServ
     for one in begun:
         closed(folder, one, lambda run: run.log({"loss": 0.5}, 0))
     with (folder / "shipper.log").open("ab") as log:
-        words = [sys.executable, "-m", "mlops_jupyter.faces.shipper", str(project)]
+        words = [sys.executable, "-P", "-m", "mlops_jupyter.faces.shipper", str(project)]
         shipper = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
     try:
         resource.prlimit(shipper.pid, resource.RLIMIT_NOFILE, (FILES, FILES))

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from mlops_jupyter.capabilities.endpoints import EndpointPlan, processes
+from mlops_jupyter.capabilities import processes
+from mlops_jupyter.capabilities.endpoints import EndpointPlan
 from tests.fakes.endpoints import RunningEndpoint
 from tests.fakes.waiting import wait_for
 from tests.fakes.workers import plan_of, planned, request, scoring

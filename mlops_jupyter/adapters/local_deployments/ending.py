@@ -5,7 +5,8 @@ from __future__ import annotations
 import stat
 from pathlib import Path
 
-from ...capabilities.endpoints import control, processes
+from ...capabilities import processes
+from ...capabilities.endpoints import control
 from ...capabilities.endpoints.folder import EndpointFolder
 from ...capabilities.endpoints.state import EndpointState
 from ...errors import Unavailable

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
-import threading
 import time
 
-from ...capabilities.endpoints import processes
+from ...capabilities import lasting_processes, processes
 from ...capabilities.endpoints.folder import EndpointFolder
 from ...capabilities.endpoints.state import EndpointState, read_state
+from ...capabilities.processes import ProcessId
 from ...errors import Conflict, Unavailable
 from ...protocols import Waiting
 
@@ -46,22 +45,12 @@ def start(folder: EndpointFolder, waiting: Waiting, worker: str = _WORKER) -> En
     root = folder.project_state.parent
     folder.state_file.unlink(missing_ok=True)
     with os.fdopen(os.open(folder.log, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600), "ab") as log:
-        process = subprocess.Popen(
-            command(folder, worker),
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-            cwd=root,
-            env={**os.environ, _ROOT_VARIABLE: str(root)},
-            # The kernel's manager ends the kernel's process group, and the endpoint has to outlive it.
-            start_new_session=True,
-        )
-    # Once it has ended somebody has to take leave of it, else its entry stays until this process ends.
-    threading.Thread(target=process.wait, name="mlops-endpoint", daemon=True).start()
+        environment = {**os.environ, _ROOT_VARIABLE: str(root)}
+        guard = lasting_processes.start(command(folder, worker), log, cwd=root, env=environment)
     try:
-        return _wait(folder, process, waiting)
+        return _wait(folder, guard, waiting)
     except BaseException:
-        _end(folder, process)
+        _end(folder, guard)
         raise
 
 
@@ -97,23 +86,22 @@ def added(folder: EndpointFolder, before: EndpointState, wanted: int, waiting: W
     return f"its workers were not ready within {_START_LIMIT_S:.0f} s"
 
 
-def _end(folder: EndpointFolder, process: subprocess.Popen[bytes]) -> None:
+def _end(folder: EndpointFolder, guard: ProcessId) -> None:
     """End what has been started: its guard tells the supervisor, unless that hangs."""
-    if (found := processes.identify(process.pid)) is not None:
-        processes.end(found, _STOP_S)
+    processes.end(guard, _STOP_S)
     state = read_state(folder.state_file)
-    if state is not None and state.guard_pid == process.pid:
+    if state is not None and state.guard_pid == guard.pid:
         for one in (state.supervisor, *(worker.process for worker in state.workers)):
             if one.pid:
                 processes.end(one, 0.0)
 
 
-def _wait(folder: EndpointFolder, process: subprocess.Popen[bytes], waiting: Waiting) -> EndpointState:
+def _wait(folder: EndpointFolder, guard: ProcessId, waiting: Waiting) -> EndpointState:
     began = time.monotonic()
     while True:
-        ended = process.poll() is not None
+        ended = not processes.lives(guard)
         state = read_state(folder.state_file)
-        if state is not None and state.guard_pid == process.pid and state.status == "ready":
+        if state is not None and state.guard_pid == guard.pid and state.status == "ready":
             return state
         passed = time.monotonic() - began
         if ended or passed > _START_LIMIT_S:

@@ -9,9 +9,9 @@ from typing import Any, Literal
 
 from ...errors import Unavailable
 from ..private_files import write_private
+from ..processes import ProcessId, lives
 from .control import ask
 from .folder import EndpointFolder
-from .processes import ProcessId, lives
 
 _ASK_S = 2.0
 # "waiting": it has ended and is started again in a moment.

@@ -18,7 +18,8 @@ import psutil
 import pytest
 
 from mlops_jupyter.adapters.local_deployments.target import LocalDeployments
-from mlops_jupyter.capabilities.endpoints import MonitoringPlan, history, processes
+from mlops_jupyter.capabilities import processes
+from mlops_jupyter.capabilities.endpoints import MonitoringPlan, history
 from mlops_jupyter.capabilities.endpoints.folder import EndpointFolder
 from mlops_jupyter.capabilities.endpoints.state import EndpointState, read_state
 from mlops_jupyter.errors import ConfigurationError, Conflict, MlopsError, NotFound, Rejected, Unavailable

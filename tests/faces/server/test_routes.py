@@ -22,7 +22,7 @@ import pytest
 from tornado.web import Application
 
 from mlops_jupyter.capabilities.endpoints.addresses import key_of
-from mlops_jupyter.capabilities.endpoints.processes import identify
+from mlops_jupyter.capabilities.processes import identify
 from mlops_jupyter.capabilities.sources import checksum
 from mlops_jupyter.faces.server import extension
 from mlops_jupyter.verbs import VERBS

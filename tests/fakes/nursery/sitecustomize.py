@@ -11,7 +11,7 @@ import sys
 
 def _entry() -> str | None:
     """Return what to call instead of this process's program, ``None`` for all that is none of these two."""
-    if sys.orig_argv[1:3] == ["-m", "mlops_jupyter.faces.shipper"]:
+    if sys.orig_argv[1:4] == ["-P", "-m", "mlops_jupyter.faces.shipper"]:
         return "shipper"
     if "MLOPS_TESTS_TERMINAL" in os.environ and sys.orig_argv[1:2] == [f"{sys.prefix}/bin/mlops"]:
         return "terminal"
