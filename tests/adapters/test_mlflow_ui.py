@@ -22,6 +22,7 @@ import pytest
 from mlops_jupyter.adapters.mlflow_ui import MlflowUi
 from mlops_jupyter.capabilities import served_pages
 from mlops_jupyter.errors import Unavailable
+from tests.fakes.waiting import ended, wait_for
 
 SEARCH = "/ajax-api/2.0/mlflow/experiments/search"
 
@@ -285,5 +286,4 @@ def test_when_its_worker_ends_so_does_the_server(pages):
     process = psutil.Process(pages.server["pid"])
     (worker,) = process.children()
     worker.terminate()
-    _, left = psutil.wait_procs([process, worker], timeout=20)
-    assert left == []
+    wait_for(lambda: ended(process) and ended(worker), 20)

@@ -25,6 +25,7 @@ import mlops_jupyter
 from mlops_jupyter import grammar, settings
 from mlops_jupyter.capabilities.endpoints.folder import EndpointFolder
 from mlops_jupyter.capabilities.endpoints.state import read_state
+from mlops_jupyter.capabilities.processes import identify
 from mlops_jupyter.commands.overview import overview
 from mlops_jupyter.errors import CommandError, ConfigurationError, Conflict, MlopsError, NotFound, Unavailable
 from mlops_jupyter.faces import render
@@ -288,8 +289,7 @@ def test_undeploy_leaves_nothing(model, project):
     running = pids(project)
     assert mlops_jupyter.predict("churn", TABLE).predictions == (0, 1)
     mlops_jupyter.undeploy("churn", yes=True)
-    # They are nobody's children: the system takes leave of them, in its own time.
-    wait_for(lambda: not any(map(psutil.pid_exists, running)), 5)
+    assert not any(map(identify, running))
     assert ours(project) == []
     assert not (project / "churn.sock").exists()
     left = {one for one in (project / ".mlops").rglob("*") if "journal" not in one.parts} - before
