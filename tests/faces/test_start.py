@@ -14,9 +14,10 @@ import psutil
 import pytest
 
 from mlops_jupyter.capabilities.forking import ForkServer, supported
+from mlops_jupyter.capabilities.processes import identify
 from mlops_jupyter.commands.warm import socket_of
 from tests.fakes.notebooks import write_notebook
-from tests.fakes.waiting import wait_for
+from tests.fakes.waiting import ended, wait_for
 
 pytestmark = pytest.mark.skipif(not supported(), reason="a warm process needs Linux")
 
@@ -78,7 +79,7 @@ def test_a_signal_reaches_the_notebook(project, warm, stored_runs, clean_environ
     kernel = psutil.Process(int((project / "pid").read_text()))
     process.send_signal(number)
     assert process.wait(60) == (130 if number == signal.SIGINT else -signal.SIGKILL)
-    kernel.wait(20)
+    wait_for(lambda: ended(kernel))
     wait_for(lambda: [run.status for run in stored_runs()] == ["KILLED"])
 
 
@@ -86,7 +87,7 @@ def test_a_warm_process_that_was_killed_is_no_obstacle(project, warm, terminal):
     state = warm.state()
     assert state is not None
     os.kill(state["pid"], signal.SIGKILL)
-    psutil.Process(state["pid"]).wait(20) if psutil.pid_exists(state["pid"]) else None
+    wait_for(lambda: identify(state["pid"]) is None)
     write_notebook(project / "a.ipynb", "1")
     done = terminal("run", "a.ipynb", "--verbose")
     assert done.code == 0, done.err

@@ -20,7 +20,9 @@ from mlops_jupyter.capabilities.endpoints import EndpointPlan, MonitoringPlan, P
 from mlops_jupyter.capabilities.endpoints.reports import read_drift
 from mlops_jupyter.capabilities.endpoints.series import SeriesFile
 from mlops_jupyter.capabilities.endpoints.series_points import totals
+from mlops_jupyter.capabilities.processes import identify
 from tests.fakes.endpoints import RunningEndpoint
+from tests.fakes.waiting import ended
 from tests.fakes.workers import NAMES, plan_of, planned, request, scoring
 
 Begin = Callable[[EndpointPlan], RunningEndpoint]
@@ -283,8 +285,8 @@ def test_a_supervisor_that_is_killed_takes_its_watcher_along(begin, tmp_path, re
     (watcher,) = endpoint.wait(lambda: endpoint.processes("mlops_jupyter.serving.watcher"))
     workers = endpoint.now().workers
     os.kill(endpoint.state.pid, signal.SIGKILL)
-    watcher.wait(30)
-    endpoint.wait(lambda: not any(psutil.pid_exists(one.pid) for one in workers))
+    endpoint.wait(lambda: ended(watcher))
+    endpoint.wait(lambda: not any(identify(one.pid) for one in workers))
     endpoint.wait(lambda: endpoint.now().status == "ready")
     endpoint.state = endpoint.now()
     # The next one has a watcher of its own.

@@ -82,7 +82,8 @@ def main() -> NoReturn:
     told, reporter = _pipes()
     try:
         request = json.loads(told.readline())
-        threading.Thread(target=_interrupt_at_end, args=(told.fileno(),), daemon=True).start()
+        # A number of its own: the file is closed while this thread still reads, or has not begun to.
+        threading.Thread(target=_interrupt_at_end, args=(os.dup(told.fileno()),), daemon=True).start()
         _run(request, reporter)
     except KeyboardInterrupt:
         reporter.tell("cancelled")
