@@ -6,18 +6,17 @@ import secrets
 import socket
 import sys
 import tempfile
-import time
 from pathlib import Path
 from urllib.parse import urlencode
 
 import httpx
 
-from ..capabilities import lasting_processes, processes
+from ..capabilities import lasting_processes
 from ..capabilities.redaction import redacted
 from ..errors import Unavailable
 from ..protocols import ServedPage
 
-_START_S, _POLL_S = 30.0, 0.1
+_START_S = 30.0
 _BEFORE, _AFTER = "before.ipynb", "after.ipynb"
 _SERVER = "mlops_jupyter.adapters.nbdime_server"
 
@@ -53,15 +52,9 @@ class NbdimeWeb:
             command = [sys.executable, "-m", _SERVER, str(folder), str(port), base]
             process = lasting_processes.start(command, log, cwd=folder)
         path = f"{base}diff?{urlencode({'base': _BEFORE, 'remote': _AFTER})}"
-        began = time.monotonic()
-        while not _answers(f"http://127.0.0.1:{port}{path}"):
-            if not processes.lives(process) or time.monotonic() - began > _START_S:
-                processes.end(process, 0)
-                said = (folder / "server.log").read_text(encoding="utf-8", errors="replace").strip().splitlines()
-                raise Unavailable(
-                    "nbdime", f"nbdime's pages did not start: {redacted((said or ['no word'])[-1])}", None
-                )
-            time.sleep(_POLL_S)
+        if not lasting_processes.answers(process, lambda: _answers(f"http://127.0.0.1:{port}{path}"), _START_S):
+            said = (folder / "server.log").read_text(encoding="utf-8", errors="replace").strip().splitlines()
+            raise Unavailable("nbdime", f"nbdime's pages did not start: {redacted((said or ['no word'])[-1])}", None)
         return ServedPage(port, path, f"served by process {process.pid}, which ends after an hour without use")
 
 

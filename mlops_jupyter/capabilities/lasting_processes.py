@@ -11,13 +11,15 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import IO
 
 from .interrupts import held
-from .processes import ProcessId, end, identify
+from .processes import ProcessId, end, identify, lives
 
+_POLL_S = 0.1
 # Tells its number, or that of the error, on standard output; the process itself says all on standard error. It begins
 # with the signals as they come, which an interpreter changes.
 _STEP = f"""
@@ -83,3 +85,33 @@ def start(
     if pid < 0:
         raise OSError(-pid, os.strerror(-pid), command[0])
     return identify(pid) or ProcessId(pid, "")
+
+
+def answers(
+    process: ProcessId,
+    asked: Callable[[], bool],
+    limit_s: float,
+    waiting: Callable[[float, float], None] = lambda _passed, _limit: None,
+) -> bool:
+    """Wait until a server that was started answers; end one that does not in time, and tell whether it does.
+
+    Parameters
+    ----------
+    process
+        The server's.
+    asked
+        Asks it, and tells whether it has answered.
+    limit_s
+        How many seconds it has.
+    waiting
+        Told (seconds so far, seconds at the most) while it does not answer.
+    """
+    began = time.monotonic()
+    while not asked():
+        passed = time.monotonic() - began
+        if not lives(process) or passed > limit_s:
+            end(process, 0)
+            return False
+        waiting(passed, limit_s)
+        time.sleep(_POLL_S)
+    return True

@@ -24,14 +24,13 @@ import httpx
 
 from ..errors import Unavailable
 from ..protocols import ServedPage
-from . import lasting_processes, processes, tickets
+from . import lasting_processes, tickets
 from .page_guard import PageGuard
 from .private_files import write_private
 from .redaction import redacted
 
 SECRET_VARIABLE = "MLOPS_JUPYTER_UI_SECRET"  # noqa: S105 -- a variable's name
 _START_TIMEOUT_S = 90.0
-_POLL_S = 0.1
 _LOG_TAIL = 8000
 _ERROR = re.compile(r"(\w+\.)*\w*(Error|Exception)\b")
 _IDLE_LIMIT_S = 3600.0
@@ -136,15 +135,9 @@ def _start(program: PagesProgram, directory: Path, source: str, waiting: Callabl
         environment = os.environ | {**program.environment, SECRET_VARIABLE: secret}
         process = lasting_processes.start(program.words(port), output, env=environment)
     server = _Server(process.pid, port, secret, source)
-    began = time.monotonic()
-    while not _healthy(server, program.health):
-        passed = time.monotonic() - began
-        if not processes.lives(process) or passed > _START_TIMEOUT_S:
-            processes.end(process, 0)
-            said = f"{program.title}'s pages did not start: {_last_words(log)}"
-            raise Unavailable(program.title, said, f"less {log}")
-        waiting(passed, _START_TIMEOUT_S)
-        time.sleep(_POLL_S)
+    if not lasting_processes.answers(process, lambda: _healthy(server, program.health), _START_TIMEOUT_S, waiting):
+        said = f"{program.title}'s pages did not start: {_last_words(log)}"
+        raise Unavailable(program.title, said, f"less {log}")
     waiting(_START_TIMEOUT_S, _START_TIMEOUT_S)
     write_private(directory / f"{program.name}.json", json.dumps(server._asdict()))
     return server

@@ -88,12 +88,16 @@ def _journals(folder: Path, root: Path, uri: str) -> Journals:
     return Journals(folder, uri, lambda: start_shipper(folder, root), store_variables.here)
 
 
+def shipper_command(root: Path) -> list[str]:
+    """Return the command that is a project's shipper."""
+    # Safe path: a file of the project that is called like a module of Python's is not imported there.
+    return [sys.executable, "-P", "-m", "mlops_jupyter.faces.shipper", str(root)]
+
+
 def start_shipper(folder: Path, root: Path) -> None:
     """Start the process that brings journals to the store; it ends by itself, also when another is there."""
     with (folder / "shipper.log").open("ab") as log:
-        # Safe path: a file of the project that is called like a module of Python's is not imported there.
-        command = [sys.executable, "-P", "-m", "mlops_jupyter.faces.shipper", str(root)]
-        lasting_processes.start(command, log, cwd=root)
+        lasting_processes.start(shipper_command(root), log, cwd=root)
 
 
 def flush(settings: Settings, *, answers: bool = False, patient: bool = False) -> tuple[str, ...]:

@@ -25,6 +25,7 @@ from ..capabilities.journal import Journals, Surroundings
 from ..capabilities.journal.link import HURRY, PIPE
 from ..capabilities.shipping import Shipper
 from ..commands import ship, store_variables
+from ..commands.project import shipper_command
 
 # A training loop wants the processor more than this process does.
 _NICE = 5
@@ -168,8 +169,7 @@ def main(root: Path) -> int:
             if not _waiting(folder):
                 Surroundings(folder).forget(_FORGET_S)
         if process.outdated and not process.stopping:
-            again = [sys.executable, "-P", "-m", "mlops_jupyter.faces.shipper", str(root)]
-            os.execve(sys.executable, again, started_with)  # noqa: S606 -- no shell is wanted
+            os.execve(sys.executable, shipper_command(root), started_with)  # noqa: S606 -- no shell is wanted
         # Whoever wrote while this process was about to end saw it alive and started no other.
         if process.stopping or not _waiting(folder) - left:
             return 0

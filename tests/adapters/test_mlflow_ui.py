@@ -20,9 +20,9 @@ import psutil
 import pytest
 
 from mlops_jupyter.adapters.mlflow_ui import MlflowUi
-from mlops_jupyter.capabilities import served_pages
+from mlops_jupyter.capabilities import processes, served_pages
+from mlops_jupyter.capabilities.processes import identify
 from mlops_jupyter.errors import Unavailable
-from tests.fakes.waiting import ended, wait_for
 
 SEARCH = "/ajax-api/2.0/mlflow/experiments/search"
 
@@ -283,7 +283,7 @@ def test_it_ends_when_nobody_uses_it(clean_environment, tmp_path):
 
 def test_when_its_worker_ends_so_does_the_server(pages):
     """The last test of the file: it uses the server up."""
-    process = psutil.Process(pages.server["pid"])
-    (worker,) = process.children()
+    (worker,) = psutil.Process(pages.server["pid"]).children()
+    both = [identify(one) for one in (pages.server["pid"], worker.pid)]
     worker.terminate()
-    wait_for(lambda: ended(process) and ended(worker), 20)
+    assert [one for one in both if not processes.wait(one, 20)] == []

@@ -7,7 +7,6 @@ import os
 import shutil
 import signal
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -20,6 +19,7 @@ from mlops_jupyter import settings
 from mlops_jupyter.capabilities.journal import Journals, RunFolders, RunJournal, ShipperLink
 from mlops_jupyter.capabilities.journal.link import PIPE
 from mlops_jupyter.capabilities.shipping import Shipper, Stores
+from mlops_jupyter.commands.project import shipper_command
 from mlops_jupyter.errors import MlopsError
 from mlops_jupyter.faces import shipper as face
 from mlops_jupyter.records import Run
@@ -89,7 +89,7 @@ def process(folder: Path, as_a_user_starts_it: None) -> Iterator[Callable[[], su
 
     def begin() -> subprocess.Popen[bytes]:
         with (folder / "shipper.log").open("ab") as log:
-            command = [sys.executable, "-P", "-m", "mlops_jupyter.faces.shipper", str(folder.parents[1])]
+            command = shipper_command(folder.parents[1])
             made.append(subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log))
         return made[-1]
 

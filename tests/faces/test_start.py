@@ -79,7 +79,7 @@ def test_a_signal_reaches_the_notebook(project, warm, stored_runs, clean_environ
     kernel = psutil.Process(int((project / "pid").read_text()))
     process.send_signal(number)
     assert process.wait(60) == (130 if number == signal.SIGINT else -signal.SIGKILL)
-    wait_for(lambda: ended(kernel))
+    wait_for(lambda: ended(kernel), 20)
     wait_for(lambda: [run.status for run in stored_runs()] == ["KILLED"])
 
 
@@ -87,7 +87,7 @@ def test_a_warm_process_that_was_killed_is_no_obstacle(project, warm, terminal):
     state = warm.state()
     assert state is not None
     os.kill(state["pid"], signal.SIGKILL)
-    wait_for(lambda: identify(state["pid"]) is None)
+    wait_for(lambda: identify(state["pid"]) is None, 20)
     write_notebook(project / "a.ipynb", "1")
     done = terminal("run", "a.ipynb", "--verbose")
     assert done.code == 0, done.err

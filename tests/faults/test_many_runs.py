@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import resource
 import subprocess
-import sys
 import time
 from pathlib import Path
 
 from mlflow import MlflowClient
 
+from mlops_jupyter.commands.project import shipper_command
 from tests.conftest import ship
 from tests.fakes.journals import closed, start
 from tests.fakes.servers import MlflowServer
@@ -25,8 +25,7 @@ def test_more_runs_than_the_shipper_may_open_files(project: Path, up: MlflowServ
     for one in begun:
         closed(folder, one, lambda run: run.log({"loss": 0.5}, 0))
     with (folder / "shipper.log").open("ab") as log:
-        words = [sys.executable, "-P", "-m", "mlops_jupyter.faces.shipper", str(project)]
-        shipper = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        shipper = subprocess.Popen(shipper_command(project), stdin=subprocess.DEVNULL, stdout=log, stderr=log)
     try:
         resource.prlimit(shipper.pid, resource.RLIMIT_NOFILE, (FILES, FILES))
         left = ship(project, 120)

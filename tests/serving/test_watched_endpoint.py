@@ -22,7 +22,7 @@ from mlops_jupyter.capabilities.endpoints.series import SeriesFile
 from mlops_jupyter.capabilities.endpoints.series_points import totals
 from mlops_jupyter.capabilities.processes import identify
 from tests.fakes.endpoints import RunningEndpoint
-from tests.fakes.waiting import ended
+from tests.fakes.waiting import ended, wait_for
 from tests.fakes.workers import NAMES, plan_of, planned, request, scoring
 
 Begin = Callable[[EndpointPlan], RunningEndpoint]
@@ -285,7 +285,7 @@ def test_a_supervisor_that_is_killed_takes_its_watcher_along(begin, tmp_path, re
     (watcher,) = endpoint.wait(lambda: endpoint.processes("mlops_jupyter.serving.watcher"))
     workers = endpoint.now().workers
     os.kill(endpoint.state.pid, signal.SIGKILL)
-    endpoint.wait(lambda: ended(watcher))
+    wait_for(lambda: ended(watcher), 30)
     endpoint.wait(lambda: not any(identify(one.pid) for one in workers))
     endpoint.wait(lambda: endpoint.now().status == "ready")
     endpoint.state = endpoint.now()

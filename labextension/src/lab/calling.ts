@@ -47,9 +47,12 @@ export async function call(
   const api = new Api(place.app.serviceManager.serverSettings, place.trans);
   await told(place, name, async () => {
     const verb = await api.verb(name);
-    const form = (): Form =>
-      new Form(verb, prepared(verb, given, notebook), place.trans, false, api.words(verb.name, notebook));
-    const filled = ask && verb.parameters.length > 0 ? await dialog(place, `mlops ${verb.name}`, form()) : given;
+    let filled: Arguments | null = given;
+    if (ask && verb.parameters.length > 0) {
+      const words = api.words(verb.name, notebook);
+      const form = new Form(verb, prepared(verb, given, notebook), place.trans, false, words);
+      filled = await dialog(place, `mlops ${verb.name}`, form);
+    }
     if (filled === null) {
       return;
     }
